@@ -1,0 +1,97 @@
+"""What an engine is: it sees frames at the working size and returns light, never pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float32 = NDArray[np.float32]
+
+MID_GREY = 0.18
+"""Where exposure normalisation puts the median luminance of the first reference's plate."""
+
+BLACK_OFFSET = MID_GREY / 64
+"""Added to normalised values before their log2 is taken, so that noise in black is not light."""
+
+
+@dataclass(frozen=True)
+class WorkingFrame:
+    """One plate frame as an engine sees it.
+
+    rgb    [h, w, 3] float32, scene-linear in the plate's primaries, unpremultiplied, finite and >= 0; exposed so that
+           the median luminance of the first reference's plate is MID_GREY (one factor for the whole shot).
+    known  [h, w] float32 in 0..1: the share of the pixel that the plate covers with finite data. Where it is 0, rgb was
+           filled from its surroundings and means nothing.
+    """
+
+    frame: int
+    rgb: Float32
+    known: Float32
+
+
+@dataclass(frozen=True)
+class WorkingReference(WorkingFrame):
+    """A plate frame and the light that its relit version adds to it.
+
+    stops  [h, w, 3] float32: log2 gain from plate to reference, per channel.
+    lit    [h, w] float32 in 0..1: the share of the pixel for which the gain is known. Where it is 0, stops was filled
+           from its surroundings.
+    """
+
+    stops: Float32
+    lit: Float32
+
+
+@dataclass(frozen=True)
+class Window:
+    """A piece of the plan of a shot: frames that are relit together. All members are frame numbers.
+
+    references  the one or two reference frames whose light reaches these frames, in ascending order.
+    approaches  for each of the references, the frames between it and this window, from the reference's side to the
+                window's, one every so many frames: stepping stones for an engine that tracks (empty for others).
+    """
+
+    frames: tuple[int, ...]
+    references: tuple[int, ...]
+    approaches: tuple[tuple[int, ...], ...]
+
+
+class Propagator(Protocol):
+    """An engine at work on one shot: it may keep what it learned of the references and of the frames it saw."""
+
+    def propagate(
+        self,
+        frames: Sequence[WorkingFrame],
+        references: Sequence[WorkingReference],
+        approaches: Sequence[Sequence[WorkingFrame]],
+    ) -> Float32:
+        """Carry the light of the references to the frames of one window.
+
+        The three arguments hold the frames that a Window names, in its order (frames that could not be read are left
+        out). The result is a function of them alone, never of the windows that went before.
+
+        Returns [len(frames), h, w, 3] float32: log2 gain in stops, finite.
+        """
+        ...
+
+
+class Engine(Protocol):
+    """A way of carrying light. One engine serves any number of shots.
+
+    window, overlap  frames it wants to see at once, and how many of them neighbouring windows share (blended in stops).
+    tracks           whether it wants the approaches of a Window.
+    """
+
+    name: str
+    version: str
+    window: int
+    overlap: int
+    tracks: bool
+
+    def start(self) -> Propagator:
+        """Begin a shot."""
+        ...

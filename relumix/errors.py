@@ -1,0 +1,20 @@
+"""The errors a user is meant to read: one sentence each, saying what was got, what was expected and what to do."""
+
+
+class RelumixError(Exception):
+    """Base of every error that is the input's fault, not the program's. Its text is one line."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(str(message).split()))
+
+
+class InputError(RelumixError):
+    """The job cannot be done as asked: nothing of it starts, or all of it stops. The command exits with 2."""
+
+
+class FrameError(RelumixError):
+    """One frame cannot be done; the others go on. The command exits with 3."""
+
+    def __init__(self, frame: int, message: str) -> None:
+        super().__init__(message)
+        self.frame = frame
