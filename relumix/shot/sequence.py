@@ -1,0 +1,262 @@
+"""Which files make a shot, and which files it becomes: patterns, frame numbers, paddings."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fileseq.constants import PAD_STYLE_HASH1
+from fileseq.exceptions import FileSeqException, MaxSizeException
+from fileseq.filesequence import FileSequence
+from fileseq.frameset import FrameSet
+
+from relumix.errors import InputError
+
+IMAGE_SUFFIXES = frozenset({".exr", ".dpx", ".cin", ".tif", ".tiff", ".png", ".jpg", ".jpeg", ".hdr", ".tga", ".sgi"})
+"""What is looked at when a folder stands for the sequence in it."""
+
+MOST_MISSING = 100_000
+"""More missing frames than this are taken for a stray file, not for gaps in a shot."""
+
+# The last digits of a name are its frame number, unless a v before them makes them a version (plate_v002.exr). A minus
+# is a sign only behind a dot or an underscore: shot-1001.exr is frame 1001.
+_FRAME_IN_STEM = re.compile(r"((?:^|(?<=[._]))-)?(?<![vV\d])\d+$")
+_NUMBER = re.compile(r"-?\d+")
+
+
+def parse_frames(text: str) -> tuple[int, ...]:
+    """The frames that a text such as `1001-1100`, `1001-1100x2`, `1,5,9`, `-5-10` or `1001-1100,1200` names, ascending.
+
+    Commas and spaces separate. Raises InputError, with the text, where it is anything else or names no frame.
+    """
+    words = re.sub(r"\s*,\s*|\s+", ",", re.sub(r"\s+-\s+|(?<=\d)\s*-\s*(?=\d)", "-", text.strip()))
+    try:
+        named = set(FrameSet(words))
+    except (FileSeqException, MaxSizeException, ValueError):
+        named = set()
+    if not named or any(frame != int(frame) for frame in named):
+        raise InputError(f"'{text}' names no frames: expected something like 1001-1100, 1001-1100x2 or 1,5,10-20")
+    return tuple(sorted(int(frame) for frame in named))
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """The files of one shot.
+
+    pattern  the canonical text of it: `plate.####.exr`, with as many # as the frame numbers have digits at least.
+    frames   the frame numbers found on disk (within the range, where the pattern has one), ascending.
+    missing  the frames that the pattern's range asks for and the disk does not have; without a range, those that are
+             absent between the first and last at the shot's own step (1001, 1003, 1005 is a step, not gaps).
+    padding  the least number of digits of a frame number.
+    """
+
+    pattern: str
+    frames: tuple[int, ...]
+    missing: tuple[int, ...]
+    padding: int
+    _template: tuple[Path, str, str] = field(repr=False)
+    _paths: Mapping[int, Path] = field(repr=False, compare=False)
+
+    @staticmethod
+    def find(pattern: str | Path) -> Sequence:
+        """Find the shot that a pattern stands for on disk.
+
+        `plate.####.exr`, `plate.@@@@.exr` and `plate.%04d.exr` name a padding; a lone `#`, `@` or `%d` takes the one
+        that the files have; `plate.1001-1016#.exr` names a range too. A folder stands for the one sequence in it (of
+        EXR files; of other images where it holds none). A file stands for itself: its frame is the number at the end of
+        its name, or 1 where there is none.
+
+        Raises InputError: nothing there, several sequences in the folder, or paddings that cannot be told apart.
+        """
+        path = Path(pattern)
+        if path.is_dir():
+            return _of_folder(path)
+        if path.is_file():
+            return _of_file(path)
+        return _of_pattern(str(pattern))
+
+    @property
+    def step(self) -> int:
+        """The distance between neighbouring frames, were none missing; 1 for a single frame."""
+        return _step(sorted({*self.frames, *self.missing}))
+
+    def path(self, frame: int) -> Path:
+        """The file of a frame: as found on disk or, for a frame that is not there, as it would be called."""
+        if frame in self._paths:
+            return self._paths[frame]
+        folder, head, tail = self._template
+        return folder / f"{head}{frame:0{self.padding}d}{tail}" if self.padding else folder / f"{head}{tail}"
+
+
+def _step(frames: Iterable[int]) -> int:
+    ordered = tuple(frames)
+    return math.gcd(*(after - before for before, after in itertools.pairwise(ordered))) or 1
+
+
+def _split(path: Path) -> tuple[str, str, str]:
+    """A file name as what comes before its frame number, that number ('' for none) and what comes after."""
+    found = _FRAME_IN_STEM.search(path.stem)
+    if not found:
+        return path.stem, "", path.suffix
+    return path.stem[: found.start()], found.group(), path.suffix
+
+
+def _of_file(path: Path) -> Sequence:
+    head, number, tail = _split(path)
+    frame = int(number) if number else 1
+    return Sequence(str(path), (frame,), (), len(number), (path.parent, head, tail), {frame: path})
+
+
+def _of_folder(folder: Path) -> Sequence:
+    images = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
+    images = [path for path in images if not path.name.startswith(".")]
+    images = [path for path in images if path.suffix.lower() == ".exr"] or images
+    groups: dict[tuple[str, str, bool], dict[str, Path]] = {}
+    for path in images:
+        head, number, tail = _split(path)
+        groups.setdefault((head, tail, bool(number)), {})[number] = path
+    if not groups:
+        raise InputError(f"{folder} holds no images: give a folder with one sequence, or a pattern like plate.####.exr")
+    if len(groups) > 1:
+        names = ", ".join(sorted(f"{head}{'#' * numbered}{tail}" for head, tail, numbered in groups)[:8])
+        raise InputError(f"{folder} holds several sequences ({names}): name one of them")
+    ((head, tail, numbered), files), *_ = groups.items()
+    if not numbered:
+        return _of_file(files[""])
+    return _sequence(folder, head, tail, files, str(folder))
+
+
+def _of_pattern(pattern: str) -> Sequence:
+    parsed = _parse(pattern)
+    if not parsed.padding():
+        raise InputError(f"{pattern}: no such file or folder, and no frame number in it (like plate.####.exr)")
+    folder, width = Path(parsed.dirname()), parsed.zfill()
+    head, tail = parsed.basename(), parsed.extension()
+    files: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        number = path.name[len(head) : len(path.name) - len(tail)]
+        if not (path.name.startswith(head) and path.name.endswith(tail) and _NUMBER.fullmatch(number)):
+            continue
+        if width == 1 or _is_padded(number, width):
+            files[number] = path
+    asked = parse_frames(parsed.frameRange()) if parsed.frameRange() else None
+    if not files:
+        raise InputError(f"{pattern}: no such sequence, no file in {folder} fits it")
+    return _sequence(folder, head, tail, files, pattern, asked)
+
+
+def _is_padded(number: str, width: int) -> bool:
+    """Whether a frame number is written with at least so many digits; its sign may count as one, as in C's %04d."""
+    value = int(number)
+    return number in (f"{value:0{width}d}", f"{value:0{width + (value < 0)}d}")
+
+
+def _parse(pattern: str) -> FileSequence:
+    try:
+        return FileSequence(pattern, pad_style=PAD_STYLE_HASH1)
+    except (FileSeqException, MaxSizeException, ValueError):
+        raise InputError(
+            f"'{pattern}' is no file pattern: expected one like plate.####.exr or plate.%04d.exr"
+        ) from None
+
+
+def _sequence(
+    folder: Path, head: str, tail: str, files: Mapping[str, Path], given: str, asked: tuple[int, ...] | None = None
+) -> Sequence:
+    paths: dict[int, Path] = {}
+    for number, path in files.items():
+        twin = paths.setdefault(int(number), path)
+        if twin != path:
+            raise InputError(
+                f"{given}: {twin.name} and {path.name} are both frame {int(number)}; write the padding out"
+            )
+    padding = _padding(files, given)
+    if asked is not None:
+        paths = {frame: paths[frame] for frame in asked if frame in paths}
+        if not paths:
+            raise InputError(f"{given}: none of its frames is in {folder}")
+    frames = tuple(sorted(paths))
+    wanted: Iterable[int] = asked if asked is not None else range(frames[0], frames[-1] + 1, _step(frames))
+    if asked is None and len(range(frames[0], frames[-1] + 1, _step(frames))) - len(frames) > MOST_MISSING:
+        raise InputError(
+            f"{given} runs from frame {frames[0]} to {frames[-1]} with few between: give a range of frames"
+        )
+    missing = tuple(frame for frame in wanted if frame not in paths)
+    pattern = str(folder / f"{head}{'#' * padding}{tail}")
+    return Sequence(pattern, frames, missing, padding, (folder, head, tail), paths)
+
+
+def _padding(numbers: Iterable[str], given: str) -> int:
+    digits = [number for number in numbers if not number.startswith("-")]
+    digits = digits or [number.lstrip("-") for number in numbers]
+    zero_led = {len(number) for number in digits if number.startswith("0") and len(number) > 1}
+    shortest = min(map(len, digits))
+    if len(zero_led) > 1 or (zero_led and shortest < min(zero_led)):
+        raise InputError(
+            f"{given} fits frame numbers of different paddings: write the padding out, like plate.####.exr"
+        )
+    return shortest
+
+
+class OutputPattern:
+    """Where the frames of a result go."""
+
+    def __init__(self, output: str | Path, source: Sequence, frames: Iterable[int] | None = None) -> None:
+        """Take a pattern (`relit.####.exr`, `relit.%04d.exr`; a lone # takes the source's padding), or a folder.
+
+        In a folder the source's file names are kept; a path that neither exists nor has a suffix is one. `frames` are
+        those that will be written (all of the source's by default). Raises InputError where the pattern has no place
+        for the frame number and there are several, where it names a range, or where it is not .exr.
+        """
+        self._source = source
+        self._frames = tuple(source.frames if frames is None else frames)
+        self._folder: Path | None = None
+        path = Path(output)
+        if path.is_dir() or not path.suffix or str(output).endswith(("/", "\\")):
+            self._folder = path
+            return
+        parsed = _parse(str(output))
+        if path.suffix.lower() != ".exr":
+            raise InputError(f"{output}: results are written as EXR; expected a name that ends in .exr, or a folder")
+        if parsed.padding() and parsed.frameRange() and not _literal(path):
+            raise InputError(f"{output}: an output pattern names no range; use --frames to choose frames")
+        numbered = bool(parsed.padding()) and not _literal(path)
+        if not numbered and len(self._frames) > 1:
+            raise InputError(
+                f"{output} has no place for the frame number and {len(self._frames)} frames go there: "
+                "expected a name like relit.####.exr, or a folder"
+            )
+        self._template = (parsed.dirname() + parsed.basename(), parsed.extension()) if numbered else (str(output), "")
+        lone = parsed.padding() in ("#", "@")
+        self._padding = (source.padding if lone else parsed.zfill()) if numbered else 0
+
+    def path(self, frame: int) -> Path:
+        """The file that a frame is written to."""
+        if self._folder is not None:
+            return self._folder / self._source.path(frame).with_suffix(".exr").name
+        head, tail = self._template
+        return Path(f"{head}{frame:0{self._padding}d}{tail}" if tail else head)
+
+    def refuse_overwriting(self, inputs: Iterable[Path] = ()) -> None:
+        """Raise InputError if a result would replace a frame of the source or one of the given inputs.
+
+        Files are compared, not names: a symbolic or hard link to an input is that input.
+        """
+        taken = {}
+        for path in (*inputs, *(self._source.path(frame) for frame in self._source.frames)):
+            if path.exists():
+                stat = path.stat()
+                taken[stat.st_dev, stat.st_ino] = path
+        for frame in self._frames:
+            path = self.path(frame)
+            if path.exists() and (found := taken.get((path.stat().st_dev, path.stat().st_ino))):
+                raise InputError(f"frame {frame} would be written over the input {found}: choose another output")
+
+
+def _literal(path: Path) -> bool:
+    """Whether a name has a number of its own rather than a place for one: shot.1001.exr."""
+    return not re.search(r"[#@%<$]", path.name)
