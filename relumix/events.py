@@ -1,0 +1,91 @@
+"""What a running job tells, one event after another: the JSON lines of `--progress json` (docs/events.md)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True)
+class Event:
+    """Base of all events; `event` names the kind."""
+
+    event: ClassVar[str]
+
+    def to_json(self) -> str:
+        """Return the event as one line of JSON."""
+        return json.dumps({"event": self.event, **asdict(self)}, ensure_ascii=False)
+
+
+@dataclass(frozen=True)
+class Start(Event):
+    """The input is sound and work begins. `frames` are to be delivered, `settings` are Settings.asdict()."""
+
+    event: ClassVar[str] = "start"
+    version: str
+    source: str
+    output: str
+    frames: list[int]
+    references: dict[int, str]
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Progress(Event):
+    """`done` frames of `total` are finished, failed or were up to date."""
+
+    event: ClassVar[str] = "progress"
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class FrameDone(Event):
+    """A frame is on disk at `path`. `skipped`: it was there already, up to date."""
+
+    event: ClassVar[str] = "frame"
+    frame: int
+    path: str
+    skipped: bool = False
+    nonfinite_pixels: int = 0
+
+
+@dataclass(frozen=True)
+class Warned(Event):
+    """Something to know; the job goes on."""
+
+    event: ClassVar[str] = "warning"
+    message: str
+    frame: int | None = None
+
+
+@dataclass(frozen=True)
+class Failed(Event):
+    """A frame, or with `frame` null the job, could not be done."""
+
+    event: ClassVar[str] = "error"
+    message: str
+    frame: int | None = None
+
+
+@dataclass(frozen=True)
+class Done(Event):
+    """The job is over. `seconds` is its wall time, `stage_seconds` the work of all threads by stage."""
+
+    event: ClassVar[str] = "done"
+    written: int
+    skipped: int
+    failed: int
+    seconds: float
+    stage_seconds: dict[str, float] = field(default_factory=dict)
+    outputs: list[str] = field(default_factory=list)
+
+
+AnyEvent = Start | Progress | FrameDone | Warned | Failed | Done
+OnEvent = Callable[[AnyEvent], None]
+
+
+def ignore(event: AnyEvent) -> None:
+    """Do nothing with an event."""

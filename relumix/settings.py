@@ -1,0 +1,77 @@
+"""Everything that decides what a job makes, in one immutable place."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from relumix.errors import InputError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a shot is relit. Each field is an option of `relumix relight` under the same name.
+
+    frames                frames to write, as Nuke writes them ("1001-1100x2,1200"); None: all of the shot.
+    engine                name of the engine (see relumix.engines.ENGINES).
+    model                 file or folder of the engine's weights; None: the ones it ships with.
+    device                "auto", "cpu" or "cuda".
+    work_size             long edge in pixels at which light is carried; the plate itself stays at full size.
+    mask                  pattern of mattes, or one file: light changes only where they are above 0.
+    mix                   0 (the plate) to 1 (the relit plate).
+    colorspace            OCIO name of the plate's colour space; None: scene-linear.
+    reference_colorspace  the same for the references; None: sRGB for integer files, the plate's own for float.
+    layer, view           which RGB is relit; None: the main one.
+    gain_out              pattern for gain maps, in stops.
+    compression           EXR compression ("dwaa:45", "zip", …); None: as the plate's.
+    bits                  "half" or "float" for the relit channels; None: as the plate's.
+    preview               MP4 file of plate and result.
+    contact_sheet         PNG file of plate, reference, result and gain.
+    missing               what a gap in the plate is: "error", or "skip".
+    overwrite             write frames again that are up to date, and over files that relumix did not write.
+    """
+
+    frames: str | None = None
+    engine: str = "flow"
+    model: str | None = None
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    work_size: int = 960
+    mask: str | None = None
+    mix: float = 1.0
+    colorspace: str | None = None
+    reference_colorspace: str | None = None
+    layer: str | None = None
+    view: str | None = None
+    gain_out: str | None = None
+    compression: str | None = None
+    bits: Literal["half", "float"] | None = None
+    preview: str | None = None
+    contact_sheet: str | None = None
+    missing: Literal["error", "skip"] = "error"
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range; raises InputError."""
+        if not 0 <= self.mix <= 1:
+            raise InputError(f"mix is {self.mix}: expected a number from 0 (the plate) to 1 (the relit plate)")
+        if not 64 <= self.work_size <= 8192:
+            raise InputError(f"work size is {self.work_size}: expected 64 to 8192 pixels for the long edge")
+        choices: dict[str, tuple[object, ...]] = {
+            "device": ("auto", "cpu", "cuda"),
+            "bits": (None, "half", "float"),
+            "missing": ("error", "skip"),
+        }
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                words = ", ".join(str(a) for a in allowed if a)
+                raise InputError(f"{name} is {getattr(self, name)!r}: expected one of {words}")
+
+    def asdict(self) -> dict[str, Any]:
+        """Return every setting by name, fit for JSON."""
+        return dataclasses.asdict(self)
+
+    def pixels(self) -> dict[str, Any]:
+        """Return the settings that change a frame's file: what its key is made of (see relumix.job)."""
+        elsewhere = ("frames", "preview", "contact_sheet", "missing", "overwrite", "gain_out", "mask", "model")
+        return {name: value for name, value in self.asdict().items() if name not in elsewhere}
