@@ -15,6 +15,7 @@ from relumix.engines.base import Engine, Float32, Window, WorkingFrame, WorkingR
 from relumix.errors import FrameError, InputError
 from relumix.plan import Plan, plan
 from relumix.shot.windows import Box
+from relumix.stopwatch import Stopwatch
 from relumix.working import Canvas, Pixels, exposure_of, working_frame, working_reference
 
 READERS = 2
@@ -72,9 +73,9 @@ class Source(Protocol):
 class Propagation:
     """An engine at work on one shot. A context manager: leaving it ends the threads that read ahead."""
 
-    def __init__(self, source: Source, engine: Engine, work_size: int) -> None:
+    def __init__(self, source: Source, engine: Engine, work_size: int, watch: Stopwatch | None = None) -> None:
         """Read the references; raises InputError where one of them, or its plate frame, cannot be read."""
-        self._source = source
+        self._source, self._watch = source, watch or Stopwatch()
         self._propagator = engine.start()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="relumix-read")
         self._ahead: dict[int, Future[WorkingFrame]] = {}
@@ -148,7 +149,9 @@ class Propagation:
         if not frames:
             return {}
         lights = [self._references[r] for r in window.references]
-        stops = self._propagator.propagate(frames, lights, [self._readable(side) for side in window.approaches])
+        approaches = [self._readable(side) for side in window.approaches]
+        with self._watch.stage("engine"):
+            stops = self._propagator.propagate(frames, lights, approaches)
         return {seen.frame: stops[i] for i, seen in enumerate(frames)}
 
     def _readable(self, frames: Sequence[int]) -> list[WorkingFrame]:

@@ -1,0 +1,36 @@
+# Each target makes its own virtual environment and installs what it needs.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint bench example clean
+.DEFAULT_GOAL := demo
+
+$(VENV)/.installed: setup.cfg constraints.txt
+	@$(PYTHON) -c 'import sys; (3, 10) <= sys.version_info[:2] <= (3, 13) or sys.exit("relumix needs Python 3.10 to 3.13, this is " + sys.version.split()[0] + ": make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: $(VENV)/.installed  ## relight the example shot; results in demo/
+	$(BIN)/relumix relight examples/shot/plate -r 1001=examples/shot/truth/example.1001.exr -o demo/relit \
+		--gain-out demo/gain/example.####.exr --contact-sheet demo/contact_sheet.png --preview demo/before_after.mp4 \
+		--progress bar --overwrite
+
+test: $(VENV)/.installed  ## run the tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed  ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.installed  ## measure speed and memory; minutes
+	$(BIN)/python tests/benchmarks/bench_relight.py
+
+example: $(VENV)/.installed  ## render the example shot again; hours
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt '.[dataset]'
+	$(BIN)/python examples/shot/render.py --out examples/shot
+
+clean:  ## remove what these targets made
+	rm -rf demo $(VENV)

@@ -1,0 +1,72 @@
+"""Entry point of the `relumix` command: which subcommand, and how it ends."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from relumix import __version__
+from relumix.cli import evaluate, info, relight
+from relumix.errors import InputError
+
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with a command line in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message} (see {self.prog} --help)")
+
+
+class _TerminatedError(Exception):
+    """SIGTERM arrived: unwind, so that nothing half-written is left."""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    parser = _Parser(prog="relumix", description="Relight one frame of a shot; relumix relights the rest.")
+    parser.add_argument("--version", action="version", version=f"relumix {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for command in (relight, info, evaluate):
+        command.add_parser(commands)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command. Returns 0 done, 2 bad input or usage, 3 some frames failed, 130 interrupted, 143 terminated."""
+    previous = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        args = build_parser().parse_args(argv)
+        code: int = args.run(args)
+        sys.stdout.flush()
+        return code
+    except InputError as error:
+        print(f"relumix: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    except KeyboardInterrupt:
+        print("relumix: interrupted; finished frames are kept, run the same command again to go on", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except _TerminatedError:
+        print("relumix: terminated; finished frames are kept, run the same command again to go on", file=sys.stderr)
+        return EXIT_TERMINATED
+    except BrokenPipeError:
+        # The reader of our output went away: nothing more can be said, and closing stdout must not say so either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_TERMINATED
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _terminate(number: int, frame: object) -> NoReturn:
+    raise _TerminatedError
+
+
+if __name__ == "__main__":
+    sys.exit(main())

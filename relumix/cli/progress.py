@@ -1,0 +1,77 @@
+"""How a running job shows itself in a shell."""
+
+from __future__ import annotations
+
+import enum
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from relumix.events import AnyEvent, Done, Failed, OnEvent, Progress, Start, Warned
+
+
+class Show(enum.Enum):
+    """Ways to show progress; AUTO is BAR on a terminal and NONE elsewhere."""
+
+    AUTO = "auto"
+    BAR = "bar"
+    JSON = "json"
+    NONE = "none"
+
+
+@contextmanager
+def shown_as(show: Show) -> Iterator[OnEvent]:
+    """Yield the receiver of a job's events."""
+    if show is Show.JSON:
+        yield _print_json
+        return
+    bar = show is Show.BAR or (show is Show.AUTO and sys.stderr.isatty())
+    words = _Words(bar)
+    try:
+        yield words
+    finally:
+        words.close()
+
+
+def _print_json(event: AnyEvent) -> None:
+    print(event.to_json(), flush=True)
+
+
+class _Words:
+    """A bar and warnings on stderr while it runs, and what was made on stdout at the end."""
+
+    def __init__(self, bar: bool) -> None:
+        from tqdm import tqdm  # noqa: PLC0415  only who looks at a bar needs it
+
+        self._bar = tqdm(disable=not bar, unit="frame", dynamic_ncols=True, bar_format=_BAR)
+
+    def __call__(self, event: AnyEvent) -> None:
+        if isinstance(event, Start):
+            self._bar.reset(total=len(event.frames))
+        elif isinstance(event, Progress):
+            self._bar.update(event.done - self._bar.n)
+        elif isinstance(event, Warned):
+            self._say(f"warning: {event.message}")
+        elif isinstance(event, Failed) and event.frame is not None:
+            self._say(f"frame {event.frame}: {event.message}")
+        elif isinstance(event, Done):
+            self.close()
+            print(_summary(event))
+
+    def close(self) -> None:
+        self._bar.close()
+
+    def _say(self, text: str) -> None:
+        self._bar.clear()
+        print(f"relumix: {text}", file=sys.stderr)
+
+
+_BAR = "{desc}{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} frames, {elapsed} gone, {remaining} to go"
+
+
+def _summary(end: Done) -> str:
+    rate = f", {end.written / end.seconds:.2f} frames a second" if end.written else ""
+    counts = [f"{end.written} frames relit in {end.seconds:.1f} s{rate}"]
+    counts += [f"{end.skipped} were up to date"] if end.skipped else []
+    counts += [f"{end.failed} failed"] if end.failed else []
+    return "\n".join(["; ".join(counts), *(f"wrote {path}" for path in end.outputs)])

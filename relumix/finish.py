@@ -1,0 +1,142 @@
+"""The last step of a frame: light onto the full-size plate, and the result onto disk."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+import numpy as np
+
+from relumix import __version__
+from relumix.detail import Gain, Relit, relight
+from relumix.engines.base import Float32
+from relumix.errors import FrameError
+from relumix.events import FrameDone
+from relumix.keys import KEY_ATTRIBUTE, Keys, stored_key
+from relumix.preview import Shown
+from relumix.shot import OutputPattern, Picture, nonfinite, write, write_rgb
+from relumix.source import PlateSource
+from relumix.working import Canvas
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame that is on disk, and small pictures of it where previews are wanted."""
+
+    event: FrameDone
+    shown: Shown | None
+
+
+@dataclass(frozen=True)
+class Finisher:
+    """Makes and writes frames; thread-safe.
+
+    gain_output  where gain maps go, None without.
+    show         whether small pictures of each frame are wanted.
+    """
+
+    source: PlateSource
+    canvas: Canvas
+    output: OutputPattern
+    gain_output: OutputPattern | None
+    keys: Keys
+    show: bool
+
+    def finish(self, gain: Gain | FrameError) -> Frame | FrameError:
+        """Relight a frame and write it and its gain map; returns what failed. Raises InputError where no frame can be
+        written."""
+        if isinstance(gain, FrameError):
+            return gain
+        try:
+            picture = self.source.read(gain.frame)
+            levels, reference = self._relight(gain, picture)
+        except FrameError as error:
+            return error
+        with self.source.watch.stage("write"):
+            self._write(picture, levels)
+        shown = None
+        if self.show:
+            shown = Shown.of(picture, levels[0].rgb, gain=levels[0].stops, reference=reference)
+        path = str(self.output.path(gain.frame))
+        return Frame(FrameDone(gain.frame, path, nonfinite_pixels=nonfinite(picture)), shown)
+
+    def is_fresh(self, frame: int) -> bool:
+        """Tell whether a frame, and its gain map, are on disk and made from what they would be made from now."""
+        paths = [pattern.path(frame) for pattern in (self.output, self.gain_output) if pattern]
+        if not all(path.exists() for path in paths):
+            return False
+        key = self.keys.of(frame)
+        return all(stored_key(path) == key for path in paths)
+
+    def fresh(self, frame: int) -> Frame | FrameError:
+        """Return a frame that is up to date."""
+        path, shown = self.output.path(frame), None
+        if self.show:
+            try:
+                picture = self.source.read(frame)
+                reference = self.source.read_reference(frame, picture)[0] if self._is_reference(frame) else None
+                shown = Shown.of(picture, self.source.result(path, frame), reference=reference)
+            except FrameError as error:
+                return error
+        return Frame(FrameDone(frame, str(path), skipped=True), shown)
+
+    def _relight(self, gain: Gain, picture: Picture) -> tuple[list[Relit], Float32 | None]:
+        frame = gain.frame
+        mask = self.source.read_mask(frame, picture)
+        reference = self.source.read_reference(frame, picture) if self._is_reference(frame) else None
+        with self.source.watch.stage("transfer"):
+            levels = [
+                relight(
+                    level,
+                    picture.data_window,
+                    self.canvas,
+                    gain,
+                    mix=self.source.settings.mix,
+                    mask=_at_size(mask, level.rgb),
+                    reference=reference if i == 0 else None,
+                )
+                for i, level in enumerate(picture.levels)
+            ]
+        return levels, reference[0] if reference else None
+
+    def _is_reference(self, frame: int) -> bool:
+        return frame in self.source.references
+
+    def _write(self, picture: Picture, levels: list[Relit]) -> None:
+        settings, frame = self.source.settings, picture.frame
+        made_by = self._made_by(self.keys.of(frame))
+        if self.gain_output:
+            write_rgb(
+                self.gain_output.path(frame),
+                levels[0].stops,
+                picture,
+                attributes={**made_by, "relumix:unit": "stops", "relumix:black_offset": self.canvas.black_offset},
+                compression="zip",
+            )
+        write(
+            self.output.path(frame),
+            picture,
+            [level.rgb for level in levels],
+            attributes=made_by,
+            compression=settings.compression,
+            bits=settings.bits,
+        )
+
+    def _made_by(self, key: str) -> dict[str, str]:
+        settings = self.source.settings
+        references = {str(frame): path.name for frame, path in self.source.reference_paths.items()}
+        return {
+            "relumix:version": __version__,
+            "relumix:engine": settings.engine,
+            "relumix:references": json.dumps(references, ensure_ascii=False),
+            "relumix:settings": json.dumps(settings.pixels(), ensure_ascii=False),
+            KEY_ATTRIBUTE: key,
+        }
+
+
+def _at_size(mask: Float32 | None, rgb: Float32) -> Float32 | None:
+    """Return the matte at the size of a mip level."""
+    if mask is None or mask.shape == rgb.shape[:2]:
+        return mask
+    import cv2  # noqa: PLC0415
+
+    return np.asarray(cv2.resize(mask, rgb.shape[1::-1], interpolation=cv2.INTER_AREA), np.float32)

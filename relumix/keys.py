@@ -1,0 +1,62 @@
+"""What a relit frame was made from, as one short text: how a rerun knows which frames are up to date."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from relumix import __version__
+from relumix.engines.base import Engine
+from relumix.plan import Plan
+from relumix.shot import read_attribute
+from relumix.source import PlateSource
+
+KEY_ATTRIBUTE = "relumix:key"
+
+
+class Keys:
+    """The keys of a job's frames.
+
+    A key covers everything that decides the file: the program and engine, the settings, and name, size and time of
+    change of every input that the frame depends on, neighbours included. Folders do not count: a shot may be moved.
+    """
+
+    def __init__(self, source: PlateSource, engine: Engine, plan: Plan) -> None:
+        self._source, self._plan = source, plan
+        self._stats: dict[Path, list[str | int]] = {}
+        model = source.settings.model
+        self._common = {
+            "program": __version__,
+            "engine": [engine.name, engine.version],
+            "settings": source.settings.pixels(),
+            "model": self._stat(_files(Path(model))) if model else [],
+            "references": {frame: self._stat([path]) for frame, path in source.reference_paths.items()},
+        }
+
+    def of(self, frame: int) -> str:
+        """Return the key of a frame, 64 hexadecimal digits."""
+        mask = self._source.mask_path(frame)
+        plates = [self._source.shot.path(f) for f in self._plan.inputs(frame)]
+        text = json.dumps([self._common, frame, self._stat(plates), self._stat([mask] if mask else [])], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _stat(self, paths: Iterable[Path]) -> list[list[str | int]]:
+        found = []
+        for path in paths:
+            if path not in self._stats:
+                stat = path.stat()
+                self._stats[path] = [path.name, stat.st_size, stat.st_mtime_ns]
+            found.append(self._stats[path])
+        return found
+
+
+def stored_key(path: Path) -> str | None:
+    """Return the key that a file was written with; None where relumix did not write it, or it cannot be read."""
+    key = read_attribute(path, KEY_ATTRIBUTE)
+    return key if isinstance(key, str) else None
+
+
+def _files(path: Path) -> list[Path]:
+    return sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]

@@ -1,0 +1,106 @@
+"""The pictures that go with a job: the movie and the contact sheet, made while its frames go by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import cv2
+import numpy as np
+
+from relumix.engines.base import Float32
+from relumix.preview.contact_sheet import ContactSheet
+from relumix.preview.movie import Movie
+from relumix.settings import Settings
+from relumix.shot import Picture
+from relumix.shot.windows import Box
+
+SHOWN_PX = 960
+"""Long edge of the small pictures: half of a movie of 1920."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A frame at a size to be looked at: its display window, [h, w, 3] float32, scene-linear, finite."""
+
+    frame: int
+    pixel_aspect: float
+    plate: Float32
+    result: Float32
+    gain: Float32 | None
+    reference: Float32 | None
+
+    @classmethod
+    def of(
+        cls, picture: Picture, result: Float32, *, gain: Float32 | None = None, reference: Float32 | None = None
+    ) -> Shown:
+        """Make it from full-size pixels on the picture's data window."""
+
+        def small(values: Float32) -> Float32:
+            return _small(values, picture.data_window, picture.display_window)
+
+        return cls(
+            picture.frame,
+            picture.pixel_aspect,
+            small(picture.levels[0].rgb),
+            small(result),
+            None if gain is None else small(gain),
+            None if reference is None else small(reference),
+        )
+
+
+class Previews:
+    """The previews a job was asked for; none are an empty one. A context manager: left in peace, it writes them."""
+
+    def __init__(self, settings: Settings, frames: Sequence[int], references: Sequence[int]) -> None:
+        self._stack = ExitStack()
+        self._settings, self._frames, self._references = settings, frames, references
+        self._movie: Movie | None = None
+        self._sheet: ContactSheet | None = None
+        self.written: list[str] = []
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is anything to take frames for."""
+        return bool(self._settings.preview or self._settings.contact_sheet)
+
+    def __enter__(self) -> Previews:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+        if kind is None:
+            self.written = [p for p in (self._settings.preview, self._settings.contact_sheet) if p]
+
+    def add(self, shown: Shown) -> None:
+        """Take a frame; they come in ascending order."""
+        if self._settings.preview:
+            if self._movie is None:
+                movie = Movie(Path(self._settings.preview), pixel_aspect=shown.pixel_aspect)
+                self._movie = self._stack.enter_context(movie)
+            self._movie.add(shown.frame, shown.plate, shown.result)
+        if self._settings.contact_sheet:
+            if self._sheet is None:
+                sheet = ContactSheet(
+                    Path(self._settings.contact_sheet),
+                    self._frames,
+                    references=self._references,
+                    pixel_aspect=shown.pixel_aspect,
+                )
+                self._sheet = self._stack.enter_context(sheet)
+            self._sheet.add(shown.frame, shown.plate, shown.result, gain=shown.gain, reference=shown.reference)
+
+
+def _small(values: Float32, data_window: Box, display_window: Box) -> Float32:
+    """Return what the display window shows, black beyond the data window, at a small size. Non-finite pixels are black."""
+    shown = np.zeros((display_window.height, display_window.width, 3), np.float32)
+    target, source = data_window.slices_in(display_window), display_window.slices_in(data_window)
+    shown[target] = np.where(np.isfinite(values[source]), values[source], 0)
+    scale = min(1.0, SHOWN_PX / max(display_window.size))
+    size = (max(1, round(display_window.width * scale)), max(1, round(display_window.height * scale)))
+    return np.asarray(cv2.resize(shown, size, interpolation=cv2.INTER_AREA), np.float32)

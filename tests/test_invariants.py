@@ -1,0 +1,174 @@
+"""What always holds, for every engine that can run: the numbered statements of README's "What always holds".
+
+A new engine is added to ENGINES, in relumix.engines, and goes through all of it.
+"""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from relumix.arrays import relit
+from relumix.engines import ENGINES
+from relumix.settings import Settings
+from tests.synthetic import grade_light, make_shot, shadow_light
+
+few = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+pytestmark = pytest.mark.parametrize("engine", ENGINES)
+
+HALF_MAX = 65504
+
+
+@st.composite
+def shots(draw, **fixed):
+    """Small shots of all kinds."""
+    options = {
+        "size": draw(st.sampled_from([(64, 48), (41, 57), (96, 40)])),
+        "frames": range(1001, 1001 + draw(st.integers(1, 7))),
+        "pan": draw(st.sampled_from([(0.0, 0.0), (2.0, 0.0), (-1.3, 0.7), (9.0, 4.0)])),
+        "square_px": draw(st.sampled_from([0.0, 14.0])),
+        "grain_stops": draw(st.sampled_from([0.0, 0.1])),
+        "exposure_stops": draw(st.sampled_from([-6.0, 0.0, 5.0])),
+        "alpha": draw(st.booleans()),
+        "light": shadow_light(25),
+        "seed": draw(st.integers(0, 5)),
+    }
+    return make_shot(**(options | fixed))
+
+
+def run(shot_plate, references, engine, *, work_size=64, mix=1.0, **options):
+    result = relit(shot_plate, references, Settings(engine=engine, work_size=work_size, mix=mix), **options)
+    return {frame.frame: frame.pixels for frame in result}
+
+
+def some_frame(data, shot):
+    return data.draw(st.sampled_from(shot.frames), label="reference")
+
+
+@few
+@given(data=st.data(), work_size=st.sampled_from([64, 80, 200]))
+def test_1_a_reference_equal_to_its_frame_gives_the_plate_bit_for_bit(engine, data, work_size):
+    shot = data.draw(shots(bad_pixels=5))
+    at = some_frame(data, shot)
+    result = run(shot.plate, {at: shot.plate[at]}, engine, work_size=work_size)
+    for frame in shot.frames:
+        np.testing.assert_array_equal(result[frame], shot.plate[frame])
+
+
+@few
+@given(data=st.data(), gains=st.tuples(*[st.floats(0.05, 20)] * 3))
+def test_2_a_grade_of_the_reference_grades_every_frame(engine, data, gains):
+    shot = data.draw(shots(light=grade_light(*gains)))
+    at = some_frame(data, shot)
+    # What an artist saves is half float: the grade arrives rounded, on the reference alone.
+    reference = shot.truth[at].astype(np.float16).astype(np.float32)
+    result = run(shot.plate, {at: reference}, engine)
+    for frame in shot.frames:
+        bright = shot.truth[frame] > 2.0**-14  # half float is exact to 0.05 % from here on
+        np.testing.assert_allclose(result[frame][bright], shot.truth[frame][bright], rtol=1e-3)
+
+
+@few
+@given(data=st.data(), gain=st.floats(0.05, 20))
+def test_2_a_grade_passes_highlights_up_to_the_end_of_half_float(engine, data, gain):
+    shot = data.draw(shots(light=grade_light(gain), alpha=False))
+    for plate in shot.plate.values():
+        plate[5:8, 5:8] = HALF_MAX / 20
+    at = some_frame(data, shot)
+    result = run(shot.plate, {at: shot.plate[at] * np.float32(gain)}, engine)
+    for frame in shot.frames:
+        np.testing.assert_allclose(result[frame], shot.plate[frame] * np.float32(gain), rtol=1e-3)
+
+
+@few
+@given(data=st.data(), stops=st.floats(-8, 8))
+def test_3_scaling_plate_and_reference_scales_the_result(engine, data, stops):
+    shot = data.draw(shots())
+    at = some_frame(data, shot)
+    scale = np.float32(2.0**stops) if shot.plate[at].shape[2] == 3 else np.array([2.0**stops] * 3 + [1], np.float32)
+    plain = run(shot.plate, {at: shot.truth[at]}, engine)
+    scaled = run({f: p * scale for f, p in shot.plate.items()}, {at: shot.truth[at] * scale}, engine)
+    for frame in shot.frames:
+        error = np.abs(scaled[frame] / scale - plain[frame]) / (np.abs(plain[frame]) + 1e-3 * plain[frame].mean())
+        # Correspondence works on 8-bit pictures: a value on the edge of two codes may fall to either side.
+        assert np.quantile(error, 0.98) < 2e-3
+        assert error.mean() < 1e-2
+
+
+@few
+@given(data=st.data())
+def test_4_the_reference_comes_back_at_its_own_frame(engine, data):
+    shot = data.draw(shots())
+    at = some_frame(data, shot)
+    result = run(shot.plate, {at: shot.truth[at]}, engine)
+    np.testing.assert_array_equal(result[at][..., :3], shot.truth[at][..., :3])
+
+
+@few
+@given(data=st.data())
+def test_5_any_split_into_chunks_gives_the_same_frames_bit_for_bit(engine, data):
+    shot = data.draw(shots(frames=range(1001, 1001 + data.draw(st.integers(2, 40))), size=(48, 32)))
+    references = {f: shot.truth[f] for f in data.draw(st.sets(st.sampled_from(shot.frames), min_size=1, max_size=3))}
+    whole = run(shot.plate, references, engine)
+    start = data.draw(st.sampled_from(shot.frames))
+    chunk = [f for f in shot.frames if start <= f < start + data.draw(st.integers(1, 9))]
+    for frame, pixels in run(shot.plate, references, engine, frames=chunk).items():
+        np.testing.assert_array_equal(pixels, whole[frame])
+
+
+@few
+@given(data=st.data())
+def test_6_without_mix_or_mask_the_plate_stays_bit_for_bit(engine, data):
+    shot = data.draw(shots(bad_pixels=3))
+    at = some_frame(data, shot)
+    matte = np.zeros(shot.plate[at].shape[:2], np.float32)
+    matte[:, : matte.shape[1] // 2] = 1
+    unmixed = run(shot.plate, {at: shot.truth[at]}, engine, mix=0.0)
+    masked = run(shot.plate, {at: shot.truth[at]}, engine, masks=dict.fromkeys(shot.frames, matte))
+    full = run(shot.plate, {at: shot.truth[at]}, engine)
+    for frame in shot.frames:
+        np.testing.assert_array_equal(unmixed[frame], shot.plate[frame])
+        np.testing.assert_array_equal(masked[frame][matte == 0], shot.plate[frame][matte == 0])
+        np.testing.assert_array_equal(masked[frame][matte == 1], full[frame][matte == 1])
+
+
+@few
+@given(data=st.data())
+def test_7_non_finite_pixels_come_through_and_spoil_no_neighbour(engine, data):
+    options = {"seed": 3, "grain_stops": 0.0, "alpha": False, "size": (64, 48), "pan": (2.0, 0.0), "frames": range(1, 6)}
+    clean, spoilt = make_shot(**options), make_shot(**options, bad_pixels=data.draw(st.integers(1, 12)))
+    at = some_frame(data, clean)
+    good = run(clean.plate, {at: clean.truth[at]}, engine)
+    result = run(spoilt.plate, {at: spoilt.truth[at]}, engine)
+    for frame in clean.frames:
+        bad = ~np.isfinite(spoilt.plate[frame]).all(-1)
+        np.testing.assert_array_equal(result[frame][bad], spoilt.plate[frame][bad])
+        assert np.isfinite(result[frame][~bad]).all()
+        stops = np.abs(np.log2(result[frame][~bad] / good[frame][~bad]))
+        assert np.median(stops) < 0.02
+        assert stops.mean() < 0.1
+
+
+@few
+@given(data=st.data())
+def test_two_references_with_different_light_change_it_over_time_in_stops(engine, data):
+    frames = range(1001, 1010)
+    first, second = shadow_light(20), shadow_light(45)
+    shot = make_shot(size=(64, 48), frames=frames, pan=(0, 0), light=first, light_end=second, seed=data.draw(st.integers(0, 5)))
+    result = run(shot.plate, {f: shot.truth[f] for f in (1001, 1009)}, engine)
+    for frame in frames:
+        stops = np.abs(np.log2(result[frame] / shot.truth[frame]))
+        assert np.median(stops) < 0.02
+        assert stops.mean() < 0.1
+
+
+@pytest.mark.parametrize("at", [1001, 1005, 1009])
+def test_light_follows_a_pan_from_a_reference_anywhere(engine, at):
+    shot = make_shot(size=(96, 64), frames=range(1001, 1010), pan=(3.0, 1.0), seed=2)
+    result = run(shot.plate, {at: shot.truth[at]}, engine, work_size=96)
+    for frame in shot.frames:
+        seen = shot.seen(frame, at)
+        stops = np.abs(np.log2(result[frame] / shot.truth[frame]))[seen]
+        assert np.median(stops) < 0.05
+        untouched = np.abs(shot.stops[frame])[seen]
+        assert stops.mean() < 0.25 * untouched.mean()
