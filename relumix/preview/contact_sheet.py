@@ -1,0 +1,196 @@
+"""A contact sheet: what went in and what came out, from the first frame to the last, in one picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from relumix.engines.base import Float32
+from relumix.preview.display import UInt8, auto_exposure, display, fit
+from relumix.preview.files import replacing
+
+CELL_WIDTH_PX = 384
+
+_GAP, _MARGIN, _GUTTER, _HEAD, _FOOT = 8, 24, 104, 40, 40
+_GROUND, _LINE, _TEXT, _FAINT = (20, 20, 22), (70, 70, 75), (225, 225, 228), (140, 140, 146)
+
+_LIGHT = np.array([(120, 200, 255), (35, 105, 235), (26, 26, 30), (235, 120, 20), (255, 225, 130)], np.float32)
+"""False colour of a gain in stops, from the darkest to the brightest end: blue takes light away, orange adds it."""
+
+
+@dataclass
+class _Column:
+    plate: UInt8
+    result: UInt8
+    reference: UInt8 | None
+    stops: Float32 | None
+
+
+class ContactSheet:
+    """Collects thumbnails while a shot goes by, and writes a PNG with the rows plate, reference, result and light.
+
+    path          where the PNG goes.
+    frames        the frames of the shot, ascending: the columns are chosen from them, evenly.
+    references    those of them that were given relit: they take the place of the nearest columns.
+    columns       how many frames are shown, at most.
+    exposure      factor for the view, None for that of the first plate that is offered (see auto_exposure).
+    pixel_aspect  width of a plate pixel over its height.
+
+    Use as a context manager: an exception leaves no file behind.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        frames: Sequence[int],
+        *,
+        references: Sequence[int] = (),
+        columns: int = 5,
+        exposure: float | None = None,
+        pixel_aspect: float = 1.0,
+    ) -> None:
+        self._path = path
+        self._chosen = _choose(frames, references, columns)
+        self._exposure = exposure
+        self._pixel_aspect = pixel_aspect
+        self._columns: dict[int, _Column] = {}
+        self._height = 0
+
+    def wants(self, frame: int) -> bool:
+        """Tell whether `add` would do anything with this frame."""
+        return frame in self._chosen or self._exposure is None
+
+    def add(
+        self,
+        frame: int,
+        plate: Float32,
+        result: Float32,
+        *,
+        gain: Float32 | None = None,
+        reference: Float32 | None = None,
+    ) -> None:
+        """Offer a frame; it is kept, small, if it is one of the columns.
+
+        plate, result, reference [h, w, 3] float32, scene-linear, the display window; gain [h, w, 3] float32 in stops,
+        of any size.
+        """
+        if self._exposure is None:
+            self._exposure = auto_exposure(plate)
+        if frame not in self._chosen:
+            return
+        if not self._height:
+            self._height = max(1, round(CELL_WIDTH_PX * plate.shape[0] / (plate.shape[1] * self._pixel_aspect)))
+        exposure = self._exposure
+
+        def small(rgb: Float32) -> UInt8:
+            return display(fit(rgb, CELL_WIDTH_PX, self._height), exposure)
+
+        self._columns[frame] = _Column(
+            small(plate),
+            small(result),
+            None if reference is None else small(reference),
+            None if gain is None else fit(gain, CELL_WIDTH_PX, self._height).mean(-1),
+        )
+
+    def close(self) -> None:
+        """Write the PNG. Without a single frame there is none. Raises InputError where it cannot be written."""
+        if self._columns:
+            with replacing(self._path) as name:
+                self._draw().save(name)
+
+    def __enter__(self) -> ContactSheet:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.close()
+
+    def _draw(self) -> Image.Image:
+        top_stops = _round_up([c.stops for c in self._columns.values() if c.stops is not None])
+        rows = self._rows(top_stops)
+        step_x, step_y = CELL_WIDTH_PX + _GAP, self._height + _GAP
+        width = _MARGIN + _GUTTER + len(self._columns) * step_x - _GAP + _MARGIN
+        height = _HEAD + len(rows) * step_y - _GAP + (_FOOT if "light" in rows else _MARGIN)
+        sheet = Image.new("RGB", (width, height), _GROUND)
+        draw = ImageDraw.Draw(sheet)
+        font = ImageFont.load_default(18)
+        for i, frame in enumerate(sorted(self._columns)):
+            draw.text((_MARGIN + _GUTTER + i * step_x, _HEAD / 2), str(frame), _FAINT, font, "lm")
+        for j, (title, cells) in enumerate(rows.items()):
+            y = _HEAD + j * step_y
+            draw.text((_MARGIN, y + self._height / 2), title, _TEXT, font, "lm")
+            for i, cell in enumerate(cells):
+                if cell is not None:
+                    sheet.paste(Image.fromarray(cell), (_MARGIN + _GUTTER + i * step_x, y))
+            if title == "reference":
+                _draw_reach(draw, [cell is None for cell in cells], y + self._height // 2)
+        if "light" in rows:
+            _draw_scale(sheet, _MARGIN + _GUTTER, height - _FOOT + 12, top_stops)
+        return sheet
+
+    def _rows(self, top_stops: float) -> dict[str, list[UInt8 | None]]:
+        """Return the cells of each row by its title; rows without a picture are left out."""
+        columns = [self._columns[frame] for frame in sorted(self._columns)]
+        rows: dict[str, list[UInt8 | None]] = {
+            "plate": [c.plate for c in columns],
+            "reference": [c.reference for c in columns],
+            "result": [c.result for c in columns],
+            "light": [None if c.stops is None else false_color(c.stops, top_stops) for c in columns],
+        }
+        return {title: cells for title, cells in rows.items() if any(cell is not None for cell in cells)}
+
+
+def false_color(stops: Float32, top_stops: float) -> UInt8:
+    """Return a gain as colour, [h, w, 3]: black at 0, blue to pale blue down to -top_stops, orange to yellow up to it.
+
+    stops  [h, w] float32; beyond the ends it is shown as they are.
+    """
+    anchors = np.linspace(-top_stops, top_stops, len(_LIGHT))
+    channels = [np.interp(stops, anchors, _LIGHT[:, c]) for c in range(3)]
+    return (np.stack(channels, -1) + 0.5).astype(np.uint8)
+
+
+def _draw_reach(draw: ImageDraw.ImageDraw, empty: Sequence[bool], y: int) -> None:
+    """Draw a line over the empty cells of a row, from its pictures to the sheet's ends, with an arrow there."""
+    for i, here in enumerate(empty):
+        x = _MARGIN + _GUTTER + i * (CELL_WIDTH_PX + _GAP)
+        end = x + CELL_WIDTH_PX
+        if here:
+            draw.line((x + (0 if i == 0 else -_GAP), y, end, y), _LINE, 2)
+            if i == 0:
+                draw.polygon([(x, y), (x + 12, y - 6), (x + 12, y + 6)], _LINE)
+            if i == len(empty) - 1:
+                draw.polygon([(end, y), (end - 12, y - 6), (end - 12, y + 6)], _LINE)
+
+
+def _draw_scale(sheet: Image.Image, x: int, y: int, top_stops: float) -> None:
+    ramp = np.linspace(-top_stops, top_stops, CELL_WIDTH_PX, dtype=np.float32)
+    sheet.paste(Image.fromarray(false_color(np.tile(ramp, (10, 1)), top_stops)), (x, y))
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(14)
+    text = f"light added, in stops: {-top_stops:+g} to {top_stops:+g}, mean of R, G and B"
+    draw.text((x + CELL_WIDTH_PX + 12, y + 5), text, _FAINT, font, "lm")
+
+
+def _round_up(gains: Sequence[Float32]) -> float:
+    """Return the whole number of stops that 99 % of the gains stay within, at least 1."""
+    if not gains:
+        return 1.0
+    return float(max(1.0, np.ceil(np.percentile(np.abs(np.stack(gains)), 99) - 0.05)))
+
+
+def _choose(frames: Sequence[int], references: Sequence[int], columns: int) -> frozenset[int]:
+    """Return up to `columns` frames from first to last, evenly, the references among them as far as they fit."""
+    spread = np.linspace(0, len(frames) - 1, min(columns, len(frames))) if frames else np.zeros(0)
+    chosen = [frames[round(float(i))] for i in spread]
+    kept: set[int] = set()
+    for reference in [r for r in references if r in set(frames)][:columns]:
+        free = [c for c in chosen if c not in kept]
+        nearest = min(free, key=lambda c: abs(c - reference))
+        chosen[chosen.index(nearest)] = reference
+        kept.add(reference)
+    return frozenset(chosen)
