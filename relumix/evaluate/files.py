@@ -1,0 +1,72 @@
+"""Sequences on disk as an evaluation reads them: what shows, and nothing silently missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relumix import shot
+from relumix.engines.base import Float32
+from relumix.errors import FrameError, InputError
+from relumix.preview.display import on_display_window
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a file shows: its display window, black where it has no data.
+
+    rgb    [h, w, 3] float32, scene-linear.
+    known  [h, w] bool: where there are data, and all three channels are finite.
+    """
+
+    path: Path
+    rgb: Float32
+    known: NDArray[np.bool_]
+
+    @property
+    def nonfinite(self) -> NDArray[np.bool_]:
+        """Pixels [h, w] that are NaN or infinite in any channel."""
+        return np.asarray(~np.isfinite(self.rgb).all(-1))
+
+
+class Files:
+    """A sequence of files to compare. Raises InputError where there is none, or it lacks the layer or view."""
+
+    def __init__(self, pattern: str | Path, layer: str | None, view: str | None) -> None:
+        self._shot = shot.Sequence.find(pattern)
+        self._plate = shot.Plate(self._shot, layer=layer, view=view)
+
+    @property
+    def pattern(self) -> str:
+        """The canonical text of the pattern."""
+        return self._shot.pattern
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        """The frames on disk, ascending."""
+        return self._shot.frames
+
+    def refuse_missing(self, wanted: Sequence[int]) -> None:
+        """Raise InputError unless all wanted frames are on disk."""
+        if missing := [frame for frame in wanted if frame not in self.frames]:
+            few = ", ".join(map(str, missing[:5])) + (", ..." if len(missing) > 5 else "")
+            raise InputError(
+                f"{self.pattern} lacks {len(missing)} of the {len(wanted)} frames to score ({few}): "
+                "render them, or choose the frames to score"
+            )
+
+    def read(self, frame: int) -> Seen:
+        """Read a frame. Raises InputError where that fails."""
+        try:
+            picture = self._plate.read(frame)
+        except FrameError as e:
+            raise InputError(str(e)) from e
+        windows = picture.data_window, picture.display_window
+        known = np.isfinite(picture.rgb).all(-1).astype(np.float32)
+        return Seen(
+            self._shot.path(frame), on_display_window(picture.rgb, *windows), on_display_window(known, *windows) > 0
+        )

@@ -1,0 +1,111 @@
+"""Measuring a relit sequence of files: two frames of everything in memory, however long it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relumix.errors import InputError
+from relumix.evaluate.compare import Comparison
+from relumix.evaluate.files import Files, Seen
+from relumix.evaluate.metrics import SMALLEST_EDGE_PX
+from relumix.evaluate.report import Exhibit, Report, Row
+from relumix.preview.display import auto_exposure
+
+EXHIBITS = 6
+"""Frames that a report shows, at most."""
+
+
+def evaluate(
+    result: str | Path,
+    *,
+    truth: str | Path | None = None,
+    source: str | Path | None = None,
+    frames: Sequence[int] | None = None,
+    references: Sequence[int] = (),
+    layer: str | None = None,
+    view: str | None = None,
+    on_frame: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Measure a relit sequence against ground truth, by the flicker of its light over its source, or both.
+
+    result, truth, source  patterns of sequences (see relumix.shot.Sequence.find), scene-linear.
+    frames                 the frames to score; None for all of the truth (of the source where there is no truth).
+    references             frames to leave out: those the method was given relit, which would flatter it.
+    layer, view            which pixels to compare, None for the default ones.
+    on_frame               is told (frames done, frames in all) after every frame.
+
+    Frames are compared over the display window, black where a file has no data. The exposure is that of the first frame
+    of the truth's files (of the source's where there is no truth), scored or not: the same for any choice of frames.
+
+    Raises InputError where there is nothing to compare with, frames are missing, sizes differ, a file cannot be read,
+    or pixels of the result or the truth are not finite (without truth, the result's may be where the source's are).
+    """
+    ours = Files(result, layer, view)
+    fact = None if truth is None else Files(truth, layer, view)
+    plate = None if source is None else Files(source, layer, view)
+    yardstick = fact or plate
+    if yardstick is None:
+        raise InputError(f"{result} has nothing to be compared with: give its ground truth, its source, or both")
+    walk = sorted(set(yardstick.frames if frames is None else frames))
+    scored = [frame for frame in walk if frame not in set(references)]
+    if not scored:
+        raise InputError(f"{result} has no frame to score: expected at least one that is not a reference")
+    for files in filter(None, (ours, fact, plate)):
+        files.refuse_missing(scored)
+
+    first = yardstick.read(yardstick.frames[0])
+    exposure = auto_exposure(first.rgb)
+    comparison = Comparison(exposure, auto_exposure(plate.read(plate.frames[0]).rgb) if plate else exposure)
+    exhibited = {scored[round(float(i))] for i in np.linspace(0, len(scored) - 1, min(EXHIBITS, len(scored)))}
+    rows: list[Row] = []
+    exhibits: list[Exhibit] = []
+    for frame in walk:
+        if frame not in scored:
+            comparison.forget()
+            continue
+        seen = ours.read(frame)
+        aim = fact.read(frame) if fact else None
+        before = plate.read(frame) if plate else None
+        _refuse_sizes(first, seen, aim, before)
+        _refuse_nonfinite(seen, aim, before)
+        step = comparison.step(frame, seen, aim, before, pictures=frame in exhibited)
+        rows.append(step.row)
+        if frame in exhibited:
+            exhibits.append(Exhibit(frame, step.pictures))
+        if on_frame:
+            on_frame(len(rows), len(scored))
+    left_out = tuple(frame for frame in walk if frame not in scored)
+    patterns = ours.pattern, fact.pattern if fact else None, plate.pattern if plate else None
+    return Report(*patterns, exposure, left_out, tuple(rows), tuple(exhibits))
+
+
+def _refuse_sizes(first: Seen, *others: Seen | None) -> None:
+    """Raise InputError unless all frames are of one size, and large enough."""
+    height, width = first.known.shape
+    if min(height, width) < SMALLEST_EDGE_PX:
+        raise InputError(f"{first.path} is {width}x{height}: expected {SMALLEST_EDGE_PX} pixels or more on each edge")
+    for other in filter(None, others):
+        if other.known.shape != first.known.shape:
+            h, w = other.known.shape
+            raise InputError(
+                f"{other.path} is {w}x{h}, {first.path} {width}x{height}: expected display windows of one size"
+            )
+
+
+def _refuse_nonfinite(result: Seen, truth: Seen | None, source: Seen | None) -> None:
+    """Raise InputError for pixels that cannot be compared; without truth the source's own may pass."""
+    if truth is not None:
+        _refuse_pixels(truth, truth.nonfinite)
+        _refuse_pixels(result, result.nonfinite)
+    elif source is not None:
+        _refuse_pixels(result, result.nonfinite & ~source.nonfinite)
+
+
+def _refuse_pixels(seen: Seen, bad: NDArray[np.bool_]) -> None:
+    if count := int(bad.sum()):
+        pixels = f"{count} pixel{'s' if count > 1 else ''}"
+        raise InputError(f"{seen.path} has NaN or infinity in {pixels}: expected finite values; render it again")
