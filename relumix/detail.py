@@ -2,13 +2,8 @@
 
 The gain is upsampled along the plate's own edges: at the working size it is fitted, around every pixel, by a line over
 the plate's log luminance (the guided filter of He, Sun and Tang, 2013, eq. 5 to 8); the lines are interpolated and
-evaluated on the full-size plate (He and Sun, 2015, "Fast Guided Filter"). What the lines miss is interpolated and added, so at
-the working size nothing is lost. Then
-
-    out = 2^grade * (s + (s + eps) * (2^(gain - grade) - 1))
-
-with eps a small fraction of mid-grey: without light (gain and grade 0) that is the plate to the last bit, a pure grade
-(gain = grade) passes exactly, black stays black under it, and noise in black is not raised by light.
+evaluated on the full-size plate (He and Sun, 2015, "Fast Guided Filter"). What the lines miss is interpolated and
+added, so at the working size nothing is lost. How light meets a pixel then is relumix.gain's.
 """
 
 from __future__ import annotations
@@ -21,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relumix.engines.base import BLACK_OFFSET, Float32, WorkingFrame
+from relumix.gain import apply
 from relumix.shot.windows import Box
 from relumix.working import LUMINANCE, Canvas, Pixels
 
@@ -76,7 +72,8 @@ def relight(
 
     pixels       the plate on `data_window`, in plate pixels; a mip level is given with the same data window.
     mix, mask    0 is the plate, bit for bit; mask [h, w] float32 in 0..1 or None for 1 everywhere.
-    reference    at a reference's own frame: its pixels [h, w, 3] and where they are known [h, w] bool. They are the result.
+    reference    at a reference's own frame, its pixels [h, w, 3], and where they are known [h, w] bool: there they are
+                 the result.
 
     Pixels of the plate that are not finite come back as they are.
     """
@@ -90,7 +87,7 @@ def relight(
             plate = np.where(finite, plate, np.float32(0))
         local = lines.evaluate(rows, _guide(plate, alpha, canvas), finite[..., 0])
         np.add(local, gain.grade, out=stops[rows])
-        light = _apply(plate, alpha, local, gain.grade, canvas)
+        light = apply(plate, local, gain.grade, _black_offset(alpha, canvas))
         if reference is not None:
             relit, known = reference[0][rows], reference[1][rows]
             light = np.where(known[..., None], relit, light)
@@ -100,24 +97,18 @@ def relight(
     return Relit(rgb, stops)
 
 
-def _apply(plate: Float32, alpha: Float32 | None, local: Float32, grade: Float32, canvas: Canvas) -> Float32:
-    """Return plate values under a gain of grade + local: the formula at the top. eps is premultiplied, as the plate is."""
-    offset = np.float32(canvas.black_offset)
-    offset = offset if alpha is None else (offset * np.clip(np.nan_to_num(alpha), 0, 1))[..., None]
-    added = np.exp2(local)
-    added -= 1
-    added *= plate + offset
-    added += plate
-    added *= np.exp2(grade)
-    return added
-
-
 def _blend(plate: Float32, light: Float32, amount: float | Float32) -> Float32:
     """Return the plate where amount is 0 and the light where it is 1, both exactly."""
     if isinstance(amount, float) and amount in (0.0, 1.0):
         return light if amount else plate
     amount = np.asarray(amount, np.float32)
     return np.where(amount == 1, light, plate + amount * (light - plate))
+
+
+def _black_offset(alpha: Float32 | None, canvas: Canvas) -> Float32:
+    """Return eps in plate values, premultiplied as the plate is: a scalar, or [h, w, 1]."""
+    offset = np.asarray(canvas.black_offset, np.float32)
+    return offset if alpha is None else (offset * np.clip(np.nan_to_num(alpha), 0, 1))[..., None]
 
 
 def _guide(plate: Float32, alpha: Float32 | None, canvas: Canvas) -> Float32:

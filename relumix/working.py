@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relumix.engines.base import BLACK_OFFSET, MID_GREY, Float32, WorkingFrame, WorkingReference
+from relumix.gain import measure
 from relumix.shot.windows import Box
 
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
@@ -92,8 +93,7 @@ def working_reference(
 
     pixels  the plate at the reference's frame; relit [h, w, 3] float32 and known [h, w] bool lie on its data window.
 
-    The grade [3] float32 is the reference's median gain in stops, a channel. The rest of the gain is measured from the
-    graded plate and over BLACK_OFFSET, so a pure grade leaves exactly nothing, and black carries no light of its own.
+    The grade [3] float32 is the reference's median gain in stops, a channel; a pure grade is nothing but that.
     """
     plain = working_frame(canvas, frame, pixels, data_window)
     both = known & np.isfinite(pixels.rgb).all(-1) & np.isfinite(relit).all(-1)
@@ -102,8 +102,7 @@ def working_reference(
     after, _ = _average(canvas, relit, pixels.alpha, both, data_window)
     before, after = np.maximum(before, 0) * exposure, np.maximum(after, 0) * exposure
     grade = _median_stops(before, after, lit > 0.5)
-    graded = after * np.exp2(-grade)
-    local = np.log2((graded + BLACK_OFFSET) / (before + BLACK_OFFSET)).astype(np.float32)
+    local = measure(before, after * np.exp2(-grade))
     return WorkingReference(frame, plain.rgb, plain.known, _fill(local, lit) + grade, lit), grade
 
 
@@ -133,7 +132,7 @@ def _average(
 
 
 def _fill(values: Float32, weight: Float32) -> Float32:
-    """Fill values [h, w, 3] where weight [h, w] is 0, from ever larger surroundings (pull-push: Gortler et al. 1996)."""
+    """Fill values [h, w, 3] where weight [h, w] is 0 from ever larger surroundings (pull-push, Gortler et al. 1996)."""
     if (weight > 0).all():
         return values
     if not (weight > 0).any():
