@@ -12,7 +12,7 @@ from relumix.engines.base import Float32
 from relumix.errors import FrameError
 from relumix.events import FrameDone
 from relumix.keys import KEY_ATTRIBUTE, Keys, stored_key
-from relumix.preview import Shown
+from relumix.preview.previews import Shown
 from relumix.shot import OutputPattern, Picture, nonfinite, write, write_rgb
 from relumix.source import PlateSource
 from relumix.working import Canvas

@@ -15,7 +15,7 @@ from relumix.errors import FrameError, InputError
 from relumix.events import Done, Failed, FrameDone, OnEvent, Progress, Start, Warned, ignore
 from relumix.finish import Finisher, Frame
 from relumix.keys import Keys, stored_key
-from relumix.preview import Previews, Shown
+from relumix.preview.previews import Previews
 from relumix.propagate import Propagation
 from relumix.settings import Settings
 from relumix.shot import OutputPattern

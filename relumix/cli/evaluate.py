@@ -21,7 +21,10 @@ def add_parser(commands: Subparsers) -> None:
     add("result", metavar="RESULT", help="the relit shot: a pattern or a folder")
     add("--truth", metavar="PATTERN", help="the same frames as they should be")
     add("--source", metavar="PATTERN", help="the plate that was relit: measures flicker of the gain")
-    add("--frames", metavar="RANGE", help="frames to measure (all that both have)")
+    add("--frames", metavar="RANGE", help="frames to score (all of the truth, or of the source)")
+    add("--references", metavar="RANGE", help="frames that were given relit: left out, they would flatter the result")
+    add("--layer", metavar="NAME", help="layer to compare (the main RGB)")
+    add("--view", metavar="NAME", help="view to compare (the default one)")
     add("--json", metavar="FILE", type=Path, help="also write every number as JSON")
     add("--report", metavar="FILE.html", type=Path, help="also write a report that stands alone")
     parser.set_defaults(run=run)
@@ -30,8 +33,17 @@ def add_parser(commands: Subparsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure and print. Returns the exit code."""
     from relumix.evaluate import evaluate, write_html, write_json  # noqa: PLC0415  the parser must not wait for it
+    from relumix.shot import parse_frames  # noqa: PLC0415
 
-    report = evaluate(args.result, truth=args.truth, source=args.source, frames=args.frames)
+    report = evaluate(
+        args.result,
+        truth=args.truth,
+        source=args.source,
+        frames=parse_frames(args.frames) if args.frames else None,
+        references=parse_frames(args.references) if args.references else (),
+        layer=args.layer,
+        view=args.view,
+    )
     print(report.text())
     if args.json:
         write_json(report, args.json)

@@ -8,15 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-import cv2
-import numpy as np
-
 from relumix.engines.base import Float32
 from relumix.preview.contact_sheet import ContactSheet
+from relumix.preview.display import fit, on_display_window
 from relumix.preview.movie import Movie
 from relumix.settings import Settings
 from relumix.shot import Picture
-from relumix.shot.windows import Box
 
 SHOWN_PX = 960
 """Long edge of the small pictures: half of a movie of 1920."""
@@ -39,8 +36,12 @@ class Shown:
     ) -> Shown:
         """Make it from full-size pixels on the picture's data window."""
 
+        width, height = picture.display_window.size
+        scale = min(1.0, SHOWN_PX / max(width, height))
+
         def small(values: Float32) -> Float32:
-            return _small(values, picture.data_window, picture.display_window)
+            shown = on_display_window(values, picture.data_window, picture.display_window)
+            return fit(shown, max(1, round(width * scale)), max(1, round(height * scale)))
 
         return cls(
             picture.frame,
@@ -95,12 +96,3 @@ class Previews:
                 self._sheet = self._stack.enter_context(sheet)
             self._sheet.add(shown.frame, shown.plate, shown.result, gain=shown.gain, reference=shown.reference)
 
-
-def _small(values: Float32, data_window: Box, display_window: Box) -> Float32:
-    """Return what the display window shows, black beyond the data window, at a small size. Non-finite pixels are black."""
-    shown = np.zeros((display_window.height, display_window.width, 3), np.float32)
-    target, source = data_window.slices_in(display_window), display_window.slices_in(data_window)
-    shown[target] = np.where(np.isfinite(values[source]), values[source], 0)
-    scale = min(1.0, SHOWN_PX / max(display_window.size))
-    size = (max(1, round(display_window.width * scale)), max(1, round(display_window.height * scale)))
-    return np.asarray(cv2.resize(shown, size, interpolation=cv2.INTER_AREA), np.float32)
