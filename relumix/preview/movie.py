@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import av
@@ -15,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from relumix.engines.base import Float32
 from relumix.preview.display import UInt8, auto_exposure, display, fit
-from relumix.preview.files import replacing
+from relumix.preview.files import hidden, writing
 
 MAX_WIDTH_PX, MAX_HEIGHT_PX = 1920, 1080
 """What a screen shows without scaling, and what every decoder takes."""
@@ -46,8 +44,7 @@ class Movie:
         self._fps = Fraction(fps).limit_denominator(1001)
         self._asked_exposure = exposure
         self._pixel_aspect = pixel_aspect
-        self._stack = ExitStack()
-        self._stream: Any = None
+        self._container: Any = None
         self._closed = False
         self._reformatter = VideoReformatter()
         self._count = 0
@@ -60,8 +57,9 @@ class Movie:
         """
         if self._closed:
             raise ValueError(f"{self._path} is closed: frame {frame} comes too late")
-        if self._stream is None:
-            self._open(plate)
+        if self._container is None:
+            with writing(self._path):
+                self._open(plate)
         pair = [display(fit(rgb, self._width, self._height), self._exposure) for rgb in (plate, result)]
         picture = np.concatenate(pair, axis=1 if self._beside else 0)
         canvas = np.concatenate([picture, self._bar(frame, picture.shape[1])])
@@ -70,31 +68,45 @@ class Movie:
             video, format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
         )
         video.pts, video.time_base = self._count, 1 / self._fps
-        self._container.mux(self._stream.encode(video))
+        with writing(self._path):
+            self._container.mux(self._stream.encode(video))
         self._count += 1
 
     def close(self) -> None:
-        """Finish the file. Without a single frame there is none."""
-        self.__exit__(None, None, None)
+        """Finish the file. Without a single frame there is none. Raises InputError where it cannot be written."""
+        if self._container is None or self._closed:
+            self._closed = True
+            return
+        try:
+            with writing(self._path):
+                self._container.mux(self._stream.encode(None))
+                self._container.close()
+                hidden(self._path).replace(self._path)
+        finally:
+            self.discard()
+
+    def discard(self) -> None:
+        """Drop what is not finished."""
+        self._closed = True
+        if self._container is not None:
+            self._container.close()
+            hidden(self._path).unlink(missing_ok=True)
 
     def __enter__(self) -> Movie:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None and self._stream is not None:
-            self._container.mux(self._stream.encode(None))
-        self._stream, self._closed = None, True
-        self._stack.__exit__(kind, error, trace)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.discard()
 
     def _open(self, plate: Float32) -> None:
         self._exposure = auto_exposure(plate) if self._asked_exposure is None else self._asked_exposure
         height, width = plate.shape[:2]
         self._beside, self._width, self._height = _layout(width * self._pixel_aspect, height)
-        name = self._stack.enter_context(replacing(self._path))
-        self._container = av.open(str(name), "w", format="mp4", options={"movflags": "+faststart"})
-        self._stack.callback(self._container.close)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._container = av.open(str(hidden(self._path)), "w", format="mp4", options={"movflags": "+faststart"})
         stream = self._container.add_stream("libx264", rate=self._fps)
         stream.width = self._width * (2 if self._beside else 1)
         stream.height = self._height * (1 if self._beside else 2) + BAR_HEIGHT_PX
@@ -106,7 +118,7 @@ class Movie:
         stream.codec_context.color_range = ColorRange.MPEG
         stream.codec_context.color_primaries = ColorPrimaries.BT709
         stream.codec_context.color_trc = ColorTrc.IEC61966_2_1
-        self._stream = stream
+        self._stream: Any = stream
 
     def _bar(self, frame: int, width: int) -> UInt8:
         """Return the strip of labels, [BAR_HEIGHT_PX, width, 3]."""
