@@ -1,0 +1,117 @@
+"""Colour spaces by name, from the configuration in $OCIO or, without one, OpenImageIO's built-in ACES one."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+
+import numpy as np
+import OpenImageIO as oiio
+from numpy.typing import NDArray
+
+from relumix.errors import InputError
+
+DEFAULT_INTEGER_SPACE = "sRGB"
+
+
+@dataclass(frozen=True)
+class WorkingSpace:
+    """The space that files are in, and the scene-linear one that is worked in; None where nobody said.
+
+    source, linear  names in the OCIO configuration. Where they are equal, values are left untouched.
+    """
+
+    source: str | None
+    linear: str | None
+
+    @property
+    def converts(self) -> bool:
+        """Whether reading changes values."""
+        return self.source != self.linear
+
+    def to_linear(self, rgb: NDArray[np.float32], alpha: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+        """Decode premultiplied [h, w, 3] float32 into the linear space; alpha [h, w] float32 is divided out meanwhile.
+
+        Raises InputError where the configuration has no way from one to the other.
+        """
+        if self.source is None or self.linear is None or not self.converts:
+            return rgb
+        channels = (rgb,) if alpha is None else (rgb, alpha[..., None])
+        image = oiio.ImageBuf(np.concatenate(channels, axis=-1, dtype=np.float32))
+        if alpha is not None:
+            image.specmod().alpha_channel = 3
+        done = oiio.ImageBufAlgo.colorconvert(image, self.source, self.linear)
+        if done.has_error:
+            reason = " ".join(done.geterror().split())
+            raise InputError(f"colour space '{self.source}' cannot be made '{self.linear}': {reason}")
+        return np.ascontiguousarray(np.asarray(done.get_pixels("float"))[..., :3])
+
+    @property
+    def chromaticities(self) -> tuple[float, ...] | None:
+        """The primaries and white of the linear space: x and y of red, green, blue and white; None if not known."""
+        return _chromaticities(self.linear) if self.linear else None
+
+    @property
+    def interop_id(self) -> str:
+        """What the Color Interop Forum calls the linear space; '' if it has no name for it."""
+        return oiio.ColorConfig().get_color_interop_id(self.linear) or "" if self.linear else ""
+
+
+def working_space(colorspace: str | None) -> WorkingSpace:
+    """The space to work in for files of a colour space.
+
+    None means scene-linear with primaries that nobody named: nothing is touched. A linear space is worked in as it is.
+    Any other is decoded to the linear space that has its primaries, where the configuration tells what they are, and
+    otherwise to the configuration's scene_linear role (so ACEScct becomes ACEScg). Raises InputError for an unknown
+    name, or one for data.
+    """
+    if colorspace is None:
+        return WorkingSpace(None, None)
+    source = find_space(colorspace)
+    config = oiio.ColorConfig()
+    if config.isColorSpaceLinear(source):
+        return WorkingSpace(source, source)
+    mine = _chromaticities(source)
+    for name in config.getColorSpaceNames():
+        theirs = _chromaticities(name) if config.isColorSpaceLinear(name) else None
+        if mine and theirs and np.allclose(mine, theirs, atol=1e-4):
+            return WorkingSpace(source, name)
+    return WorkingSpace(source, find_space("scene_linear"))
+
+
+def reference_space(colorspace: str | None, whole_numbers: bool, plate: WorkingSpace) -> WorkingSpace:
+    """How the values of a reference become those of the plate's working space.
+
+    Without a name, files of whole numbers are sRGB, and the others are in the space of the plate's own files. Where
+    the plate's primaries are not known, the reference's are taken to be the same: only its curve is undone.
+    """
+    if colorspace is None and not whole_numbers:
+        return plate
+    own = working_space(colorspace or DEFAULT_INTEGER_SPACE)
+    return WorkingSpace(own.source, plate.linear or own.linear)
+
+
+def find_space(name: str) -> str:
+    """The full name of a colour space, by name, alias or role. Raises InputError, which lists those like it."""
+    config = oiio.ColorConfig()
+    found: str = config.resolve(name)
+    index = config.getColorSpaceIndex(found)
+    if index < 0:
+        raise InputError(f"unknown colour space '{name}': {_near(config, name)}")
+    if config.isData(found):
+        raise InputError(f"colour space '{name}' is for data, not for light: name the one that the files are in")
+    return found
+
+
+def _near(config: oiio.ColorConfig, name: str) -> str:
+    names = [*config.getColorSpaceNames(), *config.getRoles()]
+    known = {alias.casefold(): each for each in names for alias in (each, *config.getAliases(each))}
+    close = difflib.get_close_matches(name.casefold(), known, n=6, cutoff=0.5)
+    inside = [alias for alias in known if name and name.casefold() in alias]
+    near = list(dict.fromkeys(known[alias] for alias in (*close, *inside)))[:6]
+    return f"did you mean {', '.join(near)}?" if near else f"expected one of {', '.join(names)}"
+
+
+def _chromaticities(name: str) -> tuple[float, ...] | None:
+    values = oiio.ColorConfig().get_chromaticities(name)
+    return tuple(values) if values else None

@@ -1,0 +1,83 @@
+"""Image files through OpenImageIO: opening them, and errors that can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import OpenImageIO as oiio
+from numpy.typing import NDArray
+
+from relumix.shot.windows import Box
+
+NUMPY_TYPES = {"half": np.float16, "float": np.float32, "uint": np.uint32, "uint8": np.uint8, "uint16": np.uint16}
+
+
+class ImageError(Exception):
+    """OpenImageIO could not do what it was asked to. Its text is one line that names no file."""
+
+
+def what_went_wrong(source: Any = oiio) -> str:
+    """The pending error of OpenImageIO (or of one of its inputs and outputs) as one line; it is pending no more."""
+    try:
+        text = source.geterror()
+    except UnicodeDecodeError:  # A damaged file's own bytes are quoted in the message.
+        text = ""
+    words = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    return words or "OpenImageIO gives no reason"
+
+
+@contextmanager
+def opened(path: Path, *, unassociated: bool = False) -> Iterator[Any]:
+    """An open oiio.ImageInput. Raises ImageError.
+
+    unassociated  leaves colour and alpha as they are stored, where OpenImageIO would multiply them.
+    """
+    if not path.is_file():
+        raise ImageError("there is no such file")
+    hints = oiio.ImageSpec()
+    if unassociated:
+        hints.attribute("oiio:UnassociatedAlpha", 1)
+    try:
+        image = oiio.ImageInput.open(str(path), hints)
+    except UnicodeDecodeError:
+        image = None
+    if image is None:
+        raise ImageError(what_went_wrong())
+    try:
+        yield image
+    finally:
+        image.close()
+
+
+def spec_of(image: Any, part: int, level: int = 0) -> Any | None:
+    """The oiio.ImageSpec of a mip level of a part, or None where there is none. Raises ImageError."""
+    try:
+        found = image.seek_subimage(part, level)
+        return image.spec() if found else None
+    except UnicodeDecodeError:
+        raise ImageError("its header holds text that is not UTF-8") from None
+    finally:
+        if image.has_error:
+            what_went_wrong(image)
+
+
+def pixels_of(image: Any, part: int, level: int, channels: range, kind: str) -> NDArray[Any]:
+    """Channels of a mip level of a part, [h, w, len(channels)] in the type that `kind` names. Raises ImageError."""
+    pixels = image.read_image(part, level, channels.start, channels.stop, kind)
+    if pixels is None or image.has_error:
+        raise ImageError(what_went_wrong(image))
+    return np.asarray(pixels, NUMPY_TYPES[kind])
+
+
+def data_window(spec: Any) -> Box:
+    """The pixels that an image has."""
+    return Box(spec.x, spec.y, spec.width, spec.height)
+
+
+def display_window(spec: Any) -> Box:
+    """The pixels that make the frame."""
+    return Box(spec.full_x, spec.full_y, spec.full_width, spec.full_height)

@@ -1,0 +1,301 @@
+"""Reading the frames of a shot."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence as Items
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relumix.color.spaces import WorkingSpace, working_space
+from relumix.errors import FrameError, InputError
+from relumix.shot import exr_header
+from relumix.shot.channels import Choice, PartNames, choose
+from relumix.shot.images import ImageError, data_window, display_window, opened, pixels_of, spec_of
+from relumix.shot.picture import Contents, Level, Part, PartLevel, Picture, Plane
+from relumix.shot.sequence import Sequence
+from relumix.shot.windows import Box
+
+RIPMAP_LEVELS = 2
+
+
+@dataclass(frozen=True)
+class FileLayout:
+    """What the header of a file says about it.
+
+    specs    the oiio.ImageSpec of each mip level of each part.
+    headers  the OpenEXR header of each part, as stored; empty for other formats.
+    """
+
+    format: str
+    specs: tuple[tuple[Any, ...], ...]
+    headers: tuple[exr_header.Header, ...]
+    version: int
+
+    @property
+    def names(self) -> tuple[PartNames, ...]:
+        """What names its parts."""
+        return tuple(_names(levels[0]) for levels in self.specs)
+
+    @property
+    def subsampled(self) -> tuple[str, ...]:
+        """The channels that do not have a value for each pixel."""
+        entries = [entry for header in self.headers for entry in exr_header.channels(header)]
+        return tuple(entry.name for entry in entries if entry.sampling != (1, 1))
+
+    @property
+    def deep(self) -> bool:
+        """Whether a part has any number of samples a pixel."""
+        return any(levels[0].deep for levels in self.specs)
+
+    @property
+    def ripmapped(self) -> bool:
+        """Whether a part has levels for each pair of halvings of its width and height."""
+        return any(spec.get_int_attribute("openexr:levelmode") == RIPMAP_LEVELS for spec, *_ in self.specs)
+
+
+def _names(spec: Any) -> PartNames:
+    views = spec.getattribute("multiView") or ()
+    views = (views,) if isinstance(views, str) else tuple(views)
+    name = spec.get_string_attribute("oiio:subimagename")
+    return PartNames(name, spec.get_string_attribute("view"), tuple(spec.channelnames), views)
+
+
+def layout_of(image: Any, path: Path) -> FileLayout:
+    """The layout of an open oiio.ImageInput. Raises ImageError."""
+    specs: list[tuple[Any, ...]] = []
+    while (spec := spec_of(image, len(specs))) is not None:
+        levels = [spec]
+        ripmapped = spec.get_int_attribute("openexr:levelmode") == RIPMAP_LEVELS
+        while not ripmapped and (spec := spec_of(image, len(specs), len(levels))) is not None:
+            levels.append(spec)
+        specs.append(tuple(levels))
+    if not specs:
+        raise ImageError("it holds no image")
+    if image.format_name() != "openexr":
+        return FileLayout(image.format_name(), tuple(specs), (), 0)
+    try:
+        version, headers = exr_header.read_headers(path)
+    except (exr_header.HeaderError, OSError) as error:
+        raise ImageError(str(error)) from None
+    if len(headers) != len(specs):
+        raise ImageError(f"its header names {len(headers)} parts, but {len(specs)} can be opened")
+    return FileLayout("openexr", tuple(specs), headers, version)
+
+
+class Plate:
+    """The frames of a shot, and which of their channels are the picture. It may be used from several threads."""
+
+    def __init__(
+        self, sequence: Sequence, *, layer: str | None = None, view: str | None = None, colorspace: str | None = None
+    ) -> None:
+        """Look at the first file, and choose the channels that are relit (see channels.choose).
+
+        colorspace  the colour space the files are in, where they are not scene-linear; required for other formats
+                    than OpenEXR. Frames are read into (and written in) the scene-linear space that belongs to it.
+
+        Raises InputError: an unreadable file, a layer, view or colour space that is not there, and what cannot be
+        relit: deep, subsampled or rip-mapped images, and channels of whole numbers.
+        """
+        self.sequence = sequence
+        self.layer, self.view = layer, view
+        self.space: WorkingSpace = working_space(colorspace)
+        self.path = sequence.path(sequence.frames[0])
+        try:
+            with opened(self.path) as image:
+                self.layout = layout_of(image, self.path)
+        except ImageError as error:
+            raise InputError(f"{self.path} cannot be read: {error}") from None
+        _refuse(self.layout, self.path)
+        self.choice: Choice = choose(self.layout.names, layer, view, str(self.path))
+        spec = self.layout.specs[self.choice.part][0]
+        self.rgb_names = _three(spec.channelnames[index] for index in self.choice.rgb)
+        if self.layout.format != "openexr" and colorspace is None:
+            raise InputError(
+                f"{self.path} is {self.layout.format}, not OpenEXR: say what colour it is with --colorspace"
+            )
+        if self.layout.format == "openexr" and "uint" in {str(spec.channelformat(index)) for index in self.choice.rgb}:
+            raise InputError(f"{self.path}: {', '.join(self.rgb_names)} hold whole numbers; expected half or float")
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        """The frame numbers, ascending."""
+        return self.sequence.frames
+
+    @property
+    def display_window(self) -> Box:
+        """The display window, which all frames share."""
+        return display_window(self.layout.specs[self.choice.part][0])
+
+    def read(self, frame: int) -> Picture:
+        """Read a frame, all of it. Raises FrameError where it is damaged, or is not like the first file."""
+        path = self.sequence.path(frame)
+        try:
+            with opened(path) as image:
+                layout = layout_of(image, path)
+                self._check(frame, path, layout)
+                if layout.format == "openexr":
+                    return _read_exr(image, layout, self, frame, path)
+                return _read_other(image, layout, self, frame, path)
+        except (ImageError, MemoryError) as error:
+            raise FrameError(frame, f"frame {frame}: {path} cannot be read: {error}") from None
+
+    def _check(self, frame: int, path: Path, layout: FileLayout) -> None:
+        """Raise FrameError where a file is laid out in another way than the first, or cannot be relit."""
+        try:
+            _refuse(layout, path)
+        except InputError as error:
+            raise FrameError(frame, f"frame {frame}: {error}") from None
+        mine, first = (_outline(each, self.choice.part) for each in (layout, self.layout))
+        for what, own in mine.items():
+            if own != first[what]:
+                raise FrameError(
+                    frame,
+                    f"frame {frame}: {path} has {what} {own}, but {self.path} has {first[what]}; "
+                    "expected all frames of a shot to agree",
+                )
+
+
+def _refuse(layout: FileLayout, path: Path) -> None:
+    """Raise InputError for kinds of images that cannot be relit."""
+    if layout.deep:
+        raise InputError(f"{path} is a deep image: relumix relights flat ones; flatten it first (DeepToImage)")
+    if layout.subsampled:
+        raise InputError(
+            f"{path} is a subsampled luminance-chroma image ({', '.join(layout.subsampled)} lack pixels): "
+            "convert it to RGB first"
+        )
+    if layout.ripmapped:
+        raise InputError(f"{path} is rip-mapped: save it with mip levels, or one level, first")
+    if len(layout.specs) > 1 and any(len(levels) > 1 for levels in layout.specs):
+        raise InputError(f"{path} has several parts and mip levels: save it with one of the two first")
+
+
+def _outline(layout: FileLayout, part: int) -> dict[str, str]:
+    """What all frames of a shot must share, by the name it has in errors."""
+    parts = [",".join(names.channels) for names in layout.names]
+    if part >= len(parts):
+        return {"parts": str(len(parts))}
+    spec = layout.specs[part][0]
+    aspect = spec.get_float_attribute("PixelAspectRatio", 1.0)
+    return {
+        "parts": str(len(parts)),
+        "channels": "; ".join(parts),
+        "display window": str(display_window(spec)),
+        "pixel aspect": f"{aspect:g}",
+    }
+
+
+def _three(names: Any) -> tuple[str, str, str]:
+    red, green, blue = names
+    return red, green, blue
+
+
+def _read_exr(image: Any, layout: FileLayout, plate: Plate, frame: int, path: Path) -> Picture:
+    parts = tuple(
+        _read_part(image, number, levels, layout.headers[number]) for number, levels in enumerate(layout.specs)
+    )
+    choice, space = plate.choice, plate.space
+    contents = Contents(parts, choice, layout.headers, layout.version, _replaced(space))
+    levels = tuple(_light(level.planes, choice, space) for level in parts[choice.part].levels)
+    return _picture(plate, layout, frame, path, levels, contents)
+
+
+def _replaced(space: WorkingSpace) -> dict[str, exr_header.Attribute | None]:
+    """The header attributes about colour that are no longer true once values were decoded to a linear space."""
+    if not space.converts:
+        return {}
+    values = space.chromaticities
+    return {
+        "chromaticities": exr_header.Attribute("chromaticities", struct.pack("<8f", *values)) if values else None,
+        "colorInteropID": exr_header.Attribute.of(space.interop_id) if space.interop_id else None,
+    }
+
+
+def _light(planes: Items[Plane], choice: Choice, space: WorkingSpace) -> Level:
+    rgb = np.stack([_channel(planes, index) for index in choice.rgb], axis=-1, dtype=np.float32)
+    alpha = None if choice.alpha is None else np.ascontiguousarray(_channel(planes, choice.alpha), np.float32)
+    return Level(space.to_linear(rgb, alpha), alpha)
+
+
+def _channel(planes: Items[Plane], index: int) -> NDArray[Any]:
+    """A channel of a part, [h, w] in its own type."""
+    plane = next(plane for plane in planes if index in plane.channels)
+    return plane.pixels[..., plane.channels.index(index)]
+
+
+def _read_part(image: Any, number: int, specs: Items[Any], header: exr_header.Header) -> Part:
+    spec = specs[0]
+    types = tuple(str(spec.channelformat(channel)) for channel in range(spec.nchannels))
+    levels = tuple(
+        PartLevel(data_window(own), _read_planes(image, number, level, types)) for level, own in enumerate(specs)
+    )
+    compression = spec.get_string_attribute("compression")
+    if "dwaCompressionLevel" in header:
+        compression += f":{spec.get_float_attribute('openexr:dwaCompressionLevel'):g}"
+    return Part(
+        channels=tuple(spec.channelnames),
+        types=types,
+        levels=levels,
+        tile=(spec.tile_width, spec.tile_height) if spec.tile_width else None,
+        mipmapped="tiles" in header and bool(header["tiles"].value[8] & 15),
+        round_up="tiles" in header and bool(header["tiles"].value[8] >> 4),
+        compression=compression,
+        line_order=spec.get_string_attribute("openexr:lineOrder"),
+    )
+
+
+def _read_planes(image: Any, part: int, level: int, types: Items[str]) -> tuple[Plane, ...]:
+    """Read all channels, each in its own type, decoding the file once, and once more where it has whole numbers."""
+    everything = range(len(types))
+    if len(set(types)) == 1:
+        return (Plane(tuple(everything), pixels_of(image, part, level, everything, types[0])),)
+    planes = []
+    if floats := [index for index in everything if types[index] != "uint"]:
+        pixels = pixels_of(image, part, level, range(floats[0], floats[-1] + 1), "float")
+        for kind, dtype in (("half", np.float16), ("float", np.float32)):
+            if chosen := tuple(index for index in floats if types[index] == kind):
+                with np.errstate(all="ignore"):
+                    planes.append(Plane(chosen, pixels[..., [index - floats[0] for index in chosen]].astype(dtype)))
+    if whole := tuple(index for index in everything if types[index] == "uint"):
+        pixels = pixels_of(image, part, level, range(whole[0], whole[-1] + 1), "uint")
+        planes.append(Plane(whole, np.ascontiguousarray(pixels[..., [index - whole[0] for index in whole]])))
+    return tuple(planes)
+
+
+def _read_other(image: Any, layout: FileLayout, plate: Plate, frame: int, path: Path) -> Picture:
+    """Read a file that is no OpenEXR: its picture and alpha alone, to be written as OpenEXR."""
+    choice, spec = plate.choice, layout.specs[plate.choice.part][0]
+    pixels = pixels_of(image, choice.part, 0, range(spec.nchannels), "float")
+    alpha = None if choice.alpha is None else np.ascontiguousarray(pixels[..., choice.alpha])
+    level = Level(plate.space.to_linear(pixels[..., choice.rgb], alpha), alpha)
+    kind = "float" if str(spec.format) in ("float", "double") else "half"
+    channels = ("R", "G", "B") if alpha is None else ("R", "G", "B", "A")
+    planes = (
+        () if alpha is None else (Plane((3,), alpha[..., None].astype(np.float16 if kind == "half" else np.float32)),)
+    )
+    part = Part(
+        channels=channels,
+        types=(kind,) * len(channels),
+        levels=(PartLevel(data_window(spec), planes),),
+        tile=None,
+        mipmapped=False,
+        round_up=False,
+        compression="zip",
+        line_order="increasingY",
+    )
+    contents = Contents((part,), Choice(0, (0, 1, 2), None if alpha is None else 3), replaced=_replaced(plate.space))
+    return _picture(plate, layout, frame, path, (level,), contents)
+
+
+def _picture(
+    plate: Plate, layout: FileLayout, frame: int, path: Path, levels: tuple[Level, ...], contents: Contents
+) -> Picture:
+    spec = layout.specs[plate.choice.part][0]
+    aspect = spec.get_float_attribute("PixelAspectRatio", 1.0)
+    names, windows = plate.rgb_names, (data_window(spec), display_window(spec))
+    return Picture(frame, path, levels, *windows, aspect, names, contents)

@@ -1,0 +1,234 @@
+"""Writing a relit frame: the plate's file with other light."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import OpenImageIO as oiio
+from numpy.typing import NDArray
+
+from relumix.errors import InputError
+from relumix.shot import exr_header
+from relumix.shot.exr_header import Attribute
+from relumix.shot.images import ImageError, what_went_wrong
+from relumix.shot.picture import Part, PartLevel, Picture
+from relumix.shot.windows import Box
+
+HALF_MAX = 65504.0
+ROWS_AT_ONCE = 512
+"""Rows that are put together before they are handed over: a multiple of every tile and every block of compression."""
+
+COMPRESSIONS = (
+    "none",
+    "rle",
+    "zips",
+    "zip",
+    "piz",
+    "pxr24",
+    "b44",
+    "b44a",
+    "dwaa",
+    "dwab",
+    "htj2k256",
+    "htj2k32",
+    "zstd",
+)
+Bits = Literal["half", "float"]
+
+
+def write(
+    path: Path,
+    picture: Picture,
+    rgb: Sequence[NDArray[np.float32]],
+    *,
+    attributes: Mapping[str, str | int | float],
+    compression: str | None = None,
+    bits: Bits | None = None,
+) -> None:
+    """Write a picture with other light, under a name that only appears once the file is whole.
+
+    Everything else that was read is written as it was: windows, parts, channels and their types, levels, and the
+    header byte for byte. (A lossy compression is lossy again for the channels that it touches.)
+
+    rgb          one [h, w, 3] float32 a level of the picture, scene-linear, premultiplied.
+    attributes   are added to the header of the part that was relit.
+    compression  as OpenImageIO names it, with a level where it has one: zip, dwaa:45; None keeps the plate's.
+    bits         the type of the relit channels; None keeps the plate's. In half, finite values are clipped to +-65504.
+
+    Raises InputError: an unknown compression, no permission, no space.
+    """
+    part = picture.contents.parts[picture.contents.choice.part]
+    shapes = [level.rgb.shape for level in picture.levels]
+    if [level.shape for level in rgb] != shapes:
+        raise ValueError(f"light of shape {[level.shape for level in rgb]}: expected {shapes}")
+    if compression is not None and compression.partition(":")[0] not in COMPRESSIONS:
+        raise InputError(f"unknown compression '{compression}': expected one of {', '.join(COMPRESSIONS)}")
+    kinds = list(part.types)
+    for index in picture.contents.choice.rgb:
+        kinds[index] = bits or kinds[index]
+    relit = replace(part, types=tuple(kinds))
+    parts = [relit if each is part else each for each in picture.contents.parts]
+    if compression is not None:
+        parts = [replace(each, compression=compression) for each in parts]
+    stem = path.with_name(f".{path.stem}.{os.getpid()}-{secrets.token_hex(4)}")
+    pixels, whole = (stem.with_name(f"{stem.name}.{what}.exr") for what in ("pixels", "whole"))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _need_space(path.parent, parts)
+        pixels.touch(exist_ok=False)
+        _write_pixels(pixels, picture, parts, rgb)
+        headers = _headers(picture, parts, attributes, pixels)
+        exr_header.transplant(pixels, whole, headers, picture.contents.version)
+        whole.replace(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror or error}") from None
+    except (ImageError, exr_header.HeaderError) as error:
+        raise InputError(f"{path} cannot be written: {error}") from None
+    finally:
+        for leftover in (pixels, whole):
+            with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+                leftover.unlink()
+
+
+def _need_space(folder: Path, parts: Sequence[Part]) -> None:
+    """Raise OSError where the disk cannot be sure to hold the file, since OpenEXR may hang when it fills up."""
+    pixels = sum(level.window.width * level.window.height * len(part.types) for part in parts for level in part.levels)
+    needed, free = 4 * pixels, shutil.disk_usage(folder).free
+    if free < needed:
+        reason = f"no space left in {folder} ({free >> 20} MiB free, a frame may take {(needed >> 20) + 1})"
+        raise OSError(errno.ENOSPC, reason)
+
+
+def _write_pixels(path: Path, picture: Picture, parts: Sequence[Part], rgb: Sequence[NDArray[np.float32]]) -> None:
+    """Write what can be written through OpenImageIO: all pixels, with whole numbers dressed up as floats."""
+    if len({part.tile is None for part in parts}) > 1:  # OpenImageIO writes files of one kind of part only.
+        parts = [replace(part, tile=None) for part in parts]
+    window, name = picture.display_window, str(path)
+    specs = [_spec(part, part.levels[0], window, number) for number, part in enumerate(parts)]
+    output = oiio.ImageOutput.create(name)
+    if output is None:
+        raise ImageError(what_went_wrong())
+    _must(output, output.open(name, specs if len(specs) > 1 else specs[0]))
+    for number, part in enumerate(parts):
+        if number:
+            _must(output, output.open(name, specs[number], "AppendSubimage"))
+        relit = number == picture.contents.choice.part
+        for index, level in enumerate(part.levels):
+            if index:
+                _must(output, output.open(name, _spec(part, level, window, number), "AppendMIPLevel"))
+            _write_level(output, part, level, picture.contents.choice.rgb, rgb[index] if relit else None)
+    _must(output, output.close())
+
+
+def _must(output: Any, done: bool) -> None:
+    if not done or output.has_error:
+        raise ImageError(what_went_wrong(output))
+
+
+def _spec(part: Part, level: PartLevel, display: Box, number: int) -> Any:
+    window = level.window
+    types = ["float" if kind == "uint" else kind for kind in part.types]
+    spec = oiio.ImageSpec(window.width, window.height, len(types), "float" if "float" in types else "half")
+    spec.x, spec.y = window.x, window.y
+    spec.full_x, spec.full_y, spec.full_width, spec.full_height = display.x, display.y, display.width, display.height
+    spec.channelnames = part.channels
+    if len(set(types)) > 1:
+        spec.channelformats = tuple(oiio.TypeDesc(kind) for kind in types)
+    if part.tile:
+        spec.tile_width, spec.tile_height = part.tile
+    spec.attribute("compression", _safe_compression(part))
+    spec.attribute("openexr:lineOrder", part.line_order)
+    spec.attribute("oiio:subimagename", f"part{number}")
+    if part.mipmapped:
+        spec.attribute("textureformat", "Plain Texture")
+        spec.attribute("openexr:levelmode", 1)
+        spec.attribute("openexr:roundingmode", int(part.round_up))
+    return spec
+
+
+def _safe_compression(part: Part) -> str:
+    """The compression of a part, or zip where that would not keep whole numbers whole.
+
+    PXR24 rounds floats, and DWA tells what it may round by the name and type of a channel.
+    """
+    kind = part.compression.partition(":")[0]
+    whole = [
+        name.rpartition(".")[2].lower() for name, kind in zip(part.channels, part.types, strict=True) if kind == "uint"
+    ]
+    rounded = kind == "pxr24" or (kind in ("dwaa", "dwab") and {"r", "g", "b", "a", "y", "by", "ry"} & set(whole))
+    return "zip" if whole and rounded else part.compression
+
+
+def _write_level(
+    output: Any, part: Part, level: PartLevel, channels: tuple[int, int, int], rgb: NDArray[np.float32] | None
+) -> None:
+    window = level.window
+    half = set(part.types) == {"half"}
+    rows = max(ROWS_AT_ONCE // part.tile[1], 1) * part.tile[1] if part.tile else ROWS_AT_ONCE
+    for top in range(0, window.height, rows):
+        strip = slice(top, min(top + rows, window.height))
+        pixels = np.empty((strip.stop - top, window.width, len(part.types)), np.float16 if half else np.float32)
+        for plane in level.planes:
+            values = plane.pixels[strip]
+            pixels[..., _indices(plane.channels)] = values.view(np.float32) if values.dtype == np.uint32 else values
+        if rgb is not None:
+            light = rgb[strip]
+            for index, channel in enumerate(channels):
+                pixels[..., channel] = _fit(light[..., index], part.types[channel])
+        first, last = window.y + top, window.y + strip.stop
+        if part.tile:
+            _must(output, output.write_tiles(window.x, window.right, first, last, 0, 1, pixels))
+        else:
+            _must(output, output.write_scanlines(first, last, 0, pixels))
+
+
+def _indices(channels: tuple[int, ...]) -> slice | list[int]:
+    """Channels as a slice where they lie side by side, which numpy copies without going through them one by one."""
+    if channels == tuple(range(channels[0], channels[-1] + 1)):
+        return slice(channels[0], channels[-1] + 1)
+    return list(channels)
+
+
+def _fit(values: NDArray[np.float32], kind: str) -> NDArray[np.float32]:
+    """Values that a type can hold: finite ones stay finite, and the others stay what they are."""
+    if kind != "half":
+        return values
+    return np.where(np.isfinite(values), np.clip(values, -HALF_MAX, HALF_MAX), values)
+
+
+def _headers(
+    picture: Picture, parts: Sequence[Part], attributes: Mapping[str, str | int | float], pixels: Path
+) -> list[exr_header.Header]:
+    headers = [dict(header) for header in picture.contents.headers]
+    if not headers:
+        headers = [dict(header) for header in exr_header.read_headers(pixels)[1]]
+        headers[0].pop("capDate", None)  # OpenImageIO's own: the time of writing.
+    for part, header in zip(parts, headers, strict=True):
+        header["channels"] = _channel_list(part, header)
+        level = part.compression.partition(":")[2]
+        if part.compression.startswith("dwa") and level:
+            header["dwaCompressionLevel"] = Attribute.of(float(level))
+        else:
+            header.pop("dwaCompressionLevel", None)
+    relit = headers[picture.contents.choice.part]
+    for name, attribute in picture.contents.replaced.items():
+        relit.pop(name, None)
+        if attribute is not None:
+            relit[name] = attribute
+    relit.update({name: Attribute.of(value) for name, value in attributes.items()})
+    return list(headers)
+
+
+def _channel_list(part: Part, header: exr_header.Header) -> Attribute:
+    types = {"uint": exr_header.UINT, "half": exr_header.HALF, "float": exr_header.FLOAT}
+    wanted = {name: types[kind] for name, kind in zip(part.channels, part.types, strict=True)}
+    return exr_header.channel_list([replace(entry, type=wanted[entry.name]) for entry in exr_header.channels(header)])
