@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from relumix.engines.base import Float32
+from relumix.engines.base import BLACK_OFFSET, Float32
 from relumix.evaluate import metrics
 from relumix.evaluate.files import Seen
 from relumix.evaluate.flicker import Flicker, GainFlicker
@@ -91,7 +91,7 @@ class Comparison:
 
     def _light(self, result: Seen, source: Seen, change: Flicker | None) -> dict[str, UInt8]:
         """Return pictures of the light and of its change since the frame before."""
-        floor = np.float32(1e-3) / self._exposure
+        floor = np.float32(BLACK_OFFSET) / self._exposure
         after, before = (np.maximum(_shrink(seen.rgb), 0) + floor for seen in (result, source))
         pictures = {"light": false_color(np.log2(after / before).mean(-1), LIGHT_STOPS)}
         if change is not None:

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from relumix import shot
 from relumix.engines.base import Float32
 from relumix.errors import FrameError, InputError
 from relumix.preview.display import on_display_window
+from relumix.shot.plate import Plate
+from relumix.shot.sequence import Sequence as Shot
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,10 @@ class Seen:
 class Files:
     """A sequence of files to compare. Raises InputError where there is none, or it lacks the layer or view."""
 
-    def __init__(self, pattern: str | Path, layer: str | None, view: str | None) -> None:
-        self._shot = shot.Sequence.find(pattern)
-        self._plate = shot.Plate(self._shot, layer=layer, view=view)
+    def __init__(self, pattern: str | Path, layer: str | None, view: str | None, colorspace: str | None) -> None:
+        self._shot = Shot.find(pattern)
+        exr = self._shot.path(self._shot.frames[0]).suffix.lower() == ".exr"
+        self._plate = Plate(self._shot, layer=layer, view=view, colorspace=None if exr else colorspace)
 
     @property
     def pattern(self) -> str:
@@ -66,7 +68,7 @@ class Files:
         except FrameError as e:
             raise InputError(str(e)) from e
         windows = picture.data_window, picture.display_window
-        known = np.isfinite(picture.rgb).all(-1).astype(np.float32)
+        known = np.asarray(np.isfinite(picture.rgb).all(-1), np.float32)
         return Seen(
             self._shot.path(frame), on_display_window(picture.rgb, *windows), on_display_window(known, *windows) > 0
         )

@@ -18,7 +18,6 @@ MEASURING_EDGE_PX = 960
 
 _SMALLEST_EDGE_PX = 64  # the flow solver's pyramid needs room
 _LEAST_FOLLOWED = 1e-3
-_LIMIT_STOPS = 16.0
 _DARKEST_STOPS, _BRIGHTEST_STOPS = -6.0, 4.0  # around mid-grey: what the solver's 8 bits span
 
 
@@ -48,9 +47,9 @@ class GainFlicker:
     exposure  factor that brings the source's values to MID_GREY (see auto_exposure).
 
     The gain is log2 of result over source, both over BLACK_OFFSET and after the grade of the first frame (its median
-    gain, a channel) is taken out, as everywhere in relumix: a pure grade has flicker 0, and so has noise in black. It
-    is carried from the frame before along DIS optical flow (Kroeger et al. 2016) of the source. Pixels count where flow
-    there and back agree (Sundaram, Brox and Keutzer 2010, eq. 5).
+    gain, a channel) is taken out: a pure grade has flicker 0, and noise in black has next to none. It is carried from
+    the frame before along DIS optical flow (Kroeger et al. 2016) of the source. Pixels count where flow there and back
+    agree (Sundaram, Brox and Keutzer 2010, eq. 5).
 
     What rightly changes on a moving surface, a shadow that passes or a highlight that slides, counts too: compare
     results with each other, not with 0.
@@ -99,20 +98,16 @@ class GainFlicker:
         whole = fit(known.astype(np.float32), width, height) > 0.999
         if self._grade is None:
             self._grade = _median_gain(after, before, whole)
-        floor = np.float32(BLACK_OFFSET * 2**-_LIMIT_STOPS)
-        lit = np.maximum(after / self._grade + np.float32(BLACK_OFFSET), floor)
-        gain = np.log2(lit / (np.maximum(before, 0) + np.float32(BLACK_OFFSET)))
-        return _Seen(gain.astype(np.float32), _log_grey(before), whole)
+        lit, plain = (np.maximum(v, 0) + np.float32(BLACK_OFFSET) for v in (after / self._grade, before))
+        return _Seen(np.log2(lit / plain), _log_grey(before), whole)
 
     def _flow(self, start: UInt8, end: UInt8) -> Float32:
         """Return where each pixel of `start` is in `end`, [h, w, 2] as (x, y) offsets in pixels."""
         height, width = start.shape
         room = max(0, _SMALLEST_EDGE_PX - height), max(0, _SMALLEST_EDGE_PX - width)
-        padded = [cv2.copyMakeBorder(g, 0, room[0], 0, room[1], cv2.BORDER_REPLICATE) for g in (start, end)]
-        return np.asarray(
-            self._dis.calc(padded[0], padded[1], np.zeros((*padded[0].shape, 2), np.float32))[:height, :width],
-            np.float32,
-        )
+        here, there = (cv2.copyMakeBorder(g, 0, room[0], 0, room[1], cv2.BORDER_REPLICATE) for g in (start, end))
+        flow = self._dis.calc(here, there, np.zeros((*here.shape, 2), np.float32))
+        return np.asarray(flow[:height, :width], np.float32)
 
 
 def _median_gain(after: Float32, before: Float32, known: NDArray[np.bool_]) -> Float32:

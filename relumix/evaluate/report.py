@@ -120,14 +120,13 @@ class Report:
             value, frame = (worst.value(metric), str(worst.frame)) if worst else (None, "-")
             notes = ", ".join(filter(None, (metric.unit, f"{metric.better} is better")))
             lines.append((metric.title, metric.format(self.mean(metric)), metric.format(value), frame, notes))
-        widths = [max(len(line[i]) for line in lines) for i in range(5)]
+        title, *widths = (max(len(cell) for cell in column) for column in zip(*lines, strict=True))
         table = [
-            "  ".join(
-                c.rjust(w) if i in (1, 2, 3) else c.ljust(w) for i, (c, w) in enumerate(zip(line, widths, strict=True))
-            )
-            for line in lines
+            f"{name:<{title}}  {mean:>{widths[0]}}  {worst:>{widths[1]}}  {frame:>{widths[2]}}  {notes}".rstrip()
+            for name, mean, worst, frame, notes in lines
         ]
-        return "\n".join(line.rstrip() for line in [*table, self._scope()])
+        left_out = f"; not scored: {', '.join(map(str, self.references))}" if self.references else ""
+        return "\n".join([*table, f"{self.scope}{left_out}; exposure {self.exposure:.4g}"])
 
     def to_dict(self) -> dict[str, Any]:
         """Return what write_json writes."""
@@ -143,12 +142,11 @@ class Report:
             "frames": [asdict(row) for row in self.rows],
         }
 
-    def _scope(self) -> str:
-        scope = (
-            f"{len(self.rows)} frame{'s' if len(self.rows) != 1 else ''}, {self.rows[0].frame} to {self.rows[-1].frame}"
-        )
-        left_out = f"; not scored: {', '.join(map(str, self.references))}" if self.references else ""
-        return f"{scope}{left_out}; exposure {self.exposure:.4g}"
+    @property
+    def scope(self) -> str:
+        """Which frames were scored, in words."""
+        first, last = self.rows[0].frame, self.rows[-1].frame
+        return f"{len(self.rows)} frames, {first} to {last}" if len(self.rows) > 1 else f"1 frame, {first}"
 
 
 def write_json(report: Report, path: Path) -> None:

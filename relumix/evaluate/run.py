@@ -28,14 +28,16 @@ def evaluate(
     references: Sequence[int] = (),
     layer: str | None = None,
     view: str | None = None,
+    colorspace: str | None = None,
     on_frame: Callable[[int, int], None] | None = None,
 ) -> Report:
     """Measure a relit sequence against ground truth, by the flicker of its light over its source, or both.
 
-    result, truth, source  patterns of sequences (see relumix.shot.Sequence.find), scene-linear.
+    result, truth, source  patterns of sequences (see relumix.shot.sequence).
     frames                 the frames to score; None for all of the truth (of the source where there is no truth).
     references             frames to leave out: those the method was given relit, which would flatter it.
     layer, view            which pixels to compare, None for the default ones.
+    colorspace             what those are in that are not OpenEXR (PNG, DPX, ...); OpenEXR is taken as scene-linear.
     on_frame               is told (frames done, frames in all) after every frame.
 
     Frames are compared over the display window, black where a file has no data. The exposure is that of the first frame
@@ -44,9 +46,9 @@ def evaluate(
     Raises InputError where there is nothing to compare with, frames are missing, sizes differ, a file cannot be read,
     or pixels of the result or the truth are not finite (without truth, the result's may be where the source's are).
     """
-    ours = Files(result, layer, view)
-    fact = None if truth is None else Files(truth, layer, view)
-    plate = None if source is None else Files(source, layer, view)
+    ours = Files(result, layer, view, colorspace)
+    fact = None if truth is None else Files(truth, layer, view, colorspace)
+    plate = None if source is None else Files(source, layer, view, colorspace)
     yardstick = fact or plate
     if yardstick is None:
         raise InputError(f"{result} has nothing to be compared with: give its ground truth, its source, or both")

@@ -79,10 +79,10 @@ def fit(values: Float32, width: int, height: int) -> Float32:
 
     Values that are not finite count as 0.
     """
-    if values.shape[:2] == (height, width):
-        return values
     if not np.isfinite(values).all():
         values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+    if values.shape[:2] == (height, width):
+        return values
     smaller = width < values.shape[1] or height < values.shape[0]
     way = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(values, (width, height), interpolation=way), np.float32)
