@@ -1,3 +1,39 @@
-"""Relight one frame of a shot; relumix relights the rest, in scene-linear light, at the plate's own resolution."""
+"""Relight one frame of a shot; relumix relights the rest, in scene-linear light, at the plate's own resolution.
+
+relight   a shot on disk: files in, files out.
+relit     the same without files: numpy arrays in, numpy arrays out.
+Settings  how; the options of the `relumix relight` command.
+
+Importing relumix is cheap: OpenCV and the engines load when the first of these functions is used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from relumix.errors import FrameError, InputError, RelumixError
+from relumix.settings import Settings
+
+if TYPE_CHECKING:
+    from relumix.arrays import RelitFrame, relit
+    from relumix.engines import load_engine
+    from relumix.job import relight
 
 __version__ = "0.1.0"
+
+__all__ = ["FrameError", "InputError", "RelitFrame", "RelumixError", "Settings", "load_engine", "relight", "relit"]
+
+_LAZY = {
+    "RelitFrame": "relumix.arrays",
+    "load_engine": "relumix.engines",
+    "relight": "relumix.job",
+    "relit": "relumix.arrays",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'relumix' has no attribute {name!r}")
+    import importlib  # noqa: PLC0415
+
+    return getattr(importlib.import_module(_LAZY[name]), name)

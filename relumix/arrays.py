@@ -15,6 +15,7 @@ from relumix.errors import FrameError, InputError
 from relumix.propagate import Propagation
 from relumix.settings import Settings
 from relumix.shot.windows import Box
+from relumix.working import finite
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ class _Arrays:
         if relit.ndim != 3 or relit.shape[2] not in (3, 4) or relit.shape[:2] != self._shape[:2]:
             raise InputError(f"the reference for frame {frame} has shape {relit.shape}: expected {self._shape}")
         rgb = np.ascontiguousarray(relit[..., :3])
-        return rgb, np.isfinite(rgb).all(-1)
+        return rgb, finite(rgb)
 
     def read_mask(self, frame: int, picture: _Picture) -> Float32 | None:
         if self._masks is None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from relumix.engines.base import BLACK_OFFSET, Float32, WorkingFrame
 from relumix.gain import apply
 from relumix.shot.windows import Box
-from relumix.working import LUMINANCE, Canvas, Pixels
+from relumix.working import LUMINANCE, Canvas, Pixels, finite
 
 _RADIUS_PX = 4
 """Half the side of the fitting neighbourhood, at the working size."""
@@ -55,7 +55,7 @@ class Relit:
 
 def log_luminance(frame: WorkingFrame) -> Float32:
     """Return log2 of a working frame's luminance over BLACK_OFFSET, [h, w] in stops."""
-    return np.log2(frame.rgb @ LUMINANCE + np.float32(BLACK_OFFSET)).astype(np.float32)
+    return np.asarray(np.log2(frame.rgb @ LUMINANCE + np.float32(BLACK_OFFSET)), np.float32)
 
 
 def relight(
@@ -82,10 +82,11 @@ def relight(
     for rows in _strips(*pixels.rgb.shape[:2]):
         plate = pixels.rgb[rows]
         alpha = None if pixels.alpha is None else pixels.alpha[rows]
-        finite = np.isfinite(plate).all(-1, keepdims=True)
-        if not finite.all():
-            plate = np.where(finite, plate, np.float32(0))
-        local = lines.evaluate(rows, _guide(plate, alpha, canvas), finite[..., 0])
+        sound = finite(plate)
+        whole = bool(sound.all())
+        if not whole:
+            plate = np.where(sound[..., None], plate, np.float32(0))
+        local = lines.evaluate(rows, _guide(plate, alpha, canvas), None if whole else sound)
         np.add(local, gain.grade, out=stops[rows])
         light = apply(plate, local, gain.grade, _black_offset(alpha, canvas))
         if reference is not None:
@@ -93,7 +94,7 @@ def relight(
             light = np.where(known[..., None], relit, light)
         amount = mix if mask is None else mix * mask[rows][..., None]
         light = _blend(plate, light, amount)
-        rgb[rows] = light if finite.all() else np.where(finite, light, pixels.rgb[rows])
+        rgb[rows] = light if whole else np.where(sound[..., None], light, pixels.rgb[rows])
     return Relit(rgb, stops)
 
 
@@ -117,7 +118,7 @@ def _guide(plate: Float32, alpha: Float32 | None, canvas: Canvas) -> Float32:
     if alpha is not None:
         # Where alpha is 0 the pixel is light without matter: its luminance is what it is.
         luminance = np.divide(luminance, alpha, out=luminance, where=alpha > 1e-3)
-    return np.log2(luminance * np.float32(canvas.exposure) + np.float32(BLACK_OFFSET))
+    return np.asarray(np.log2(luminance * np.float32(canvas.exposure) + np.float32(BLACK_OFFSET)), np.float32)
 
 
 @dataclass(frozen=True)
@@ -149,8 +150,8 @@ class _Lines:
 
         return cls(widen(slope), widen(base), widen(gain.guide), low, high, share)
 
-    def evaluate(self, rows: slice, guide: Float32, finite: NDArray[np.bool_]) -> Float32:
-        """Return the local gain of some full-size rows [n, W, 3] in stops."""
+    def evaluate(self, rows: slice, guide: Float32, sound: NDArray[np.bool_] | None) -> Float32:
+        """Return the local gain of full-size rows [n, W, 3] in stops; guide [n, W] counts where sound (None: all)."""
         low, high, share = self.low[rows], self.high[rows], self.share[rows][:, None]
 
         def between(values: Float32) -> Float32:
@@ -160,8 +161,8 @@ class _Lines:
             out += values[low]
             return out
 
-        if not finite.all():
-            guide = np.where(finite, guide, between(self.guide))
+        if sound is not None:
+            guide = np.where(sound, guide, between(self.guide))
         local = between(self.slope)
         local *= guide[..., None]
         local += between(self.base)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+
 import numpy as np
 
 from relumix import __version__
@@ -13,7 +14,10 @@ from relumix.errors import FrameError
 from relumix.events import FrameDone
 from relumix.keys import KEY_ATTRIBUTE, Keys, stored_key
 from relumix.preview.previews import Shown
-from relumix.shot import OutputPattern, Picture, nonfinite, write, write_rgb
+from relumix.shot.bare import bare
+from relumix.shot.picture import Picture, nonfinite
+from relumix.shot.sequence import OutputPattern
+from relumix.shot.writing import write
 from relumix.source import PlateSource
 from relumix.working import Canvas
 
@@ -105,12 +109,11 @@ class Finisher:
         settings, frame = self.source.settings, picture.frame
         made_by = self._made_by(self.keys.of(frame))
         if self.gain_output:
-            write_rgb(
+            write(
                 self.gain_output.path(frame),
-                levels[0].stops,
-                picture,
-                attributes={**made_by, "relumix:unit": "stops", "relumix:black_offset": self.canvas.black_offset},
-                compression="zip",
+                bare(picture),
+                [levels[0].stops],
+                attributes={**made_by, "relumix:unit": "stops", "relumix:blackOffset": self.canvas.black_offset},
             )
         write(
             self.output.path(frame),
@@ -121,7 +124,7 @@ class Finisher:
             bits=settings.bits,
         )
 
-    def _made_by(self, key: str) -> dict[str, str]:
+    def _made_by(self, key: str) -> dict[str, str | int | float]:
         settings = self.source.settings
         references = {str(frame): path.name for frame, path in self.source.reference_paths.items()}
         return {

@@ -4,9 +4,9 @@ The grade [3], a shot's median gain, is a plain factor. What is left, the local 
 
     stops = log2((after + e) / (before + e)),  after and before without the grade,
 
-with e = eps, a small fraction of mid-grey, where light is added: black carries no light that could be measured, and noise
-in it must not be raised by many stops; and e = eps / 16 where light is taken away: there nothing can be raised, and
-shadows may fall deep. Applied, it is
+with e = eps, a small fraction of mid-grey, where light is added: black carries no light that could be measured, and
+noise in it must not be raised by many stops; and e = eps / 16 where light is taken away: there nothing can be raised,
+and shadows may fall deep. Applied, it is
 
     out = 2^grade * (s * 2^stops + e * (2^stops - 1)),  e = eps where stops > 0, else 0,
 
@@ -25,7 +25,7 @@ _DARKENING_OFFSET = np.float32(BLACK_OFFSET / 16)
 def measure(before: Float32, after: Float32) -> Float32:
     """Return the local gain from one working image to another in stops; all [..., 3] float32, values >= 0."""
     offset = np.where(after > before, np.float32(BLACK_OFFSET), _DARKENING_OFFSET)
-    return np.log2((after + offset) / (before + offset)).astype(np.float32)
+    return np.asarray(np.log2((after + offset) / (before + offset)), np.float32)
 
 
 def apply(plate: Float32, stops: Float32, grade: Float32, black_offset: Float32) -> Float32:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -12,15 +13,15 @@ from os import PathLike
 from relumix import __version__
 from relumix.engines import load_engine
 from relumix.errors import FrameError, InputError
-from relumix.events import Done, Failed, FrameDone, OnEvent, Progress, Start, Warned, ignore
+from relumix.events import Done, Failed, OnEvent, Progress, Start, Warned, ignore
 from relumix.finish import Finisher, Frame
 from relumix.keys import Keys, stored_key
 from relumix.preview.previews import Previews
 from relumix.propagate import Propagation
 from relumix.settings import Settings
-from relumix.shot import OutputPattern
+from relumix.shot.picture import Picture
+from relumix.shot.sequence import OutputPattern
 from relumix.source import PlateSource, References
-from relumix.stopwatch import Stopwatch
 
 WRITERS = 2
 """Threads that make and write full-size frames while the engine works on the next."""
@@ -60,7 +61,7 @@ def prepare(
     load_engine(settings.engine, model=settings.model, device=settings.device)
     plates = PlateSource.find(source, references, settings)
     frames, warnings = plates.choose(settings.frames, settings.missing)
-    outputs = OutputPattern(output, plates.shot, frames)
+    outputs = OutputPattern(os.fspath(output), plates.shot, frames)
     gains = OutputPattern(settings.gain_out, plates.shot, frames) if settings.gain_out else None
     for pattern in (outputs, *([gains] if gains else [])):
         pattern.refuse_overwriting(plates.other_inputs())
@@ -88,7 +89,8 @@ def relight(
     on_event    is told what happens, on the calling thread (see relumix.events).
 
     A frame is on disk, whole, as soon as its event says so; one that is there already and whose inputs and settings did
-    not change is not made again. A frame that fails costs that frame alone. Raises InputError where nothing can be done.
+    not change is not made again. A frame that fails costs that frame alone. Raises InputError where the job as a whole
+    cannot be done.
     """
     return run(prepare(source, references, output, settings), on_event)
 
@@ -126,7 +128,7 @@ def run(job: Job, on_event: OnEvent = ignore) -> Done:
     return end
 
 
-def _frames(job: Job, light: Propagation, finisher: Finisher) -> Iterator[Frame | FrameError]:
+def _frames(job: Job, light: Propagation[Picture], finisher: Finisher) -> Iterator[Frame | FrameError]:
     """Yield every frame of the job, made or up to date, in order; while the engine works, frames are finished."""
     fresh = set() if job.source.settings.overwrite else {frame for frame in job.frames if finisher.is_fresh(frame)}
     gains = light.gains([frame for frame in job.frames if frame not in fresh])

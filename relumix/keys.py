@@ -10,7 +10,7 @@ from pathlib import Path
 from relumix import __version__
 from relumix.engines.base import Engine
 from relumix.plan import Plan
-from relumix.shot import read_attribute
+from relumix.shot.exr_header import HeaderError, read_headers
 from relumix.source import PlateSource
 
 KEY_ATTRIBUTE = "relumix:key"
@@ -54,8 +54,12 @@ class Keys:
 
 def stored_key(path: Path) -> str | None:
     """Return the key that a file was written with; None where relumix did not write it, or it cannot be read."""
-    key = read_attribute(path, KEY_ATTRIBUTE)
-    return key if isinstance(key, str) else None
+    try:
+        _, headers = read_headers(path)
+    except (HeaderError, OSError):
+        return None
+    keys = [header[KEY_ATTRIBUTE].value.decode("ascii", "replace") for header in headers if KEY_ATTRIBUTE in header]
+    return keys[0] if keys else None
 
 
 def _files(path: Path) -> list[Path]:

@@ -84,7 +84,7 @@ def _spans(length: int, window: int, overlap: int) -> list[tuple[int, int]]:
 
 
 def _shares(spans: Sequence[tuple[int, int]], length: int) -> list[list[tuple[int, float]]]:
-    """Return for each offset of a run the windows that hold it and their weights: a linear ramp over what they share."""
+    """Return the windows that hold each offset of a run, and their weights: a linear ramp over what they share."""
     parts: list[list[tuple[int, float]]] = [[] for _ in range(length)]
     for i, (first, last) in enumerate(spans):
         shared = spans[i - 1][1] - first + 1 if i else 0

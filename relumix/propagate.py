@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +41,10 @@ class Picture(Protocol):
         ...
 
 
-class Source(Protocol):
+AnyPicture = TypeVar("AnyPicture", bound=Picture)
+
+
+class Source(Protocol[AnyPicture]):
     """A shot and what belongs to it. Reading is thread-safe and may be asked for twice."""
 
     @property
@@ -54,26 +57,28 @@ class Source(Protocol):
         """Frames that have a relit version, ascending, at least one."""
         ...
 
-    def read(self, frame: int) -> Picture:
+    def read(self, frame: int) -> AnyPicture:
         """Return a plate frame. Raises FrameError."""
         ...
 
-    def read_reference(self, frame: int, picture: Picture) -> tuple[Float32, NDArray[np.bool_]]:
+    def read_reference(self, frame: int, picture: AnyPicture) -> tuple[Float32, NDArray[np.bool_]]:
         """Return the relit version [h, w, 3] of a frame on the picture's data window, and where it is known [h, w].
 
         Raises InputError.
         """
         ...
 
-    def read_mask(self, frame: int, picture: Picture) -> Float32 | None:
+    def read_mask(self, frame: int, picture: AnyPicture) -> Float32 | None:
         """Return the matte [h, w] in 0..1 on the picture's data window, or None for 1 everywhere. Raises FrameError."""
         ...
 
 
-class Propagation:
+class Propagation(Generic[AnyPicture]):
     """An engine at work on one shot. A context manager: leaving it ends the threads that read ahead."""
 
-    def __init__(self, source: Source, engine: Engine, work_size: int, watch: Stopwatch | None = None) -> None:
+    def __init__(
+        self, source: Source[AnyPicture], engine: Engine, work_size: int, watch: Stopwatch | None = None
+    ) -> None:
         """Read the references; raises InputError where one of them, or its plate frame, cannot be read."""
         self._source, self._watch = source, watch or Stopwatch()
         self._propagator = engine.start()
@@ -89,12 +94,10 @@ class Propagation:
             if not self._references:
                 self.canvas = _canvas(picture, work_size)
             relit, known = source.read_reference(frame, picture)
-            light, grade = working_reference(
-                self.canvas, frame, picture.levels[0], picture.data_window, relit, known
-            )
+            light, grade = working_reference(self.canvas, frame, picture.levels[0], picture.data_window, relit, known)
             self._references[frame], self._grades[frame] = light, grade
 
-    def __enter__(self) -> Propagation:
+    def __enter__(self) -> Propagation[AnyPicture]:
         return self
 
     def __exit__(
@@ -134,9 +137,7 @@ class Propagation:
     def _grade(self, frame: int) -> Float32:
         """Return the grade at a frame [3]: on the way from one reference to the next, in stops."""
         at = list(self._grades)
-        return np.array(
-            [np.interp(frame, at, [self._grades[r][c] for r in at]) for c in range(3)], np.float32
-        )
+        return np.array([np.interp(frame, at, [self._grades[r][c] for r in at]) for c in range(3)], np.float32)
 
     def _run(self, window: Window, *following: Window) -> dict[int, Float32]:
         """Return the stops of every readable frame of a window, while the one that follows is being read."""
@@ -174,7 +175,7 @@ class Propagation:
         picture = self._source.read(frame)
         return working_frame(self.canvas, frame, picture.levels[0], picture.data_window)
 
-    def _read_plate(self, frame: int) -> Picture:
+    def _read_plate(self, frame: int) -> AnyPicture:
         try:
             return self._source.read(frame)
         except FrameError as error:

@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 from relumix.engines.base import Float32
 from relumix.errors import FrameError, InputError
 from relumix.settings import Settings
-from relumix.shot import Picture, Plate, parse_frames, read_mask, read_reference
-from relumix.shot import Sequence as Shot
+from relumix.shot.picture import Level, Picture
+from relumix.shot.plate import Plate
+from relumix.shot.reference import read_mask, read_reference
+from relumix.shot.sequence import Sequence as Shot
+from relumix.shot.sequence import parse_frames
 from relumix.stopwatch import Stopwatch
 
 References = Mapping[int | None, str | PathLike[str]]
@@ -29,6 +32,7 @@ class PlateSource:
     reference_paths  relit file by frame, ascending.
     masks            the mattes' files, None without; a single file serves all frames.
     use_alpha        False where the plate's alpha says nothing (see `find`).
+    warnings         what was noticed on the way.
     """
 
     shot: Shot
@@ -38,6 +42,7 @@ class PlateSource:
     settings: Settings
     watch: Stopwatch
     use_alpha: bool = True
+    warnings: tuple[str, ...] = ()
 
     @classmethod
     def find(cls, source: str | PathLike[str], references: References, settings: Settings) -> PlateSource:
@@ -49,7 +54,10 @@ class PlateSource:
         found = cls(shot, plate, paths, masks, settings, Stopwatch())
         # Camera plates often carry an alpha of zeros: unpremultiplying by it would leave nothing of the picture.
         alpha = found._first().levels[0].alpha
-        return replace(found, use_alpha=alpha is None or bool(np.any(alpha > 0)))
+        if alpha is None or np.any(alpha > 0):
+            return found
+        ignored = f"the alpha of {found.plate.path} is 0 everywhere: it is passed through, and not used"
+        return replace(found, use_alpha=False, warnings=(ignored,))
 
     @property
     def frames(self) -> Sequence[int]:
@@ -91,7 +99,17 @@ class PlateSource:
         """Return a plate frame. Raises FrameError."""
         with self.watch.stage("read"):
             picture = self.plate.read(frame)
-        return picture if self.use_alpha else picture.without_alpha()
+        if self.use_alpha:
+            return picture
+        return replace(picture, levels=tuple(Level(level.rgb, None) for level in picture.levels))
+
+    def result(self, path: Path, frame: int) -> Float32:
+        """Return the light of a frame that was written before, [h, w, 3] at full size. Raises FrameError."""
+        try:
+            written = Plate(Shot.find(path), layer=self.settings.layer, view=self.settings.view)
+        except InputError as error:
+            raise FrameError(frame, str(error)) from error
+        return written.read(written.frames[0]).rgb
 
     def read_reference(self, frame: int, picture: Picture) -> tuple[Float32, NDArray[np.bool_]]:
         """Return the relit version of a frame and where it is known (see relumix.shot.read_reference)."""

@@ -72,15 +72,20 @@ class Canvas:
         return np.asarray(cv2.resize(values, (self.width, self.height), interpolation=cv2.INTER_AREA), np.float32)
 
 
+def finite(rgb: Float32) -> NDArray[np.bool_]:
+    """Return where pixels [h, w, 3] are finite in all channels, [h, w]."""
+    return np.asarray(np.isfinite(rgb).all(-1))
+
+
 def working_frame(canvas: Canvas, frame: int, pixels: Pixels, data_window: Box) -> WorkingFrame:
     """Return a plate frame as an engine sees it. Non-finite pixels count as unseen."""
-    rgb, known = _average(canvas, pixels.rgb, pixels.alpha, np.isfinite(pixels.rgb).all(-1), data_window)
+    rgb, known = _average(canvas, pixels.rgb, pixels.alpha, finite(pixels.rgb), data_window)
     return WorkingFrame(frame, np.maximum(rgb, 0) * np.float32(canvas.exposure), known)
 
 
 def exposure_of(canvas: Canvas, pixels: Pixels, data_window: Box) -> float:
     """Return the factor that brings the median luminance of a frame to MID_GREY; 1 where the frame is black."""
-    rgb, known = _average(canvas, pixels.rgb, pixels.alpha, np.isfinite(pixels.rgb).all(-1), data_window)
+    rgb, known = _average(canvas, pixels.rgb, pixels.alpha, finite(pixels.rgb), data_window)
     luminance = (rgb @ LUMINANCE)[known > 0.5]
     luminance = luminance[luminance > 0]
     return MID_GREY / float(np.median(luminance)) if luminance.size else 1.0
@@ -96,7 +101,7 @@ def working_reference(
     The grade [3] float32 is the reference's median gain in stops, a channel; a pure grade is nothing but that.
     """
     plain = working_frame(canvas, frame, pixels, data_window)
-    both = known & np.isfinite(pixels.rgb).all(-1) & np.isfinite(relit).all(-1)
+    both = known & finite(pixels.rgb) & finite(relit)
     exposure = np.float32(canvas.exposure)
     before, lit = _average(canvas, pixels.rgb, pixels.alpha, both, data_window)
     after, _ = _average(canvas, relit, pixels.alpha, both, data_window)
@@ -139,8 +144,9 @@ def _fill(values: Float32, weight: Float32) -> Float32:
         return np.zeros_like(values)
     height, width = weight.shape
     small = (max(1, width // 2), max(1, height // 2))
-    coarse_weight = cv2.resize(weight, small, interpolation=cv2.INTER_AREA)
-    coarse = cv2.resize(values * weight[..., None], small, interpolation=cv2.INTER_AREA)
-    coarse = np.divide(coarse, coarse_weight[..., None], out=np.zeros_like(coarse), where=coarse_weight[..., None] > 0)
+    coarse_weight = np.asarray(cv2.resize(weight, small, interpolation=cv2.INTER_AREA), np.float32)
+    light = cv2.resize(values * weight[..., None], small, interpolation=cv2.INTER_AREA)
+    coarse = np.zeros((small[1], small[0], 3), np.float32)
+    np.divide(light, coarse_weight[..., None], out=coarse, where=coarse_weight[..., None] > 0)
     around = cv2.resize(_fill(coarse, coarse_weight), (width, height), interpolation=cv2.INTER_LINEAR)
     return np.where(weight[..., None] > 0, values, around)

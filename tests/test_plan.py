@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,7 +47,7 @@ def test_approaches_lead_from_reference_to_window(shot):
             assert len(approach) <= REACH
             if approach:
                 assert approach[0] == reference
-                steps = [b - a for a, b in zip(approach, approach[1:], strict=False)]
+                steps = [b - a for a, b in pairwise(approach)]
                 assert all(s > 0 for s in steps) or all(s < 0 for s in steps)
                 near = piece.frames[0] if reference <= piece.frames[0] else piece.frames[-1]
                 assert abs(approach[-1] - near) <= abs(frames[-1] - frames[0])

@@ -19,7 +19,12 @@ def noise(height, width, seed=0):
 
 @pytest.mark.parametrize(
     ("window", "work_size", "size"),
-    [((1920, 1080), 960, (960, 540)), ((640, 360), 960, (640, 360)), ((100, 3000), 500, (17, 500)), ((5000, 1), 64, (64, 1))],
+    [
+        ((1920, 1080), 960, (960, 540)),
+        ((640, 360), 960, (640, 360)),
+        ((100, 3000), 500, (17, 500)),
+        ((5000, 1), 64, (64, 1)),
+    ],
 )
 def test_the_long_edge_is_the_work_size_and_nothing_is_enlarged(window, work_size, size):
     canvas = Canvas.fit(Box(0, 0, *window), work_size)

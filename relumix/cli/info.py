@@ -15,7 +15,7 @@ def add_parser(commands: Subparsers) -> None:
     parser = commands.add_parser(
         "info",
         help="say what a plate is",
-        description="Say what a plate is: frames, gaps, windows, layers, views, types, colour space, non-finite pixels.",
+        description="Say what a plate is: frames, gaps, windows, layers, views, types, colour, non-finite pixels.",
     )
     parser.add_argument("pattern", metavar="PATTERN", help="plate.####.exr, plate.%%04d.exr, one file, or a folder")
     parser.add_argument("--layer", metavar="NAME", help="layer to look for non-finite pixels in (the main RGB)")

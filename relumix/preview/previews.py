@@ -13,7 +13,7 @@ from relumix.preview.contact_sheet import ContactSheet
 from relumix.preview.display import fit, on_display_window
 from relumix.preview.movie import Movie
 from relumix.settings import Settings
-from relumix.shot import Picture
+from relumix.shot.picture import Picture
 
 SHOWN_PX = 960
 """Long edge of the small pictures: half of a movie of 1920."""
@@ -95,4 +95,3 @@ class Previews:
                 )
                 self._sheet = self._stack.enter_context(sheet)
             self._sheet.add(shown.frame, shown.plate, shown.result, gain=shown.gain, reference=shown.reference)
-

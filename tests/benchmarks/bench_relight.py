@@ -70,7 +70,9 @@ def write(path: Path, rgb: np.ndarray) -> None:
 def relight(plate: str, relit: Path, output: Path, engine: str) -> tuple[dict, float]:
     """Run the command; returns its last event and its peak resident memory in MB."""
     command = [sys.executable, "-m", "relumix.cli.main", "relight", plate, "-r", f"1001={relit}", "-o", str(output)]
-    with subprocess.Popen([*command, "--engine", engine, "--progress", "json"], stdout=subprocess.PIPE, text=True) as job:
+    with subprocess.Popen(
+        [*command, "--engine", engine, "--progress", "json"], stdout=subprocess.PIPE, text=True
+    ) as job:
         lines = job.stdout.read().splitlines()
         _, status, usage = os.wait4(job.pid, 0)
         job.returncode = os.waitstatus_to_exitcode(status)

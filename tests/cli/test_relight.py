@@ -1,0 +1,242 @@
+"""The command, in a process of its own, on real files."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import OpenImageIO as oiio
+import pytest
+
+from relumix.cli.relight import parse_references
+from relumix.errors import InputError
+from tests.synthetic import make_shot
+
+FRAMES = range(1001, 1006)
+
+
+def write_exr(path, rgb, **attributes):
+    spec = oiio.ImageSpec(rgb.shape[1], rgb.shape[0], rgb.shape[2], "half")
+    for name, value in {"compression": "zip", **attributes}.items():
+        spec.attribute(name, value)
+    out = oiio.ImageOutput.create(str(path))
+    assert out.open(str(path), spec)
+    assert out.write_image(np.ascontiguousarray(rgb, np.float16))
+    out.close()
+
+
+def read_exr(path):
+    image = oiio.ImageInput.open(str(path))
+    pixels = image.read_image("float")
+    image.close()
+    return np.asarray(pixels)
+
+
+@pytest.fixture
+def shot(tmp_path):
+    """A small shot on disk: plate/plate.1001.exr and on, and its relit first frame."""
+    made = make_shot(size=(96, 64), frames=FRAMES, pan=(2, 0))
+    (tmp_path / "plate").mkdir()
+    for frame, pixels in made.plate.items():
+        write_exr(tmp_path / f"plate/plate.{frame}.exr", pixels)
+    write_exr(tmp_path / "relit.1001.exr", made.truth[1001])
+    return tmp_path
+
+
+def relumix(folder, *args):
+    command = [sys.executable, "-m", "relumix.cli.main", *args]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+
+
+def events(result):
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def one_line(result):
+    """The single line on stderr of a refusal."""
+    assert result.returncode == 2, result.stderr
+    assert result.stderr.count("\n") == 1, result.stderr
+    return result.stderr.strip()
+
+
+def test_a_shot_is_relit_and_the_last_lines_say_where(shot):
+    result = relumix(shot, "relight", "plate", "-r", "relit.1001.exr", "-o", "out")
+    assert result.returncode == 0, result.stderr
+    assert sorted(p.name for p in (shot / "out").iterdir()) == [f"plate.{f}.exr" for f in FRAMES]
+    assert re.fullmatch(r"5 frames relit in [\d.]+ s, [\d.]+ frames a second\nwrote out\n", result.stdout)
+
+
+def test_json_events_are_complete_and_in_order(shot):
+    result = relumix(shot, "relight", "plate", "-r", "1001=relit.1001.exr", "-o", "out", "--progress", "json")
+    told = events(result)
+    assert [e["event"] for e in told] == ["start", *["frame", "progress"] * 5, "done"]
+    assert told[0]["frames"] == list(FRAMES)
+    assert told[0]["references"] == {"1001": "relit.1001.exr"}
+    assert [e["frame"] for e in told if e["event"] == "frame"] == list(FRAMES)
+    assert told[-2] == {"event": "progress", "done": 5, "total": 5}
+    assert {k: told[-1][k] for k in ("written", "skipped", "failed")} == {"written": 5, "skipped": 0, "failed": 0}
+    assert set(told[-1]["stage_seconds"]) == {"read", "engine", "transfer", "write"}
+
+
+def test_previews_and_gain_maps_are_made_on_the_way(shot):
+    extras = ["--gain-out", "gain/g.####.exr", "--preview", "ba.mp4", "--contact-sheet", "sheet.png"]
+    result = relumix(shot, "relight", "plate", "-r", "relit.1001.exr", "-o", "out", *extras)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines()[1:] == ["wrote out", "wrote gain/g.####.exr", "wrote ba.mp4", "wrote sheet.png"]
+    assert (shot / "ba.mp4").stat().st_size > 1000
+    assert (shot / "sheet.png").stat().st_size > 1000
+    stops = read_exr(shot / "gain/g.1001.exr")
+    made = make_shot(size=(96, 64), frames=FRAMES, pan=(2, 0))
+    assert np.abs(stops - made.stops[1001]).mean() < 0.05
+
+
+def test_a_dry_run_says_what_would_be_done_and_does_nothing(shot):
+    chosen = ["--frames", "1002-1004x2", "--dry-run"]
+    result = relumix(shot, "relight", "plate", "-r", "relit.1001.exr", "-o", "out", *chosen)
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["frames"] == [1002, 1004]
+    assert not (shot / "out").exists()
+
+
+def test_a_rerun_makes_only_what_changed(shot):
+    command = ["relight", "plate", "-r", "relit.1001.exr", "-o", "out", "--progress", "json"]
+    relumix(shot, *command)
+    again = events(relumix(shot, *command))[-1]
+    assert (again["written"], again["skipped"]) == (0, 5)
+    (shot / "out/plate.1003.exr").unlink()
+    assert events(relumix(shot, *command))[-1]["written"] == 1
+    os.utime(shot / "relit.1001.exr")
+    assert events(relumix(shot, *command))[-1]["written"] == 5
+    assert events(relumix(shot, *command, "--mix", "0.5"))[-1]["written"] == 5
+    assert events(relumix(shot, *command, "--mix", "0.5", "--overwrite"))[-1]["written"] == 5
+
+
+def test_chunks_equal_one_run_bit_for_bit(shot):
+    relumix(shot, "relight", "plate", "-r", "relit.1001.exr", "-o", "whole")
+    for chunk in ("1001-1002", "1003", "1004-1005"):
+        relumix(shot, "relight", "plate", "-r", "relit.1001.exr", "-o", "chunks", "--frames", chunk)
+    for frame in FRAMES:
+        whole, chunk = (read_exr(shot / name / f"plate.{frame}.exr") for name in ("whole", "chunks"))
+        np.testing.assert_array_equal(whole, chunk)
+
+
+def test_a_damaged_frame_costs_that_frame(shot):
+    damaged = shot / "plate/plate.1003.exr"
+    damaged.write_bytes(damaged.read_bytes()[:2000])
+    result = relumix(shot, "relight", "plate", "-r", "relit.1001.exr", "-o", "out", "--progress", "json")
+    assert result.returncode == 3
+    failed = [e for e in events(result) if e["event"] == "error"]
+    assert [e["frame"] for e in failed] == [1003]
+    assert "plate.1003.exr" in failed[0]["message"]
+    assert sorted(p.name for p in (shot / "out").iterdir()) == [f"plate.{f}.exr" for f in FRAMES if f != 1003]
+
+
+def test_an_interrupt_leaves_whole_frames_and_exits_130(shot):
+    command = [sys.executable, "-m", "relumix.cli.main", "relight", "plate", "-r", "relit.1001.exr", "-o", "out"]
+    with subprocess.Popen(
+        [*command, "--progress", "json"], cwd=shot, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as job:
+        job.stdout.readline()
+        job.send_signal(signal.SIGINT)
+        _, said = job.communicate(timeout=60)
+    if job.returncode != 0:  # it may have been done before the signal came
+        assert job.returncode == 130
+        assert said == "relumix: interrupted; finished frames are kept, run the same command again to go on\n"
+    for path in (shot / "out").iterdir() if (shot / "out").exists() else ():
+        assert re.fullmatch(r"plate\.\d{4}\.exr", path.name)
+        read_exr(path)
+
+
+def test_settings_are_written_into_the_frames(shot):
+    relumix(shot, "relight", "plate", "-r", "relit.1001.exr", "-o", "out", "--mix", "0.5")
+    spec = oiio.ImageInput.open(str(shot / "out/plate.1002.exr")).spec()
+    assert spec.get_string_attribute("relumix:engine") == "flow"
+    assert json.loads(spec.get_string_attribute("relumix:settings"))["mix"] == 0.5
+    assert json.loads(spec.get_string_attribute("relumix:references")) == {"1001": "relit.1001.exr"}
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["nowhere.####.exr", "-r", "relit.1001.exr", "-o", "out"], r"nowhere\.####\.exr: no such sequence, .*"),
+        (["plate", "-r", "1001=gone.exr", "-o", "out"], r"the reference for frame 1001 is not there: gone\.exr"),
+        (
+            ["plate", "-r", "2000=relit.1001.exr", "-o", "out"],
+            r"reference frame 2000 \(relit\.1001\.exr\) is not in plate.plate\.####\.exr: it has frames 1001 to 1005",
+        ),
+        (["plate", "-r", "relit.1001.exr", "-o", "plate"], r"frame 1001 would be written over the input .*"),
+        (["plate", "-r", "relit.1001.exr", "-o", "out", "--mix", "2"], r"mix is 2\.0: expected a number from 0 .*"),
+        (["plate", "-r", "relit.1001.exr", "-o", "out", "--engine", "x"], r"unknown engine 'x': expected one of flow"),
+        (
+            ["plate", "-r", "relit.1001.exr", "-o", "out", "--device", "cuda"],
+            r"engine flow runs on the CPU: got --device cuda, expected auto or cpu",
+        ),
+        (
+            ["plate", "-o", "out"],
+            r"the following arguments are required: -r/--reference \(see relumix relight --help\)",
+        ),
+        (
+            ["plate", "-r", "relit.1001.exr", "-o", "out", "--frames", "1004-1008"],
+            r"plate.plate\.####\.exr lacks frames 1006, 1007, 1008: render what is missing, .*",
+        ),
+        (["plate", "-r", "relit.1001.exr", "-o", "out", "--frames", "abc"], r"'abc' names no frames: expected .*"),
+        (["plate", "-r", "relit.1001.exr", "-o", "out", "--layer", "beauty"], r".*beauty.*"),
+        (["plate", "-r", "relit.1001.exr", "-o", "out", "--colorspace", "nonsense"], r".*nonsense.*"),
+        (["plate", "-r", "relit.1001.exr", "-o", "out", "--compression", "lzw"], r".*lzw.*"),
+    ],
+)
+def test_bad_input_is_refused_in_one_line(shot, args, message):
+    said = one_line(relumix(shot, "relight", *args))
+    assert re.fullmatch("relumix: " + message, said), said
+    assert not (shot / "out").exists()
+
+
+def test_a_refusal_is_an_event_too(shot):
+    result = relumix(shot, "relight", "nowhere", "-r", "relit.1001.exr", "-o", "out", "--progress", "json")
+    assert [(e["event"], e["frame"]) for e in events(result)] == [("error", None)]
+    assert events(result)[0]["message"] in one_line(result)
+
+
+def test_a_gap_is_refused_or_skipped(shot):
+    (shot / "plate/plate.1003.exr").unlink()
+    command = ["relight", "plate", "-r", "relit.1001.exr", "-o", "out"]
+    assert "lacks frame 1003: render what is missing" in one_line(relumix(shot, *command))
+    result = relumix(shot, *command, "--missing", "skip", "--progress", "json")
+    assert result.returncode == 0
+    assert [e["message"] for e in events(result) if e["event"] == "warning"] == [
+        f"{Path('plate') / 'plate.####.exr'} lacks frame 1003: skipped"
+    ]
+    assert len(list((shot / "out").iterdir())) == 4
+
+
+def test_files_of_others_are_not_replaced_unasked(shot):
+    (shot / "out").mkdir()
+    write_exr(shot / "out/plate.1002.exr", np.zeros((4, 4, 3), np.float32))
+    command = ["relight", "plate", "-r", "relit.1001.exr", "-o", "out"]
+    assert "plate.1002.exr exists and relumix did not write it" in one_line(relumix(shot, *command))
+    assert relumix(shot, *command, "--overwrite").returncode == 0
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(shot):
+    (shot / "file").write_text("in the way")
+    assert "file" in one_line(relumix(shot, "relight", "plate", "-r", "relit.1001.exr", "-o", "file/out"))
+
+
+def test_references_are_parsed():
+    assert parse_references(["a.exr", "1060=b=c.exr", "-5=d.exr"]) == {None: "a.exr", 1060: "b=c.exr", -5: "d.exr"}
+    with pytest.raises(InputError, match=r"^frame 7 has two references, a\.exr and b\.exr: keep one of them$"):
+        parse_references(["7=a.exr", "7=b.exr"])
+
+
+def test_the_parser_loads_no_heavy_package():
+    heavy = "{'numpy', 'cv2', 'torch', 'OpenImageIO'}"
+    code = f"import sys, relumix.cli.main as m; m.build_parser(); print({heavy} & set(sys.modules))"
+    assert relumix_python(code) == "set()"
+
+
+def relumix_python(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
