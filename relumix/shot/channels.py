@@ -76,7 +76,9 @@ def choose(parts: Sequence[PartNames], layer: str | None, view: str | None, name
     groups = [group for group in _groups(parts) if group.has_rgb]
     if not groups:
         listed = ", ".join(channel for part in parts for channel in part.channels[:12]) or "none"
-        raise InputError(f"{name} has no red, green and blue channels, only: {listed}")
+        raise InputError(
+            f"{name} has no red, green and blue channels, only {listed}: expected R, G, B or a layer of them"
+        )
     layers, views = layers_and_views(parts)
     has = f"it has the layers {_list(layers)}" + (f" and the views {_list(views)}" if views else "")
     if view is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,9 +24,9 @@ class ImageError(Exception):
 def what_went_wrong(source: Any = oiio) -> str:
     """The pending error of OpenImageIO (or of one of its inputs and outputs) as one line; it is pending no more."""
     try:
-        text = source.geterror()
+        text = re.sub(r"^EXR Error \(.*?\): ", "", source.geterror(), flags=re.MULTILINE)
     except UnicodeDecodeError:  # A damaged file's own bytes are quoted in the message.
-        text = ""
+        text = "its header is damaged"
     words = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
     return words or "OpenImageIO gives no reason"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence as Items
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,77 +13,13 @@ from numpy.typing import NDArray
 from relumix.color.spaces import WorkingSpace, working_space
 from relumix.errors import FrameError, InputError
 from relumix.shot import exr_header
-from relumix.shot.channels import Choice, PartNames, choose
-from relumix.shot.images import ImageError, data_window, display_window, opened, pixels_of, spec_of
+from relumix.shot.channels import Choice, choose
+from relumix.shot.flat import is_whole, read_flat
+from relumix.shot.images import ImageError, data_window, display_window, opened, pixels_of
+from relumix.shot.layout import FileLayout, explain, layout_of, outline, refuse
 from relumix.shot.picture import Contents, Level, Part, PartLevel, Picture, Plane
 from relumix.shot.sequence import Sequence
 from relumix.shot.windows import Box
-
-RIPMAP_LEVELS = 2
-
-
-@dataclass(frozen=True)
-class FileLayout:
-    """What the header of a file says about it.
-
-    specs    the oiio.ImageSpec of each mip level of each part.
-    headers  the OpenEXR header of each part, as stored; empty for other formats.
-    """
-
-    format: str
-    specs: tuple[tuple[Any, ...], ...]
-    headers: tuple[exr_header.Header, ...]
-    version: int
-
-    @property
-    def names(self) -> tuple[PartNames, ...]:
-        """What names its parts."""
-        return tuple(_names(levels[0]) for levels in self.specs)
-
-    @property
-    def subsampled(self) -> tuple[str, ...]:
-        """The channels that do not have a value for each pixel."""
-        entries = [entry for header in self.headers for entry in exr_header.channels(header)]
-        return tuple(entry.name for entry in entries if entry.sampling != (1, 1))
-
-    @property
-    def deep(self) -> bool:
-        """Whether a part has any number of samples a pixel."""
-        return any(levels[0].deep for levels in self.specs)
-
-    @property
-    def ripmapped(self) -> bool:
-        """Whether a part has levels for each pair of halvings of its width and height."""
-        return any(spec.get_int_attribute("openexr:levelmode") == RIPMAP_LEVELS for spec, *_ in self.specs)
-
-
-def _names(spec: Any) -> PartNames:
-    views = spec.getattribute("multiView") or ()
-    views = (views,) if isinstance(views, str) else tuple(views)
-    name = spec.get_string_attribute("oiio:subimagename")
-    return PartNames(name, spec.get_string_attribute("view"), tuple(spec.channelnames), views)
-
-
-def layout_of(image: Any, path: Path) -> FileLayout:
-    """The layout of an open oiio.ImageInput. Raises ImageError."""
-    specs: list[tuple[Any, ...]] = []
-    while (spec := spec_of(image, len(specs))) is not None:
-        levels = [spec]
-        ripmapped = spec.get_int_attribute("openexr:levelmode") == RIPMAP_LEVELS
-        while not ripmapped and (spec := spec_of(image, len(specs), len(levels))) is not None:
-            levels.append(spec)
-        specs.append(tuple(levels))
-    if not specs:
-        raise ImageError("it holds no image")
-    if image.format_name() != "openexr":
-        return FileLayout(image.format_name(), tuple(specs), (), 0)
-    try:
-        version, headers = exr_header.read_headers(path)
-    except (exr_header.HeaderError, OSError) as error:
-        raise ImageError(str(error)) from None
-    if len(headers) != len(specs):
-        raise ImageError(f"its header names {len(headers)} parts, but {len(specs)} can be opened")
-    return FileLayout("openexr", tuple(specs), headers, version)
 
 
 class Plate:
@@ -109,8 +44,8 @@ class Plate:
             with opened(self.path) as image:
                 self.layout = layout_of(image, self.path)
         except ImageError as error:
-            raise InputError(f"{self.path} cannot be read: {error}") from None
-        _refuse(self.layout, self.path)
+            raise InputError(f"{self.path} cannot be read: {explain(self.path, error)}") from None
+        refuse(self.layout, self.path)
         self.choice: Choice = choose(self.layout.names, layer, view, str(self.path))
         spec = self.layout.specs[self.choice.part][0]
         self.rgb_names = _three(spec.channelnames[index] for index in self.choice.rgb)
@@ -135,7 +70,7 @@ class Plate:
         """Read a frame, all of it. Raises FrameError where it is damaged, or is not like the first file."""
         path = self.sequence.path(frame)
         try:
-            with opened(path) as image:
+            with opened(path, unassociated=True) as image:
                 layout = layout_of(image, path)
                 self._check(frame, path, layout)
                 if layout.format == "openexr":
@@ -147,10 +82,10 @@ class Plate:
     def _check(self, frame: int, path: Path, layout: FileLayout) -> None:
         """Raise FrameError where a file is laid out in another way than the first, or cannot be relit."""
         try:
-            _refuse(layout, path)
+            refuse(layout, path)
         except InputError as error:
             raise FrameError(frame, f"frame {frame}: {error}") from None
-        mine, first = (_outline(each, self.choice.part) for each in (layout, self.layout))
+        mine, first = (outline(each, self.choice.part) for each in (layout, self.layout))
         for what, own in mine.items():
             if own != first[what]:
                 raise FrameError(
@@ -158,36 +93,6 @@ class Plate:
                     f"frame {frame}: {path} has {what} {own}, but {self.path} has {first[what]}; "
                     "expected all frames of a shot to agree",
                 )
-
-
-def _refuse(layout: FileLayout, path: Path) -> None:
-    """Raise InputError for kinds of images that cannot be relit."""
-    if layout.deep:
-        raise InputError(f"{path} is a deep image: relumix relights flat ones; flatten it first (DeepToImage)")
-    if layout.subsampled:
-        raise InputError(
-            f"{path} is a subsampled luminance-chroma image ({', '.join(layout.subsampled)} lack pixels): "
-            "convert it to RGB first"
-        )
-    if layout.ripmapped:
-        raise InputError(f"{path} is rip-mapped: save it with mip levels, or one level, first")
-    if len(layout.specs) > 1 and any(len(levels) > 1 for levels in layout.specs):
-        raise InputError(f"{path} has several parts and mip levels: save it with one of the two first")
-
-
-def _outline(layout: FileLayout, part: int) -> dict[str, str]:
-    """What all frames of a shot must share, by the name it has in errors."""
-    parts = [",".join(names.channels) for names in layout.names]
-    if part >= len(parts):
-        return {"parts": str(len(parts))}
-    spec = layout.specs[part][0]
-    aspect = spec.get_float_attribute("PixelAspectRatio", 1.0)
-    return {
-        "parts": str(len(parts)),
-        "channels": "; ".join(parts),
-        "display window": str(display_window(spec)),
-        "pixel aspect": f"{aspect:g}",
-    }
 
 
 def _three(names: Any) -> tuple[str, str, str]:
@@ -269,11 +174,10 @@ def _read_planes(image: Any, part: int, level: int, types: Items[str]) -> tuple[
 
 def _read_other(image: Any, layout: FileLayout, plate: Plate, frame: int, path: Path) -> Picture:
     """Read a file that is no OpenEXR: its picture and alpha alone, to be written as OpenEXR."""
-    choice, spec = plate.choice, layout.specs[plate.choice.part][0]
-    pixels = pixels_of(image, choice.part, 0, range(spec.nchannels), "float")
-    alpha = None if choice.alpha is None else np.ascontiguousarray(pixels[..., choice.alpha])
-    level = Level(plate.space.to_linear(pixels[..., choice.rgb], alpha), alpha)
-    kind = "float" if str(spec.format) in ("float", "double") else "half"
+    spec = layout.specs[plate.choice.part][0]
+    flat = read_flat(image, spec, plate.choice, plate.space)
+    level, alpha = Level(flat.rgb, flat.alpha), flat.alpha
+    kind = "half" if is_whole(spec) or str(spec.format) == "half" else "float"
     channels = ("R", "G", "B") if alpha is None else ("R", "G", "B", "A")
     planes = (
         () if alpha is None else (Plane((3,), alpha[..., None].astype(np.float16 if kind == "half" else np.float32)),)

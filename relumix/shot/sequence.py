@@ -135,7 +135,9 @@ def _of_pattern(pattern: str) -> Sequence:
     if not parsed.padding():
         raise InputError(f"{pattern}: no such file or folder, and no frame number in it (like plate.####.exr)")
     folder, width = Path(parsed.dirname()), parsed.zfill()
-    head, tail = parsed.basename(), parsed.extension()
+    head, tail, span = parsed.basename(), parsed.extension(), parsed.frameRange()
+    if head and head[-1] not in "._" and span.startswith("-"):  # shot-1001-1016#.exr: a dash, not a sign.
+        head, span = head + "-", span[1:]
     files: dict[str, Path] = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         number = path.name[len(head) : len(path.name) - len(tail)]
@@ -143,7 +145,7 @@ def _of_pattern(pattern: str) -> Sequence:
             continue
         if width == 1 or _is_padded(number, width):
             files[number] = path
-    asked = parse_frames(parsed.frameRange()) if parsed.frameRange() else None
+    asked = parse_frames(span) if span else None
     if not files:
         raise InputError(f"{pattern}: no such sequence, no file in {folder} fits it")
     return _sequence(folder, head, tail, files, pattern, asked)

@@ -1,0 +1,115 @@
+"""How an image file is laid out: its parts, levels and channels, and what of that can be relit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from relumix.errors import InputError
+from relumix.shot import exr_header
+from relumix.shot.channels import PartNames
+from relumix.shot.images import ImageError, display_window, spec_of
+
+RIPMAP_LEVELS = 2
+
+
+@dataclass(frozen=True)
+class FileLayout:
+    """What the header of a file says about it.
+
+    specs    the oiio.ImageSpec of each mip level of each part.
+    headers  the OpenEXR header of each part, as stored; empty for other formats.
+    """
+
+    format: str
+    specs: tuple[tuple[Any, ...], ...]
+    headers: tuple[exr_header.Header, ...]
+    version: int
+
+    @property
+    def names(self) -> tuple[PartNames, ...]:
+        """What names its parts."""
+        return tuple(_names(levels[0]) for levels in self.specs)
+
+    @property
+    def deep(self) -> bool:
+        """Whether a part has any number of samples a pixel."""
+        return any(levels[0].deep for levels in self.specs)
+
+    @property
+    def ripmapped(self) -> bool:
+        """Whether a part has levels for each pair of halvings of its width and height."""
+        return any(spec.get_int_attribute("openexr:levelmode") == RIPMAP_LEVELS for spec, *_ in self.specs)
+
+
+def _names(spec: Any) -> PartNames:
+    views = spec.getattribute("multiView") or ()
+    views = (views,) if isinstance(views, str) else tuple(views)
+    name = spec.get_string_attribute("oiio:subimagename")
+    return PartNames(name, spec.get_string_attribute("view"), tuple(spec.channelnames), views)
+
+
+def layout_of(image: Any, path: Path) -> FileLayout:
+    """The layout of an open oiio.ImageInput. Raises ImageError."""
+    specs: list[tuple[Any, ...]] = []
+    while (spec := spec_of(image, len(specs))) is not None:
+        levels = [spec]
+        ripmapped = spec.get_int_attribute("openexr:levelmode") == RIPMAP_LEVELS
+        while not ripmapped and (spec := spec_of(image, len(specs), len(levels))) is not None:
+            levels.append(spec)
+        specs.append(tuple(levels))
+    if not specs:
+        raise ImageError("it holds no image")
+    if image.format_name() != "openexr":
+        return FileLayout(image.format_name(), tuple(specs), (), 0)
+    try:
+        version, headers = exr_header.read_headers(path)
+    except (exr_header.HeaderError, OSError) as error:
+        raise ImageError(str(error)) from None
+    if len(headers) != len(specs):
+        raise ImageError(f"its header names {len(headers)} parts, but {len(specs)} can be opened")
+    return FileLayout("openexr", tuple(specs), headers, version)
+
+
+def subsampled_channels(path: Path) -> tuple[str, ...]:
+    """The chroma channels of a luminance-chroma file, which OpenImageIO does not open; none for other files."""
+    try:
+        entries = [entry for header in exr_header.read_headers(path)[1] for entry in exr_header.channels(header)]
+    except (exr_header.HeaderError, OSError):
+        return ()
+    chroma = [entry.name for entry in entries if entry.sampling != (1, 1)]
+    return tuple(name for name in chroma if name.rpartition(".")[2] in ("BY", "RY"))
+
+
+def explain(path: Path, error: ImageError) -> str:
+    """Why a file cannot be read, as the end of a sentence."""
+    chroma = subsampled_channels(path)
+    if not chroma:
+        return str(error)
+    return f"it is a subsampled luminance-chroma image ({', '.join(chroma)} lack pixels); convert it to RGB first"
+
+
+def refuse(layout: FileLayout, path: Path) -> None:
+    """Raise InputError for kinds of images that cannot be relit."""
+    if layout.deep:
+        raise InputError(f"{path} is a deep image: relumix relights flat ones; flatten it first (DeepToImage)")
+    if layout.ripmapped:
+        raise InputError(f"{path} is rip-mapped: save it with mip levels, or one level, first")
+    if len(layout.specs) > 1 and any(len(levels) > 1 for levels in layout.specs):
+        raise InputError(f"{path} has several parts and mip levels: save it with one of the two first")
+
+
+def outline(layout: FileLayout, part: int) -> dict[str, str]:
+    """What all frames of a shot must share, by the name it has in errors."""
+    parts = [",".join(names.channels) for names in layout.names]
+    if part >= len(parts):
+        return {"parts": str(len(parts))}
+    spec = layout.specs[part][0]
+    aspect = spec.get_float_attribute("PixelAspectRatio", 1.0)
+    return {
+        "parts": str(len(parts)),
+        "channels": "; ".join(parts),
+        "display window": str(display_window(spec)),
+        "pixel aspect": f"{aspect:g}",
+    }
