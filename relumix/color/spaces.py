@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,12 +72,8 @@ def working_space(colorspace: str | None) -> WorkingSpace:
     config = oiio.ColorConfig()
     if config.isColorSpaceLinear(source):
         return WorkingSpace(source, source)
-    mine = _chromaticities(source)
-    for name in config.getColorSpaceNames():
-        theirs = _chromaticities(name) if config.isColorSpaceLinear(name) else None
-        if mine and theirs and np.allclose(mine, theirs, atol=1e-4):
-            return WorkingSpace(source, name)
-    return WorkingSpace(source, find_space("scene_linear"))
+    primaries = _chromaticities(source)
+    return WorkingSpace(source, (primaries and primaries_name(primaries)) or find_space("scene_linear"))
 
 
 def reference_space(colorspace: str | None, whole_numbers: bool, plate: WorkingSpace) -> WorkingSpace:
@@ -115,3 +112,13 @@ def _near(config: oiio.ColorConfig, name: str) -> str:
 def _chromaticities(name: str) -> tuple[float, ...] | None:
     values = oiio.ColorConfig().get_chromaticities(name)
     return tuple(values) if values else None
+
+
+def primaries_name(chromaticities: Sequence[float]) -> str | None:
+    """The linear space of the configuration that has these primaries and white (as in WorkingSpace), or None."""
+    config = oiio.ColorConfig()
+    for name in config.getColorSpaceNames():
+        known = _chromaticities(name) if config.isColorSpaceLinear(name) else None
+        if known and np.allclose(known, chromaticities, atol=1e-4):
+            return str(name)
+    return None

@@ -75,7 +75,10 @@ def choose(parts: Sequence[PartNames], layer: str | None, view: str | None, name
     """
     groups = [group for group in _groups(parts) if group.has_rgb]
     if not groups:
-        listed = ", ".join(channel for part in parts for channel in part.channels[:12]) or "none"
+        channels = [channel for part in parts for channel in part.channels]
+        listed = ", ".join(channels[:12]) or "none"
+        if any(channel.rpartition(".")[2] == "Y" for channel in channels):
+            raise InputError(f"{name} is a luminance image ({listed}): convert it to RGB first")
         raise InputError(
             f"{name} has no red, green and blue channels, only {listed}: expected R, G, B or a layer of them"
         )

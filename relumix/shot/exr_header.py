@@ -29,6 +29,21 @@ TABLE_BLOCK_BYTES = 1 << 15
 STORAGE = frozenset({"channels", "compression", "tiles", "lineOrder", "type", "version", "chunkCount"})
 """The attributes that say how the pixels of this very file are stored; all others describe the picture."""
 
+_COMPRESSION_CODES = (
+    "none",
+    "rle",
+    "zips",
+    "zip",
+    "piz",
+    "pxr24",
+    "b44",
+    "b44a",
+    "dwaa",
+    "dwab",
+    "htj2k256",
+    "htj2k32",
+)
+
 
 class HeaderError(Exception):
     """The file does not start with an OpenEXR header, or ends before its chunks do. Its text is one line."""
@@ -132,6 +147,12 @@ def _channels(value: bytes) -> Iterator[Channel]:
         kind, linear, x, y = struct.unpack_from("<iB3xii", value, end + 1)
         yield Channel(value[place:end].decode("utf-8", "surrogateescape"), kind, linear, (x, y))
         place = end + 17
+
+
+def compression_name(header: Header) -> str:
+    """The compression of a part as OpenImageIO names it; '' for one that this module does not know."""
+    code = header["compression"].value[0] if "compression" in header else -1
+    return _COMPRESSION_CODES[code] if 0 <= code < len(_COMPRESSION_CODES) else ""
 
 
 def channel_list(entries: Sequence[Channel]) -> Attribute:

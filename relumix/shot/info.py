@@ -1,0 +1,291 @@
+"""What a plate is: everything a compositor would ask before relighting it."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from fileseq.frameset import FrameSet
+
+from relumix.color.spaces import primaries_name
+from relumix.errors import InputError
+from relumix.shot import exr_header
+from relumix.shot.channels import PartNames, choose, layers_and_views
+from relumix.shot.images import ImageError, data_window, display_window, opened, pixels_of
+from relumix.shot.layout import FileLayout, layout_of, subsampled_channels
+from relumix.shot.sequence import Sequence
+from relumix.shot.windows import Box
+
+
+@dataclass(frozen=True)
+class PartInfo:
+    """A part of the first file. channels: the type of each; tile: (width, height), or None for scanlines."""
+
+    name: str
+    view: str
+    channels: Mapping[str, str]
+    compression: str
+    tile: tuple[int, int] | None
+    levels: int
+    deep: bool
+
+
+@dataclass(frozen=True)
+class FrameInfo:
+    """One frame. nonfinite: pixels with a NaN or infinite red, green or blue, None where they were not looked at."""
+
+    frame: int
+    data_window: Box | None = None
+    display_window: Box | None = None
+    timecode: str | None = None
+    nonfinite: int | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class PlateInfo:
+    """A plate. What is said of parts, layers and colour is that of the first file that can be read.
+
+    relit    the channels that would be relit, or None, with the reason in `refusal`.
+    primaries  x and y of red, green, blue and white; colour is the name of a space with them, or what the file says.
+    """
+
+    pattern: str
+    format: str
+    frames: tuple[int, ...]
+    missing: tuple[int, ...]
+    step: int
+    pixel_aspect: float
+    frames_per_second: float | None
+    parts: tuple[PartInfo, ...]
+    layers: tuple[str, ...]
+    views: tuple[str, ...]
+    relit: tuple[str, ...] | None
+    refusal: str | None
+    primaries: tuple[float, ...] | None
+    colour: str | None
+    per_frame: tuple[FrameInfo, ...] = field(repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, in the types of JSON."""
+        return asdict(self)
+
+    def text(self) -> str:
+        """Everything, for people: one fact a line."""
+        facts = [*self._frame_facts(), *self._window_facts(), *self._part_facts(), *self._colour_facts()]
+        width = max(len(name) for name, _ in facts)
+        return "\n".join(f"{name:<{width}}  {value}" for name, value in facts)
+
+    def _frame_facts(self) -> Iterable[tuple[str, str]]:
+        yield "plate", f"{self.pattern} ({self.format})"
+        step = f", step {self.step}" if self.step > 1 else ""
+        yield "frames", f"{_ranges(self.frames)} ({len(self.frames)}{step})"
+        if self.missing:
+            yield "missing", f"{_ranges(self.missing)} ({len(self.missing)})"
+        codes = [each.timecode for each in self.per_frame if each.timecode]
+        if codes:
+            yield "timecode", f"{codes[0]} to {codes[-1]}"
+        if self.frames_per_second:
+            yield "frames/second", f"{self.frames_per_second:g}"
+        for each in self.per_frame:
+            if each.error:
+                yield "unreadable", f"frame {each.frame}: {each.error}"
+        scanned = [each for each in self.per_frame if each.nonfinite is not None]
+        bad = [f"{each.nonfinite} in frame {each.frame}" for each in scanned if each.nonfinite]
+        if scanned:
+            yield "non-finite", f"{', '.join(bad)} (pixels)" if bad else "none"
+
+    def _window_facts(self) -> Iterable[tuple[str, str]]:
+        displays = list(dict.fromkeys(each.display_window for each in self.per_frame if each.display_window))
+        yield "display window", ", ".join(map(str, displays)) + (" (it changes)" if len(displays) > 1 else "")
+        windows = list(dict.fromkeys(each.data_window for each in self.per_frame if each.data_window))
+        if len(windows) > 1:
+            whole = windows[0]
+            for window in windows:
+                whole = whole.union(window)
+            yield "data window", f"changes: {windows[0]} to {windows[-1]}, {len(windows)} in all, within {whole}"
+        else:
+            yield "data window", "".join(map(str, windows))
+        yield "pixel aspect", f"{self.pixel_aspect:g}"
+
+    def _part_facts(self) -> Iterable[tuple[str, str]]:
+        for part in self.parts:
+            named = " ".join(word for word in (part.name, f"view {part.view}" if part.view else "") if word)
+            storage = [
+                part.compression or "uncompressed",
+                f"tiles {part.tile[0]}x{part.tile[1]}" if part.tile else "scanlines",
+            ]
+            storage += [f"{part.levels} mip levels"] if part.levels > 1 else []
+            storage += ["deep"] if part.deep else []
+            yield "part", f"{named or '(unnamed)'}: {', '.join(storage)}"
+            for kind in dict.fromkeys(part.channels.values()):
+                yield f"  {kind}", ", ".join(name for name, own in part.channels.items() if own == kind)
+        yield "layers", ", ".join(layer or "(plain)" for layer in self.layers) or "none with red, green and blue"
+        if self.views:
+            yield "views", ", ".join(self.views)
+        needs = "" if self.format == "openexr" else " (say what colour they are with --colorspace)"
+        yield "relit", ", ".join(self.relit) + needs if self.relit else f"no: {self.refusal}"
+
+    def _colour_facts(self) -> Iterable[tuple[str, str]]:
+        yield "colour", self.colour or "not said"
+        if self.primaries:
+            pairs = zip(self.primaries[::2], self.primaries[1::2], strict=True)
+            yield "primaries", ", ".join(f"{x:.4g} {y:.4g}" for x, y in pairs)
+
+
+def _ranges(frames: Iterable[int]) -> str:
+    return str(FrameSet(frames).frange)
+
+
+def describe(pattern: str | Path, layer: str | None = None, view: str | None = None, scan: bool = True) -> PlateInfo:
+    """Look at every file of a plate: its header and, where `scan` is set, the pixels that would be relit.
+
+    What relumix does not relight (deep, subsampled) is described all the same. Raises InputError where there is no
+    such plate, where none of its files can be read, or where it lacks the layer or view that is asked for.
+    """
+    sequence = Sequence.find(pattern)
+    first = next((layout for frame in sequence.frames if (layout := _layout(sequence.path(frame)))), None)
+    if first is None:
+        return _described_by_header(sequence)
+    refusal, relit = None, None
+    try:
+        choice = choose(first.names, layer, view, sequence.pattern)
+        relit = tuple(first.names[choice.part].channels[index] for index in choice.rgb)
+    except InputError as error:
+        if layer is not None or view is not None:
+            raise
+        choice, refusal = None, str(error)
+    if first.deep:
+        relit, choice, refusal = None, None, "deep images are not relit"
+    part = choice.part if choice else 0
+    per_frame = tuple(_frame(sequence, frame, part, choice.rgb if choice and scan else ()) for frame in sequence.frames)
+    spec = first.specs[part][0]
+    layers, views = layers_and_views(first.names)
+    rate = spec.getattribute("FramesPerSecond")
+    primaries = tuple(spec.getattribute("chromaticities") or ()) or None
+    return PlateInfo(
+        pattern=sequence.pattern,
+        format=first.format,
+        frames=sequence.frames,
+        missing=sequence.missing,
+        step=sequence.step,
+        pixel_aspect=spec.get_float_attribute("PixelAspectRatio", 1.0),
+        frames_per_second=rate[0] / rate[1] if isinstance(rate, tuple) and rate[1] else None,
+        parts=tuple(_part(names, levels) for names, levels in zip(first.names, first.specs, strict=True)),
+        layers=layers,
+        views=views,
+        relit=relit,
+        refusal=refusal,
+        primaries=primaries,
+        colour=_colour(spec, primaries),
+        per_frame=per_frame,
+    )
+
+
+def _layout(path: Path) -> FileLayout | None:
+    try:
+        with opened(path) as image:
+            return layout_of(image, path)
+    except ImageError:
+        return None
+
+
+def _part(names: PartNames, levels: tuple[Any, ...]) -> PartInfo:
+    spec = levels[0]
+    return PartInfo(
+        name=names.name,
+        view=names.view,
+        channels={name: str(spec.channelformat(index)) for index, name in enumerate(names.channels)},
+        compression=spec.get_string_attribute("compression"),
+        tile=(spec.tile_width, spec.tile_height) if spec.tile_width else None,
+        levels=len(levels),
+        deep=spec.deep,
+    )
+
+
+def _frame(sequence: Sequence, frame: int, part: int, rgb: tuple[int, ...]) -> FrameInfo:
+    path = sequence.path(frame)
+    try:
+        with opened(path) as image:
+            specs = layout_of(image, path).specs
+            spec = specs[min(part, len(specs) - 1)][0]
+            nonfinite = None
+            if rgb:
+                pixels = pixels_of(image, part, 0, range(min(rgb), max(rgb) + 1), "float")
+                pixels = pixels[..., [index - min(rgb) for index in rgb]]
+                nonfinite = int(np.count_nonzero(~np.isfinite(pixels).all(axis=-1)))
+    except ImageError as error:
+        return FrameInfo(frame, error=str(error))
+    return FrameInfo(frame, data_window(spec), display_window(spec), _timecode(spec), nonfinite)
+
+
+def _timecode(spec: Any) -> str | None:
+    """hh:mm:ss:ff of a SMPTE 12M time code, which has a decimal digit in every four bits, and flags above some."""
+    code = spec.getattribute("smpte:TimeCode")
+    if code is None:
+        return None
+    bits = int(code[0])
+    fields = [
+        (bits >> shift & 15) + 10 * (bits >> shift + 4 & mask) for shift, mask in ((24, 3), (16, 7), (8, 7), (0, 3))
+    ]
+    return ":".join(f"{value:02d}" for value in fields)
+
+
+def _colour(spec: Any, primaries: tuple[float, ...] | None) -> str | None:
+    said: str = spec.get_string_attribute("colorInteropID") or spec.get_string_attribute("oiio:ColorSpace")
+    return said or (primaries_name(primaries) if primaries else None)
+
+
+def _described_by_header(sequence: Sequence) -> PlateInfo:
+    """Describe what OpenImageIO does not open: a subsampled luminance-chroma image."""
+    path = sequence.path(sequence.frames[0])
+    chroma = subsampled_channels(path)
+    if not chroma:
+        try:
+            with opened(path) as image:
+                layout_of(image, path)
+        except ImageError as error:
+            raise InputError(f"{path} cannot be read: {error}") from None
+    _, headers = exr_header.read_headers(path)
+    return PlateInfo(
+        pattern=sequence.pattern,
+        format="openexr",
+        frames=sequence.frames,
+        missing=sequence.missing,
+        step=sequence.step,
+        pixel_aspect=struct.unpack("<f", headers[0]["pixelAspectRatio"].value)[0],
+        frames_per_second=None,
+        parts=tuple(_part_of_header(header) for header in headers),
+        layers=(),
+        views=(),
+        relit=None,
+        refusal=f"a subsampled luminance-chroma image ({', '.join(chroma)} lack pixels) is not relit",
+        primaries=None,
+        colour=None,
+        per_frame=tuple(_frame_of_header(sequence, frame) for frame in sequence.frames),
+    )
+
+
+def _part_of_header(header: exr_header.Header) -> PartInfo:
+    types = {exr_header.UINT: "uint", exr_header.HALF: "half", exr_header.FLOAT: "float"}
+    channels = {entry.name: types.get(entry.type, "unknown") for entry in exr_header.channels(header)}
+    name, view = (header[key].value.decode("utf-8", "replace") if key in header else "" for key in ("name", "view"))
+    return PartInfo(name, view, channels, exr_header.compression_name(header), None, 1, False)
+
+
+def _frame_of_header(sequence: Sequence, frame: int) -> FrameInfo:
+    try:
+        header = exr_header.read_headers(sequence.path(frame))[1][0]
+        data, display = (_box(header[name]) for name in ("dataWindow", "displayWindow"))
+    except (exr_header.HeaderError, OSError, KeyError) as error:
+        return FrameInfo(frame, error=str(error))
+    return FrameInfo(frame, data, display)
+
+
+def _box(attribute: exr_header.Attribute) -> Box:
+    left, top, right, bottom = struct.unpack("<4i", attribute.value)
+    return Box(left, top, right - left + 1, bottom - top + 1)
