@@ -26,7 +26,7 @@ _NOT_FOLLOWED = np.array([70, 70, 74], np.uint8)
 
 @dataclass(frozen=True)
 class Step:
-    """A frame's metrics, and its pictures by title, [h, w, 3] uint8 each."""
+    """A frame's metrics, and its pictures by title (none where none were asked for), [h, w, 3] uint8 each."""
 
     row: Row
     pictures: Mapping[str, UInt8]
@@ -37,10 +37,12 @@ class Comparison:
 
     exposure         factor at which result and truth are compared.
     source_exposure  factor that brings the source to mid-grey, for following it.
+    hdr_flip         whether to measure it; it takes long.
     """
 
-    def __init__(self, exposure: float, source_exposure: float) -> None:
+    def __init__(self, exposure: float, source_exposure: float, *, hdr_flip: bool = True) -> None:
         self._exposure = np.float32(exposure)
+        self._hdr_flip = hdr_flip
         self._flicker = GainFlicker(source_exposure)
         self._error: Float32 | None = None
 
@@ -78,7 +80,7 @@ class Comparison:
         values["ssim"] = metrics.ssim(shown, aim)
         values["pu_psnr_db"] = metrics.pu_psnr(result, truth)
         values["flip"] = flip.mean
-        values["hdr_flip"] = metrics.hdr_flip(result, truth)
+        values["hdr_flip"] = metrics.hdr_flip(result, truth) if self._hdr_flip else None
         error = shown - aim
         if self._error is not None:
             values["temporal_error_codes"] = metrics.temporal_error(error, self._error)

@@ -37,7 +37,7 @@ class Seen:
 class Files:
     """A sequence of files to compare. Raises InputError where there is none, or it lacks the layer or view."""
 
-    def __init__(self, pattern: str | Path, layer: str | None, view: str | None, colorspace: str | None) -> None:
+    def __init__(self, pattern: str | Path, *, layer: str | None, view: str | None, colorspace: str | None) -> None:
         self._shot = Shot.find(pattern)
         exr = self._shot.path(self._shot.frames[0]).suffix.lower() == ".exr"
         self._plate = Plate(self._shot, layer=layer, view=view, colorspace=None if exr else colorspace)

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relumix.errors import InputError
-from relumix.evaluate.compare import Comparison
+from relumix.evaluate.compare import Comparison, Step
 from relumix.evaluate.files import Files, Seen
 from relumix.evaluate.metrics import SMALLEST_EDGE_PX
-from relumix.evaluate.report import Exhibit, Report, Row
+from relumix.evaluate.report import Exhibit, Report
 from relumix.preview.display import auto_exposure
 
 EXHIBITS = 6
@@ -29,6 +29,7 @@ def evaluate(
     layer: str | None = None,
     view: str | None = None,
     colorspace: str | None = None,
+    hdr_flip: bool = True,
     on_frame: Callable[[int, int], None] | None = None,
 ) -> Report:
     """Measure a relit sequence against ground truth, by the flicker of its light over its source, or both.
@@ -38,6 +39,7 @@ def evaluate(
     references             frames to leave out: those the method was given relit, which would flatter it.
     layer, view            which pixels to compare, None for the default ones.
     colorspace             what those are in that are not OpenEXR (PNG, DPX, ...); OpenEXR is taken as scene-linear.
+    hdr_flip               whether to take that too: it takes four times as long as all other metrics together.
     on_frame               is told (frames done, frames in all) after every frame.
 
     Frames are compared over the display window, black where a file has no data. The exposure is that of the first frame
@@ -46,9 +48,10 @@ def evaluate(
     Raises InputError where there is nothing to compare with, frames are missing, sizes differ, a file cannot be read,
     or pixels of the result or the truth are not finite (without truth, the result's may be where the source's are).
     """
-    ours = Files(result, layer, view, colorspace)
-    fact = None if truth is None else Files(truth, layer, view, colorspace)
-    plate = None if source is None else Files(source, layer, view, colorspace)
+    how = {"layer": layer, "view": view, "colorspace": colorspace}
+    ours = Files(result, **how)
+    fact = None if truth is None else Files(truth, **how)
+    plate = None if source is None else Files(source, **how)
     yardstick = fact or plate
     if yardstick is None:
         raise InputError(f"{result} has nothing to be compared with: give its ground truth, its source, or both")
@@ -61,28 +64,39 @@ def evaluate(
 
     first = yardstick.read(yardstick.frames[0])
     exposure = auto_exposure(first.rgb)
-    comparison = Comparison(exposure, auto_exposure(plate.read(plate.frames[0]).rgb) if plate else exposure)
+    source_exposure = auto_exposure(plate.read(plate.frames[0]).rgb) if plate else exposure
+    comparison = Comparison(exposure, source_exposure, hdr_flip=hdr_flip)
     exhibited = {scored[round(float(i))] for i in np.linspace(0, len(scored) - 1, min(EXHIBITS, len(scored)))}
-    rows: list[Row] = []
-    exhibits: list[Exhibit] = []
+    steps: list[Step] = []
     for frame in walk:
         if frame not in scored:
             comparison.forget()
             continue
-        seen = ours.read(frame)
-        aim = fact.read(frame) if fact else None
-        before = plate.read(frame) if plate else None
-        _refuse_sizes(first, seen, aim, before)
-        _refuse_nonfinite(seen, aim, before)
-        step = comparison.step(frame, seen, aim, before, pictures=frame in exhibited)
-        rows.append(step.row)
-        if frame in exhibited:
-            exhibits.append(Exhibit(frame, step.pictures))
+        seen, aim, before = _read(frame, first, ours, fact, plate)
+        steps.append(comparison.step(frame, seen, aim, before, pictures=frame in exhibited))
         if on_frame:
-            on_frame(len(rows), len(scored))
-    left_out = tuple(frame for frame in walk if frame not in scored)
-    patterns = ours.pattern, fact.pattern if fact else None, plate.pattern if plate else None
-    return Report(*patterns, exposure, left_out, tuple(rows), tuple(exhibits))
+            on_frame(len(steps), len(scored))
+    return Report(
+        result=ours.pattern,
+        truth=fact.pattern if fact else None,
+        source=plate.pattern if plate else None,
+        exposure=exposure,
+        references=tuple(frame for frame in walk if frame not in scored),
+        rows=tuple(step.row for step in steps),
+        exhibits=tuple(Exhibit(step.row.frame, step.pictures) for step in steps if step.pictures),
+    )
+
+
+def _read(
+    frame: int, first: Seen, ours: Files, fact: Files | None, plate: Files | None
+) -> tuple[Seen, Seen | None, Seen | None]:
+    """Return result, truth and source of a frame. Raises InputError where they cannot be compared."""
+    seen = ours.read(frame)
+    aim = fact.read(frame) if fact else None
+    before = plate.read(frame) if plate else None
+    _refuse_sizes(first, seen, aim, before)
+    _refuse_nonfinite(seen, aim, before)
+    return seen, aim, before
 
 
 def _refuse_sizes(first: Seen, *others: Seen | None) -> None:
