@@ -214,7 +214,7 @@ class OutputPattern:
         those that will be written (all of the source's by default). Raises InputError where the pattern has no place
         for the frame number and there are several, where it names a range, or where it is not .exr.
         """
-        self._source = source
+        self._source, self._output = source, str(output)
         self._frames = tuple(source.frames if frames is None else frames)
         self._folder: Path | None = None
         path = Path(output)
@@ -235,6 +235,10 @@ class OutputPattern:
         self._template = (parsed.dirname() + parsed.basename(), parsed.extension()) if numbered else (str(output), "")
         lone = parsed.padding() in ("#", "@")
         self._padding = (source.padding if lone else parsed.zfill()) if numbered else 0
+
+    def __str__(self) -> str:
+        """The pattern or folder, as it was given."""
+        return self._output
 
     def path(self, frame: int) -> Path:
         """The file that a frame is written to."""
