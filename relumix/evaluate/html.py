@@ -24,7 +24,7 @@ def write_html(report: Report, path: Path) -> None:
     )
     rows = {row.frame: row for row in report.rows}
     followed = [row.followed for row in report.rows if row.followed is not None]
-    text = environment.get_template("report.html.jinja").render(
+    text = environment.get_template("report.html").render(
         name=Path(report.result).name,
         report=report,
         charts=[(metric, _chart(report, metric)) for metric in report.metrics],
