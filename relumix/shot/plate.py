@@ -121,6 +121,16 @@ def _replaced(space: WorkingSpace) -> dict[str, exr_header.Attribute | None]:
     }
 
 
+def _time(spec: Any) -> dict[str, exr_header.Attribute | None]:
+    """The time code and frame rate of another format, as header attributes of OpenEXR."""
+    found: dict[str, exr_header.Attribute | None] = {}
+    if code := spec.getattribute("smpte:TimeCode"):
+        found["timeCode"] = exr_header.Attribute("timecode", struct.pack("<II", *code))
+    if rate := spec.getattribute("FramesPerSecond"):
+        found["framesPerSecond"] = exr_header.Attribute("rational", struct.pack("<iI", *rate))
+    return found
+
+
 def _light(planes: Items[Plane], choice: Choice, space: WorkingSpace) -> Level:
     rgb = np.stack([_channel(planes, index) for index in choice.rgb], axis=-1, dtype=np.float32)
     alpha = None if choice.alpha is None else np.ascontiguousarray(_channel(planes, choice.alpha), np.float32)
@@ -192,7 +202,9 @@ def _read_other(image: Any, layout: FileLayout, plate: Plate, frame: int, path: 
         compression="zip",
         line_order="increasingY",
     )
-    contents = Contents((part,), Choice(0, (0, 1, 2), None if alpha is None else 3), replaced=_replaced(plate.space))
+    contents = Contents(
+        (part,), Choice(0, (0, 1, 2), None if alpha is None else 3), replaced={**_replaced(plate.space), **_time(spec)}
+    )
     return _picture(plate, layout, frame, path, (level,), contents)
 
 

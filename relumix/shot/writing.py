@@ -21,7 +21,6 @@ from relumix.shot import exr_header
 from relumix.shot.exr_header import Attribute
 from relumix.shot.images import ImageError, what_went_wrong
 from relumix.shot.picture import Part, PartLevel, Picture
-from relumix.shot.windows import Box
 
 HALF_MAX = 65504.0
 ROWS_AT_ONCE = 512
@@ -112,8 +111,8 @@ def _write_pixels(path: Path, picture: Picture, parts: Sequence[Part], rgb: Sequ
     """Write what can be written through OpenImageIO: all pixels, with whole numbers dressed up as floats."""
     if len({part.tile is None for part in parts}) > 1:  # OpenImageIO writes files of one kind of part only.
         parts = [replace(part, tile=None) for part in parts]
-    window, name = picture.display_window, str(path)
-    specs = [_spec(part, part.levels[0], window, number) for number, part in enumerate(parts)]
+    name = str(path)
+    specs = [_spec(part, part.levels[0], picture, number) for number, part in enumerate(parts)]
     output = oiio.ImageOutput.create(name)
     if output is None:
         raise ImageError(what_went_wrong())
@@ -124,7 +123,7 @@ def _write_pixels(path: Path, picture: Picture, parts: Sequence[Part], rgb: Sequ
         relit = number == picture.contents.choice.part
         for index, level in enumerate(part.levels):
             if index:
-                _must(output, output.open(name, _spec(part, level, window, number), "AppendMIPLevel"))
+                _must(output, output.open(name, _spec(part, level, picture, number), "AppendMIPLevel"))
             _write_level(output, part, level, picture.contents.choice.rgb, rgb[index] if relit else None)
     _must(output, output.close())
 
@@ -134,8 +133,8 @@ def _must(output: Any, done: bool) -> None:
         raise ImageError(what_went_wrong(output))
 
 
-def _spec(part: Part, level: PartLevel, display: Box, number: int) -> Any:
-    window = level.window
+def _spec(part: Part, level: PartLevel, picture: Picture, number: int) -> Any:
+    window, display = level.window, picture.display_window
     types = ["float" if kind == "uint" else kind for kind in part.types]
     spec = oiio.ImageSpec(window.width, window.height, len(types), "float" if "float" in types else "half")
     spec.x, spec.y = window.x, window.y
@@ -148,6 +147,7 @@ def _spec(part: Part, level: PartLevel, display: Box, number: int) -> Any:
     spec.attribute("compression", _safe_compression(part))
     spec.attribute("openexr:lineOrder", part.line_order)
     spec.attribute("oiio:subimagename", f"part{number}")
+    spec.attribute("PixelAspectRatio", picture.pixel_aspect)
     if part.mipmapped:
         spec.attribute("textureformat", "Plain Texture")
         spec.attribute("openexr:levelmode", 1)
@@ -211,7 +211,8 @@ def _headers(
     headers = [dict(header) for header in picture.contents.headers]
     if not headers:
         headers = [dict(header) for header in exr_header.read_headers(pixels)[1]]
-        headers[0].pop("capDate", None)  # OpenImageIO's own: the time of writing.
+        for own in ("capDate", "name"):  # OpenImageIO's: the time of writing, and a name for any part.
+            headers[0].pop(own, None)
     for part, header in zip(parts, headers, strict=True):
         header["channels"] = _channel_list(part, header)
         level = part.compression.partition(":")[2]
