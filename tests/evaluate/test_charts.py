@@ -50,3 +50,4 @@ def test_a_flat_line_has_an_axis(value):
     ticks = [t.text for t in elements(curve([1, 2], [value, value], unit="", decimals=4), "tick")]
     assert len(ticks) >= 3 + 2
     assert len(set(ticks)) == len(ticks)
+    assert not any(tick.startswith("-") for tick in ticks)
