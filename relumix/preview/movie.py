@@ -8,7 +8,7 @@ from typing import Any
 
 import av
 import numpy as np
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from PIL import Image, ImageDraw, ImageFont
 
 from relumix.engines.base import Float32
@@ -22,6 +22,7 @@ BAR_HEIGHT_PX = 28
 """The strip below the pictures that holds the labels: none of the picture is covered."""
 
 _BAR, _TEXT, _FAINT = (20, 20, 22), (225, 225, 228), (140, 140, 146)
+_BT709, _SRGB = 1, 13  # code points of ITU-T H.273
 _KEYFRAME_EVERY = 12  # half a second: scrubbing stays quick
 
 
@@ -114,10 +115,10 @@ class Movie:
         stream.options = {"crf": "16", "preset": "fast"}
         stream.gop_size = _KEYFRAME_EVERY
         # Tagged as what it is, or players guess, each differently.
-        stream.codec_context.colorspace = Colorspace.ITU709
+        stream.codec_context.colorspace = _BT709
         stream.codec_context.color_range = ColorRange.MPEG
-        stream.codec_context.color_primaries = ColorPrimaries.BT709
-        stream.codec_context.color_trc = ColorTrc.IEC61966_2_1
+        stream.codec_context.color_primaries = _BT709
+        stream.codec_context.color_trc = _SRGB
         self._stream: Any = stream
 
     def _bar(self, frame: int, width: int) -> UInt8:
