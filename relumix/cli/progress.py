@@ -6,6 +6,7 @@ import enum
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from relumix.events import AnyEvent, Done, Failed, OnEvent, Progress, Start, Warned
 
@@ -41,28 +42,31 @@ class _Words:
     """A bar and warnings on stderr while it runs, and what was made on stdout at the end."""
 
     def __init__(self, bar: bool) -> None:
-        from tqdm import tqdm  # noqa: PLC0415  only who looks at a bar needs it
-
-        self._bar = tqdm(disable=not bar, unit="frame", dynamic_ncols=True, bar_format=_BAR)
+        self._wanted = bar
+        self._bar: Any = None
 
     def __call__(self, event: AnyEvent) -> None:
-        if isinstance(event, Start):
-            self._bar.reset(total=len(event.frames))
-        elif isinstance(event, Progress):
+        if isinstance(event, Start) and self._wanted:
+            from tqdm import tqdm  # noqa: PLC0415  only who looks at a bar needs it
+
+            self._bar = tqdm(total=len(event.frames), bar_format=_BAR, dynamic_ncols=True)
+        elif isinstance(event, Progress) and self._bar:
             self._bar.update(event.done - self._bar.n)
         elif isinstance(event, Warned):
             self._say(f"warning: {event.message}")
         elif isinstance(event, Failed) and event.frame is not None:
-            self._say(f"frame {event.frame}: {event.message}")
+            self._say(event.message)
         elif isinstance(event, Done):
             self.close()
             print(_summary(event))
 
     def close(self) -> None:
-        self._bar.close()
+        if self._bar:
+            self._bar.close()
 
     def _say(self, text: str) -> None:
-        self._bar.clear()
+        if self._bar:
+            self._bar.clear()
         print(f"relumix: {text}", file=sys.stderr)
 
 
