@@ -76,7 +76,7 @@ def choose(parts: Sequence[PartNames], layer: str | None, view: str | None, name
     groups = [group for group in _groups(parts) if group.has_rgb]
     if not groups:
         channels = [channel for part in parts for channel in part.channels]
-        listed = ", ".join(channels[:12]) or "none"
+        listed = _list(channels[:12]) if channels else "none"
         if any(channel.rpartition(".")[2] == "Y" for channel in channels):
             raise InputError(f"{name} is a luminance image ({listed}): convert it to RGB first")
         raise InputError(
@@ -105,7 +105,9 @@ def choose(parts: Sequence[PartNames], layer: str | None, view: str | None, name
 
 
 def _list(names: Iterable[str]) -> str:
-    return ", ".join(name or "(plain)" for name in names)
+    """Names in a row; those of a damaged file may hold anything."""
+    readable = ("".join(letter if letter.isprintable() else "?" for letter in name) for name in names)
+    return ", ".join(name or "(plain)" for name in readable)
 
 
 def _groups(parts: Sequence[PartNames]) -> list[_Group]:

@@ -108,7 +108,7 @@ def _read_header(file: BinaryIO) -> Header:
         kind = _read_name(file)
         (size,) = _unpack(file, "<i")
         if not 0 <= size <= MOST_BYTES:
-            raise HeaderError(f"its attribute '{name}' has {size} bytes")
+            raise HeaderError(f"its attribute {name!r} has {size} bytes")
         header[name] = Attribute(kind, _take(file, size))
     return header
 

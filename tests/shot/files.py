@@ -41,7 +41,9 @@ def by_hand(
     data = (x, y, x + width - 1, y + height - 1)
     every = sampling or {}
     entries = [
-        name.encode() + b"\0" + struct.pack("<iB3xii", TYPES[channels[name].dtype], 0, every.get(name, 1), every.get(name, 1))
+        name.encode()
+        + b"\0"
+        + struct.pack("<iB3xii", TYPES[channels[name].dtype], 0, every.get(name, 1), every.get(name, 1))
         for name in names
     ]
     header: dict[str, tuple[str, bytes]] = {
@@ -68,7 +70,9 @@ def by_hand(
     return path
 
 
-def by_oiio(path: Path, parts: Sequence[tuple[Any, Sequence[NDArray[Any]]]] | tuple[Any, Sequence[NDArray[Any]]]) -> Path:
+def by_oiio(
+    path: Path, parts: Sequence[tuple[Any, Sequence[NDArray[Any]]]] | tuple[Any, Sequence[NDArray[Any]]]
+) -> Path:
     """Write parts, each an oiio.ImageSpec and an array [h, w, channels] a mip level."""
     parts = [parts] if isinstance(parts, tuple) else parts
     output = oiio.ImageOutput.create(str(path))

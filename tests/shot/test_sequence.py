@@ -169,9 +169,7 @@ def test_ambiguous_paddings(tmp_path: Path) -> None:
 
 def test_a_stray_number_is_not_a_million_missing_frames(tmp_path: Path) -> None:
     touch(tmp_path, "a.1.exr", "a.2.exr", "a.20261124.exr")
-    assert message(tmp_path) == (
-        f"{tmp_path} runs from frame 1 to 20261124 with few between: give a range of frames"
-    )
+    assert message(tmp_path) == (f"{tmp_path} runs from frame 1 to 20261124 with few between: give a range of frames")
 
 
 def test_output_folder_keeps_names(plate: Path, tmp_path: Path) -> None:
