@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from relumix.cli.progress import counted
+
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -25,6 +27,8 @@ def add_parser(commands: Subparsers) -> None:
     add("--references", metavar="RANGE", help="frames that were given relit: left out, they would flatter the result")
     add("--layer", metavar="NAME", help="layer to compare (the main RGB)")
     add("--view", metavar="NAME", help="view to compare (the default one)")
+    add("--colorspace", metavar="NAME", help="OCIO colour space of the files (scene-linear)")
+    add("--no-hdr-flip", action="store_true", help="leave out HDR-FLIP: most of the time goes there")
     add("--json", metavar="FILE", type=Path, help="also write every number as JSON")
     add("--report", metavar="FILE.html", type=Path, help="also write a report that stands alone")
     parser.set_defaults(run=run)
@@ -33,17 +37,21 @@ def add_parser(commands: Subparsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure and print. Returns the exit code."""
     from relumix.evaluate import evaluate, write_html, write_json  # noqa: PLC0415  the parser must not wait for it
-    from relumix.shot import parse_frames  # noqa: PLC0415
+    from relumix.shot.sequence import parse_frames  # noqa: PLC0415
 
-    report = evaluate(
-        args.result,
-        truth=args.truth,
-        source=args.source,
-        frames=parse_frames(args.frames) if args.frames else None,
-        references=parse_frames(args.references) if args.references else (),
-        layer=args.layer,
-        view=args.view,
-    )
+    with counted() as on_frame:
+        report = evaluate(
+            args.result,
+            truth=args.truth,
+            source=args.source,
+            frames=parse_frames(args.frames) if args.frames else None,
+            references=parse_frames(args.references) if args.references else (),
+            layer=args.layer,
+            view=args.view,
+            colorspace=args.colorspace,
+            hdr_flip=not args.no_hdr_flip,
+            on_frame=on_frame,
+        )
     print(report.text())
     if args.json:
         write_json(report, args.json)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -34,6 +34,43 @@ def shown_as(show: Show) -> Iterator[OnEvent]:
         words.close()
 
 
+@contextmanager
+def counted() -> Iterator[Callable[[int, int], None]]:
+    """Yield a receiver of (frames done, frames in all) that shows a bar on a terminal, and nothing elsewhere."""
+    bar = _Bar()
+
+    def update(done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            bar.update(done, total)
+
+    try:
+        yield update
+    finally:
+        bar.close()
+
+
+class _Bar:
+    """A bar on stderr, there from its first update on."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    def update(self, done: int, total: int) -> None:
+        if self._bar is None:
+            from tqdm import tqdm  # noqa: PLC0415  only who looks at a bar needs it
+
+            self._bar = tqdm(total=total, bar_format=_FORMAT, dynamic_ncols=True)
+        self._bar.update(done - self._bar.n)
+
+    def clear(self) -> None:
+        if self._bar is not None:
+            self._bar.clear()
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
 def _print_json(event: AnyEvent) -> None:
     print(event.to_json(), flush=True)
 
@@ -41,17 +78,14 @@ def _print_json(event: AnyEvent) -> None:
 class _Words:
     """A bar and warnings on stderr while it runs, and what was made on stdout at the end."""
 
-    def __init__(self, bar: bool) -> None:
-        self._wanted = bar
-        self._bar: Any = None
+    def __init__(self, wanted: bool) -> None:
+        self._wanted, self._bar = wanted, _Bar()
 
     def __call__(self, event: AnyEvent) -> None:
         if isinstance(event, Start) and self._wanted:
-            from tqdm import tqdm  # noqa: PLC0415  only who looks at a bar needs it
-
-            self._bar = tqdm(total=len(event.frames), bar_format=_BAR, dynamic_ncols=True)
-        elif isinstance(event, Progress) and self._bar:
-            self._bar.update(event.done - self._bar.n)
+            self._bar.update(0, len(event.frames))
+        elif isinstance(event, Progress) and self._wanted:
+            self._bar.update(event.done, event.total)
         elif isinstance(event, Warned):
             self._say(f"warning: {event.message}")
         elif isinstance(event, Failed) and event.frame is not None:
@@ -61,16 +95,14 @@ class _Words:
             print(_summary(event))
 
     def close(self) -> None:
-        if self._bar:
-            self._bar.close()
+        self._bar.close()
 
     def _say(self, text: str) -> None:
-        if self._bar:
-            self._bar.clear()
+        self._bar.clear()
         print(f"relumix: {text}", file=sys.stderr)
 
 
-_BAR = "{desc}{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} frames, {elapsed} gone, {remaining} to go"
+_FORMAT = "{desc}{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} frames, {elapsed} gone, {remaining} to go"
 
 
 def _summary(end: Done) -> str:
