@@ -15,16 +15,17 @@ from relumix.errors import FrameError, InputError, RelumixError
 from relumix.settings import Settings
 
 if TYPE_CHECKING:
-    from relumix.arrays import RelitFrame, relit
+    from relumix.arrays import relit
     from relumix.engines import load_engine
     from relumix.job import relight
+    from relumix.relit_frame import RelitFrame
 
 __version__ = "0.1.0"
 
 __all__ = ["FrameError", "InputError", "RelitFrame", "RelumixError", "Settings", "load_engine", "relight", "relit"]
 
 _LAZY = {
-    "RelitFrame": "relumix.arrays",
+    "RelitFrame": "relumix.relit_frame",
     "load_engine": "relumix.engines",
     "relight": "relumix.job",
     "relit": "relumix.arrays",

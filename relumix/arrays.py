@@ -13,22 +13,10 @@ from relumix.engines import load_engine
 from relumix.engines.base import Float32
 from relumix.errors import FrameError, InputError
 from relumix.propagate import Propagation
+from relumix.relit_frame import RelitFrame
 from relumix.settings import Settings
 from relumix.shot.windows import Box
 from relumix.working import finite
-
-
-@dataclass(frozen=True)
-class RelitFrame:
-    """One relit frame.
-
-    pixels  [h, w, 3] or, where the plate has alpha, [h, w, 4] float32, scene-linear, premultiplied.
-    stops   [h, w, 3] float32: the log2 gain that made it.
-    """
-
-    frame: int
-    pixels: Float32
-    stops: Float32
 
 
 def relit(

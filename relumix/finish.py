@@ -12,7 +12,7 @@ from relumix.detail import Gain, Relit, relight
 from relumix.engines.base import Float32
 from relumix.errors import FrameError
 from relumix.events import FrameDone
-from relumix.keys import KEY_ATTRIBUTE, Keys, stored_key
+from relumix.keys import KEY_ATTRIBUTE, Keys
 from relumix.preview.previews import Shown
 from relumix.shot.bare import bare
 from relumix.shot.picture import Picture, nonfinite
@@ -66,19 +66,14 @@ class Finisher:
     def is_fresh(self, frame: int) -> bool:
         """Tell whether a frame, and its gain map, are on disk and made from what they would be made from now."""
         paths = [pattern.path(frame) for pattern in (self.output, self.gain_output) if pattern]
-        if not all(path.exists() for path in paths):
-            return False
-        key = self.keys.of(frame)
-        return all(stored_key(path) == key for path in paths)
+        return self.keys.are_in(frame, paths)
 
     def fresh(self, frame: int) -> Frame | FrameError:
         """Return a frame that is up to date."""
         path, shown = self.output.path(frame), None
         if self.show:
             try:
-                picture = self.source.read(frame)
-                reference = self.source.read_reference(frame, picture)[0] if self._is_reference(frame) else None
-                shown = Shown.of(picture, self.source.result(path, frame), reference=reference)
+                shown = Shown.written(self.source, frame, path)
             except FrameError as error:
                 return error
         return Frame(FrameDone(frame, str(path), skipped=True), shown)

@@ -2,55 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from os import PathLike
 
-from relumix import __version__
+from relumix.check import Job, check
 from relumix.engines import load_engine
-from relumix.errors import FrameError, InputError
-from relumix.events import Done, Failed, OnEvent, Progress, Start, Warned, ignore
+from relumix.errors import FrameError
+from relumix.events import Done, Failed, OnEvent, Progress, Warned, ignore
 from relumix.finish import Finisher, Frame
-from relumix.keys import Keys, stored_key
+from relumix.keys import Keys
 from relumix.preview.previews import Previews
 from relumix.propagate import Propagation
 from relumix.settings import Settings
 from relumix.shot.picture import Picture
-from relumix.shot.sequence import OutputPattern
-from relumix.source import PlateSource, References
+from relumix.source import References
 
 WRITERS = 2
 """Threads that make and write full-size frames while the engine works on the next."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """A job whose input was found sound: what `--dry-run` shows.
-
-    frames    to deliver, ascending.
-    warnings  what was noticed on the way.
-    """
-
-    source: PlateSource
-    output: OutputPattern
-    gain_output: OutputPattern | None
-    frames: tuple[int, ...]
-    warnings: tuple[str, ...]
-
-    def start(self) -> Start:
-        """Return the event that says what will be done."""
-        return Start(
-            version=__version__,
-            source=self.source.shot.pattern,
-            output=str(self.output),
-            frames=list(self.frames),
-            references={frame: str(path) for frame, path in self.source.reference_paths.items()},
-            settings=self.source.settings.asdict(),
-        )
 
 
 def prepare(
@@ -59,18 +30,7 @@ def prepare(
     """Check what can be checked before the first frame is computed; raises InputError."""
     settings = settings or Settings()
     load_engine(settings.engine, model=settings.model, device=settings.device)
-    plates = PlateSource.find(source, references, settings)
-    frames, warnings = plates.choose(settings.frames, settings.missing)
-    outputs = OutputPattern(os.fspath(output), plates.shot, frames)
-    gains = OutputPattern(settings.gain_out, plates.shot, frames) if settings.gain_out else None
-    for pattern in (outputs, *([gains] if gains else [])):
-        pattern.refuse_overwriting(plates.other_inputs())
-        for path in map(pattern.path, frames):
-            if not settings.overwrite and path.exists() and stored_key(path) is None:
-                raise InputError(f"{path} exists and relumix did not write it: choose another output, or --overwrite")
-    if gains and any(gains.path(frame) == outputs.path(frame) for frame in frames):
-        raise InputError(f"gain maps and relit frames would share {gains.path(frames[0])}: choose another --gain-out")
-    return Job(plates, outputs, gains, frames, (*plates.warnings, *warnings))
+    return check(source, references, output, settings)
 
 
 def relight(

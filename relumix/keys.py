@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from relumix import __version__
-from relumix.engines.base import Engine
+from relumix.engines.base import Traits
 from relumix.plan import Plan
 from relumix.shot.exr_header import HeaderError, read_headers
 from relumix.source import PlateSource
@@ -23,12 +23,13 @@ class Keys:
     change of every input that the frame depends on, neighbours included. Folders do not count: a shot may be moved.
     """
 
-    def __init__(self, source: PlateSource, engine: Engine, plan: Plan) -> None:
+    def __init__(self, source: PlateSource, engine: Traits, plan: Plan, program: str = __version__) -> None:
+        """`program` is the version of relumix that makes the frames."""
         self._source, self._plan = source, plan
         self._stats: dict[Path, list[str | int]] = {}
         model = source.settings.model
         self._common = {
-            "program": __version__,
+            "program": program,
             "engine": [engine.name, engine.version],
             "settings": source.settings.pixels(),
             "model": self._stat(_files(Path(model))) if model else [],
@@ -41,6 +42,13 @@ class Keys:
         plates = [self._source.shot.path(f) for f in self._plan.inputs(frame)]
         text = json.dumps([self._common, frame, self._stat(plates), self._stat([mask] if mask else [])], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    def are_in(self, frame: int, paths: Sequence[Path]) -> bool:
+        """Tell whether all files of a frame are there and made from what they would be made from now."""
+        if not all(path.exists() for path in paths):
+            return False
+        key = self.of(frame)
+        return all(stored_key(path) == key for path in paths)
 
     def _stat(self, paths: Iterable[Path]) -> list[list[str | int]]:
         found = []

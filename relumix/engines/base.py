@@ -79,18 +79,31 @@ class Propagator(Protocol):
         ...
 
 
-class Engine(Protocol):
-    """A way of carrying light. One engine serves any number of shots.
+class Traits(Protocol):
+    """What is known of an engine without having it.
 
     window, overlap  frames it wants to see at once, and how many of them neighbouring windows share (blended in stops).
     tracks           whether it wants the approaches of a Window.
     """
 
-    name: str
-    version: str
-    window: int
-    overlap: int
-    tracks: bool
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def version(self) -> str: ...  # noqa: D102
+
+    @property
+    def window(self) -> int: ...  # noqa: D102
+
+    @property
+    def overlap(self) -> int: ...  # noqa: D102
+
+    @property
+    def tracks(self) -> bool: ...  # noqa: D102
+
+
+class Engine(Traits, Protocol):
+    """A way of carrying light. One engine serves any number of shots."""
 
     def start(self) -> Propagator:
         """Begin a shot."""

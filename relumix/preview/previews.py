@@ -14,6 +14,7 @@ from relumix.preview.display import fit, on_display_window
 from relumix.preview.movie import Movie
 from relumix.settings import Settings
 from relumix.shot.picture import Picture
+from relumix.source import PlateSource
 
 SHOWN_PX = 960
 """Long edge of the small pictures: half of a movie of 1920."""
@@ -51,6 +52,13 @@ class Shown:
             None if gain is None else small(gain),
             None if reference is None else small(reference),
         )
+
+    @classmethod
+    def written(cls, source: PlateSource, frame: int, path: Path) -> Shown:
+        """Make it from a result on disk. Raises FrameError."""
+        picture = source.read(frame)
+        reference = source.read_reference(frame, picture)[0] if frame in source.references else None
+        return cls.of(picture, source.result(path, frame), reference=reference)
 
 
 class Previews:
