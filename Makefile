@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench example clean
+.PHONY: demo test lint bench bench-service proto example clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.installed: setup.cfg constraints.txt
@@ -27,6 +27,12 @@ lint: $(VENV)/.installed  ## check style and types
 
 bench: $(VENV)/.installed  ## measure speed and memory; minutes
 	$(BIN)/python tests/benchmarks/bench_relight.py
+
+proto: $(VENV)/.installed  ## generate relumix/v1/ from proto/
+	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=. --pyi_out=. --grpc_python_out=. proto/relumix/v1/relight.proto
+
+bench-service: $(VENV)/.installed  ## measure the server; minutes
+	$(BIN)/python tests/benchmarks/bench_service.py
 
 example: $(VENV)/.installed  ## render the example shot again; hours
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt '.[dataset]'

@@ -1,0 +1,1 @@
+"""The gRPC server: it holds the model and relights shots that are sent to it."""
