@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from relumix.detail import Gain, Relit, relight
 from relumix.engines.base import Float32
 from relumix.errors import FrameError
 from relumix.events import FrameDone
-from relumix.keys import KEY_ATTRIBUTE, Keys
+from relumix.keys import KEY_ATTRIBUTE
 from relumix.preview.previews import Shown
 from relumix.shot.bare import bare
 from relumix.shot.picture import Picture, nonfinite
@@ -35,6 +36,7 @@ class Finisher:
     """Makes and writes frames; thread-safe.
 
     gain_output  where gain maps go, None without.
+    key          what a frame is made from, by its number (see relumix.keys).
     show         whether small pictures of each frame are wanted.
     """
 
@@ -42,7 +44,7 @@ class Finisher:
     canvas: Canvas
     output: OutputPattern
     gain_output: OutputPattern | None
-    keys: Keys
+    key: Callable[[int], str]
     show: bool
 
     def finish(self, gain: Gain | FrameError) -> Frame | FrameError:
@@ -62,11 +64,6 @@ class Finisher:
             shown = Shown.of(picture, levels[0].rgb, gain=levels[0].stops, reference=reference)
         path = str(self.output.path(gain.frame))
         return Frame(FrameDone(gain.frame, path, nonfinite_pixels=nonfinite(picture)), shown)
-
-    def is_fresh(self, frame: int) -> bool:
-        """Tell whether a frame, and its gain map, are on disk and made from what they would be made from now."""
-        paths = [pattern.path(frame) for pattern in (self.output, self.gain_output) if pattern]
-        return self.keys.are_in(frame, paths)
 
     def fresh(self, frame: int) -> Frame | FrameError:
         """Return a frame that is up to date."""
@@ -102,7 +99,7 @@ class Finisher:
 
     def _write(self, picture: Picture, levels: list[Relit]) -> None:
         settings, frame = self.source.settings, picture.frame
-        made_by = self._made_by(self.keys.of(frame))
+        made_by = self._made_by(self.key(frame))
         if self.gain_output:
             write(
                 self.gain_output.path(frame),
@@ -121,7 +118,7 @@ class Finisher:
 
     def _made_by(self, key: str) -> dict[str, str | int | float]:
         settings = self.source.settings
-        references = {str(frame): path.name for frame, path in self.source.reference_paths.items()}
+        references = {str(frame): name for frame, name in self.source.reference_names.items()}
         return {
             "relumix:version": __version__,
             "relumix:engine": settings.engine,

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from os import PathLike
 
 from relumix.check import Job, check
@@ -13,12 +12,13 @@ from relumix.engines import load_engine
 from relumix.errors import FrameError
 from relumix.events import Done, Failed, OnEvent, Progress, Warned, ignore
 from relumix.finish import Finisher, Frame
+from relumix.in_order import in_order
 from relumix.keys import Keys
 from relumix.preview.previews import Previews
 from relumix.propagate import Propagation
 from relumix.settings import Settings
-from relumix.shot.picture import Picture
 from relumix.source import References
+from relumix.working_shot import Shrunk
 
 WRITERS = 2
 """Threads that make and write full-size frames while the engine works on the next."""
@@ -64,11 +64,11 @@ def run(job: Job, on_event: OnEvent = ignore) -> Done:
     engine = load_engine(settings.engine, model=settings.model, device=settings.device)
     previews = Previews(settings, job.frames, job.source.references)
     counts = {"written": 0, "skipped": 0, "failed": 0}
-    with Propagation(job.source, engine, settings.work_size, job.source.watch) as light, previews:
-        finisher = Finisher(
-            job.source, light.canvas, job.output, job.gain_output, Keys(job.source, engine, light.plan), previews.wanted
-        )
-        for result in _frames(job, light, finisher):
+    shot = Shrunk(job.source, settings.work_size)
+    with Propagation(shot, engine, job.source.watch) as light, previews:
+        keys = Keys(job.source, engine, light.plan)
+        finisher = Finisher(job.source, light.canvas, job.output, job.gain_output, keys.of, previews.wanted)
+        for result in _frames(job, light, finisher, keys):
             if isinstance(result, FrameError):
                 counts["failed"] += 1
                 on_event(Failed(str(result), result.frame))
@@ -88,21 +88,17 @@ def run(job: Job, on_event: OnEvent = ignore) -> Done:
     return end
 
 
-def _frames(job: Job, light: Propagation[Picture], finisher: Finisher) -> Iterator[Frame | FrameError]:
+def _frames(job: Job, light: Propagation, finisher: Finisher, keys: Keys) -> Iterator[Frame | FrameError]:
     """Yield every frame of the job, made or up to date, in order; while the engine works, frames are finished."""
-    fresh = set() if job.source.settings.overwrite else {frame for frame in job.frames if finisher.is_fresh(frame)}
+    outputs = [pattern for pattern in (job.output, job.gain_output) if pattern]
+    fresh = {
+        frame
+        for frame in job.frames
+        if not job.source.settings.overwrite and keys.are_in(frame, [pattern.path(frame) for pattern in outputs])
+    }
     gains = light.gains([frame for frame in job.frames if frame not in fresh])
-    pending: deque[Future[Frame | FrameError]] = deque()
-    pool = ThreadPoolExecutor(WRITERS, thread_name_prefix="relumix-write")
-    try:
-        for frame in job.frames:
-            if frame in fresh:
-                pending.append(pool.submit(finisher.fresh, frame))
-            else:
-                pending.append(pool.submit(finisher.finish, next(gains)))
-            if len(pending) > WRITERS:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+    calls = (
+        partial(finisher.fresh, frame) if frame in fresh else partial(finisher.finish, next(gains))
+        for frame in job.frames
+    )
+    return in_order(calls, WRITERS, "relumix-write")

@@ -5,99 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import Generic, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from relumix.detail import Gain, log_luminance
-from relumix.engines.base import Engine, Float32, Window, WorkingFrame, WorkingReference
-from relumix.errors import FrameError, InputError
+from relumix.engines.base import Engine, Float32, Window, WorkingFrame
+from relumix.errors import FrameError
 from relumix.plan import Plan, plan
-from relumix.shot.windows import Box
 from relumix.stopwatch import Stopwatch
-from relumix.working import Canvas, Pixels, exposure_of, working_frame, working_reference
+from relumix.working_shot import WorkingShot
 
 READERS = 2
 """Threads that read ahead of the engine."""
 
 
-class Picture(Protocol):
-    """One frame at full size (relumix.shot.Picture is one)."""
-
-    @property
-    def levels(self) -> Sequence[Pixels]:
-        """The frame, and its mip levels where it has any."""
-        ...
-
-    @property
-    def data_window(self) -> Box:
-        """Where level 0 lies, in plate pixels."""
-        ...
-
-    @property
-    def display_window(self) -> Box:
-        """What is shown of the plate."""
-        ...
-
-
-AnyPicture = TypeVar("AnyPicture", bound=Picture)
-
-
-class Source(Protocol[AnyPicture]):
-    """A shot and what belongs to it. Reading is thread-safe and may be asked for twice."""
-
-    @property
-    def frames(self) -> Sequence[int]:
-        """All frames of the shot, ascending."""
-        ...
-
-    @property
-    def references(self) -> Sequence[int]:
-        """Frames that have a relit version, ascending, at least one."""
-        ...
-
-    def read(self, frame: int) -> AnyPicture:
-        """Return a plate frame. Raises FrameError."""
-        ...
-
-    def read_reference(self, frame: int, picture: AnyPicture) -> tuple[Float32, NDArray[np.bool_]]:
-        """Return the relit version [h, w, 3] of a frame on the picture's data window, and where it is known [h, w].
-
-        Raises InputError.
-        """
-        ...
-
-    def read_mask(self, frame: int, picture: AnyPicture) -> Float32 | None:
-        """Return the matte [h, w] in 0..1 on the picture's data window, or None for 1 everywhere. Raises FrameError."""
-        ...
-
-
-class Propagation(Generic[AnyPicture]):
+class Propagation:
     """An engine at work on one shot. A context manager: leaving it ends the threads that read ahead."""
 
-    def __init__(
-        self, source: Source[AnyPicture], engine: Engine, work_size: int, watch: Stopwatch | None = None
-    ) -> None:
+    def __init__(self, shot: WorkingShot, engine: Engine, watch: Stopwatch | None = None) -> None:
         """Read the references; raises InputError where one of them, or its plate frame, cannot be read."""
-        self._source, self._watch = source, watch or Stopwatch()
+        self._shot, self._watch = shot, watch or Stopwatch()
         self._propagator = engine.start()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="relumix-read")
         self._ahead: dict[int, Future[WorkingFrame]] = {}
         self.plan: Plan = plan(
-            source.frames, source.references, window=engine.window, overlap=engine.overlap, tracks=engine.tracks
+            shot.frames, shot.references, window=engine.window, overlap=engine.overlap, tracks=engine.tracks
         )
-        pictures = ((frame, self._read_plate(frame)) for frame in source.references)
-        self._references: dict[int, WorkingReference] = {}
-        self._grades: dict[int, Float32] = {}
-        for frame, picture in pictures:
-            if not self._references:
-                self.canvas = _canvas(picture, work_size)
-            relit, known = source.read_reference(frame, picture)
-            light, grade = working_reference(self.canvas, frame, picture.levels[0], picture.data_window, relit, known)
-            self._references[frame], self._grades[frame] = light, grade
+        self.canvas, lights = shot.lights()
+        self._references = {frame: light for frame, (light, _) in lights.items()}
+        self._grades = {frame: grade for frame, (_, grade) in lights.items()}
 
-    def __enter__(self) -> Propagation[AnyPicture]:
+    def __enter__(self) -> Propagation:
         return self
 
     def __exit__(
@@ -145,7 +83,7 @@ class Propagation(Generic[AnyPicture]):
         for frame in [f for f in self._ahead if f not in wanted]:
             self._ahead.pop(frame).cancel()
         for frame in sorted(wanted - set(self._ahead), key=lambda f: f not in window.frames):
-            self._ahead[frame] = self._readers.submit(self._shrink, frame)
+            self._ahead[frame] = self._readers.submit(self._shot.frame, self.canvas, frame)
         frames = self._readable(window.frames)
         if not frames:
             return {}
@@ -168,22 +106,5 @@ class Propagation(Generic[AnyPicture]):
         if frame in self._references:
             return self._references[frame]
         if frame not in self._ahead:
-            self._ahead[frame] = self._readers.submit(self._shrink, frame)
+            self._ahead[frame] = self._readers.submit(self._shot.frame, self.canvas, frame)
         return self._ahead[frame].result()
-
-    def _shrink(self, frame: int) -> WorkingFrame:
-        picture = self._source.read(frame)
-        return working_frame(self.canvas, frame, picture.levels[0], picture.data_window)
-
-    def _read_plate(self, frame: int) -> AnyPicture:
-        try:
-            return self._source.read(frame)
-        except FrameError as error:
-            raise InputError(f"the plate of reference frame {frame} cannot be read: {error}") from error
-
-
-def _canvas(picture: Picture, work_size: int) -> Canvas:
-    """Return what engines see of a shot: what its first reference shows, overscan included."""
-    canvas = Canvas.fit(picture.display_window.union(picture.data_window), work_size)
-    exposure = exposure_of(canvas, picture.levels[0], picture.data_window)
-    return Canvas(canvas.window, canvas.width, canvas.height, exposure)

@@ -26,12 +26,12 @@ References = Mapping[int | None, str | PathLike[str]]
 
 @dataclass(frozen=True)
 class PlateSource:
-    """A relumix.propagate.Source of files.
+    """A relumix.working_shot.Source of files.
 
     shot             the plate's files.
     reference_paths  relit file by frame, ascending.
     masks            the mattes' files, None without; a single file serves all frames.
-    use_alpha        False where the plate's alpha says nothing (see `find`).
+    use_alpha        False where the plate's alpha says nothing (see `judged`).
     warnings         what was noticed on the way.
     """
 
@@ -51,13 +51,19 @@ class PlateSource:
         plate = Plate(shot, layer=settings.layer, view=settings.view, colorspace=settings.colorspace)
         paths = _references(shot, references)
         masks = Shot.find(settings.mask) if settings.mask else None
-        found = cls(shot, plate, paths, masks, settings, Stopwatch())
+        return cls(shot, plate, paths, masks, settings, Stopwatch()).judged()
+
+    def judged(self) -> PlateSource:
+        """Return this source, or one that does not use the plate's alpha, with a warning, where it says nothing.
+
+        Raises InputError where the plate of the first reference cannot be read.
+        """
         # Camera plates often carry an alpha of zeros: unpremultiplying by it would leave nothing of the picture.
-        alpha = found._first().levels[0].alpha
+        alpha = self._first().levels[0].alpha
         if alpha is None or np.any(alpha > 0):
-            return found
-        ignored = f"the alpha of {found.plate.path} is 0 everywhere: it is passed through, and not used"
-        return replace(found, use_alpha=False, warnings=(ignored,))
+            return self
+        ignored = f"the alpha of {self.plate.path} is 0 everywhere: it is passed through, and not used"
+        return replace(self, use_alpha=False, warnings=(ignored,))
 
     @property
     def frames(self) -> Sequence[int]:
@@ -68,6 +74,11 @@ class PlateSource:
     def references(self) -> Sequence[int]:
         """Frames that have a relit version, ascending."""
         return tuple(self.reference_paths)
+
+    @property
+    def reference_names(self) -> dict[int, str]:
+        """What the references are called, by frame."""
+        return {frame: path.name for frame, path in self.reference_paths.items()}
 
     def choose(self, frames: str | None, missing: str) -> tuple[tuple[int, ...], tuple[str, ...]]:
         """Return the frames to deliver and warnings about those that are not there. Raises InputError."""
@@ -105,11 +116,11 @@ class PlateSource:
 
     def result(self, path: Path, frame: int) -> Float32:
         """Return the light of a frame that was written before, [h, w, 3] at full size. Raises FrameError."""
-        try:
-            written = Plate(Shot.find(path), layer=self.settings.layer, view=self.settings.view)
-        except InputError as error:
-            raise FrameError(frame, str(error)) from error
-        return written.read(written.frames[0]).rgb
+        return _written(path, frame, layer=self.settings.layer, view=self.settings.view)
+
+    def gain(self, path: Path, frame: int) -> Float32:
+        """Return the gain map of a frame that was written before, [h, w, 3] in stops. Raises FrameError."""
+        return _written(path, frame, layer=None, view=None)
 
     def read_reference(self, frame: int, picture: Picture) -> tuple[Float32, NDArray[np.bool_]]:
         """Return the relit version of a frame and where it is known (see relumix.shot.read_reference)."""
@@ -138,6 +149,14 @@ class PlateSource:
             return self.plate.read(frame)
         except FrameError as error:
             raise InputError(f"the plate of reference frame {frame} cannot be read: {error}") from error
+
+
+def _written(path: Path, frame: int, *, layer: str | None, view: str | None) -> Float32:
+    try:
+        plate = Plate(Shot.find(path), layer=layer, view=view)
+    except InputError as error:
+        raise FrameError(frame, str(error)) from error
+    return plate.read(plate.frames[0]).rgb
 
 
 def _references(shot: Shot, references: References) -> dict[int, Path]:

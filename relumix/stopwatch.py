@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 
@@ -22,8 +22,13 @@ class Stopwatch:
         try:
             yield
         finally:
-            with self._lock:
-                self._seconds[name] = self._seconds.get(name, 0.0) + time.perf_counter() - start
+            self.add({name: time.perf_counter() - start})
+
+    def add(self, seconds: Mapping[str, float]) -> None:
+        """Count work that was measured elsewhere, seconds by stage."""
+        with self._lock:
+            for name, value in seconds.items():
+                self._seconds[name] = self._seconds.get(name, 0.0) + value
 
     def seconds(self) -> dict[str, float]:
         """Return seconds by stage, rounded to a millisecond."""

@@ -79,6 +79,13 @@ class Sequence:
             return _of_file(path)
         return _of_pattern(str(pattern))
 
+    @staticmethod
+    def of(paths: Mapping[int, Path]) -> Sequence:
+        """The shot that files make, given by frame."""
+        frames = tuple(sorted(paths))
+        first = paths[frames[0]]
+        return Sequence(str(first), frames, (), 0, (first.parent, first.stem, first.suffix), dict(paths))
+
     @property
     def step(self) -> int:
         """The distance between neighbouring frames, were none missing; 1 for a single frame."""
