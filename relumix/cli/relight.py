@@ -6,17 +6,20 @@ import argparse
 import dataclasses
 import json
 import re
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from relumix.cli.progress import Show, shown_as
 from relumix.errors import InputError
-from relumix.events import Failed
+from relumix.events import Done, Failed, OnEvent, Start
 from relumix.settings import Settings
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 EXIT_SOME_FAILED = 3
+
+_WITH_SERVER = ("tls_ca", "tls_cert", "tls_key", "token_file", "by_path")
 
 _FRAME_AND_FILE = re.compile(r"(-?\d+)=(.+)")
 
@@ -58,25 +61,62 @@ def add_parser(commands: Subparsers) -> None:
     add("--missing", choices=("error", "skip"), help="what a gap in the plate is (%(default)s)")
     add("--overwrite", action="store_true", help="write again what is up to date, and over other files")
     add("--progress", choices=[show.value for show in Show], default=Show.AUTO.value, help="how to tell (%(default)s)")
+    add("--server", metavar="HOST:PORT,…", help="relight there; several servers share the shot")
+    add("--tls-ca", metavar="FILE", help="with --server: certificates that signed the servers' (none: no TLS)")
+    add("--tls-cert", metavar="FILE", help="with --server: certificate of this client, where it is asked for")
+    add("--tls-key", metavar="FILE", help="with --server: key of that certificate")
+    add("--token-file", metavar="FILE", help="with --server: file of the token that the servers ask for")
+    add("--by-path", action="store_true", help="with --server: it reads and writes the files itself, on shared storage")
     add("--dry-run", action="store_true", help="check the input, print what would be done, and stop")
     parser.set_defaults(run=run, **Settings().asdict())
 
 
 def run(args: argparse.Namespace) -> int:
     """Do it. Returns the exit code."""
-    from relumix import job  # noqa: PLC0415  the parser must not wait for numpy
-
     settings = Settings(**{field.name: getattr(args, field.name) for field in dataclasses.fields(Settings)})
     with shown_as(Show(args.progress)) as on_event:
         try:
-            prepared = job.prepare(args.source, parse_references(args.reference), args.output, settings)
-            if args.dry_run:
-                print(json.dumps(dataclasses.asdict(prepared.start()), indent=2, ensure_ascii=False))
-                return 0
-            end = job.run(prepared, on_event)
+            return _on_servers(args, settings, on_event) if args.server else _here(args, settings, on_event)
         except InputError as error:
             on_event(Failed(str(error)))
             raise
+
+
+def _here(args: argparse.Namespace, settings: Settings, on_event: OnEvent) -> int:
+    from relumix import job  # noqa: PLC0415  the parser must not wait for numpy
+
+    if unused := [name for name in _WITH_SERVER if getattr(args, name)]:
+        raise InputError(f"--{unused[0].replace('_', '-')} goes with --server alone")
+    prepared = job.prepare(args.source, parse_references(args.reference), args.output, settings)
+    if args.dry_run:
+        return _show(prepared.start())
+    return _exit_code(job.run(prepared, on_event))
+
+
+def _on_servers(args: argparse.Namespace, settings: Settings, on_event: OnEvent) -> int:
+    from relumix.client import RelightClient, read_token  # noqa: PLC0415  only who asks a server waits for gRPC
+
+    token = read_token(args.token_file) if args.token_file else None
+    client = RelightClient(args.server, token=token, tls_ca=args.tls_ca, tls_cert=args.tls_cert, tls_key=args.tls_key)
+    references = parse_references(args.reference)
+    prepared = client.prepare(args.source, references, args.output, settings, by_path=args.by_path)
+    if args.dry_run:
+        return _show(prepared.job.start())
+    code = 0
+    with closing(client.run(prepared)) as events:
+        for event in events:
+            on_event(event)
+            if isinstance(event, Done):
+                code = _exit_code(event)
+    return code
+
+
+def _show(start: Start) -> int:
+    print(json.dumps(dataclasses.asdict(start), indent=2, ensure_ascii=False))
+    return 0
+
+
+def _exit_code(end: Done) -> int:
     return EXIT_SOME_FAILED if end.failed else 0
 
 

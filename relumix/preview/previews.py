@@ -54,11 +54,11 @@ class Shown:
         )
 
     @classmethod
-    def written(cls, source: PlateSource, frame: int, path: Path) -> Shown:
+    def written(cls, source: PlateSource, frame: int, path: Path, *, gain: Float32 | None = None) -> Shown:
         """Make it from a result on disk. Raises FrameError."""
         picture = source.read(frame)
         reference = source.read_reference(frame, picture)[0] if frame in source.references else None
-        return cls.of(picture, source.result(path, frame), reference=reference)
+        return cls.of(picture, source.result(path, frame), gain=gain, reference=reference)
 
 
 class Previews:

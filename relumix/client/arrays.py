@@ -1,0 +1,72 @@
+"""A job on numpy arrays, done by servers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from relumix.array_source import ArraySource
+from relumix.client.files import settings_message
+from relumix.client.payload import Payload
+from relumix.client.shipment import Delivery, RemoteEngine
+from relumix.plan import Plan
+from relumix.relit_frame import RelitFrame
+from relumix.settings import Settings
+from relumix.v1.relight_pb2 import (
+    ENCODING_RAW,
+    MASKS_EACH,
+    MASKS_UNSPECIFIED,
+    ROLE_GAIN,
+    ROLE_MASK,
+    ROLE_REFERENCE,
+    ROLE_RESULT,
+    Open,
+    Role,
+)
+
+
+@dataclass(frozen=True)
+class ArrayShipment:
+    """A relumix.client.shipment.Shipment of arrays: see relumix.arrays.relit for what they are."""
+
+    shot: ArraySource
+    settings: Settings
+    engine: RemoteEngine
+
+    @property
+    def plan(self) -> Plan:
+        """The windows of the shot."""
+        return self.engine.plan(self.shot)
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        """What a delivery holds."""
+        return (ROLE_RESULT, ROLE_GAIN)
+
+    def opening(self, frames: Sequence[int]) -> Open:
+        """Return the message that asks for `frames`."""
+        return Open(
+            # Arrays are answered in float32, whatever they came in, as in-process.
+            settings=settings_message(replace(self.settings, bits="float")),
+            frames=self.shot.frames,
+            deliver=frames,
+            references=self.shot.references,
+            masks=MASKS_EACH if self.shot.masked else MASKS_UNSPECIFIED,
+            encoding=ENCODING_RAW,
+            gains=True,
+        )
+
+    def load(self, frame: int, role: Role) -> Payload:
+        """Return an array, after the checks of ArraySource. Raises FrameError, InputError."""
+        if role == ROLE_MASK and (mask := self.shot.mask(frame)) is not None:
+            return Payload.of_array(f"mask {frame}", mask)
+        if role == ROLE_REFERENCE:
+            return Payload.of_array(f"reference {frame}", self.shot.reference(frame))
+        return Payload.of_array(f"frame {frame}", self.shot.plate(frame))
+
+    def receive(self, delivery: Delivery) -> RelitFrame:
+        """Return a relit frame."""
+        return RelitFrame(delivery.frame, delivery.payloads[ROLE_RESULT].array(), delivery.payloads[ROLE_GAIN].array())
+
+    def account(self, stage_seconds: Mapping[str, float]) -> None:
+        """Nobody asks for the times of a job on arrays."""

@@ -1,0 +1,205 @@
+"""The client for programs that wait."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from os import PathLike
+
+import grpc
+
+from relumix.array_source import Arrays, ArraySource
+from relumix.check import Job, check
+from relumix.client import files, looks
+from relumix.client.arrays import ArrayShipment
+from relumix.client.connection import Server, servers
+from relumix.client.fleet import Failing, Fleet
+from relumix.client.shipment import Made, RemoteEngine, Shipment, pieces
+from relumix.client.statuses import TryAgainError, understood
+from relumix.client.stop import Stop
+from relumix.errors import FrameError, InputError
+from relumix.events import AnyEvent, Warned
+from relumix.relit_frame import RelitFrame
+from relumix.settings import Settings
+from relumix.source import References
+from relumix.v1.relight_pb2 import GetInfoResponse
+
+GREETING_SECONDS = 15.0
+"""How long to wait, at first, for a server that does not answer: it may just be starting, or the address be wrong."""
+
+PATIENCE_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class RemoteJob:
+    """A job that was found sound, and the engine that will do it."""
+
+    job: Job
+    engine: RemoteEngine
+    by_path: bool
+
+
+class RelightClient:
+    """Relights shots on one or several servers that share the work; thread-safe, and nothing to be closed.
+
+    A server that fails is asked again, ever more slowly, and its frames go to the others meanwhile; a frame that came
+    is never asked for again.
+    """
+
+    def __init__(
+        self,
+        addresses: str | Sequence[str],
+        *,
+        token: str | None = None,
+        tls_ca: str | PathLike[str] | None = None,
+        tls_cert: str | PathLike[str] | None = None,
+        tls_key: str | PathLike[str] | None = None,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
+        """Nothing is connected yet. Raises InputError for addresses and files that cannot be used.
+
+        addresses          "host:port", or several, with commas between or as a sequence.
+        token              what the servers ask for, see relumix.client.connection.read_token for one in a file.
+        tls_ca             file of the certificates that signed the servers'; None: no TLS.
+        tls_cert, tls_key  the client's own certificate and key, for servers that ask for one.
+        patience_seconds   how long a server may fail in a row, or be full, before it is given up.
+        """
+        self._servers = servers(addresses, token=token, tls_ca=tls_ca, tls_cert=tls_cert, tls_key=tls_key)
+        self._patience = patience_seconds
+
+    def info(self) -> dict[str, GetInfoResponse]:
+        """Return what each server that answers says of itself, by address. Raises InputError if none answers."""
+        failing = Failing(min(GREETING_SECONDS, self._patience))
+        while True:
+            found, last = self._ask()
+            if found:
+                return found
+            if failing.once_more(last):
+                raise InputError(f"no server answers: {last}")
+            time.sleep(min(1.0, failing.pause_seconds(last)))
+
+    def prepare(
+        self,
+        source: str | PathLike[str],
+        references: References,
+        output: str | PathLike[str],
+        settings: Settings | None = None,
+        *,
+        by_path: bool = False,
+    ) -> RemoteJob:
+        """Check what can be checked before the first frame is asked for; raises InputError.
+
+        The arguments are those of relumix.relight. With by_path, servers read and write the files themselves: on
+        storage that they see under the same paths.
+        """
+        settings = settings or Settings()
+        engine = self._engine(settings)
+        looks.wanted(settings)
+        return RemoteJob(check(source, references, output, settings), engine, by_path)
+
+    def run(self, prepared: RemoteJob, *, stop: Stop | None = None) -> Generator[AnyEvent, None, None]:
+        """Do a prepared job; as `relight`."""
+
+        frames = partial(self._frames, stop=stop)
+        yield from files.run(prepared.job, prepared.engine, frames, by_path=prepared.by_path)
+
+    def relight(
+        self,
+        source: str | PathLike[str],
+        references: References,
+        output: str | PathLike[str],
+        settings: Settings | None = None,
+        *,
+        by_path: bool = False,
+        stop: Stop | None = None,
+    ) -> Generator[AnyEvent, None, None]:
+        """Relight a shot on disk; yields the events of relumix.relight, the last of them a Done.
+
+        The arguments are those of relumix.relight and `prepare`; `stop` ends it from another thread. Leaving the
+        iterator early cancels what is going on; what is done is kept. Raises InputError where the job as a whole cannot
+        be done.
+        """
+        yield from self.run(self.prepare(source, references, output, settings, by_path=by_path), stop=stop)
+
+    def relit(
+        self,
+        source: Arrays,
+        references: Arrays,
+        settings: Settings | None = None,
+        *,
+        masks: Arrays | None = None,
+        frames: Sequence[int] | None = None,
+        stop: Stop | None = None,
+    ) -> Generator[RelitFrame, None, None]:
+        """Relight a shot of arrays; as relumix.relit, on servers.
+
+        Frames come as they are done: ascending from one server, in any order from several. Raises InputError, and
+        FrameError for a frame of another size.
+        """
+        settings = settings or Settings()
+        shot = ArraySource(source, references, masks)
+        wanted = shot.choose(frames)
+        shipment = ArrayShipment(shot, settings, self._engine(settings))
+        with closing(self._frames(shipment, wanted, stop)) as made:
+            for frame in made:
+                if isinstance(frame, FrameError):
+                    raise frame
+                if isinstance(frame, RelitFrame):
+                    yield frame
+
+    def _frames(
+        self, shipment: Shipment[Made], frames: Sequence[int], stop: Stop | None
+    ) -> Generator[Made | FrameError | Warned, None, None]:
+        if not frames:
+            return
+        fleet = Fleet(self._servers, shipment, pieces(shipment.plan, frames), self._patience)
+        if stop is not None:
+            stop.then(fleet.cancel)
+        yield from fleet.frames()
+
+    def _ask(self) -> tuple[dict[str, GetInfoResponse], TryAgainError]:
+        """Ask every server once; returns what was answered, and the last failure."""
+        found: dict[str, GetInfoResponse] = {}
+        last = TryAgainError("no server was named")
+        for server in self._servers:
+            try:
+                found[server.address] = _info(server)
+            except TryAgainError as error:
+                last = error
+        return found, last
+
+    def _engine(self, settings: Settings) -> RemoteEngine:
+        """Return the engine that all servers agree on. Raises InputError."""
+        for option, own in (("--model", settings.model is None), ("--device", settings.device == "auto")):
+            if not own:
+                raise InputError(f"{option} is the server's to choose: leave it out with --server")
+        engines: dict[str, RemoteEngine] = {}
+        for address, info in self.info().items():
+            engine = RemoteEngine.of(info, settings.engine)
+            if engine is None:
+                raise InputError(
+                    f"unknown engine '{settings.engine}': expected one of "
+                    f"{', '.join(each.name for each in info.engines)}"
+                )
+            engines[address] = engine
+        (first, wanted), *others = engines.items()
+        for address, engine in others:
+            if engine != wanted:
+                raise InputError(
+                    f"{first} and {address} have different versions of {settings.engine} or relumix: a shot needs "
+                    "servers that are alike"
+                )
+        return wanted
+
+
+def _info(server: Server) -> GetInfoResponse:
+    channel = server.channel()
+    try:
+        return server.info(channel)
+    except grpc.RpcError as error:
+        raise understood(server.address, error) from error
+    finally:
+        channel.close()

@@ -1,0 +1,113 @@
+"""Reaching servers: addresses, certificates, tokens, channels."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+
+import grpc
+
+from relumix.errors import InputError
+from relumix.v1.relight_pb2 import GetInfoRequest, GetInfoResponse
+from relumix.v1.relight_pb2_grpc import RelightServiceStub
+
+_ADDRESS = re.compile(r"(?:\[[0-9a-fA-F:.%]+\]|[^\s:/,\[\]]+):(\d{1,5})")
+
+_INFO_SECONDS = 10.0
+_KEEPALIVE_MS = 30_000
+_LARGEST_MESSAGE_BYTES = 64 << 20
+
+_OPTIONS = (
+    # A machine that lost power says nothing: ask it now and then while a stream is open.
+    ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
+    ("grpc.keepalive_timeout_ms", _KEEPALIVE_MS // 2),
+    ("grpc.max_receive_message_length", _LARGEST_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", _LARGEST_MESSAGE_BYTES),
+    # A new channel tries at once; channels that share connections would wait for each other's back-off.
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.enable_http_proxy", 0),
+)
+
+
+@dataclass(frozen=True)
+class Server:
+    """One server and how to reach it.
+
+    address   host:port.
+    tls_ca    PEM certificates that the server's is signed by; None: no TLS.
+    tls_cert, tls_key  PEM certificate and key of the client, for servers that ask for one.
+    token     proves who asks; None where the server wants none.
+    """
+
+    address: str
+    tls_ca: bytes | None = None
+    tls_cert: bytes | None = field(default=None, repr=False)
+    tls_key: bytes | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
+
+    def channel(self) -> grpc.Channel:
+        """Return a new channel; to be closed by who asked for it."""
+        if self.tls_ca is None:
+            return grpc.insecure_channel(self.address, options=_OPTIONS)
+        credentials = grpc.ssl_channel_credentials(self.tls_ca, self.tls_key, self.tls_cert)
+        return grpc.secure_channel(self.address, credentials, options=_OPTIONS)
+
+    @property
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """What every call carries beside its message."""
+        return (("authorization", f"Bearer {self.token}"),) if self.token else ()
+
+    def info(self, channel: grpc.Channel) -> GetInfoResponse:
+        """Ask a server what it is; raises grpc.RpcError."""
+        stub = service(channel)
+        info: GetInfoResponse = stub.GetInfo(GetInfoRequest(), timeout=_INFO_SECONDS, metadata=self.metadata)
+        return info
+
+
+def service(channel: grpc.Channel) -> RelightServiceStub:
+    """Return what can be asked over a channel."""
+    return RelightServiceStub(channel)  # type: ignore[no-untyped-call]
+
+
+def servers(
+    addresses: str | Sequence[str],
+    *,
+    token: str | None = None,
+    tls_ca: str | PathLike[str] | None = None,
+    tls_cert: str | PathLike[str] | None = None,
+    tls_key: str | PathLike[str] | None = None,
+) -> tuple[Server, ...]:
+    """Return the servers at `host:port` addresses (one text, with commas between, or several); raises InputError."""
+    texts = addresses.split(",") if isinstance(addresses, str) else list(addresses)
+    names = list(dict.fromkeys(text.strip() for text in texts))
+    for name in names:
+        match = _ADDRESS.fullmatch(name)
+        if not match or not 0 < int(match[1]) < 1 << 16:
+            raise InputError(f"'{name}' is no address of a server: expected HOST:PORT, like render7:50051")
+    if (tls_cert is None) != (tls_key is None):
+        raise InputError("a client's TLS certificate and its key go together: one of them is missing")
+    if tls_cert is not None and tls_ca is None:
+        raise InputError("a client's TLS certificate needs the server's too: give the CA that signed it")
+    ca, cert, key = (_read(path) if path is not None else None for path in (tls_ca, tls_cert, tls_key))
+    return tuple(Server(name, ca, cert, key, token) for name in names)
+
+
+def read_token(path: str | PathLike[str]) -> str:
+    """Return the token in a file, without the white space around it; raises InputError."""
+    try:
+        token = _read(path).decode("ascii").strip()
+    except UnicodeDecodeError:
+        token = ""
+    if not token or not token.isprintable() or " " in token:
+        raise InputError(f"{path} holds no token: expected one line of printable ASCII without spaces")
+    return token
+
+
+def _read(path: str | PathLike[str]) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from None

@@ -1,0 +1,211 @@
+"""A job on files, done by servers: plates are read and results written here, as relumix.job does it in-process."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from relumix.check import Job
+from relumix.client.looks import Looks
+from relumix.client.payload import Payload
+from relumix.client.shipment import Delivery, RemoteEngine
+from relumix.errors import FrameError, InputError
+from relumix.events import AnyEvent, Done, Failed, FrameDone, Progress, Warned
+from relumix.keys import Keys
+from relumix.plan import Plan
+from relumix.settings import Settings
+from relumix.shot.sequence import OutputPattern
+from relumix.v1.relight_pb2 import (
+    MASKS_EACH,
+    MASKS_ONE,
+    MASKS_UNSPECIFIED,
+    ROLE_GAIN,
+    ROLE_MASK,
+    ROLE_REFERENCE,
+    ROLE_RESULT,
+    ByPath,
+    Masks,
+    Open,
+    Role,
+)
+from relumix.v1.relight_pb2 import Settings as SettingsMessage
+
+Outcome = FrameDone | FrameError
+Frames = Callable[["FileShipment", Sequence[int]], Generator[Outcome | Warned, None, None]]
+"""What makes frames of a shipment, in any order."""
+
+
+@dataclass(frozen=True)
+class FileShipment:
+    """A relumix.client.shipment.Shipment of files.
+
+    gain_output  where gain maps go, None where none are wanted.
+    by_path      whether servers read and write the files themselves.
+    """
+
+    job: Job
+    engine: RemoteEngine
+    gain_output: OutputPattern | None
+    by_path: bool
+    plan: Plan
+    keys: Keys
+    stage_seconds: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, job: Job, engine: RemoteEngine, gain_output: OutputPattern | None, by_path: bool) -> FileShipment:
+        """Plan it."""
+        laid = engine.plan(job.source)
+        return cls(job, engine, gain_output, by_path, laid, Keys(job.source, engine, laid, engine.program))
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        """What a delivery holds."""
+        if self.by_path:
+            return ()
+        return (ROLE_RESULT, ROLE_GAIN) if self.gain_output else (ROLE_RESULT,)
+
+    def opening(self, frames: Sequence[int]) -> Open:
+        """Return the message that asks for `frames`."""
+        source = self.job.source
+        return Open(
+            settings=settings_message(source.settings),
+            frames=source.frames,
+            deliver=frames,
+            references=source.references,
+            masks=self._masks,
+            gains=self.gain_output is not None,
+            keys={frame: self.keys.of(frame) for frame in frames},
+            by_path=self._paths(frames) if self.by_path else None,
+        )
+
+    def load(self, frame: int, role: Role) -> Payload:
+        """Read a file. Raises FrameError or, for a reference, InputError where it cannot be read."""
+        source = self.job.source
+        path = source.reference_paths[frame] if role == ROLE_REFERENCE else source.shot.path(frame)
+        if role == ROLE_MASK:
+            path = source.mask_path(frame) or path
+        try:
+            with source.watch.stage("read"):
+                return Payload(str(path), path.read_bytes())
+        except OSError as error:
+            reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
+            if role == ROLE_REFERENCE:
+                raise InputError(f"reference {path} cannot be read: {reason}") from None
+            what = f"mask {path}" if role == ROLE_MASK else f"frame {frame}: {path}"
+            raise FrameError(frame, f"{what} cannot be read: {reason}") from None
+
+    def receive(self, delivery: Delivery) -> FrameDone:
+        """Write a relit frame, after its gain map. Raises InputError where that cannot be done."""
+        path = self.job.output.path(delivery.frame)
+        with self.job.source.watch.stage("write"):
+            if self.gain_output and ROLE_GAIN in delivery.payloads:
+                store(self.gain_output.path(delivery.frame), delivery.payloads[ROLE_GAIN].data)
+            if ROLE_RESULT in delivery.payloads:
+                store(path, delivery.payloads[ROLE_RESULT].data)
+        return FrameDone(delivery.frame, str(path), nonfinite_pixels=delivery.nonfinite_pixels)
+
+    def account(self, stage_seconds: Mapping[str, float]) -> None:
+        """Add up what the servers' work took."""
+        for stage, seconds in stage_seconds.items():
+            self.stage_seconds[stage] = self.stage_seconds.get(stage, 0.0) + seconds
+
+    def is_fresh(self, frame: int) -> bool:
+        """Tell whether a frame, and its gain map, are on disk and made from what they would be made from now."""
+        wanted = [pattern.path(frame) for pattern in (self.job.output, self.job.gain_output) if pattern]
+        return self.keys.are_in(frame, wanted)
+
+    @property
+    def _masks(self) -> Masks:
+        masks = self.job.source.masks
+        if masks is None:
+            return MASKS_UNSPECIFIED
+        return MASKS_ONE if len(masks.frames) == 1 else MASKS_EACH
+
+    def _paths(self, frames: Sequence[int]) -> ByPath:
+        source, first = self.job.source, self.job.source.references[0]
+        inputs = {source.frames[0], *source.references, *(f for frame in frames for f in self.plan.inputs(frame))}
+        masked = [first] if self._masks == MASKS_ONE else frames if self._masks == MASKS_EACH else []
+        return ByPath(
+            sources={frame: str(source.shot.path(frame).absolute()) for frame in inputs},
+            references={frame: str(path.absolute()) for frame, path in source.reference_paths.items()},
+            masks={frame: str(path.absolute()) for frame in masked if (path := source.mask_path(frame))},
+            results={frame: str(self.job.output.path(frame).absolute()) for frame in frames},
+            gains={frame: str(self.gain_output.path(frame).absolute()) for frame in frames} if self.gain_output else {},
+            overwrite=source.settings.overwrite,
+        )
+
+
+def run(job: Job, engine: RemoteEngine, frames: Frames, *, by_path: bool = False) -> Iterator[AnyEvent]:
+    """Do a job; yields the events of relumix.job.run in the same order. Raises InputError."""
+    began = time.perf_counter()
+    yield job.start()
+    yield from map(Warned, job.warnings)
+    counts = {"written": 0, "skipped": 0, "failed": 0}
+    with Looks(job, by_path=by_path) as looks:
+        shipment = FileShipment.of(job, engine, looks.gain_output, by_path)
+        for made in _in_order(shipment, frames):
+            if isinstance(made, Warned):
+                yield made
+                continue
+            outcome = looks.look(made)
+            if isinstance(outcome, FrameError):
+                counts["failed"] += 1
+                yield Failed(str(outcome), outcome.frame)
+            else:
+                counts["skipped" if outcome.skipped else "written"] += 1
+                yield outcome
+            yield Progress(sum(counts.values()), len(job.frames))
+    shipment.account(job.source.watch.seconds())
+    yield Done(
+        **counts,
+        seconds=round(time.perf_counter() - began, 3),
+        stage_seconds={stage: round(seconds, 3) for stage, seconds in sorted(shipment.stage_seconds.items())},
+        outputs=[str(job.output), *([str(job.gain_output)] if job.gain_output else []), *looks.written],
+    )
+
+
+def _in_order(shipment: FileShipment, frames: Frames) -> Iterator[Outcome | Warned]:
+    """Yield every frame of the job in order, made or up to date, each when those before it are done."""
+    job = shipment.job
+    overwrite = job.source.settings.overwrite
+    done: dict[int, Outcome] = {
+        frame: FrameDone(frame, str(job.output.path(frame)), skipped=True)
+        for frame in job.frames
+        if not overwrite and shipment.is_fresh(frame)
+    }
+    waiting = iter(job.frames)
+    at = next(waiting, None)
+    with closing(frames(shipment, [frame for frame in job.frames if frame not in done])) as made:
+        while at is not None:
+            if at in done:
+                yield done.pop(at)
+                at = next(waiting, None)
+            elif isinstance(outcome := next(made), Warned):
+                yield outcome
+            else:
+                done[outcome.frame] = outcome
+
+
+def settings_message(settings: Settings) -> SettingsMessage:
+    """Return the settings that decide pixels as a server takes them."""
+    names = SettingsMessage.DESCRIPTOR.fields_by_name
+    return SettingsMessage(**{name: value for name, value in settings.asdict().items() if name in names})
+
+
+def store(path: Path, data: bytes | memoryview) -> None:
+    """Write a file under a name that only appears once it is whole. Raises InputError."""
+    hidden = path.with_name(f".{path.stem}.{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        hidden.write_bytes(data)
+        hidden.replace(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror or error}") from None
+    finally:
+        with suppress(OSError):
+            hidden.unlink()

@@ -1,0 +1,100 @@
+"""Frames in pieces: cut for the way, joined and checked at its end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import google_crc32c
+import numpy as np
+from numpy.typing import NDArray
+
+from relumix.v1.relight_pb2 import PIXEL_TYPE_FLOAT, PIXEL_TYPE_HALF, FrameChunk, RawPlanes, Role
+
+_PIECE_BYTES = 1 << 20
+
+
+class DamagedError(Exception):
+    """What came is not what was sent. The text is one line."""
+
+
+@dataclass(frozen=True)
+class Payload:
+    """A frame on its way.
+
+    name  what errors call it.
+    data  an image file, or raw pixels.
+    raw   what the pixels are, None for a file.
+    """
+
+    name: str
+    data: bytes | memoryview
+    raw: RawPlanes | None = None
+
+    @classmethod
+    def of_array(cls, name: str, pixels: NDArray[np.floating]) -> Payload:
+        """Make it from [h, w, c] or, for a mask, [h, w]; float16 stays as it is, all else becomes float32."""
+        half = pixels.dtype == np.float16
+        planes = np.ascontiguousarray(pixels, "<f2" if half else "<f4")
+        height, width, channels = planes.shape if planes.ndim == 3 else (*planes.shape, 1)
+        raw = RawPlanes(
+            width=width,
+            height=height,
+            channels="RGBA"[:channels] if channels > 1 else "Y",
+            type=PIXEL_TYPE_HALF if half else PIXEL_TYPE_FLOAT,
+        )
+        return cls(name, planes.reshape(-1).view(np.uint8).data, raw)
+
+    def array(self) -> NDArray[np.float32]:
+        """Return raw pixels as [h, w, c] float32. Raises DamagedError where they are not what they are said to be."""
+        raw = self.raw or RawPlanes()
+        dtype = np.dtype("<f2" if raw.type == PIXEL_TYPE_HALF else "<f4")
+        shape = (raw.height, raw.width, len(raw.channels))
+        if not raw.type or len(self.data) != math.prod(shape) * dtype.itemsize:
+            raise DamagedError(f"{len(self.data)} bytes came for raw pixels {shape} of {dtype}")
+        return np.frombuffer(self.data, dtype).reshape(shape).astype(np.float32)
+
+    def pieces(self, frame: int, role: Role, most_bytes: int) -> Iterator[FrameChunk]:
+        """Cut it; an empty one is one empty piece."""
+        view, total = memoryview(self.data), len(self.data)
+        size = min(_PIECE_BYTES, most_bytes or _PIECE_BYTES)
+        for offset in range(0, max(total, 1), size):
+            data = bytes(view[offset : offset + size])
+            piece = FrameChunk(
+                frame=frame,
+                role=role,
+                offset=offset,
+                total_bytes=total,
+                data=data,
+                crc32c=google_crc32c.value(data),
+            )
+            if offset == 0:
+                piece.name = self.name
+                if self.raw is not None:
+                    piece.raw.CopyFrom(self.raw)
+            yield piece
+
+
+class Joiner:
+    """Pieces of one frame, joined."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._bytes = 0
+        self._first = FrameChunk()
+
+    def add(self, piece: FrameChunk) -> Payload | None:
+        """Take the next piece; returns the whole with the last. Raises DamagedError where it is not the next."""
+        if google_crc32c.value(piece.data) != piece.crc32c:
+            raise DamagedError(f"frame {piece.frame} was damaged on its way")
+        if piece.offset != self._bytes or self._bytes + len(piece.data) > piece.total_bytes:
+            raise DamagedError(f"frame {piece.frame} came in the wrong order")
+        if not self._pieces:
+            self._first = FrameChunk(name=piece.name, raw=piece.raw if piece.HasField("raw") else None)
+        self._pieces.append(piece.data)
+        self._bytes += len(piece.data)
+        if self._bytes < piece.total_bytes:
+            return None
+        raw = self._first.raw if self._first.HasField("raw") else None
+        return Payload(self._first.name, b"".join(self._pieces), raw)

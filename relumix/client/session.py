@@ -1,0 +1,145 @@
+"""One stream to one server: some frames of a shot, relit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+import grpc
+
+from relumix.client.connection import Server, service
+from relumix.client.payload import DamagedError, Joiner, Payload
+from relumix.client.shipment import Delivery, RemoteEngine, Shipment
+from relumix.client.statuses import TryAgainError, understood
+from relumix.errors import FrameError, InputError
+from relumix.v1.relight_pb2 import (
+    MASKS_EACH,
+    MASKS_ONE,
+    ROLE_MASK,
+    ROLE_REFERENCE,
+    ROLE_SOURCE,
+    Accepted,
+    Close,
+    FrameAbsent,
+    FrameDone,
+    Open,
+    RelightRequest,
+    Role,
+)
+
+
+class Session:
+    """One stream to one server. Iterating it yields frames as they come; `cancel` ends that from any thread.
+
+    Sending goes on beside, on a thread of gRPC's, no faster than the server takes it.
+    """
+
+    def __init__(self, server: Server, shipment: Shipment[Any], frames: Sequence[int]) -> None:
+        self._server, self._shipment, self._frames = server, shipment, frames
+        self._channel = server.channel()
+        self._accepted: Future[Accepted] = Future()
+        self._cancelled = False
+        self._trouble: BaseException | None = None
+        self._joiners: dict[tuple[int, Role], Joiner] = {}
+        self._whole: dict[int, dict[Role, Payload]] = {}
+
+    def cancel(self) -> None:
+        """End it, from any thread; may be called again."""
+        self._cancelled = True
+        self._accepted.cancel()
+        self._channel.close()
+
+    def deliveries(self) -> Iterator[Delivery | FrameError]:
+        """Ask, send, and yield what comes back.
+
+        Raises TryAgainError where another attempt may be luckier, InputError where none would be.
+        """
+        try:
+            info = self._server.info(self._channel)
+            self._check(RemoteEngine.of(info, self._shipment.engine.name))
+            opening = self._shipment.opening(self._frames)
+            requests = self._requests(opening, info.limits.max_chunk_bytes)
+            yield from self._responses(service(self._channel).Relight(requests, metadata=self._server.metadata))
+        except grpc.RpcError as error:
+            if self._trouble is not None:
+                raise self._trouble from error
+            raise understood(self._server.address, error) from error
+        except DamagedError as error:
+            raise TryAgainError(f"{self._server.address}: {error}") from error
+        except ValueError as error:
+            if not self._cancelled:
+                raise
+            raise TryAgainError(f"{self._server.address}: cancelled") from error  # how a closed channel says so
+        finally:
+            self.cancel()
+
+    def _check(self, engine: RemoteEngine | None) -> None:
+        wanted = self._shipment.engine
+        if engine != wanted:
+            has = f"{engine.name} {engine.version} of relumix {engine.program}" if engine else f"no {wanted.name}"
+            raise InputError(
+                f"{self._server.address} has {has}: expected {wanted.name} {wanted.version} of relumix "
+                f"{wanted.program} as at the start; run the same command again to go on with what is there now"
+            )
+
+    def _responses(self, call: Any) -> Iterator[Delivery | FrameError]:
+        for response in call:
+            kind = response.WhichOneof("message")
+            if kind == "accepted":
+                self._accepted.set_result(response.accepted)
+            elif kind == "chunk":
+                joiner = self._joiners.setdefault((response.chunk.frame, response.chunk.role), Joiner())
+                if (payload := joiner.add(response.chunk)) is not None:
+                    del self._joiners[response.chunk.frame, response.chunk.role]
+                    self._whole.setdefault(response.chunk.frame, {})[response.chunk.role] = payload
+            elif kind == "done":
+                yield self._delivery(response.done)
+            elif kind == "error":
+                yield FrameError(response.error.frame, response.error.message)
+            elif kind == "summary":
+                self._shipment.account(response.summary.stage_seconds)
+                return
+        raise TryAgainError(f"{self._server.address}: the stream ended before its summary")
+
+    def _delivery(self, done: FrameDone) -> Delivery:
+        payloads = self._whole.pop(done.frame, {})
+        if lacking := [Role.Name(role) for role in self._shipment.roles if role not in payloads]:
+            raise DamagedError(f"frame {done.frame} came without {', '.join(lacking)}")
+        return Delivery(done.frame, payloads, done.nonfinite_pixels)
+
+    def _requests(self, opening: Open, most_bytes: int) -> Iterator[RelightRequest]:
+        """Yield what is sent, in the order in which the server will ask for it. Runs on a thread of gRPC's."""
+        try:
+            yield RelightRequest(open=opening)
+            accepted = self._accepted.result()
+            if not opening.HasField("by_path"):
+                for frame, role in _order(opening, accepted.sources, self._frames):
+                    yield from self._frame(frame, role, most_bytes)
+            yield RelightRequest(close=Close())
+        except BaseException as error:  # whatever it is, it is raised where frames are waited for
+            if not self._cancelled:
+                self._trouble = error
+                self.cancel()
+
+    def _frame(self, frame: int, role: Role, most_bytes: int) -> Iterator[RelightRequest]:
+        try:
+            payload = self._shipment.load(frame, role)
+        except FrameError as error:
+            yield RelightRequest(absent=FrameAbsent(frame=frame, role=role, message=str(error)))
+            return
+        for piece in payload.pieces(frame, role, most_bytes):
+            yield RelightRequest(chunk=piece)
+
+
+def _order(opening: Open, sources: Sequence[int], deliver: Sequence[int]) -> Iterator[tuple[int, Role]]:
+    """Yield each frame and role to send: what all frames need first, then each source with its mask."""
+    for frame in opening.references:
+        yield frame, ROLE_REFERENCE
+    if opening.masks == MASKS_ONE:
+        yield opening.references[0], ROLE_MASK
+    asked = set(deliver)
+    for frame in sources:
+        yield frame, ROLE_SOURCE
+        if opening.masks == MASKS_EACH and frame in asked:
+            yield frame, ROLE_MASK
