@@ -116,11 +116,11 @@ class PlateSource:
 
     def result(self, path: Path, frame: int) -> Float32:
         """Return the light of a frame that was written before, [h, w, 3] at full size. Raises FrameError."""
-        return _written(path, frame, layer=self.settings.layer, view=self.settings.view)
-
-    def gain(self, path: Path, frame: int) -> Float32:
-        """Return the gain map of a frame that was written before, [h, w, 3] in stops. Raises FrameError."""
-        return _written(path, frame, layer=None, view=None)
+        try:
+            written = Plate(Shot.find(path), layer=self.settings.layer, view=self.settings.view)
+        except InputError as error:
+            raise FrameError(frame, str(error)) from error
+        return written.read(written.frames[0]).rgb
 
     def read_reference(self, frame: int, picture: Picture) -> tuple[Float32, NDArray[np.bool_]]:
         """Return the relit version of a frame and where it is known (see relumix.shot.read_reference)."""
@@ -149,14 +149,6 @@ class PlateSource:
             return self.plate.read(frame)
         except FrameError as error:
             raise InputError(f"the plate of reference frame {frame} cannot be read: {error}") from error
-
-
-def _written(path: Path, frame: int, *, layer: str | None, view: str | None) -> Float32:
-    try:
-        plate = Plate(Shot.find(path), layer=layer, view=view)
-    except InputError as error:
-        raise FrameError(frame, str(error)) from error
-    return plate.read(plate.frames[0]).rgb
 
 
 def _references(shot: Shot, references: References) -> dict[int, Path]:
