@@ -54,8 +54,7 @@ class Keys:
         found = []
         for path in paths:
             if path not in self._stats:
-                stat = path.stat()
-                self._stats[path] = [path.name, stat.st_size, stat.st_mtime_ns]
+                self._stats[path] = [path.name, *_size_and_time(path)]
             found.append(self._stats[path])
         return found
 
@@ -68,6 +67,14 @@ def stored_key(path: Path) -> str | None:
         return None
     keys = [header[KEY_ATTRIBUTE].value.decode("ascii", "replace") for header in headers if KEY_ATTRIBUTE in header]
     return keys[0] if keys else None
+
+
+def _size_and_time(path: Path) -> tuple[int, int]:
+    try:
+        stat = path.stat()
+    except OSError:  # It vanished meanwhile: who reads it says so, frame by frame.
+        return 0, 0
+    return stat.st_size, stat.st_mtime_ns
 
 
 def _files(path: Path) -> list[Path]:
