@@ -1,0 +1,129 @@
+"""`relumix serve`: hold the engines and relight shots that are sent."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from relumix.errors import InputError
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+def add_parser(commands: Subparsers) -> None:
+    """Add the subcommand. Its options are the fields of relumix_server.options.Options, and their defaults."""
+    parser = commands.add_parser(
+        "serve",
+        help="relight shots that clients send",
+        description="Relight shots that clients send (docs/service.md). Options given here count before those of --config.",
+        argument_default=argparse.SUPPRESS,
+    )
+    add = parser.add_argument
+    add("--listen", metavar="HOST:PORT", help="where clients call (127.0.0.1:50051)")
+    add("--engine", metavar="NAMES", type=_names, help="engines to load, by commas; the first is the default (flow)")
+    add("--model", metavar="PATH", help="weights of the engine (its own)")
+    add("--device", choices=("auto", "cpu", "cuda"), help="where engines run (auto)")
+    add("--max-sessions", type=int, metavar="N", help="streams at once (8)")
+    add("--max-frames", type=int, metavar="N", help="frames of one shot (20000)")
+    add("--max-frame-bytes", type=_bytes, metavar="BYTES", help="of one file, like 500M (2G)")
+    add("--max-frame-pixels", type=int, metavar="N", help="of one frame (134217728)")
+    add("--memory-budget", type=_bytes, metavar="BYTES", help="for frames in memory; more spool to disk (4G)")
+    add("--spool", metavar="DIR", help="where they spool (the system's folder for temporary files)")
+    add(
+        "--root",
+        metavar="DIR",
+        action="append",
+        help="frames below it may be named by path; may be given several times",
+    )
+    add("--workers", type=int, metavar="N", help="processes that read and write frames (as many as cores, 2 to 8)")
+    add("--worker-memory", type=_bytes, metavar="BYTES", help="that each of them may take (8G)")
+    add("--frame-seconds", type=float, metavar="S", help="that one of them may spend on a frame (120)")
+    add("--idle-seconds", type=float, metavar="S", help="after which a client that is waited for has gone (120)")
+    add("--drain-seconds", type=float, metavar="S", help="that running sessions get after SIGTERM (600)")
+    add("--token-file", metavar="FILE", help="tokens, one a line, of which a caller must bring one")
+    add("--tls-cert", metavar="FILE", help="certificate of the server, PEM")
+    add("--tls-key", metavar="FILE", help="its key, PEM")
+    add("--tls-client-ca", metavar="FILE", help="callers must bring a certificate that it signed, PEM")
+    add("--metrics", metavar="HOST:PORT", help="status page and metrics; 'none' for none (127.0.0.1:9464)")
+    add("--insecure", action="store_true", help="listen beyond this machine without TLS and a token")
+    add("--log-format", choices=("text", "json"), help="of the lines on stderr (text)")
+    add("--config", metavar="FILE", help="a TOML file of these options, by their names with _")
+    add("--dry-run", action="store_true", help="check the options, print them, and stop")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until told to stop. Returns the exit code."""
+    given = {name: value for name, value in vars(args).items() if name not in ("run", "config", "dry_run")}
+    try:
+        from relumix_server.options import Options  # noqa: PLC0415
+
+        options = Options(**_settled({**_config(getattr(args, "config", None)), **given}))
+        if getattr(args, "dry_run", False):
+            print(json.dumps(options.asdict(), indent=2))
+            return 0
+        from relumix_server.serve import ready_line, serve  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise InputError(f"the server needs the package {error.name}: pip install 'relumix[server]'") from error
+    serve(options, ready_line)
+    return 0
+
+
+def _config(path: str | None) -> dict[str, Any]:
+    """Return the options of a file. Raises InputError also for one that is no option."""
+    if path is None:
+        return {}
+    if sys.version_info >= (3, 11):
+        import tomllib  # noqa: PLC0415
+    else:
+        import tomli as tomllib  # noqa: PLC0415
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"{path} cannot be read: {error}") from None
+
+
+def _settled(values: dict[str, Any]) -> dict[str, Any]:
+    """Return options in the types that they have; raises InputError for what is none."""
+    import dataclasses  # noqa: PLC0415
+
+    from relumix_server.options import Options  # noqa: PLC0415
+
+    known = {field.name: field.default for field in dataclasses.fields(Options)}
+    if unknown := sorted(set(values) - set(known)):
+        raise InputError(f"{unknown[0]} is no option of the server: expected one of {', '.join(known)}")
+    settled = dict(values)
+    for name, value in values.items():
+        default = known[name]
+        if name in ("engine", "root"):
+            settled[name] = tuple([value] if isinstance(value, str) else value)
+        elif isinstance(default, bool):
+            if not isinstance(value, bool):
+                raise InputError(f"{name} is {value!r}: expected true or false")
+        elif isinstance(default, int) and isinstance(value, str):
+            settled[name] = _bytes(value)
+        elif isinstance(default, int | float) and not isinstance(value, int | float):
+            raise InputError(f"{name} is {value!r}: expected a number")
+        elif (isinstance(default, str) or name == "metrics") and not isinstance(value, str):
+            raise InputError(f"{name} is {value!r}: expected text")
+    if settled.get("metrics") == "none":
+        settled["metrics"] = None
+    return settled
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _bytes(text: str) -> int:
+    """Return a count of bytes from `1000`, `500M` or `2G`. Raises InputError."""
+    number, unit = (text[:-1], text[-1:].upper()) if text[-1:].isalpha() else (text, "")
+    if not number.isascii() or not number.isdecimal() or unit not in _UNITS:
+        raise InputError(f"'{text}' is no count of bytes: expected something like 500M or 2G")
+    return int(number) * _UNITS[unit]

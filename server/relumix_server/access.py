@@ -1,0 +1,89 @@
+"""Who may call: tokens, and certificates."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import grpc
+from grpc import aio
+
+from relumix.errors import InputError
+from relumix_server.options import Options
+
+SHORTEST_TOKEN = 16
+HEALTH_PREFIX = "/grpc.health.v1.Health/"
+"""What load balancers ask for without a token; it says no more than whether the server serves."""
+
+
+def read_tokens(path: str) -> tuple[bytes, ...]:
+    """Return the tokens of a file, one a line; lines with # are comments. Raises InputError."""
+    lines = [line.strip() for line in _read(path).decode("utf-8", "replace").splitlines()]
+    tokens = tuple(line.encode() for line in lines if line and not line.startswith("#"))
+    if not tokens or min(map(len, tokens)) < SHORTEST_TOKEN:
+        raise InputError(f"{path} holds no tokens: expected one a line, of {SHORTEST_TOKEN} letters or more")
+    return tokens
+
+
+def credentials(options: Options) -> grpc.ServerCredentials | None:
+    """Return what TLS needs, None without it. Raises InputError."""
+    if not (options.tls_cert and options.tls_key):
+        return None
+    client_ca = _read(options.tls_client_ca) if options.tls_client_ca else None
+    return grpc.ssl_server_credentials(
+        [(_read(options.tls_key), _read(options.tls_cert))], client_ca, require_client_auth=client_ca is not None
+    )
+
+
+def _read(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+
+
+class TokenCheck(aio.ServerInterceptor):  # type: ignore[misc]
+    """Refuses calls without one of the tokens, in `authorization: Bearer …`; the health service is open."""
+
+    def __init__(self, tokens: tuple[bytes, ...], on_refusal: Callable[[], None] = lambda: None) -> None:
+        self._tokens, self._on_refusal = tokens, on_refusal
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler | None:
+        """Let a call through to its handler, or to one that refuses it."""
+        handler = await continuation(handler_call_details)
+        if (
+            handler is None
+            or handler_call_details.method.startswith(HEALTH_PREFIX)
+            or self._knows(handler_call_details)
+        ):
+            return handler
+        self._on_refusal()
+        return _refusing(handler)
+
+    def _knows(self, details: grpc.HandlerCallDetails) -> bool:
+        given = [value for key, value in details.invocation_metadata or () if key == "authorization"]
+        brought = given[0] if given else ""
+        token = brought.encode() if isinstance(brought, str) else brought
+        # All are compared, each in constant time: how long it takes says nothing about any.
+        return any([hmac.compare_digest(token, b"Bearer " + known) for known in self._tokens])
+
+
+def _refusing(handler: Any) -> grpc.RpcMethodHandler:
+    """A handler of the same kind that refuses."""
+
+    async def refuse(_: object, context: Any) -> None:
+        await context.abort(
+            grpc.StatusCode.UNAUTHENTICATED,
+            "no token that this server knows: expected metadata 'authorization: Bearer …'",
+        )
+
+    kind = ("stream" if handler.request_streaming else "unary", "stream" if handler.response_streaming else "unary")
+    make = getattr(grpc, f"{kind[0]}_{kind[1]}_rpc_method_handler")
+    made: grpc.RpcMethodHandler = make(refuse, handler.request_deserializer, handler.response_serializer)
+    return made

@@ -1,0 +1,97 @@
+"""One thread a device: the windows of all sessions take turns on it, in the order in which they come."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+
+import numpy as np
+
+from relumix.engines.base import Engine, Float32, Propagator, WorkingFrame, WorkingReference
+from relumix_server.refusal import SessionCancelled
+
+
+class Device:
+    """The thread on which engines work. A session has one window in the queue at most, so that none can crowd it."""
+
+    def __init__(self, on_queue: Callable[[int], None] = lambda _: None) -> None:
+        """`on_queue` is told how many windows wait or are worked on."""
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="relumix-device")
+        self._lock, self._queued, self._on_queue = threading.Lock(), 0, on_queue
+
+    @property
+    def queued(self) -> int:
+        """How many windows wait or are worked on."""
+        return self._queued
+
+    def submit(self, call: Callable[[], Float32]) -> Future[Float32]:
+        """Queue a window."""
+        self._count(1)
+        future = self._thread.submit(call)
+        future.add_done_callback(lambda _: self._count(-1))
+        return future
+
+    def _count(self, change: int) -> None:
+        with self._lock:
+            self._queued += change
+            self._on_queue(self._queued)
+
+    def close(self) -> None:
+        """End the thread, behind the window that it is at."""
+        self._thread.shutdown(cancel_futures=True)
+
+
+class Turns:
+    """An Engine for one session: it works on the device, in turn with those of other sessions."""
+
+    def __init__(self, engine: Engine, device: Device, on_window: Callable[[], None] = lambda: None) -> None:
+        """`on_window` is called after each window."""
+        self.name, self.version = engine.name, engine.version
+        self.window, self.overlap, self.tracks = engine.window, engine.overlap, engine.tracks
+        self._engine, self._device, self._on_window = engine, device, on_window
+        self._running: Future[Float32] | None = None
+        self._propagator: Propagator | None = None
+        self._cancelled = False
+
+    def start(self) -> Propagator:
+        """Begin a shot."""
+        return self
+
+    def propagate(
+        self,
+        frames: Sequence[WorkingFrame],
+        references: Sequence[WorkingReference],
+        approaches: Sequence[Sequence[WorkingFrame]],
+    ) -> Float32:
+        """Carry light (see relumix.engines.base.Propagator). Raises SessionCancelled."""
+
+        def call() -> Float32:
+            if self._propagator is None:
+                self._propagator = self._engine.start()
+            return self._propagator.propagate(frames, references, approaches)
+
+        self._running = self._device.submit(call)
+        if self._cancelled:
+            self._running.cancel()
+        try:
+            stops = self._running.result()
+        except CancelledError:
+            raise SessionCancelled from None
+        self._on_window()
+        return stops
+
+    def cancel(self) -> None:
+        """Give up the place in the queue. A window that has begun goes on to its end."""
+        self._cancelled = True
+        if self._running:
+            self._running.cancel()
+
+
+def warm(engine: Engine, device: Device) -> None:
+    """Let an engine relight a few small frames, so that the first session does not wait for what loads late."""
+    rgb = np.full((64, 64, 3), 0.18, np.float32)
+    ones, stops = np.ones((64, 64), np.float32), np.zeros((64, 64, 3), np.float32)
+    frames = [WorkingFrame(number, rgb, ones) for number in (1, 2)]
+    reference = WorkingReference(1, rgb, ones, stops, ones)
+    device.submit(lambda: engine.start().propagate(frames, [reference], [()])).result()

@@ -1,0 +1,128 @@
+"""What a server is started with, in one immutable place."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from relumix.errors import InputError
+
+MIB, GIB = 1 << 20, 1 << 30
+MAX_CHUNK_BYTES = 4 * MIB
+"""Largest piece of a frame in one message."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to serve. Each field is an option of `relumix serve` under the same name.
+
+    listen             HOST:PORT of the service; port 0 takes a free one.
+    engine             names of the engines to load; the first is the default.
+    model, device      as for `relumix relight`.
+    max_sessions       streams at once; more are told to come back.
+    max_frames         of one shot.
+    max_frame_bytes    of one file as it is sent.
+    max_frame_pixels   of one frame, its windows taken together.
+    memory_budget      bytes of frames held in memory, over all sessions; more spool to disk.
+    spool              folder for those; None: the system's for temporary files.
+    root               folders below which frames may be named by path; none: not at all.
+    workers            processes that read and write frames; None: as many as there are cores, 2 to 8.
+    worker_memory      bytes that each of them may take.
+    frame_seconds      that one of them may spend on a frame.
+    idle_seconds       after which a client that is waited for has gone.
+    drain_seconds      that running sessions get after SIGTERM.
+    token_file         tokens, one a line, one of which a caller must bring; None: everyone may call.
+    tls_cert, tls_key  PEM files; None: no TLS. tls_client_ca: callers must bring a certificate that it signed.
+    metrics            HOST:PORT of the status page and metrics; None: none.
+    insecure           listen beyond loopback without TLS and a token all the same.
+    """
+
+    listen: str = "127.0.0.1:50051"
+    engine: tuple[str, ...] = ("flow",)
+    model: str | None = None
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    max_sessions: int = 8
+    max_frames: int = 20_000
+    max_frame_bytes: int = 2 * GIB
+    max_frame_pixels: int = 1 << 27
+    memory_budget: int = 4 * GIB
+    spool: str | None = None
+    root: tuple[str, ...] = ()
+    workers: int | None = None
+    worker_memory: int = 8 * GIB
+    frame_seconds: float = 120.0
+    idle_seconds: float = 120.0
+    drain_seconds: float = 600.0
+    token_file: str | None = None
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    tls_client_ca: str | None = None
+    metrics: str | None = "127.0.0.1:9464"
+    insecure: bool = False
+    log_format: Literal["text", "json"] = "text"
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no server; raises InputError."""
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, int | float) and not isinstance(value, bool) and value <= 0:
+                raise InputError(f"{field.name} is {value}: expected more than 0")
+        if bool(self.tls_cert) != bool(self.tls_key):
+            raise InputError("TLS needs a certificate and its key: give both --tls-cert and --tls-key")
+        if self.tls_client_ca and not self.tls_cert:
+            raise InputError("client certificates need TLS: give --tls-cert and --tls-key with --tls-client-ca")
+        for root in self.root:
+            if not Path(root).is_dir():
+                raise InputError(f"the root {root} is no folder: expected one that is there")
+        self._refuse_open_doors()
+
+    def _refuse_open_doors(self) -> None:
+        if not is_local(self.listen) and not self.insecure:
+            if not (self.tls_cert and (self.token_file or self.tls_client_ca)):
+                raise InputError(
+                    f"{self.listen} can be reached from other machines: give --tls-cert, --tls-key and --token-file "
+                    "(or --tls-client-ca), or say --insecure"
+                )
+        if self.metrics and not is_local(self.metrics) and not self.insecure:
+            raise InputError(
+                f"the status page at {self.metrics} could be read from other machines: listen on 127.0.0.1, "
+                "or say --insecure"
+            )
+
+    @property
+    def worker_count(self) -> int:
+        """How many processes read and write frames."""
+        return self.workers or min(8, max(2, os.cpu_count() or 1))
+
+    @property
+    def ahead_bytes(self) -> int:
+        """What one session may hold of frames that are not needed yet, before it stops to read."""
+        return max(self.memory_budget // self.max_sessions, 2 * MAX_CHUNK_BYTES)
+
+    def asdict(self) -> dict[str, Any]:
+        """Return every option by name, fit for JSON."""
+        return dataclasses.asdict(self)
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Return host and port of HOST:PORT or [HOST]:PORT. Raises InputError."""
+    host, colon, port = address.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not host or not port.isascii() or not port.isdecimal() or int(port) > 65535:
+        raise InputError(f"'{address}' is no address: expected HOST:PORT, like 127.0.0.1:50051")
+    return host, int(port)
+
+
+def is_local(address: str) -> bool:
+    """Tell whether only this machine can reach an address HOST:PORT. Raises InputError."""
+    host, _ = split_address(address)
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

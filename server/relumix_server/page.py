@@ -1,0 +1,155 @@
+"""The status page and Prometheus' metrics, over HTTP: for people and scrapers on the server's own network."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import jinja2
+
+from relumix import __version__
+from relumix.errors import InputError
+from relumix_server.device import Device
+from relumix_server.metrics import Metrics, device_memory_bytes, resident_bytes
+from relumix_server.options import Options, split_address
+from relumix_server.service import RelightService
+from relumix_server.spool import Spool
+from relumix_server.workers import Workers
+
+REFRESH_SECONDS = 2
+
+
+@dataclass(frozen=True)
+class SessionRow:
+    """A session as the page shows it."""
+
+    session: str
+    engine: str
+    done: int
+    total: int
+    failed: int
+    seconds: float
+
+    @property
+    def percent(self) -> float:
+        """How much of it is done."""
+        return 100 * self.done / self.total
+
+
+class StatusPage:
+    """An HTTP server in threads of its own. address: where it is, '' where there is none."""
+
+    def __init__(self, http: ThreadingHTTPServer | None, address: str) -> None:
+        self._http, self.address = http, address
+
+    @classmethod
+    def start(
+        cls, options: Options, service: RelightService, spool: Spool, device: Device, workers: Workers, metrics: Metrics
+    ) -> StatusPage:
+        """Serve the page where the options say. Raises InputError where that is taken."""
+        _add_gauges(metrics, service, spool, device, workers)
+        if not options.metrics:
+            return cls(None, "")
+        template = jinja2.Environment(loader=jinja2.PackageLoader("relumix_server", "."), autoescape=True).get_template(
+            "status.html"
+        )
+
+        def page() -> bytes:
+            memory, disk = spool.used()
+            return template.render(
+                version=__version__,
+                refresh_seconds=REFRESH_SECONDS,
+                sessions=_rows(service),
+                max_sessions=options.max_sessions,
+                queued=device.queued,
+                rate=metrics.frames_a_second(),
+                memory_bytes=memory,
+                memory_budget=options.memory_budget,
+                spool_bytes=disk,
+                device_bytes=device_memory_bytes(),
+                errors=[(time.strftime("%H:%M:%S", time.localtime(e.when)), e) for e in reversed(metrics.recent)],
+                draining=service.draining,
+                ready=service.ready,
+            ).encode()
+
+        host, port = split_address(options.metrics)
+        try:
+            http = _Server((host, port), _handler(page, metrics))
+        except OSError as error:
+            raise InputError(f"the status page cannot be at {options.metrics}: {error.strerror}") from error
+        threading.Thread(target=http.serve_forever, name="relumix-page", daemon=True).start()
+        return cls(http, f"http://{host}:{http.server_address[1]}/")
+
+    def close(self) -> None:
+        """End it."""
+        if self._http:
+            self._http.shutdown()
+            self._http.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+
+def _rows(service: RelightService) -> list[SessionRow]:
+    now = time.monotonic()
+    return [
+        SessionRow(
+            name,
+            session.request.engine.name,
+            session.counts.written + session.counts.failed,
+            len(session.request.deliver),
+            session.counts.failed,
+            now - session.began,
+        )
+        for name, session in list(service.sessions.items())
+    ]
+
+
+def _add_gauges(metrics: Metrics, service: RelightService, spool: Spool, device: Device, workers: Workers) -> None:
+    gauges: dict[str, tuple[str, Callable[[], float]]] = {
+        "relumix_sessions_running": ("Sessions that run", lambda: len(service.sessions)),
+        "relumix_queued_windows": ("Windows that wait or are worked on", lambda: device.queued),
+        "relumix_memory_bytes": ("Frames held in memory", lambda: spool.used()[0]),
+        "relumix_spool_bytes": ("Frames held on disk", lambda: spool.used()[1]),
+        "relumix_device_memory_bytes": ("Memory that engines hold", device_memory_bytes),
+        "relumix_resident_bytes": ("Memory of the server's own process", resident_bytes),
+        "relumix_frames_a_second": ("Frames relit, over the last minute", metrics.frames_a_second),
+        "relumix_worker_deaths": ("Worker processes that had to be replaced", lambda: workers.deaths),
+    }
+    for name, (text, read) in gauges.items():
+        metrics.gauge(name, text, read)
+
+
+def _handler(page: Callable[[], bytes], metrics: Metrics) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        timeout = 10
+
+        def do_GET(self) -> None:  # noqa: N802
+            """Answer with the page or the metrics."""
+            path = self.path.partition("?")[0]
+            if path == "/":
+                self._answer(page(), "text/html; charset=utf-8")
+            elif path == "/metrics":
+                self._answer(metrics.text(), metrics.content_type)
+            else:
+                self.send_error(404)
+
+        def _answer(self, body: bytes, kind: str) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Cache-Control", "no-store")
+            self.send_header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, form: str, *args: Any) -> None:
+            """Say nothing: a scraper that calls every few seconds is no news."""
+
+    return Handler

@@ -1,0 +1,53 @@
+"""Why a stream ends early: one status code and one sentence each. docs/service.md lists them all."""
+
+from __future__ import annotations
+
+import grpc
+from google.protobuf import any_pb2, duration_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+
+from relumix.errors import FrameError
+
+Code = grpc.StatusCode
+
+DETAILS_KEY = "grpc-status-details-bin"
+"""Trailing metadata in which gRPC libraries look for a google.rpc.Status."""
+
+
+class Refusal(Exception):
+    """The stream ends with this status. Its text is one line.
+
+    retry_seconds  when to try again, sent as a google.rpc.RetryInfo; None where trying again is of no use.
+    """
+
+    def __init__(self, code: Code, message: str, retry_seconds: float | None = None) -> None:
+        super().__init__(" ".join(message.split()))
+        self.code, self.retry_seconds = code, retry_seconds
+
+    def details(self) -> tuple[tuple[str, bytes], ...]:
+        """Return the trailing metadata that carries the retry time; empty without one."""
+        if self.retry_seconds is None:
+            return ()
+        retry, packed = error_details_pb2.RetryInfo(), any_pb2.Any()
+        retry.retry_delay.CopyFrom(duration_pb2.Duration(nanos=int(self.retry_seconds * 1e9) % 10**9))
+        retry.retry_delay.seconds = int(self.retry_seconds)
+        packed.Pack(retry)
+        status = status_pb2.Status(code=self.code.value[0], message=str(self), details=[packed])
+        return ((DETAILS_KEY, status.SerializeToString()),)
+
+
+class CodedFrameError(FrameError):
+    """A frame that could not be done, and the google.rpc.Code of why."""
+
+    def __init__(self, frame: int, code: int, message: str) -> None:
+        super().__init__(frame, message)
+        self.code = code
+
+
+def code_of(error: FrameError) -> int:
+    """Return the google.rpc.Code of a frame's error: INVALID_ARGUMENT where the file is at fault."""
+    return error.code if isinstance(error, CodedFrameError) else int(code_pb2.INVALID_ARGUMENT)
+
+
+class SessionCancelled(Exception):
+    """The session is over; what works for it stops."""

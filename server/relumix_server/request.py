@@ -1,0 +1,238 @@
+"""The opening message of a stream, checked."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from relumix.color.spaces import find_space
+from relumix.engines.base import Engine
+from relumix.errors import InputError
+from relumix.plan import Plan, plan
+from relumix.settings import Settings
+from relumix.shot.writing import COMPRESSIONS
+from relumix.v1 import relight_pb2 as pb
+from relumix_server.options import Options
+from relumix_server.refusal import Code, Refusal
+from relumix_server.roots import Roots
+
+LONGEST_TEXT = 256
+LONGEST_KEY = 128
+
+Wanted = tuple[int, int]
+"""A role (pb.Role) and a frame."""
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Files by frame, resolved; and how the request called the inputs."""
+
+    inputs: Mapping[Wanted, Path]
+    names: Mapping[Wanted, str]
+    results: Mapping[int, Path]
+    gains: Mapping[int, Path]
+
+
+@dataclass(frozen=True)
+class Request:
+    """A job that can be taken.
+
+    order        the frames whose sources are needed, in the order in which they will be asked for.
+    last_use     for each of them the frame to deliver after which it is needed no more; None: needed to the end.
+    windows      indices of the plan's windows that are computed, in order.
+    paths        None where frames come in chunks.
+    """
+
+    session: str
+    settings: Settings
+    engine: Engine
+    frames: tuple[int, ...]
+    deliver: tuple[int, ...]
+    references: tuple[int, ...]
+    masks: int
+    raw: bool
+    gains: bool
+    keys: Mapping[int, str]
+    paths: Paths | None
+    plan: Plan = field(repr=False)
+    order: tuple[int, ...] = field(repr=False)
+    last_use: Mapping[int, int | None] = field(repr=False)
+    windows: tuple[int, ...] = field(repr=False)
+
+    def mask_of(self, frame: int) -> int | None:
+        """Return the frame whose mask is that of `frame`, None without masks."""
+        if self.masks == pb.MASKS_UNSPECIFIED:
+            return None
+        return self.references[0] if self.masks == pb.MASKS_ONE else frame
+
+    def takes(self, role: int, frame: int) -> bool:
+        """Tell whether there is such a frame in this job."""
+        if role == pb.ROLE_SOURCE:
+            return frame in self.last_use or frame in self._frames
+        if role == pb.ROLE_REFERENCE:
+            return frame in self.references
+        if self.masks == pb.MASKS_EACH:
+            return frame in self._frames
+        return self.masks == pb.MASKS_ONE and frame == self.references[0]
+
+    def needs(self, role: int, frame: int) -> bool:
+        """Tell whether such a frame is of any use."""
+        return frame in self.last_use if role == pb.ROLE_SOURCE else role != pb.ROLE_MASK or frame in self._masked
+
+    def __post_init__(self) -> None:
+        masked = {self.mask_of(frame) for frame in self.deliver}
+        object.__setattr__(self, "_frames", frozenset(self.frames))
+        object.__setattr__(self, "_masked", masked)
+
+    _frames: frozenset[int] = field(init=False, repr=False, default=frozenset())
+    _masked: frozenset[int] = field(init=False, repr=False, default=frozenset())
+
+    def accepted(self, version: str) -> pb.Accepted:
+        """Return the message that says so."""
+        return pb.Accepted(
+            session_id=self.session,
+            version=version,
+            engine=self.engine.name,
+            sources=self.order,
+            windows=[
+                pb.Window(
+                    frames=window.frames,
+                    references=window.references,
+                    inputs=sorted({*window.frames, *window.references, *itertools.chain(*window.approaches)}),
+                )
+                for window in (self.plan.windows[i] for i in self.windows)
+            ],
+        )
+
+
+def check(opening: pb.Open, engines: Mapping[str, Engine], options: Options, roots: Roots) -> Request:
+    """Return the job that an opening message describes. Raises Refusal."""
+    settings, engine = _settings(opening.settings, engines)
+    frames, references = _ascending("frames", opening.frames), _ascending("references", opening.references)
+    deliver = _ascending("deliver", opening.deliver) or frames
+    if len(frames) > options.max_frames:
+        raise Refusal(
+            Code.RESOURCE_EXHAUSTED, f"the shot has {len(frames)} frames: this server takes up to {options.max_frames}"
+        )
+    for name, chosen in (("deliver", deliver), ("references", references)):
+        if unknown := sorted(set(chosen) - set(frames)):
+            raise _invalid(f"{name} has frame {unknown[0]}, which is none of the shot's frames")
+        if not chosen:
+            raise _invalid(f"{name} is empty: expected at least one frame")
+    if opening.masks not in pb.Masks.values() or opening.encoding not in pb.Encoding.values():
+        raise _invalid(f"masks {opening.masks} or encoding {opening.encoding} is none that this server knows")
+    for frame, key in opening.keys.items():
+        if len(key) > LONGEST_KEY or not key.isascii() or not key.isprintable():
+            raise _invalid(f"the key of frame {frame} is no ASCII text of up to {LONGEST_KEY} letters")
+    laid = plan(frames, references, window=engine.window, overlap=engine.overlap, tracks=engine.tracks)
+    order, last_use, windows = _needs(laid, frames[0], deliver, references)
+    request = Request(
+        session=uuid.uuid4().hex[:12],
+        settings=settings,
+        engine=engine,
+        frames=frames,
+        deliver=deliver,
+        references=references,
+        masks=opening.masks,
+        raw=opening.encoding == pb.ENCODING_RAW,
+        gains=opening.gains,
+        keys=dict(opening.keys),
+        paths=None,
+        plan=laid,
+        order=order,
+        last_use=last_use,
+        windows=windows,
+    )
+    return replace(request, paths=_paths(opening, request, roots)) if opening.HasField("by_path") else request
+
+
+def _settings(sent: pb.Settings, engines: Mapping[str, Engine]) -> tuple[Settings, Engine]:
+    """Return what decides pixels; each value is one that the command would take."""
+    given = {field.name: getattr(sent, field.name) for field, _ in sent.ListFields()}
+    for name, value in given.items():
+        if isinstance(value, str) and not (0 < len(value) <= LONGEST_TEXT and value.isprintable()):
+            raise _invalid(f"{name} is {value[:50]!r}: expected up to {LONGEST_TEXT} printable letters")
+    engine = engines.get(given.setdefault("engine", next(iter(engines))))
+    if engine is None:
+        raise Refusal(
+            Code.FAILED_PRECONDITION,
+            f"this server runs {', '.join(engines)}: got engine {given['engine']}, choose another or another server",
+        )
+    try:
+        settings = Settings(**given)
+        for space in (settings.colorspace, settings.reference_colorspace):
+            if space is not None:
+                find_space(space)
+    except InputError as error:
+        raise _invalid(str(error)) from error
+    if settings.compression is not None and settings.compression.partition(":")[0] not in COMPRESSIONS:
+        expected = ", ".join(COMPRESSIONS)
+        raise _invalid(f"unknown compression '{settings.compression}': expected one of {expected}")
+    return settings, engine
+
+
+def _ascending(name: str, frames: Sequence[int]) -> tuple[int, ...]:
+    for before, after in itertools.pairwise(frames):
+        if before >= after:
+            raise _invalid(f"{name} has {after} behind {before}: expected ascending frames")
+    return tuple(frames)
+
+
+def _needs(
+    laid: Plan, first: int, deliver: tuple[int, ...], references: tuple[int, ...]
+) -> tuple[tuple[int, ...], dict[int, int | None], tuple[int, ...]]:
+    """Return the sources that are needed in order, when each is needed last, and the windows in order."""
+    last_use: dict[int, int | None] = dict.fromkeys((first, *references))
+    windows: dict[int, None] = {}
+    for frame in deliver:
+        fresh = [share.window for share in laid.shares.get(frame, ()) if share.window not in windows]
+        for window in (laid.windows[i] for i in fresh):
+            for used in (*itertools.chain(*window.approaches), *window.frames):
+                last_use[used] = None if used in references or used == first else frame
+        windows |= dict.fromkeys(fresh)
+        if last_use.get(frame, frame) is not None:
+            last_use[frame] = frame
+    # A frame is needed for its own pixels too, after any window that it was seen in.
+    for frame in deliver:
+        use = last_use[frame]
+        last_use[frame] = None if use is None else max(use, frame)
+    return tuple(last_use), last_use, tuple(windows)
+
+
+def _paths(opening: pb.Open, request: Request, roots: Roots) -> Paths:
+    sent = opening.by_path
+    inputs = {
+        pb.ROLE_SOURCE: (sent.sources, request.order),
+        pb.ROLE_REFERENCE: (sent.references, request.references),
+        pb.ROLE_MASK: (sent.masks, sorted({m for m in map(request.mask_of, request.deliver) if m is not None})),
+    }
+    names = {(role, frame): texts[frame] for role, (texts, _) in inputs.items() for frame in texts}
+    for role, (texts, needed) in inputs.items():
+        if missing := sorted(set(needed) - set(texts)):
+            kind = pb.Role.Name(role).removeprefix("ROLE_").lower()
+            raise _invalid(f"by_path names no {kind} for frame {missing[0]}: expected a path for each that is needed")
+    outputs = {"results": sent.results, **({"gains": sent.gains} if sent.gains else {})}
+    for what, texts in outputs.items():
+        if missing := sorted(set(request.deliver) - set(texts)):
+            raise _invalid(f"by_path has no {what} for frame {missing[0]}: expected a path for each frame to deliver")
+    files = {wanted: roots.resolve(text) for wanted, text in names.items()}
+    for (role, frame), path in files.items():
+        if role == pb.ROLE_REFERENCE and not path.is_file():
+            raise Refusal(Code.NOT_FOUND, f"the reference for frame {frame} is not there: {names[role, frame]}")
+    written = {(what, frame): texts[frame] for what, texts in outputs.items() for frame in request.deliver}
+    results = roots.outputs(
+        {f: t for (w, f), t in written.items() if w == "results"}, files.values(), overwrite=sent.overwrite
+    )
+    gains = roots.outputs(
+        {f: t for (w, f), t in written.items() if w == "gains"}, files.values(), overwrite=sent.overwrite
+    )
+    if shared := set(results.values()) & set(gains.values()):
+        raise _invalid(f"gain maps and relit frames would share {min(shared)}: expected names of their own")
+    return Paths(files, names, results, gains)
+
+
+def _invalid(message: str) -> Refusal:
+    return Refusal(Code.INVALID_ARGUMENT, message)

@@ -1,0 +1,165 @@
+"""A server from its start to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import grpc
+from grpc import aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import aio as health_aio
+from grpc_reflection.v1alpha import reflection
+
+from relumix.engines import load_engine
+from relumix.engines.base import Engine
+from relumix.errors import InputError
+from relumix.v1 import relight_pb2 as pb
+from relumix.v1.relight_pb2_grpc import add_RelightServiceServicer_to_server
+from relumix_server import logs
+from relumix_server.access import TokenCheck, credentials, read_tokens
+from relumix_server.device import Device, warm
+from relumix_server.metrics import Metrics
+from relumix_server.options import MAX_CHUNK_BYTES, MIB, Options, split_address
+from relumix_server.page import StatusPage
+from relumix_server.service import RelightService
+from relumix_server.spool import Spool
+from relumix_server.workers import Workers
+
+SERVICE = pb.DESCRIPTOR.services_by_name["RelightService"].full_name
+CLOSE_SECONDS = 5.0
+
+GRPC_OPTIONS = (
+    ("grpc.max_receive_message_length", MAX_CHUNK_BYTES + 12 * MIB),  # An opening message may name many paths.
+    ("grpc.max_send_message_length", MAX_CHUNK_BYTES + 12 * MIB),
+    ("grpc.so_reuseport", 0),  # Two servers on one port would each get half of the calls.
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ("grpc.http2.max_ping_strikes", 0),
+)
+
+log = logging.getLogger("relumix_server")
+
+
+def serve(options: Options, on_ready: Callable[[str], None] = lambda address: None) -> None:
+    """Serve until SIGTERM or SIGINT, and then until the sessions that run have ended.
+
+    on_ready  is told the address once engines are warm.
+
+    Raises InputError where the server cannot start.
+    """
+    logs.set_up(options.log_format)
+    for name in options.engine:  # Before anything is started: a wrong name or a missing package ends here.
+        load_engine(name, model=options.model, device=options.device)
+    asyncio.run(_serve(options, on_ready))
+
+
+async def _serve(options: Options, on_ready: Callable[[str], None]) -> None:
+    stop, again = asyncio.Event(), asyncio.Event()
+    _on_signals(stop, again)
+    with ExitStack() as stack:
+        metrics = Metrics()
+        spool = _opened_spool(options)
+        stack.callback(spool.close)
+        cores = os.cpu_count() or 1
+        workers = Workers(
+            options.worker_count,
+            memory_bytes=options.worker_memory,
+            seconds=options.frame_seconds,
+            threads=max(1, cores // options.worker_count),
+        )
+        stack.callback(workers.close)
+        device = Device()
+        stack.callback(device.close)
+        service = RelightService(options, spool, workers, device, metrics)
+        health = health_aio.HealthServicer()
+        server, address = await _listening(options, service, health, metrics)
+        page = StatusPage.start(options, service, spool, device, workers, metrics)
+        stack.callback(page.close)
+        log.info("listening; status page: %s", page.address or "none", extra={"address": address})
+        engines = await asyncio.to_thread(_warmed, options, device)
+        service.open(engines)
+        await _say(health, health_pb2.HealthCheckResponse.SERVING)
+        log.info("serving %s", ", ".join(engines), extra={"address": address})
+        on_ready(address)
+        await stop.wait()
+        log.info("draining: no new sessions, %d run on", len(service.sessions))
+        await health.enter_graceful_shutdown()
+        await _first(service.drain(options.drain_seconds), again.wait())
+        await server.stop(CLOSE_SECONDS)
+        await service.rest()
+    log.info("stopped")
+
+
+def _on_signals(stop: asyncio.Event, again: asyncio.Event) -> None:
+    """Let a first SIGTERM or SIGINT set `stop`, and a second `again`."""
+
+    def told() -> None:
+        (again if stop.is_set() else stop).set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told)
+
+
+async def _first(*waits: object) -> None:
+    tasks = [asyncio.ensure_future(wait) for wait in waits]  # type: ignore[call-overload]
+    _, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+
+
+def _opened_spool(options: Options) -> Spool:
+    try:
+        return Spool(options.memory_budget, options.spool)
+    except OSError as error:
+        raise InputError(f"the spool {options.spool or 'folder'} cannot be used: {error.strerror}") from error
+
+
+async def _listening(
+    options: Options, service: RelightService, health: health_aio.HealthServicer, metrics: Metrics
+) -> tuple[aio.Server, str]:
+    """Start to listen; until engines are warm the health service says so."""
+    tokens = read_tokens(options.token_file) if options.token_file else ()
+    refused = lambda: metrics.error("", grpc.StatusCode.UNAUTHENTICATED.name, "a call came without a known token")  # noqa: E731
+    server = aio.server(interceptors=[TokenCheck(tokens, refused)] if tokens else [], options=GRPC_OPTIONS)
+    add_RelightServiceServicer_to_server(service, server)
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    names = (SERVICE, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME)
+    reflection.enable_server_reflection(names, server)
+    await _say(health, health_pb2.HealthCheckResponse.NOT_SERVING)
+    host, _ = split_address(options.listen)
+    tls = credentials(options)
+    try:
+        port = server.add_secure_port(options.listen, tls) if tls else server.add_insecure_port(options.listen)
+    except RuntimeError:
+        port = 0
+    if not port:
+        raise InputError(f"{options.listen} cannot be listened on: it is taken, or not of this machine")
+    await server.start()
+    return server, f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _warmed(options: Options, device: Device) -> dict[str, Engine]:
+    engines = {}
+    for name in options.engine:
+        engines[name] = load_engine(name, model=options.model, device=options.device)
+        warm(engines[name], device)
+    return engines
+
+
+async def _say(health: health_aio.HealthServicer, status: int) -> None:
+    for name in ("", SERVICE):
+        await health.set(name, status)
+
+
+def ready_line(address: str) -> None:
+    """Tell whoever started the server where it serves."""
+    print(f"relumix serves on {address}", flush=True, file=sys.stdout)

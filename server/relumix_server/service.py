@@ -1,0 +1,366 @@
+"""The RelightService on the event loop: admits streams, feeds sessions, and sends what they make."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NoReturn
+
+import google_crc32c
+import grpc
+from google.rpc import code_pb2
+from grpc import aio
+
+from relumix import __version__
+from relumix.engines.base import Engine
+from relumix.errors import FrameError
+from relumix.stopwatch import Stopwatch
+from relumix.v1 import relight_pb2 as pb
+from relumix.v1.relight_pb2_grpc import RelightServiceServicer
+from relumix_server.desk import Shape
+from relumix_server.device import Device, Turns
+from relumix_server.intake import Intake
+from relumix_server.metrics import Metrics
+from relumix_server.options import MAX_CHUNK_BYTES, Options
+from relumix_server.refusal import Code, Refusal, code_of
+from relumix_server.request import check
+from relumix_server.roots import Roots
+from relumix_server.session import Session
+from relumix_server.shots import Made, SessionShot
+from relumix_server.spool import Spool
+from relumix_server.workers import Workers
+
+SENT_BYTES = 2 << 20
+"""Payload of one message with a piece of a result."""
+
+BUSY_RETRY_SECONDS = 5.0
+WARM_RETRY_SECONDS = 2.0
+TICK_SECONDS = 0.5
+"""How often a stream that is silent is looked at."""
+
+KINDS = {"half": pb.PIXEL_TYPE_HALF, "float": pb.PIXEL_TYPE_FLOAT}
+
+log = logging.getLogger("relumix_server")
+
+Context = Any
+"""A grpc.aio.ServicerContext of Relight; its own types are too narrow to be of use."""
+
+
+class RelightService(RelightServiceServicer):
+    """Serves streams once engines are there (`open`), until it drains."""
+
+    def __init__(self, options: Options, spool: Spool, workers: Workers, device: Device, metrics: Metrics) -> None:
+        self._options, self._spool, self._workers = options, spool, workers
+        self._device, self._metrics, self._roots = device, metrics, Roots(options.root)
+        self._engines: Mapping[str, Engine] = {}
+        self._places, self._draining = 0, False
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.sessions: dict[str, Session] = {}
+        self._ending: set[Session] = set()
+
+    def open(self, engines: Mapping[str, Engine]) -> None:
+        """Take streams from now on; the first engine is the default."""
+        self._engines = engines
+
+    @property
+    def ready(self) -> bool:
+        """Whether engines are there."""
+        return bool(self._engines)
+
+    @property
+    def draining(self) -> bool:
+        """Whether it takes no more streams."""
+        return self._draining
+
+    async def drain(self, seconds: float) -> None:
+        """Take no more streams; return when those that run have ended, or were ended after some seconds."""
+        self._draining = True
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), seconds)
+        for session in list(self.sessions.values()):
+            session.outbox.fail(Refusal(Code.UNAVAILABLE, "the server stops: go on at another one, or later", 1.0))
+
+    async def rest(self) -> None:
+        """Return when no thread of a session works any more."""
+        while self._ending or self.sessions:
+            self._ending = {session for session in self._ending if not session.ended}
+            await asyncio.sleep(0.02)
+
+    # The calls.
+
+    async def GetInfo(self, request: pb.GetInfoRequest, context: Context) -> pb.GetInfoResponse:  # noqa: N802
+        """Say what the server is and how busy it is."""
+        options, (memory_bytes, spool_bytes) = self._options, self._spool.used()
+        engines = [
+            pb.Engine(
+                name=engine.name,
+                version=engine.version,
+                device=str(getattr(engine, "device", "cpu")),
+                window=engine.window,
+                overlap=engine.overlap,
+                tracks=engine.tracks,
+            )
+            for engine in self._engines.values()
+        ]
+        limits = pb.Limits(
+            max_sessions=options.max_sessions,
+            max_frame_bytes=options.max_frame_bytes,
+            max_frame_pixels=options.max_frame_pixels,
+            max_frames=options.max_frames,
+            max_chunk_bytes=MAX_CHUNK_BYTES,
+            idle_seconds=options.idle_seconds,
+            by_path=bool(self._roots),
+        )
+        load = pb.Load(
+            sessions=self._places,
+            queued_windows=self._device.queued,
+            memory_bytes=memory_bytes,
+            spool_bytes=spool_bytes,
+            draining=self._draining,
+        )
+        return pb.GetInfoResponse(version=__version__, engines=engines, limits=limits, load=load)
+
+    async def Relight(self, _: object, context: Context) -> None:  # noqa: N802
+        """Relight one shot."""
+        try:
+            self._admit()
+        except Refusal as refusal:
+            await self._abort(context, refusal, "")
+        self._places += 1
+        self._idle.clear()
+        try:
+            await self._serve(context)
+        finally:
+            self._places -= 1
+            if not self._places:
+                self._idle.set()
+
+    def _admit(self) -> None:
+        """Raise Refusal where there is no place."""
+        if self._draining:
+            raise Refusal(Code.UNAVAILABLE, "the server stops: go on at another one, or later", BUSY_RETRY_SECONDS)
+        if not self._engines:
+            raise Refusal(Code.UNAVAILABLE, "the server is not ready yet: its engine loads", WARM_RETRY_SECONDS)
+        if self._places >= self._options.max_sessions:
+            raise Refusal(
+                Code.RESOURCE_EXHAUSTED,
+                f"all {self._options.max_sessions} places of this server are taken: try again later",
+                BUSY_RETRY_SECONDS,
+            )
+
+    async def _serve(self, context: Context) -> None:
+        session, receiving = None, None
+        try:
+            session = await self._begin(context)
+            receiving = asyncio.create_task(self._receive(context, session))
+            await self._send(context, session)
+        except Refusal as refusal:
+            await self._abort(context, refusal, session.request.session if session else "")
+        finally:
+            if receiving:
+                receiving.cancel()
+            if session:
+                self._end(session)
+
+    async def _begin(self, context: Context) -> Session:
+        options = self._options
+        first = await self._read(context, lambda: 0.0)
+        if first is aio.EOF or first.WhichOneof("message") != "open":
+            got = "nothing" if first is aio.EOF else first.WhichOneof("message") or "nothing known"
+            raise Refusal(Code.INVALID_ARGUMENT, f"the first message is {got}: expected open")
+        request = await asyncio.to_thread(check, first.open, self._engines, options, self._roots)
+        intake = Intake(
+            request,
+            self._spool,
+            max_frame_bytes=options.max_frame_bytes,
+            max_frame_pixels=options.max_frame_pixels,
+            ahead_bytes=options.ahead_bytes,
+        )
+        shot = SessionShot(request, intake, self._workers, self._spool, Stopwatch(), options.max_frame_pixels)
+        turns = Turns(request.engine, self._device, self._metrics.window)
+        session = Session(request, intake, shot, turns, self._spool, self._metrics)
+        self.sessions[request.session] = session
+        self._metrics.session()
+        log.info(
+            "session begins: %d of %d frames with %s",
+            len(request.deliver),
+            len(request.frames),
+            request.engine.name,
+            extra={"session": request.session, "peer": context.peer()},
+        )
+        session.start()
+        return session
+
+    def _end(self, session: Session) -> None:
+        session.cancel()
+        self.sessions.pop(session.request.session, None)
+        self._ending = {each for each in self._ending if not each.ended} | {session}
+        log.info(
+            "session ends: %d frames written, %d failed",
+            session.counts.written,
+            session.counts.failed,
+            extra={"session": session.request.session},
+        )
+
+    # The way in.
+
+    async def _receive(self, context: Context, session: Session) -> None:
+        """Feed the session until the client has closed."""
+        intake = session.intake
+        try:
+            while not intake.closed:
+                await self._room(session)
+                message = await self._read(context, lambda: self._silent_since(session))
+                if message is aio.EOF:
+                    raise Refusal(
+                        Code.INVALID_ARGUMENT, "the stream ended without close: expected close as the last message"
+                    )
+                await self._take(intake, message)
+            session.closed.set()
+            if await self._read(context, None) is not aio.EOF:
+                raise Refusal(Code.INVALID_ARGUMENT, "a message came after close: expected nothing more")
+        except Refusal as refusal:
+            session.outbox.fail(refusal)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            log.exception("a message could not be taken", extra={"session": session.request.session})
+            session.outbox.fail(Refusal(Code.INTERNAL, f"the server failed at a message: {type(error).__name__}"))
+        finally:
+            session.closed.set()
+
+    async def _room(self, session: Session) -> None:
+        """Return when the next message is wanted."""
+        while not (session.intake.may_read() or session.ended):
+            session.room.clear()
+            if session.intake.may_read():
+                return
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(session.room.wait(), TICK_SECONDS)
+
+    async def _take(self, intake: Intake, message: pb.RelightRequest) -> None:
+        kind = message.WhichOneof("message")
+        if kind == "chunk":
+            self._metrics.received(len(message.chunk.data))
+            await asyncio.to_thread(intake.chunk, message.chunk)
+        elif kind == "absent":
+            intake.absent(message.absent)
+        elif kind == "close":
+            intake.close()
+        elif kind == "open":
+            raise Refusal(Code.INVALID_ARGUMENT, "the stream was opened twice: expected one open, as the first message")
+        else:
+            raise Refusal(
+                Code.INVALID_ARGUMENT, "a message holds nothing that this server knows: expected chunk or close"
+            )
+
+    def _silent_since(self, session: Session) -> float | None:
+        """Return since when the client is waited for, None where it is not."""
+        return time.monotonic() if session.ended else session.intake.waiting_since()
+
+    async def _read(self, context: Context, silent_since: Any) -> Any:
+        """Return the next message, or aio.EOF. Raises Refusal where the client is waited for in vain.
+
+        silent_since  tells since when it is waited for; None where it may take its time.
+        """
+        began, reading = time.monotonic(), asyncio.ensure_future(context.read())
+        limit = self._options.idle_seconds
+        try:
+            while True:
+                await asyncio.wait({reading}, timeout=min(TICK_SECONDS, limit / 4))
+                if reading.done():
+                    return reading.result()
+                since = silent_since() if silent_since else None
+                if since is not None and time.monotonic() - max(began, since) > limit:
+                    raise Refusal(
+                        Code.DEADLINE_EXCEEDED, f"nothing came from the client for {limit:g} s, and it is waited for"
+                    )
+        finally:
+            if not reading.done():
+                reading.cancel()
+
+    # The way out.
+
+    async def _send(self, context: Context, session: Session) -> None:
+        request = session.request
+        await self._write(context, pb.RelightResponse(accepted=request.accepted(__version__)))
+        done = 0
+        while True:
+            outcome = await session.outbox.get()
+            if isinstance(outcome, pb.Summary):
+                await session.closed.wait()
+                session.outbox.check()
+                await self._write(context, pb.RelightResponse(summary=outcome))
+                return
+            if isinstance(outcome, FrameError):
+                await self._send_error(context, session, outcome)
+            else:
+                await self._send_frame(context, outcome)
+            done += 1
+            progress = pb.Progress(done=done, total=len(request.deliver))
+            await self._write(context, pb.RelightResponse(progress=progress))
+
+    async def _send_error(self, context: Context, session: Session, error: FrameError) -> None:
+        code = code_of(error)
+        name, told = code_pb2.Code.Name(code), {"session": session.request.session, "frame": error.frame}
+        log.warning("%s", error, extra=told)
+        self._metrics.frame_error(session.request.session, name, str(error))
+        failed = pb.FrameError(frame=error.frame, code=code, message=str(error))
+        await self._write(context, pb.RelightResponse(error=failed))
+
+    async def _send_frame(self, context: Context, made: Made) -> None:
+        try:
+            for role, path, shape in (
+                (pb.ROLE_RESULT, made.result, made.shape),
+                (pb.ROLE_GAIN, made.gain, made.gain_shape),
+            ):
+                if path:
+                    await self._send_file(context, made.frame, role, path, shape)
+        finally:
+            self._spool.release(made.result)
+            self._spool.release(made.gain)
+        done = pb.FrameDone(frame=made.frame, nonfinite_pixels=made.nonfinite_pixels)
+        await self._write(context, pb.RelightResponse(done=done))
+
+    async def _send_file(self, context: Context, frame: int, role: int, path: Path, shape: Shape | None) -> None:
+        total, offset = path.stat().st_size, 0
+        with path.open("rb") as file:
+            while offset < total:
+                data = await asyncio.to_thread(file.read, SENT_BYTES)
+                chunk = pb.FrameChunk(
+                    frame=frame,
+                    role=role,
+                    offset=offset,
+                    total_bytes=total,
+                    data=data,
+                    crc32c=google_crc32c.value(data),
+                )
+                if shape and not offset:
+                    chunk.raw.CopyFrom(
+                        pb.RawPlanes(
+                            width=shape.width, height=shape.height, channels=shape.channels, type=KINDS[shape.kind]
+                        )
+                    )
+                await self._write(context, pb.RelightResponse(chunk=chunk))
+                self._metrics.sent(len(data))
+                offset += len(data)
+
+    async def _write(self, context: Context, message: pb.RelightResponse) -> None:
+        """Write a message. Raises Refusal where the client does not read."""
+        try:
+            await asyncio.wait_for(context.write(message), self._options.idle_seconds)
+        except asyncio.TimeoutError:
+            raise Refusal(
+                Code.DEADLINE_EXCEEDED, f"the client took no result for {self._options.idle_seconds:g} s"
+            ) from None
+
+    async def _abort(self, context: Context, refusal: Refusal, session: str) -> NoReturn:
+        log.warning("refused: %s: %s", refusal.code.name, refusal, extra={"session": session})
+        self._metrics.error(session, refusal.code.name, str(refusal))
+        await context.abort(refusal.code, str(refusal), refusal.details())
+        raise AssertionError("abort raises")

@@ -1,0 +1,232 @@
+"""The shot of one session: frames come through the stream or by path, and worker processes look at them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from google.rpc import code_pb2
+
+from relumix.detail import Gain
+from relumix.engines.base import WorkingFrame, WorkingReference
+from relumix.errors import FrameError, InputError
+from relumix.shot.windows import Box
+from relumix.stopwatch import Stopwatch
+from relumix.v1 import relight_pb2 as pb
+from relumix.working import Canvas
+from relumix.working_shot import Light
+from relumix_server import desk
+from relumix_server.intake import Arrival, Intake
+from relumix_server.refusal import Code, CodedFrameError, Refusal
+from relumix_server.request import Request
+from relumix_server.spool import FULL_RETRY_SECONDS, Spool
+from relumix_server.workers import OverLimitError, WorkerDiedError, WorkerError, Workers
+
+
+@dataclass(frozen=True)
+class Made:
+    """A frame that was relit. Its files are None where they were written by path.
+
+    shape  of the planes of `result` and `gain`, None for OpenEXR.
+    """
+
+    frame: int
+    nonfinite_pixels: int
+    result: Path | None = None
+    gain: Path | None = None
+    shape: desk.Shape | None = None
+    gain_shape: desk.Shape | None = None
+
+
+class SessionShot:
+    """A relumix.working_shot.WorkingShot, and what finishes its frames. Thread-safe."""
+
+    def __init__(
+        self, request: Request, intake: Intake, workers: Workers, spool: Spool, watch: Stopwatch, max_pixels: int
+    ) -> None:
+        self._request, self._intake, self._workers = request, intake, workers
+        self._spool, self.watch, self._max_pixels = spool, watch, max_pixels
+        self._use_alpha = True
+        self.warnings: list[str] = []
+
+    @property
+    def frames(self) -> Sequence[int]:
+        """All frames of the shot, ascending."""
+        return self._request.frames
+
+    @property
+    def references(self) -> Sequence[int]:
+        """Frames that have a relit version, ascending."""
+        return self._request.references
+
+    def lights(self) -> tuple[Canvas, dict[int, Light]]:
+        """Read the references (see WorkingShot)."""
+        first = self.references[0]
+        try:
+            found = self._call("begin", first, self._files(first, reference=True))
+            self._use_alpha, self.warnings = found["use_alpha"], found["warnings"]
+            *box, width, height, exposure = found["canvas"]
+            canvas = Canvas(Box(*box), width, height, exposure)
+            return canvas, {frame: self._light(canvas, frame) for frame in self.references}
+        except FrameError as error:
+            text = f"the plate of reference frame {error.frame} cannot be read: {error}"
+            raise InputError(text) from error
+
+    def frame(self, canvas: Canvas, frame: int) -> WorkingFrame:
+        """Return a plate frame. Raises FrameError."""
+        seen = self._call("look", frame, self._files(frame), canvas)
+        return WorkingFrame(frame, seen["rgb"], seen["known"])
+
+    def _light(self, canvas: Canvas, frame: int) -> Light:
+        found = self._call("light", frame, self._files(frame, reference=True), canvas)
+        arrays = (found[name] for name in ("rgb", "known", "stops", "lit"))
+        return WorkingReference(frame, *arrays), np.asarray(found["grade"], np.float32)
+
+    def finish(self, canvas: Canvas, gain: Gain | FrameError) -> Made | FrameError:
+        """Relight and write a frame; returns what failed. Raises InputError where no frame can be written."""
+        if isinstance(gain, FrameError):
+            return gain
+        try:
+            return self._finish(canvas, gain)
+        except FrameError as error:
+            return error
+
+    def _finish(self, canvas: Canvas, gain: Gain) -> Made:
+        request, frame = self._request, gain.frame
+        files = self._files(frame, reference=frame in self.references, mask=request.mask_of(frame))
+        key, paths = request.keys.get(frame, ""), request.paths
+        if paths:
+            result, gain_map = paths.results[frame], paths.gains.get(frame)
+            found = self._call("finish", frame, files, canvas, gain, key, result, gain_map)
+            return Made(frame, found["nonfinite"])
+        size = files.path.stat().st_size
+        result = self._spool.place(".exr", 2 * size)
+        gain_map = self._spool.place(".exr", size) if request.gains else None
+        try:
+            found = self._call("finish", frame, files, canvas, gain, key, result, gain_map)
+            made = Made(frame, found["nonfinite"], result, gain_map)
+            if request.raw:
+                made = self._unpacked(made)
+        except BaseException as error:
+            self._spool.release(result)
+            self._spool.release(gain_map)
+            if isinstance(error, InputError):
+                raise self._unwritten(frame, result, str(error)) from error
+            raise
+        for path in (made.result, made.gain):
+            if path:
+                self._spool.settle(path)
+        return made
+
+    def _unwritten(self, frame: int, result: Path, text: str) -> Exception:
+        if "no space left" in text:
+            return Refusal(Code.RESOURCE_EXHAUSTED, "the server's spool is full: try again later", FULL_RETRY_SECONDS)
+        return InputError(text.replace(str(result), f"the result of frame {frame}"))
+
+    def _unpacked(self, made: Made) -> Made:
+        """Return a frame as planes, of the type of its source, in place of its files."""
+        shape = self._intake.wait(pb.ROLE_SOURCE, made.frame).shape
+        assert shape is not None
+        shape = replace(shape, kind=self._request.settings.bits or shape.kind)
+        gain_shape = desk.Shape(shape.width, shape.height, ("R", "G", "B"), "half")
+        files = {}
+        for name, path, own in (("result", made.result, shape), ("gain", made.gain, gain_shape)):
+            if path is None:
+                continue
+            files[name] = self._spool.place(".raw", own.total_bytes)
+            self._call("unpack", made.frame, path, files[name], own.channels, own.kind)
+            self._spool.release(path)
+        return replace(made, shape=shape, gain_shape=gain_shape, **files)
+
+    def release(self, frame: int) -> None:
+        """Free what is needed no more after a frame was finished."""
+        for source, last in self._request.last_use.items():
+            if last is not None and last <= frame:
+                self._intake.release(pb.ROLE_SOURCE, source)
+        if self._request.masks == pb.MASKS_EACH:
+            self._intake.release(pb.ROLE_MASK, frame)
+
+    # Files and workers.
+
+    def _files(self, frame: int, *, reference: bool = False, mask: int | None = None) -> desk.Frame:
+        """Wait for the files of a frame. Raises FrameError, or InputError for those of a reference."""
+        request, first = self._request, self._request.frames[0]
+        try:
+            first_path = self._path(pb.ROLE_SOURCE, first)
+        except FrameError as error:
+            raise InputError(f"frame {first}, which says how all others are laid out, is not there: {error}") from error
+        try:
+            reference_path = self._path(pb.ROLE_REFERENCE, frame) if reference else None
+        except FrameError as error:
+            raise InputError(f"the reference for frame {frame} is not there: {error}") from error
+        return desk.Frame(
+            session=request.session,
+            settings=request.settings,
+            frame=frame,
+            path=self._path(pb.ROLE_SOURCE, frame),
+            first_frame=first,
+            first=first_path,
+            reference=reference_path,
+            mask=None if mask is None else self._path(pb.ROLE_MASK, mask),
+            reference_names={
+                r: self._name(pb.ROLE_REFERENCE, r).replace("\\", "/").rpartition("/")[2] for r in self.references
+            },
+            use_alpha=self._use_alpha,
+            max_pixels=self._max_pixels,
+        )
+
+    def _path(self, role: int, frame: int) -> Path:
+        if self._request.paths:
+            return self._request.paths.inputs[role, frame]
+        arrival = self._intake.wait(role, frame)
+        if arrival.shape and arrival.path and arrival.path.suffix == ".raw":
+            self._pack(frame, arrival)
+        if arrival.path is None:
+            raise CodedFrameError(frame, code_pb2.INTERNAL, f"frame {frame}: {arrival.name} was freed too early")
+        return arrival.path
+
+    def _pack(self, frame: int, arrival: Arrival) -> None:
+        with arrival.packing:
+            if arrival.shape is None or arrival.path is None or arrival.path.suffix != ".raw":
+                return
+            path = self._spool.place(".exr", arrival.total_bytes)
+            self._call("pack", frame, arrival.path, arrival.shape, path)
+            self._intake.exchange(arrival, path)
+
+    def _name(self, role: int, frame: int) -> str:
+        if self._request.paths:
+            return self._request.paths.names[role, frame]
+        return self._intake.name(role, frame)
+
+    def _call(self, task: str, frame: int, *args: object) -> dict[str, Any]:
+        """Have a worker do a task on a frame. Raises FrameError and InputError, which call files as the client does."""
+        try:
+            found = self._workers.call(task, *args)
+        except FrameError as error:
+            raise FrameError(error.frame, self._as_sent(str(error))) from error
+        except InputError as error:
+            raise InputError(self._as_sent(str(error))) from error
+        except (OverLimitError, WorkerDiedError) as error:
+            name = self._as_sent(str(error)) if isinstance(error, OverLimitError) else str(error)
+            message = f"frame {frame} ({self._name(pb.ROLE_SOURCE, frame)}) cannot be relit: {name}"
+            raise CodedFrameError(frame, code_pb2.RESOURCE_EXHAUSTED, message) from error
+        except WorkerError as error:
+            message = f"frame {frame}: the server failed at it: {error}"
+            raise CodedFrameError(frame, code_pb2.INTERNAL, self._as_sent(message)) from error
+        self.watch.add(found.get("seconds", {}))
+        return found
+
+    def _as_sent(self, text: str) -> str:
+        """Return a sentence with the names that the client knows in place of the server's paths."""
+        if self._request.paths:
+            known = self._request.paths
+            pairs = [(str(path), known.names[wanted]) for wanted, path in known.inputs.items()]
+        else:
+            pairs = self._intake.names_by_path()
+        for path, name in sorted(pairs, key=lambda pair: -len(pair[0])):
+            if path != name:
+                text = text.replace(path, name)
+        return text

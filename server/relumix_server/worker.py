@@ -1,0 +1,76 @@
+"""A worker process: it takes one task after another from its socket until that closes, within limits.
+
+Started as `python -m relumix_server.worker FD MEMORY_BYTES THREADS`. What a hostile file does to a decoder, it does here.
+"""
+
+from __future__ import annotations
+
+import math
+import resource
+import signal
+import socket
+import sys
+from typing import Any
+
+import cv2
+import OpenImageIO as oiio
+
+from relumix.errors import FrameError, InputError
+from relumix_server import desk
+from relumix_server.passing import PassingError, receive, send
+
+
+def main() -> None:
+    """Work until the other side goes away."""
+    descriptor, memory_bytes, threads = map(int, sys.argv[1:4])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    _limit(memory_bytes, threads)
+    with socket.socket(fileno=descriptor) as channel:
+        while True:
+            try:
+                name, args, seconds = receive(channel, trusted=True)
+            except (PassingError, OSError):
+                return
+            # Ends the process, whatever the decoder is doing, and even if nobody is there any more to end it.
+            signal.alarm(math.ceil(seconds) + 1)
+            answer = _answer(name, args)
+            signal.alarm(0)
+            try:
+                send(channel, answer)
+            except OSError as error:
+                if channel.fileno() < 0 or isinstance(error, BrokenPipeError | ConnectionError):
+                    return
+                send(channel, ("full", str(error)))
+
+
+def _limit(memory_bytes: int, threads: int) -> None:
+    """Allow so much memory beyond what the process has now."""
+    oiio.attribute("threads", threads)
+    oiio.attribute("exr_threads", threads)
+    cv2.setNumThreads(threads)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
+            pages = int(file.read().split()[0])
+        limit = pages * resource.getpagesize() + memory_bytes
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def _answer(name: str, args: tuple[Any, ...]) -> tuple[str, Any]:
+    try:
+        return "done", desk.TASKS[name](*args)
+    except FrameError as error:
+        return "frame", (error.frame, str(error))
+    except InputError as error:
+        return "input", str(error)
+    except desk.TooLargeError as error:
+        return "large", str(error)
+    except MemoryError:
+        return "memory", "it takes more memory than a frame may"
+    except Exception as error:
+        return "bug", f"{type(error).__name__}: {error}"
+
+
+if __name__ == "__main__":
+    main()
