@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import sys
 from pathlib import Path
@@ -21,7 +22,7 @@ def add_parser(commands: Subparsers) -> None:
     parser = commands.add_parser(
         "serve",
         help="relight shots that clients send",
-        description="Relight shots that clients send (docs/service.md). Options given here count before those of --config.",
+        description="Relight shots that clients send (docs/service.md). What is given here goes before --config.",
         argument_default=argparse.SUPPRESS,
     )
     add = parser.add_argument
@@ -79,13 +80,11 @@ def _config(path: str | None) -> dict[str, Any]:
     """Return the options of a file. Raises InputError also for one that is no option."""
     if path is None:
         return {}
-    if sys.version_info >= (3, 11):
-        import tomllib  # noqa: PLC0415
-    else:
-        import tomli as tomllib  # noqa: PLC0415
+    toml = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        found: dict[str, Any] = toml.loads(Path(path).read_text(encoding="utf-8"))
+        return found
+    except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read: {error}") from None
 
 

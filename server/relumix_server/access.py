@@ -14,6 +14,9 @@ from relumix.errors import InputError
 from relumix_server.options import Options
 
 SHORTEST_TOKEN = 16
+Handler = Any
+"""A grpc.RpcMethodHandler, whose type says nothing of what it handles."""
+
 HEALTH_PREFIX = "/grpc.health.v1.Health/"
 """What load balancers ask for without a token; it says no more than whether the server serves."""
 
@@ -44,7 +47,7 @@ def _read(path: str) -> bytes:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
 
 
-class TokenCheck(aio.ServerInterceptor):  # type: ignore[misc]
+class TokenCheck(aio.ServerInterceptor):
     """Refuses calls without one of the tokens, in `authorization: Bearer …`; the health service is open."""
 
     def __init__(self, tokens: tuple[bytes, ...], on_refusal: Callable[[], None] = lambda: None) -> None:
@@ -52,9 +55,9 @@ class TokenCheck(aio.ServerInterceptor):  # type: ignore[misc]
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler | None]],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler | None:
+    ) -> Handler | None:
         """Let a call through to its handler, or to one that refuses it."""
         handler = await continuation(handler_call_details)
         if (
@@ -71,10 +74,11 @@ class TokenCheck(aio.ServerInterceptor):  # type: ignore[misc]
         brought = given[0] if given else ""
         token = brought.encode() if isinstance(brought, str) else brought
         # All are compared, each in constant time: how long it takes says nothing about any.
-        return any([hmac.compare_digest(token, b"Bearer " + known) for known in self._tokens])
+        known = [hmac.compare_digest(token, b"Bearer " + each) for each in self._tokens]
+        return any(known)
 
 
-def _refusing(handler: Any) -> grpc.RpcMethodHandler:
+def _refusing(handler: Any) -> Handler:
     """A handler of the same kind that refuses."""
 
     async def refuse(_: object, context: Any) -> None:
@@ -85,5 +89,5 @@ def _refusing(handler: Any) -> grpc.RpcMethodHandler:
 
     kind = ("stream" if handler.request_streaming else "unary", "stream" if handler.response_streaming else "unary")
     make = getattr(grpc, f"{kind[0]}_{kind[1]}_rpc_method_handler")
-    made: grpc.RpcMethodHandler = make(refuse, handler.request_deserializer, handler.response_serializer)
+    made: Handler = make(refuse, handler.request_deserializer, handler.response_serializer)
     return made

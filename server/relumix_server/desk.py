@@ -20,7 +20,7 @@ from relumix.detail import Gain
 from relumix.errors import FrameError, InputError
 from relumix.finish import Finisher
 from relumix.settings import Settings
-from relumix.shot.images import ImageError, data_window, display_window, opened
+from relumix.shot.images import ImageError, data_window, display_window, opened, what_went_wrong
 from relumix.shot.layout import layout_of
 from relumix.shot.plate import Plate
 from relumix.shot.sequence import OutputPattern
@@ -174,14 +174,14 @@ def finish(frame: Frame, canvas: Canvas, gain: Gain, key: str, result: Path, gai
 
 def pack(raw: Path, shape: Shape, path: Path) -> dict[str, Any]:
     """Make an uncompressed OpenEXR file of raw planes."""
-    pixels = np.fromfile(raw, np.dtype(DTYPES[shape.kind]).newbyteorder("<"))
-    pixels = pixels.reshape(shape.height, shape.width, len(shape.channels))
+    values = np.fromfile(raw, np.dtype(DTYPES[shape.kind]).newbyteorder("<"))
+    pixels = values.astype(DTYPES[shape.kind], copy=False).reshape(shape.height, shape.width, len(shape.channels))
     spec = oiio.ImageSpec(shape.width, shape.height, len(shape.channels), shape.kind)
     spec.channelnames = shape.channels
     spec.attribute("compression", "none")
     output = oiio.ImageOutput.create(str(path))
-    if not (output.open(str(path), spec) and output.write_image(np.ascontiguousarray(pixels)) and output.close()):
-        raise InputError(f"{raw} cannot be kept: {output.geterror()}")
+    if output is None or not (output.open(str(path), spec) and output.write_image(pixels) and output.close()):
+        raise InputError(f"{raw} cannot be kept: {what_went_wrong(output or oiio)}")
     return {}
 
 

@@ -9,7 +9,7 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 import numpy as np
 
 from relumix.engines.base import Engine, Float32, Propagator, WorkingFrame, WorkingReference
-from relumix_server.refusal import SessionCancelled
+from relumix_server.refusal import SessionCancelledError
 
 
 class Device:
@@ -64,7 +64,7 @@ class Turns:
         references: Sequence[WorkingReference],
         approaches: Sequence[Sequence[WorkingFrame]],
     ) -> Float32:
-        """Carry light (see relumix.engines.base.Propagator). Raises SessionCancelled."""
+        """Carry light (see relumix.engines.base.Propagator). Raises SessionCancelledError."""
 
         def call() -> Float32:
             if self._propagator is None:
@@ -77,7 +77,7 @@ class Turns:
         try:
             stops = self._running.result()
         except CancelledError:
-            raise SessionCancelled from None
+            raise SessionCancelledError from None
         self._on_window()
         return stops
 

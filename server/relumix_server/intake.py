@@ -15,7 +15,7 @@ from relumix.shot.sequence import IMAGE_SUFFIXES
 from relumix.v1 import relight_pb2 as pb
 from relumix_server.desk import Shape
 from relumix_server.options import MAX_CHUNK_BYTES
-from relumix_server.refusal import Code, CodedFrameError, Refusal, SessionCancelled
+from relumix_server.refusal import Code, CodedFrameError, RefusedError, SessionCancelledError
 from relumix_server.request import Request, Wanted
 from relumix_server.spool import Spool
 
@@ -23,8 +23,8 @@ MOST_IN_PIECES = 16
 """Frames that may have begun and not ended at once."""
 
 LONGEST_NAME = 4096
-KINDS = {pb.PIXEL_TYPE_HALF: "half", pb.PIXEL_TYPE_FLOAT: "float"}
-ROLE_NAMES = {pb.ROLE_SOURCE: "source", pb.ROLE_REFERENCE: "reference", pb.ROLE_MASK: "mask"}
+KINDS: dict[int, str] = {pb.PIXEL_TYPE_HALF: "half", pb.PIXEL_TYPE_FLOAT: "float"}
+ROLE_NAMES: dict[int, str] = {pb.ROLE_SOURCE: "source", pb.ROLE_REFERENCE: "reference", pb.ROLE_MASK: "mask"}
 
 
 @dataclass
@@ -97,7 +97,7 @@ class Intake:
     # The side of the stream.
 
     def chunk(self, chunk: pb.FrameChunk) -> None:
-        """Take a piece of a frame. Raises Refusal."""
+        """Take a piece of a frame. Raises RefusedError."""
         wanted = self._wanted(chunk.role, chunk.frame)
         self._check_piece(chunk)
         self.received_bytes += len(chunk.data)
@@ -117,7 +117,7 @@ class Intake:
                 self._changed.notify_all()
 
     def absent(self, message: pb.FrameAbsent) -> None:
-        """Take note of a frame that will not come. Raises Refusal."""
+        """Take note of a frame that will not come. Raises RefusedError."""
         wanted = self._wanted(message.role, message.frame)
         if wanted in self._arrivals:
             raise _invalid(f"{_called(wanted)} is said to be absent, but it was sent")
@@ -126,7 +126,7 @@ class Intake:
         self._notify()
 
     def close(self) -> None:
-        """Take note that everything was sent. Raises Refusal."""
+        """Take note that everything was sent. Raises RefusedError."""
         self._refuse_closed()
         if pieces := [wanted for wanted, arrival in self._arrivals.items() if not arrival.complete]:
             raise _invalid(f"the stream was closed with {_called(pieces[0])} sent in part")
@@ -159,7 +159,7 @@ class Intake:
             finally:
                 self._waits.pop(me, None)
             if self._ended is not None:
-                raise SessionCancelled from self._ended
+                raise SessionCancelledError from self._ended
             arrival = self._arrivals.get(wanted)
         if arrival is None or not arrival.complete:
             message = f"frame {frame}: its {ROLE_NAMES[role]} was not sent before the close"
@@ -209,7 +209,7 @@ class Intake:
         if role not in ROLE_NAMES:
             raise _invalid(f"frame {frame} has role {role}: expected source, reference or mask")
         if not self._request.takes(role, frame):
-            raise Refusal(
+            raise RefusedError(
                 Code.NOT_FOUND, f"frame {frame} has no {ROLE_NAMES[role]} in this job: it was not opened with one"
             )
         if self._request.paths:
@@ -226,14 +226,14 @@ class Intake:
             raise _invalid(f"{called} has a piece of {size} bytes: expected 1 to {MAX_CHUNK_BYTES}")
         if chunk.total_bytes > self._max_frame_bytes:
             most = self._max_frame_bytes
-            raise Refusal(
+            raise RefusedError(
                 Code.RESOURCE_EXHAUSTED, f"{called} has {chunk.total_bytes} bytes: this server takes up to {most}"
             )
         if chunk.offset + size > chunk.total_bytes:
             end = chunk.offset + size
             raise _invalid(f"{called} has a piece that ends at {end}, behind its end at {chunk.total_bytes}")
         if google_crc32c.value(chunk.data) != chunk.crc32c:
-            raise Refusal(
+            raise RefusedError(
                 Code.DATA_LOSS, f"{called} was damaged on the way: its CRC-32C is not the one it was sent with"
             )
 
@@ -262,9 +262,9 @@ class Intake:
         if (channels not in expected and not one) or raw.type not in KINDS or not (raw.width and raw.height):
             raise _invalid(f"{_called(wanted)} has planes that make no picture: expected half or float R, G, B (, A)")
         if raw.width * raw.height > self._max_frame_pixels:
-            raise Refusal(
+            raise RefusedError(
                 Code.RESOURCE_EXHAUSTED,
-                f"{_called(wanted)} is {raw.width}x{raw.height}: this server takes up to {self._max_frame_pixels} pixels",
+                f"{_called(wanted)} is {raw.width}x{raw.height}: expected up to {self._max_frame_pixels} pixels",
             )
         shape = Shape(raw.width, raw.height, ("Y",) if one else channels, KINDS[raw.type])
         if shape.total_bytes != chunk.total_bytes:
@@ -305,5 +305,5 @@ def _called(wanted: Wanted) -> str:
     return f"the {ROLE_NAMES.get(wanted[0], 'file')} of frame {wanted[1]}"
 
 
-def _invalid(message: str) -> Refusal:
-    return Refusal(Code.INVALID_ARGUMENT, message)
+def _invalid(message: str) -> RefusedError:
+    return RefusedError(Code.INVALID_ARGUMENT, message)

@@ -81,12 +81,12 @@ class Options:
         self._refuse_open_doors()
 
     def _refuse_open_doors(self) -> None:
-        if not is_local(self.listen) and not self.insecure:
-            if not (self.tls_cert and (self.token_file or self.tls_client_ca)):
-                raise InputError(
-                    f"{self.listen} can be reached from other machines: give --tls-cert, --tls-key and --token-file "
-                    "(or --tls-client-ca), or say --insecure"
-                )
+        guarded = self.tls_cert and (self.token_file or self.tls_client_ca)
+        if not (is_local(self.listen) or guarded or self.insecure):
+            raise InputError(
+                f"{self.listen} can be reached from other machines: give --tls-cert, --tls-key and --token-file "
+                "(or --tls-client-ca), or say --insecure"
+            )
         if self.metrics and not is_local(self.metrics) and not self.insecure:
             raise InputError(
                 f"the status page at {self.metrics} could be read from other machines: listen on 127.0.0.1, "

@@ -1,4 +1,4 @@
-"""What a session has to say, from its threads to the event loop: a bounded queue, so that a slow reader holds it back."""
+"""What a session has to say, from its threads to the event loop: a bounded queue, which a slow reader holds back."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from typing import Generic, TypeVar
 
-from relumix_server.refusal import SessionCancelled
+from relumix_server.refusal import SessionCancelledError
 
 Item = TypeVar("Item")
 
@@ -22,12 +22,12 @@ class Outbox(Generic[Item]):
         self._loop, self._filled = asyncio.get_running_loop(), asyncio.Event()
 
     def put(self, item: Item) -> None:
-        """Add an item, as soon as there is room. Raises SessionCancelled after `close`."""
+        """Add an item, as soon as there is room. Raises SessionCancelledError after `close`."""
         with self._changed:
             while len(self._items) >= self._most and not self._closed:
                 self._changed.wait()
             if self._closed:
-                raise SessionCancelled
+                raise SessionCancelledError
             self._items.append(item)
         self._wake()
 

@@ -130,7 +130,7 @@ def _handler(page: Callable[[], bytes], metrics: Metrics) -> type[BaseHTTPReques
     class Handler(BaseHTTPRequestHandler):
         timeout = 10
 
-        def do_GET(self) -> None:  # noqa: N802
+        def do_GET(self) -> None:
             """Answer with the page or the metrics."""
             path = self.path.partition("?")[0]
             if path == "/":

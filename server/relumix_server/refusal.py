@@ -14,7 +14,7 @@ DETAILS_KEY = "grpc-status-details-bin"
 """Trailing metadata in which gRPC libraries look for a google.rpc.Status."""
 
 
-class Refusal(Exception):
+class RefusedError(Exception):
     """The stream ends with this status. Its text is one line.
 
     retry_seconds  when to try again, sent as a google.rpc.RetryInfo; None where trying again is of no use.
@@ -49,5 +49,5 @@ def code_of(error: FrameError) -> int:
     return error.code if isinstance(error, CodedFrameError) else int(code_pb2.INVALID_ARGUMENT)
 
 
-class SessionCancelled(Exception):
+class SessionCancelledError(Exception):
     """The session is over; what works for it stops."""

@@ -16,7 +16,7 @@ from relumix.settings import Settings
 from relumix.shot.writing import COMPRESSIONS
 from relumix.v1 import relight_pb2 as pb
 from relumix_server.options import Options
-from relumix_server.refusal import Code, Refusal
+from relumix_server.refusal import Code, RefusedError
 from relumix_server.roots import Roots
 
 LONGEST_TEXT = 256
@@ -109,12 +109,12 @@ class Request:
 
 
 def check(opening: pb.Open, engines: Mapping[str, Engine], options: Options, roots: Roots) -> Request:
-    """Return the job that an opening message describes. Raises Refusal."""
+    """Return the job that an opening message describes. Raises RefusedError."""
     settings, engine = _settings(opening.settings, engines)
     frames, references = _ascending("frames", opening.frames), _ascending("references", opening.references)
     deliver = _ascending("deliver", opening.deliver) or frames
     if len(frames) > options.max_frames:
-        raise Refusal(
+        raise RefusedError(
             Code.RESOURCE_EXHAUSTED, f"the shot has {len(frames)} frames: this server takes up to {options.max_frames}"
         )
     for name, chosen in (("deliver", deliver), ("references", references)):
@@ -157,7 +157,7 @@ def _settings(sent: pb.Settings, engines: Mapping[str, Engine]) -> tuple[Setting
             raise _invalid(f"{name} is {value[:50]!r}: expected up to {LONGEST_TEXT} printable letters")
     engine = engines.get(given.setdefault("engine", next(iter(engines))))
     if engine is None:
-        raise Refusal(
+        raise RefusedError(
             Code.FAILED_PRECONDITION,
             f"this server runs {', '.join(engines)}: got engine {given['engine']}, choose another or another server",
         )
@@ -204,12 +204,12 @@ def _needs(
 
 def _paths(opening: pb.Open, request: Request, roots: Roots) -> Paths:
     sent = opening.by_path
-    inputs = {
+    inputs: dict[pb.Role, tuple[Mapping[int, str], Sequence[int]]] = {
         pb.ROLE_SOURCE: (sent.sources, request.order),
         pb.ROLE_REFERENCE: (sent.references, request.references),
         pb.ROLE_MASK: (sent.masks, sorted({m for m in map(request.mask_of, request.deliver) if m is not None})),
     }
-    names = {(role, frame): texts[frame] for role, (texts, _) in inputs.items() for frame in texts}
+    names: dict[Wanted, str] = {(role, f): texts[f] for role, (texts, _) in inputs.items() for f in texts}
     for role, (texts, needed) in inputs.items():
         if missing := sorted(set(needed) - set(texts)):
             kind = pb.Role.Name(role).removeprefix("ROLE_").lower()
@@ -219,9 +219,9 @@ def _paths(opening: pb.Open, request: Request, roots: Roots) -> Paths:
         if missing := sorted(set(request.deliver) - set(texts)):
             raise _invalid(f"by_path has no {what} for frame {missing[0]}: expected a path for each frame to deliver")
     files = {wanted: roots.resolve(text) for wanted, text in names.items()}
-    for (role, frame), path in files.items():
-        if role == pb.ROLE_REFERENCE and not path.is_file():
-            raise Refusal(Code.NOT_FOUND, f"the reference for frame {frame} is not there: {names[role, frame]}")
+    for wanted, path in files.items():
+        if wanted[0] == pb.ROLE_REFERENCE and not path.is_file():
+            raise RefusedError(Code.NOT_FOUND, f"the reference for frame {wanted[1]} is not there: {names[wanted]}")
     written = {(what, frame): texts[frame] for what, texts in outputs.items() for frame in request.deliver}
     results = roots.outputs(
         {f: t for (w, f), t in written.items() if w == "results"}, files.values(), overwrite=sent.overwrite
@@ -234,5 +234,5 @@ def _paths(opening: pb.Open, request: Request, roots: Roots) -> Paths:
     return Paths(files, names, results, gains)
 
 
-def _invalid(message: str) -> Refusal:
-    return Refusal(Code.INVALID_ARGUMENT, message)
+def _invalid(message: str) -> RefusedError:
+    return RefusedError(Code.INVALID_ARGUMENT, message)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from relumix.keys import stored_key
-from relumix_server.refusal import Code, Refusal
+from relumix_server.refusal import Code, RefusedError
 
 LONGEST_PATH = 4096
 
@@ -22,39 +22,47 @@ class Roots:
         return bool(self._roots)
 
     def resolve(self, text: str) -> Path:
-        """Return the file that an absolute path means. Raises Refusal where it is not below a root."""
+        """Return the file that an absolute path means. Raises RefusedError where it is not below a root."""
         if not self._roots:
-            raise Refusal(Code.PERMISSION_DENIED, "this server takes no frames by path: it was started without --root")
+            raise RefusedError(
+                Code.PERMISSION_DENIED, "this server takes no frames by path: it was started without --root"
+            )
         if not text.startswith("/") or "\0" in text or len(text) > LONGEST_PATH:
-            raise Refusal(Code.INVALID_ARGUMENT, f"{text[:200]!r} is no absolute path: expected one below a --root")
+            raise RefusedError(
+                Code.INVALID_ARGUMENT, f"{text[:200]!r} is no absolute path: expected one below a --root"
+            )
         path = Path(os.path.realpath(text))
         if not any(root in path.parents for root in self._roots):
-            raise Refusal(Code.PERMISSION_DENIED, f"{text} is not below a --root of this server")
+            raise RefusedError(Code.PERMISSION_DENIED, f"{text} is not below a --root of this server")
         return path
 
     def inputs(self, texts: Mapping[int, str]) -> dict[int, Path]:
-        """Return files to read, by frame. Raises Refusal."""
+        """Return files to read, by frame. Raises RefusedError."""
         return {frame: self.resolve(text) for frame, text in texts.items()}
 
     def outputs(self, texts: Mapping[int, str], inputs: Iterable[Path], *, overwrite: bool) -> dict[int, Path]:
-        """Return files to write, by frame. Raises Refusal also where one is an input, or not of relumix."""
+        """Return files to write, by frame. Raises RefusedError also where one is an input, or not of relumix."""
         taken = {(stat.st_dev, stat.st_ino) for stat in map(_stat, inputs) if stat}
         found: dict[int, Path] = {}
         for frame, text in texts.items():
             path = self.resolve(text)
             if path.suffix.lower() != ".exr":
-                raise Refusal(Code.INVALID_ARGUMENT, f"{text}: results are written as EXR; expected a name in .exr")
+                raise RefusedError(
+                    Code.INVALID_ARGUMENT, f"{text}: results are written as EXR; expected a name in .exr"
+                )
             stat = _stat(path)
             if stat and (stat.st_dev, stat.st_ino) in taken:
-                raise Refusal(Code.INVALID_ARGUMENT, f"frame {frame} would be written over the input {text}")
+                raise RefusedError(Code.INVALID_ARGUMENT, f"frame {frame} would be written over the input {text}")
             if stat and not overwrite and stored_key(path) is None:
-                raise Refusal(
+                raise RefusedError(
                     Code.FAILED_PRECONDITION,
                     f"{text} exists and relumix did not write it: choose another output, or overwrite",
                 )
             found[frame] = path
         if len(set(found.values())) < len(found):
-            raise Refusal(Code.INVALID_ARGUMENT, "two frames would be written to one file: expected a file a frame")
+            raise RefusedError(
+                Code.INVALID_ARGUMENT, "two frames would be written to one file: expected a file a frame"
+            )
         return found
 
 

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 
-import grpc
 from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
@@ -27,6 +26,7 @@ from relumix_server.device import Device, warm
 from relumix_server.metrics import Metrics
 from relumix_server.options import MAX_CHUNK_BYTES, MIB, Options, split_address
 from relumix_server.page import StatusPage
+from relumix_server.refusal import Code
 from relumix_server.service import RelightService
 from relumix_server.spool import Spool
 from relumix_server.workers import Workers
@@ -128,7 +128,10 @@ async def _listening(
 ) -> tuple[aio.Server, str]:
     """Start to listen; until engines are warm the health service says so."""
     tokens = read_tokens(options.token_file) if options.token_file else ()
-    refused = lambda: metrics.error("", grpc.StatusCode.UNAUTHENTICATED.name, "a call came without a known token")  # noqa: E731
+
+    def refused() -> None:
+        metrics.error("", Code.UNAUTHENTICATED.name, "a call came without a token that this server knows")
+
     server = aio.server(interceptors=[TokenCheck(tokens, refused)] if tokens else [], options=GRPC_OPTIONS)
     add_RelightServiceServicer_to_server(service, server)
     health_pb2_grpc.add_HealthServicer_to_server(health, server)

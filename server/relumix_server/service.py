@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import google_crc32c
-import grpc
 from google.rpc import code_pb2
 from grpc import aio
 
@@ -26,7 +25,7 @@ from relumix_server.device import Device, Turns
 from relumix_server.intake import Intake
 from relumix_server.metrics import Metrics
 from relumix_server.options import MAX_CHUNK_BYTES, Options
-from relumix_server.refusal import Code, Refusal, code_of
+from relumix_server.refusal import Code, RefusedError, code_of
 from relumix_server.request import check
 from relumix_server.roots import Roots
 from relumix_server.session import Session
@@ -50,7 +49,7 @@ Context = Any
 """A grpc.aio.ServicerContext of Relight; its own types are too narrow to be of use."""
 
 
-class RelightService(RelightServiceServicer):
+class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated, without types
     """Serves streams once engines are there (`open`), until it drains."""
 
     def __init__(self, options: Options, spool: Spool, workers: Workers, device: Device, metrics: Metrics) -> None:
@@ -83,7 +82,7 @@ class RelightService(RelightServiceServicer):
         with suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._idle.wait(), seconds)
         for session in list(self.sessions.values()):
-            session.outbox.fail(Refusal(Code.UNAVAILABLE, "the server stops: go on at another one, or later", 1.0))
+            session.outbox.fail(RefusedError(Code.UNAVAILABLE, "the server stops: go on at another one, or later", 1.0))
 
     async def rest(self) -> None:
         """Return when no thread of a session works any more."""
@@ -129,7 +128,7 @@ class RelightService(RelightServiceServicer):
         """Relight one shot."""
         try:
             self._admit()
-        except Refusal as refusal:
+        except RefusedError as refusal:
             await self._abort(context, refusal, "")
         self._places += 1
         self._idle.clear()
@@ -141,13 +140,13 @@ class RelightService(RelightServiceServicer):
                 self._idle.set()
 
     def _admit(self) -> None:
-        """Raise Refusal where there is no place."""
+        """Raise RefusedError where there is no place."""
         if self._draining:
-            raise Refusal(Code.UNAVAILABLE, "the server stops: go on at another one, or later", BUSY_RETRY_SECONDS)
+            raise RefusedError(Code.UNAVAILABLE, "the server stops: go on at another one, or later", BUSY_RETRY_SECONDS)
         if not self._engines:
-            raise Refusal(Code.UNAVAILABLE, "the server is not ready yet: its engine loads", WARM_RETRY_SECONDS)
+            raise RefusedError(Code.UNAVAILABLE, "the server is not ready yet: its engine loads", WARM_RETRY_SECONDS)
         if self._places >= self._options.max_sessions:
-            raise Refusal(
+            raise RefusedError(
                 Code.RESOURCE_EXHAUSTED,
                 f"all {self._options.max_sessions} places of this server are taken: try again later",
                 BUSY_RETRY_SECONDS,
@@ -159,7 +158,7 @@ class RelightService(RelightServiceServicer):
             session = await self._begin(context)
             receiving = asyncio.create_task(self._receive(context, session))
             await self._send(context, session)
-        except Refusal as refusal:
+        except RefusedError as refusal:
             await self._abort(context, refusal, session.request.session if session else "")
         finally:
             if receiving:
@@ -172,7 +171,7 @@ class RelightService(RelightServiceServicer):
         first = await self._read(context, lambda: 0.0)
         if first is aio.EOF or first.WhichOneof("message") != "open":
             got = "nothing" if first is aio.EOF else first.WhichOneof("message") or "nothing known"
-            raise Refusal(Code.INVALID_ARGUMENT, f"the first message is {got}: expected open")
+            raise RefusedError(Code.INVALID_ARGUMENT, f"the first message is {got}: expected open")
         request = await asyncio.to_thread(check, first.open, self._engines, options, self._roots)
         intake = Intake(
             request,
@@ -217,20 +216,20 @@ class RelightService(RelightServiceServicer):
                 await self._room(session)
                 message = await self._read(context, lambda: self._silent_since(session))
                 if message is aio.EOF:
-                    raise Refusal(
+                    raise RefusedError(
                         Code.INVALID_ARGUMENT, "the stream ended without close: expected close as the last message"
                     )
                 await self._take(intake, message)
             session.closed.set()
             if await self._read(context, None) is not aio.EOF:
-                raise Refusal(Code.INVALID_ARGUMENT, "a message came after close: expected nothing more")
-        except Refusal as refusal:
+                raise RefusedError(Code.INVALID_ARGUMENT, "a message came after close: expected nothing more")
+        except RefusedError as refusal:
             session.outbox.fail(refusal)
         except asyncio.CancelledError:
             raise
         except Exception as error:
             log.exception("a message could not be taken", extra={"session": session.request.session})
-            session.outbox.fail(Refusal(Code.INTERNAL, f"the server failed at a message: {type(error).__name__}"))
+            session.outbox.fail(RefusedError(Code.INTERNAL, f"the server failed at a message: {type(error).__name__}"))
         finally:
             session.closed.set()
 
@@ -253,9 +252,11 @@ class RelightService(RelightServiceServicer):
         elif kind == "close":
             intake.close()
         elif kind == "open":
-            raise Refusal(Code.INVALID_ARGUMENT, "the stream was opened twice: expected one open, as the first message")
+            raise RefusedError(
+                Code.INVALID_ARGUMENT, "the stream was opened twice: expected one open, as the first message"
+            )
         else:
-            raise Refusal(
+            raise RefusedError(
                 Code.INVALID_ARGUMENT, "a message holds nothing that this server knows: expected chunk or close"
             )
 
@@ -264,7 +265,7 @@ class RelightService(RelightServiceServicer):
         return time.monotonic() if session.ended else session.intake.waiting_since()
 
     async def _read(self, context: Context, silent_since: Any) -> Any:
-        """Return the next message, or aio.EOF. Raises Refusal where the client is waited for in vain.
+        """Return the next message, or aio.EOF. Raises RefusedError where the client is waited for in vain.
 
         silent_since  tells since when it is waited for; None where it may take its time.
         """
@@ -277,7 +278,7 @@ class RelightService(RelightServiceServicer):
                     return reading.result()
                 since = silent_since() if silent_since else None
                 if since is not None and time.monotonic() - max(began, since) > limit:
-                    raise Refusal(
+                    raise RefusedError(
                         Code.DEADLINE_EXCEEDED, f"nothing came from the client for {limit:g} s, and it is waited for"
                     )
         finally:
@@ -327,7 +328,7 @@ class RelightService(RelightServiceServicer):
         done = pb.FrameDone(frame=made.frame, nonfinite_pixels=made.nonfinite_pixels)
         await self._write(context, pb.RelightResponse(done=done))
 
-    async def _send_file(self, context: Context, frame: int, role: int, path: Path, shape: Shape | None) -> None:
+    async def _send_file(self, context: Context, frame: int, role: pb.Role, path: Path, shape: Shape | None) -> None:
         total, offset = path.stat().st_size, 0
         with path.open("rb") as file:
             while offset < total:
@@ -351,15 +352,15 @@ class RelightService(RelightServiceServicer):
                 offset += len(data)
 
     async def _write(self, context: Context, message: pb.RelightResponse) -> None:
-        """Write a message. Raises Refusal where the client does not read."""
+        """Write a message. Raises RefusedError where the client does not read."""
         try:
             await asyncio.wait_for(context.write(message), self._options.idle_seconds)
         except asyncio.TimeoutError:
-            raise Refusal(
+            raise RefusedError(
                 Code.DEADLINE_EXCEEDED, f"the client took no result for {self._options.idle_seconds:g} s"
             ) from None
 
-    async def _abort(self, context: Context, refusal: Refusal, session: str) -> NoReturn:
+    async def _abort(self, context: Context, refusal: RefusedError, session: str) -> NoReturn:
         log.warning("refused: %s: %s", refusal.code.name, refusal, extra={"session": session})
         self._metrics.error(session, refusal.code.name, str(refusal))
         await context.abort(refusal.code, str(refusal), refusal.details())

@@ -12,13 +12,12 @@ from functools import partial
 from relumix.errors import FrameError, InputError
 from relumix.in_order import in_order
 from relumix.propagate import Propagation
-from relumix.stopwatch import Stopwatch
 from relumix.v1 import relight_pb2 as pb
 from relumix_server.device import Turns
 from relumix_server.intake import Intake
 from relumix_server.metrics import Metrics
 from relumix_server.outbox import Outbox
-from relumix_server.refusal import Code, Refusal, SessionCancelled
+from relumix_server.refusal import Code, RefusedError, SessionCancelledError
 from relumix_server.request import Request
 from relumix_server.shots import Made, SessionShot
 from relumix_server.spool import Spool
@@ -68,7 +67,7 @@ class Session:
     def cancel(self) -> None:
         """Stop as soon as can be, and free what the session holds. May be called at any time, more than once."""
         self._engine.cancel()
-        self.intake.end(SessionCancelled())
+        self.intake.end(SessionCancelledError())
         for left in self.outbox.close():
             self._discard(left)
 
@@ -84,17 +83,19 @@ class Session:
     def _run(self) -> None:
         try:
             self._work()
-        except SessionCancelled:
+        except SessionCancelledError:
             log.debug("the session was cancelled", extra={"session": self.request.session})
-        except Refusal as refusal:
+        except RefusedError as refusal:
             self.outbox.fail(refusal)
         except InputError as error:
-            self.outbox.fail(Refusal(Code.INVALID_ARGUMENT, str(error)))
+            self.outbox.fail(RefusedError(Code.INVALID_ARGUMENT, str(error)))
         except Exception as error:
             log.exception("the session failed", extra={"session": self.request.session})
-            self.outbox.fail(Refusal(Code.INTERNAL, f"the server failed at this job: {type(error).__name__}: {error}"))
+            self.outbox.fail(
+                RefusedError(Code.INTERNAL, f"the server failed at this job: {type(error).__name__}: {error}")
+            )
         finally:
-            self.intake.end(SessionCancelled())
+            self.intake.end(SessionCancelledError())
 
     def _work(self) -> None:
         watch = self._shot.watch
@@ -118,7 +119,7 @@ class Session:
     def _put(self, outcome: Made | FrameError) -> None:
         try:
             self.outbox.put(outcome)
-        except SessionCancelled:
+        except SessionCancelledError:
             self._discard(outcome)
             raise
         if isinstance(outcome, FrameError):

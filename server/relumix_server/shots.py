@@ -20,7 +20,7 @@ from relumix.working import Canvas
 from relumix.working_shot import Light
 from relumix_server import desk
 from relumix_server.intake import Arrival, Intake
-from relumix_server.refusal import Code, CodedFrameError, Refusal
+from relumix_server.refusal import Code, CodedFrameError, RefusedError
 from relumix_server.request import Request
 from relumix_server.spool import FULL_RETRY_SECONDS, Spool
 from relumix_server.workers import OverLimitError, WorkerDiedError, WorkerError, Workers
@@ -123,7 +123,9 @@ class SessionShot:
 
     def _unwritten(self, frame: int, result: Path, text: str) -> Exception:
         if "no space left" in text:
-            return Refusal(Code.RESOURCE_EXHAUSTED, "the server's spool is full: try again later", FULL_RETRY_SECONDS)
+            return RefusedError(
+                Code.RESOURCE_EXHAUSTED, "the server's spool is full: try again later", FULL_RETRY_SECONDS
+            )
         return InputError(text.replace(str(result), f"the result of frame {frame}"))
 
     def _unpacked(self, made: Made) -> Made:
@@ -132,14 +134,17 @@ class SessionShot:
         assert shape is not None
         shape = replace(shape, kind=self._request.settings.bits or shape.kind)
         gain_shape = desk.Shape(shape.width, shape.height, ("R", "G", "B"), "half")
-        files = {}
-        for name, path, own in (("result", made.result, shape), ("gain", made.gain, gain_shape)):
-            if path is None:
-                continue
-            files[name] = self._spool.place(".raw", own.total_bytes)
-            self._call("unpack", made.frame, path, files[name], own.channels, own.kind)
-            self._spool.release(path)
-        return replace(made, shape=shape, gain_shape=gain_shape, **files)
+        result = self._planes(made.frame, made.result, shape)
+        gain = self._planes(made.frame, made.gain, gain_shape)
+        return Made(made.frame, made.nonfinite_pixels, result, gain, shape, gain_shape)
+
+    def _planes(self, frame: int, path: Path | None, shape: desk.Shape) -> Path | None:
+        if path is None:
+            return None
+        planes = self._spool.place(".raw", shape.total_bytes)
+        self._call("unpack", frame, path, planes, shape.channels, shape.kind)
+        self._spool.release(path)
+        return planes
 
     def release(self, frame: int) -> None:
         """Free what is needed no more after a frame was finished."""

@@ -1,6 +1,7 @@
 """A worker process: it takes one task after another from its socket until that closes, within limits.
 
-Started as `python -m relumix_server.worker FD MEMORY_BYTES THREADS`. What a hostile file does to a decoder, it does here.
+Started as `python -m relumix_server.worker FD MEMORY_BYTES THREADS`. What a hostile file does to a decoder, it does
+here.
 """
 
 from __future__ import annotations
