@@ -8,7 +8,9 @@ from relumix.client import RelightClient, read_token
 
 # A shot: a wall of coloured waves, linear light, that moves 3 pixels to the left every frame.
 y, x = np.mgrid[0:180, 0:320][..., None]
-plate = {frame: (0.2 + 0.1 * np.sin((x + 3 * frame) / [9, 11, 14]) * np.cos(y / 17)).astype("f4") for frame in range(24)}
+plate = {
+    frame: (0.2 + 0.1 * np.sin((x + 3 * frame) / [9, 11, 14]) * np.cos(y / 17)).astype("f4") for frame in range(24)
+}
 
 # Its first frame relit: a warm lamp on the left, two stops at most.
 lamp_stops = 2 * np.exp(-((x - 60) ** 2 + (y - 90) ** 2) / 5000) * [1.0, 0.8, 0.5]

@@ -136,8 +136,8 @@ class RelightClient:
     ) -> Generator[RelitFrame, None, None]:
         """Relight a shot of arrays; as relumix.relit, on servers.
 
-        Frames come as they are done: ascending from one server, in any order from several. Raises InputError, and
-        FrameError for a frame of another size.
+        Frames come as they are done: ascending from one server, in any order from several. Their stops were rounded to
+        half on the way. Raises InputError, and FrameError for a frame of another size.
         """
         settings = settings or Settings()
         shot = ArraySource(source, references, masks)

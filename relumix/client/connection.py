@@ -69,7 +69,7 @@ class Server:
 
 def service(channel: grpc.Channel) -> RelightServiceStub:
     """Return what can be asked over a channel."""
-    return RelightServiceStub(channel)  # type: ignore[no-untyped-call]
+    return RelightServiceStub(channel)
 
 
 def servers(

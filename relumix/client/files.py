@@ -91,13 +91,16 @@ class FileShipment:
             path = source.mask_path(frame) or path
         try:
             with source.watch.stage("read"):
-                return Payload(str(path), path.read_bytes())
+                data = path.read_bytes()
+            reason = "" if data else "it is empty"
         except OSError as error:
             reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
-            if role == ROLE_REFERENCE:
-                raise InputError(f"reference {path} cannot be read: {reason}") from None
-            what = f"mask {path}" if role == ROLE_MASK else f"frame {frame}: {path}"
-            raise FrameError(frame, f"{what} cannot be read: {reason}") from None
+        if not reason:
+            return Payload(str(path), data)
+        if role == ROLE_REFERENCE:
+            raise InputError(f"reference {path} cannot be read: {reason}")
+        what = f"mask {path}" if role == ROLE_MASK else f"frame {frame}: {path}"
+        raise FrameError(frame, f"{what} cannot be read: {reason}")
 
     def receive(self, delivery: Delivery) -> FrameDone:
         """Write a relit frame, after its gain map. Raises InputError where that cannot be done."""
@@ -189,6 +192,7 @@ def _in_order(shipment: FileShipment, frames: Frames) -> Iterator[Outcome | Warn
                 yield outcome
             else:
                 done[outcome.frame] = outcome
+        yield from made  # no frame any more, but the servers' accounts come last
 
 
 def settings_message(settings: Settings) -> SettingsMessage:

@@ -56,10 +56,10 @@ class Payload:
         return np.frombuffer(self.data, dtype).reshape(shape).astype(np.float32)
 
     def pieces(self, frame: int, role: Role, most_bytes: int) -> Iterator[FrameChunk]:
-        """Cut it; an empty one is one empty piece."""
+        """Cut it."""
         view, total = memoryview(self.data), len(self.data)
         size = min(_PIECE_BYTES, most_bytes or _PIECE_BYTES)
-        for offset in range(0, max(total, 1), size):
+        for offset in range(0, total, size):
             data = bytes(view[offset : offset + size])
             piece = FrameChunk(
                 frame=frame,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import grpc
@@ -25,6 +26,8 @@ _FOR_GOOD = {
 
 _ABOUT_THE_JOB = {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND}
 """Their sentences are those of the command; the others are about a server, which is then named."""
+
+_UNREACHABLE = re.compile(r"failed to connect to all addresses;.* connect: ([^:]+?)(?: \(\d+\))?$")
 
 
 class TryAgainError(Exception):
@@ -51,7 +54,7 @@ def understood(address: str, error: grpc.RpcError) -> TryAgainError | InputError
         return TryAgainError(f"{address}: {details}", wait_seconds)
     if code is grpc.StatusCode.UNAVAILABLE and "handshake failed" in details:
         return InputError(f"{address}: no TLS connection that can be trusted: {_handshake(details)}")
-    return TryAgainError(f"{address}: {details}", _retry_seconds(call))
+    return TryAgainError(f"{address}: {_reason(details)}", _retry_seconds(call))
 
 
 def _retry_seconds(call: Any) -> float | None:
@@ -62,6 +65,12 @@ def _retry_seconds(call: Any) -> float | None:
                 if detail.Unpack(info):
                     return float(info.retry_delay.ToNanoseconds()) / 1e9
     return None
+
+
+def _reason(details: str) -> str:
+    """Return the end of what gRPC says at length about a server that cannot be reached."""
+    found = _UNREACHABLE.search(details)
+    return f"it cannot be reached: {found[1]}" if found else details
 
 
 def _handshake(details: str) -> str:

@@ -14,7 +14,7 @@ def joined(pieces):
     return [joiner.add(piece) for piece in pieces][-1]
 
 
-@given(st.binary(max_size=300), st.integers(1, 400))
+@given(st.binary(min_size=1, max_size=300), st.integers(1, 400))
 def test_what_was_cut_is_joined(data, most_bytes):
     pieces = list(Payload("plate/p.0001.exr", data).pieces(1, ROLE_SOURCE, most_bytes))
     assert all(len(piece.data) <= most_bytes for piece in pieces)
