@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 EXIT_SOME_FAILED = 3
 
-_WITH_SERVER = ("tls_ca", "tls_cert", "tls_key", "token_file", "by_path")
+_WITH_SERVER = ("tls_ca", "tls_cert", "tls_key", "token_file", "by_path", "patience")
 
 _FRAME_AND_FILE = re.compile(r"(-?\d+)=(.+)")
 
@@ -67,6 +67,7 @@ def add_parser(commands: Subparsers) -> None:
     add("--tls-key", metavar="FILE", help="with --server: key of that certificate")
     add("--token-file", metavar="FILE", help="with --server: file of the token that the servers ask for")
     add("--by-path", action="store_true", help="with --server: it reads and writes the files itself, on shared storage")
+    add("--patience", type=float, metavar="S", help="with --server: how long one may fail or be full (300)")
     add("--dry-run", action="store_true", help="check the input, print what would be done, and stop")
     parser.set_defaults(run=run, **Settings().asdict())
 
@@ -97,7 +98,14 @@ def _on_servers(args: argparse.Namespace, settings: Settings, on_event: OnEvent)
     from relumix.client import RelightClient, read_token  # noqa: PLC0415  only who asks a server waits for gRPC
 
     token = read_token(args.token_file) if args.token_file else None
-    client = RelightClient(args.server, token=token, tls_ca=args.tls_ca, tls_cert=args.tls_cert, tls_key=args.tls_key)
+    client = RelightClient(
+        args.server,
+        token=token,
+        tls_ca=args.tls_ca,
+        tls_cert=args.tls_cert,
+        tls_key=args.tls_key,
+        **({} if args.patience is None else {"patience_seconds": args.patience}),
+    )
     references = parse_references(args.reference)
     prepared = client.prepare(args.source, references, args.output, settings, by_path=args.by_path)
     if args.dry_run:

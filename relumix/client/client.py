@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -162,14 +163,15 @@ class RelightClient:
 
     def _ask(self) -> tuple[dict[str, GetInfoResponse], TryAgainError]:
         """Ask every server once; returns what was answered, and the last failure."""
-        found: dict[str, GetInfoResponse] = {}
-        last = TryAgainError("no server was named")
-        for server in self._servers:
-            try:
-                found[server.address] = _info(server)
-            except TryAgainError as error:
-                last = error
-        return found, last
+        with ThreadPoolExecutor(len(self._servers), thread_name_prefix="relumix-ask") as pool:
+            answers = list(pool.map(_info, self._servers))
+        found = {
+            server.address: answer
+            for server, answer in zip(self._servers, answers, strict=True)
+            if isinstance(answer, GetInfoResponse)
+        }
+        failures = [answer for answer in answers if isinstance(answer, TryAgainError)]
+        return found, failures[-1] if failures else TryAgainError("no server was named")
 
     def _engine(self, settings: Settings) -> RemoteEngine:
         """Return the engine that all servers agree on. Raises InputError."""
@@ -195,11 +197,15 @@ class RelightClient:
         return wanted
 
 
-def _info(server: Server) -> GetInfoResponse:
+def _info(server: Server) -> GetInfoResponse | TryAgainError:
+    """Ask a server what it is; returns why it does not answer. Raises InputError where it never will."""
     channel = server.channel()
     try:
         return server.info(channel)
     except grpc.RpcError as error:
-        raise understood(server.address, error) from error
+        meaning = understood(server.address, error)
+        if isinstance(meaning, InputError):
+            raise meaning from error
+        return meaning
     finally:
         channel.close()

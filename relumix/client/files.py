@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from relumix.check import Job
@@ -54,7 +54,6 @@ class FileShipment:
     by_path: bool
     plan: Plan
     keys: Keys
-    stage_seconds: dict[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, job: Job, engine: RemoteEngine, gain_output: OutputPattern | None, by_path: bool) -> FileShipment:
@@ -113,9 +112,8 @@ class FileShipment:
         return FrameDone(delivery.frame, str(path), nonfinite_pixels=delivery.nonfinite_pixels)
 
     def account(self, stage_seconds: Mapping[str, float]) -> None:
-        """Add up what the servers' work took."""
-        for stage, seconds in stage_seconds.items():
-            self.stage_seconds[stage] = self.stage_seconds.get(stage, 0.0) + seconds
+        """Add what a server's work took to what was done here."""
+        self.job.source.watch.add(stage_seconds)
 
     def is_fresh(self, frame: int) -> bool:
         """Tell whether a frame, and its gain map, are on disk and made from what they would be made from now."""
@@ -163,11 +161,10 @@ def run(job: Job, engine: RemoteEngine, frames: Frames, *, by_path: bool = False
                 counts["skipped" if outcome.skipped else "written"] += 1
                 yield outcome
             yield Progress(sum(counts.values()), len(job.frames))
-    shipment.account(job.source.watch.seconds())
     yield Done(
         **counts,
         seconds=round(time.perf_counter() - began, 3),
-        stage_seconds={stage: round(seconds, 3) for stage, seconds in sorted(shipment.stage_seconds.items())},
+        stage_seconds=job.source.watch.seconds(),
         outputs=[str(job.output), *([str(job.gain_output)] if job.gain_output else []), *looks.written],
     )
 

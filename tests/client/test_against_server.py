@@ -1,6 +1,8 @@
 """The client and a real server: results are those of the command in-process, bit for bit, whatever happens."""
 
 import json
+import re
+import signal
 import subprocess
 import sys
 import threading
@@ -249,6 +251,32 @@ def test_refusals_are_one_line(server, tmp_path, args, message):
     assert code == 2
     assert err.count("\n") == 1, err
     assert message in err
+
+
+def test_an_interrupt_leaves_whole_frames(server, tmp_path):
+    write_shot(tmp_path, frames=range(1001, 1041))
+    job = command(tmp_path, "-r", "relit.1001.exr", "-o", "out", "--server", server.address, "--progress", "json")
+    while "frame" not in json.loads(job.stdout.readline()):
+        pass
+    job.send_signal(signal.SIGINT)
+    code, _, err = finished(job)
+    assert (code, err) == (
+        130,
+        "relumix: interrupted; finished frames are kept, run the same command again to go on\n",
+    )
+    for path in (tmp_path / "out").iterdir():
+        assert re.fullmatch(r"p\.\d{4}\.exr", path.name)
+        files.pixels(path)
+
+
+def test_nobody_there(tmp_path):
+    write_shot(tmp_path, frames=range(1001, 1003))
+    nobody = f"127.0.0.1:{free_port()}"
+    job = command(tmp_path, "-r", "relit.1001.exr", "-o", "out", "--server", nobody, "--patience", "0.5")
+    assert finished(job)[::2] == (
+        2,
+        f"relumix: no server answers: {nobody}: it cannot be reached: Connection refused\n",
+    )
 
 
 def test_options_of_servers_need_a_server(tmp_path):
