@@ -84,8 +84,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _here(args: argparse.Namespace, settings: Settings, on_event: OnEvent) -> int:
-    from relumix import job  # noqa: PLC0415  the parser must not wait for numpy
-
+    try:
+        from relumix import job  # noqa: PLC0415  the parser must not wait for numpy
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"relighting here needs the package {error.name}: pip install 'relumix[local]', or name a --server"
+        ) from error
     if unused := [name for name in _WITH_SERVER if getattr(args, name)]:
         raise InputError(f"--{unused[0].replace('_', '-')} goes with --server alone")
     prepared = job.prepare(args.source, parse_references(args.reference), args.output, settings)

@@ -395,6 +395,33 @@ def test_by_path_the_server_reads_and_writes(tmp_path):
     assert_same(tmp_path, here, there)
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "relighting here needs the package cv2: pip install 'relumix[local]', or name a --server"),
+        (
+            ["--server", "{address}", "--preview", "a.mp4"],
+            "previews need the package cv2: pip install 'relumix[local]'",
+        ),
+        (["--server", "{address}"], ""),
+    ],
+)
+def test_without_the_packages_of_an_engine(server, tmp_path, options, message):
+    write_shot(tmp_path, frames=range(1001, 1004))
+    args = [
+        "relight",
+        "plate",
+        "-r",
+        "relit.1001.exr",
+        "-o",
+        "out",
+        *(o.format(address=server.address) for o in options),
+    ]
+    code = f"import sys; sys.modules['cv2'] = None; from relumix.cli.main import main; sys.exit(main({args}))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == ((2, f"relumix: {message}\n") if message else (0, ""))
+
+
 def test_the_client_loads_nothing_heavy(server, tmp_path):
     """Not when it is imported, and not while it relights a shot."""
     write_shot(tmp_path, frames=range(1001, 1004))
