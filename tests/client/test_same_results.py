@@ -1,0 +1,150 @@
+"""Results of a server are those of the job in-process, bit for bit, and so are the events."""
+
+import numpy as np
+import pytest
+
+import relumix
+from relumix.client import RelightClient
+from relumix.errors import InputError
+from relumix.events import Failed
+from relumix.settings import Settings
+from relumix.shot import Plate, Sequence, write
+from tests.client.real import serve
+from tests.client.shots import FRAMES, SIZE, assert_same, both, write_masks, write_shot
+from tests.shot import files
+from tests.synthetic import make_shot
+
+
+def test_a_plain_shot(server, tmp_path):
+    references = write_shot(tmp_path)
+    here, there = both(tmp_path, server.address, references)
+    assert_same(tmp_path, here, there)
+    assert here[-1].written == len(FRAMES)
+    assert set(there[-1].stage_seconds) == {"read", "engine", "transfer", "write"}
+
+
+@pytest.mark.parametrize(
+    ("shot", "settings"),
+    [
+        ({"references": (1001, 1022)}, {"gain_out": "yes"}),
+        ({"references": (1008,)}, {"mix": 0.7, "bits": "float", "compression": "zips"}),
+        ({"references": (1004, 1013, 1020), "moving": True, "alpha": True}, {"gain_out": "yes", "work_size": 64}),
+        ({"layer": "beauty."}, {"layer": "beauty", "frames": "1012-1020x4"}),
+        ({"frames": range(-9, 12, 3), "references": (-3,)}, {}),
+    ],
+    ids=["two references, gain maps", "from the middle", "moving windows", "a layer, a chunk", "negative frames"],
+)
+def test_every_kind_of_shot(server, tmp_path, shot, settings):
+    references = write_shot(tmp_path, **shot)
+    assert_same(tmp_path, *both(tmp_path, server.address, references, **settings))
+
+
+@pytest.mark.parametrize("name", ["beachball", "multipart"])
+def test_real_plates(server, tmp_path, shared, name):
+    """20 channels or several parts, two views, and data windows that move."""
+    folder = shared / "plates" / name
+    (tmp_path / "plate").symlink_to(folder)
+    plate = Plate(Sequence.find(folder))
+    picture = plate.read(plate.frames[0])
+    relit = tmp_path / "relit.exr"
+    write(relit, picture, [picture.rgb * np.float32([1.6, 1.1, 0.7])], attributes={})
+    frames = ",".join(map(str, plate.frames[1:3]))
+    here, there = both(tmp_path, server.address, {None: relit}, frames=frames, gain_out="yes", work_size=256)
+    assert_same(tmp_path, here, there)
+    assert (here[-1].written, here[-1].failed) == (len(plate.frames[1:3]), 0)
+
+
+def test_masks_one_and_each(server, tmp_path):
+    references = write_shot(tmp_path, frames=range(1001, 1010))
+    one = write_masks(tmp_path, [1001], "one").replace("####", "1001")
+    assert_same(tmp_path, *both(tmp_path, server.address, references, mask=one))
+    each = write_masks(tmp_path, range(1001, 1010))
+    here, there = both(tmp_path, server.address, references, mask=each, overwrite=True)
+    assert_same(tmp_path, here, there)
+    assert here[-1].written == 9
+
+
+def test_a_rerun_here_or_there_makes_nothing_again(server, tmp_path):
+    references = write_shot(tmp_path, frames=range(1001, 1006))
+    client, out = RelightClient(server.address), tmp_path / "out"
+    assert [*client.relight(tmp_path / "plate", references, out)][-1].written == 5
+    assert [*client.relight(tmp_path / "plate", references, out)][-1].skipped == 5
+    assert relumix.relight(tmp_path / "plate", references, out).skipped == 5
+    (out / "p.1003.exr").unlink()
+    assert relumix.relight(tmp_path / "plate", references, out).written == 1
+    assert [*client.relight(tmp_path / "plate", references, out)][-1].skipped == 5
+
+
+def test_damaged_and_odd_frames_cost_themselves(server, tmp_path):
+    references = write_shot(tmp_path)
+    damaged = tmp_path / "plate/p.1005.exr"
+    damaged.write_bytes(damaged.read_bytes()[:1200])
+    files.plain(tmp_path / "plate/p.1009.exr", files.noise(16, 16, 3), "RGB")
+    (tmp_path / "plate/p.1013.exr").write_bytes(b"no picture at all" * 100)
+    here, there = both(tmp_path, server.address, references)
+    assert [event.frame for event in here if isinstance(event, Failed)] == [1005, 1009, 1013]
+    assert_same(tmp_path, here, there)
+
+
+def test_a_mask_of_another_size_costs_its_frame(server, tmp_path):
+    references = write_shot(tmp_path, frames=range(1001, 1006))
+    masks = write_masks(tmp_path, range(1001, 1006))
+    files.plain(tmp_path / "m/m.1003.exr", files.noise(16, 16, 1), "Y")
+    here, there = both(tmp_path, server.address, references, mask=masks)
+    assert_same(tmp_path, here, there)
+    assert here[-1].failed == 1
+
+
+@pytest.mark.parametrize("spoiled", ["plate/p.1008.exr", "relit.1008.exr"])
+def test_what_ends_the_job_here_ends_it_there(server, tmp_path, spoiled):
+    references = write_shot(tmp_path, frames=range(1001, 1010), references=(1001, 1008))
+    path = tmp_path / spoiled
+    path.write_bytes(path.read_bytes()[:1200])
+    said = []
+    for relight in (
+        lambda: relumix.relight(tmp_path / "plate", references, tmp_path / "here"),
+        lambda: list(RelightClient(server.address).relight(tmp_path / "plate", references, tmp_path / "there")),
+    ):
+        with pytest.raises(InputError) as caught:
+            relight()
+        said.append(str(caught.value))
+    assert said[0] == said[1]
+    assert str(path) in said[0]
+
+
+def test_arrays_are_relit_as_in_process(server):
+    shot = make_shot(size=SIZE, frames=range(1, 12), alpha=True)
+    masks = {frame: np.linspace(0, 1, SIZE[0] * SIZE[1]).reshape(SIZE[::-1]).astype(np.float32) for frame in shot.plate}
+    for plate in (shot.plate, {frame: pixels.astype(np.float16) for frame, pixels in shot.plate.items()}):
+        here = list(relumix.relit(plate, {4: shot.truth[4]}, masks=masks))
+        there = list(RelightClient(server.address).relit(plate, {4: shot.truth[4]}, masks=masks))
+        assert [made.frame for made in there] == [made.frame for made in here]
+        for mine, theirs in zip(here, there, strict=True):
+            np.testing.assert_array_equal(theirs.pixels, mine.pixels)
+            np.testing.assert_array_equal(theirs.stops, mine.stops.astype(np.float16))  # as gain maps are sent
+
+
+def test_previews_are_made_too(server, tmp_path):
+    references = write_shot(tmp_path, frames=range(1001, 1006))
+    looks = {"preview": str(tmp_path / "ba.mp4"), "contact_sheet": str(tmp_path / "sheet.png")}
+    end = [*RelightClient(server.address).relight(tmp_path / "plate", references, tmp_path / "o", Settings(**looks))][
+        -1
+    ]
+    assert end.outputs == [str(tmp_path / "o"), *looks.values()]
+    assert (tmp_path / "ba.mp4").stat().st_size > 1000
+    assert (tmp_path / "sheet.png").stat().st_size > 1000
+
+
+def test_by_path_the_server_reads_and_writes(tmp_path):
+    references = write_shot(tmp_path)
+    damaged = tmp_path / "plate/p.1005.exr"
+    damaged.write_bytes(damaged.read_bytes()[:1200])
+    gains = Settings(gain_out=str(tmp_path / "here-gain/g.####.exr"))
+    here, there = [], []
+    relumix.relight(tmp_path / "plate", references, tmp_path / "here", gains, on_event=here.append)
+    gains = Settings(gain_out=str(tmp_path / "there-gain/g.####.exr"))
+    (tmp_path / "log").mkdir()
+    with serve(tmp_path / "log", "--root", str(tmp_path)) as server:
+        client = RelightClient(server.address)
+        there += client.relight(tmp_path / "plate", references, tmp_path / "there", gains, by_path=True)
+    assert_same(tmp_path, here, there)
