@@ -42,6 +42,7 @@ class Propagation:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._readers.shutdown(cancel_futures=True)
+        self._ahead.clear()  # What a frame raised leads back here, and would keep all of it until it is collected.
 
     def gains(self, frames: Sequence[int]) -> Iterator[Gain | FrameError]:
         """Yield the light on each of `frames` (ascending, of the shot), in their order, each as soon as it is known.

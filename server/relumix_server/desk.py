@@ -175,7 +175,7 @@ def finish(frame: Frame, canvas: Canvas, gain: Gain, key: str, result: Path, gai
 def pack(raw: Path, shape: Shape, path: Path) -> dict[str, Any]:
     """Make an uncompressed OpenEXR file of raw planes."""
     values = np.fromfile(raw, np.dtype(DTYPES[shape.kind]).newbyteorder("<"))
-    pixels = values.astype(DTYPES[shape.kind], copy=False).reshape(shape.height, shape.width, len(shape.channels))
+    pixels = values.astype(DTYPES[shape.kind]).reshape(shape.height, shape.width, len(shape.channels))
     spec = oiio.ImageSpec(shape.width, shape.height, len(shape.channels), shape.kind)
     spec.channelnames = shape.channels
     spec.attribute("compression", "none")

@@ -240,6 +240,8 @@ class Intake:
     def _begin(self, wanted: Wanted, chunk: pb.FrameChunk) -> Arrival:
         if sum(not arrival.complete for arrival in self._arrivals.values()) >= MOST_IN_PIECES:
             raise _invalid(f"more than {MOST_IN_PIECES} frames are in pieces: expected frames one after another")
+        if chunk.offset:
+            raise _invalid(f"{_called(wanted)} has a piece at {chunk.offset}: expected the one at 0, in order")
         raw = chunk.HasField("raw")
         if wanted[0] == pb.ROLE_SOURCE and raw != self._request.raw:
             raise _invalid(f"{_called(wanted)} is {'raw' if raw else 'a file'}, but the job was opened with the other")

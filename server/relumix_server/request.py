@@ -117,7 +117,7 @@ def check(opening: pb.Open, engines: Mapping[str, Engine], options: Options, roo
         raise RefusedError(
             Code.RESOURCE_EXHAUSTED, f"the shot has {len(frames)} frames: this server takes up to {options.max_frames}"
         )
-    for name, chosen in (("deliver", deliver), ("references", references)):
+    for name, chosen in (("frames", frames), ("deliver", deliver), ("references", references)):
         if unknown := sorted(set(chosen) - set(frames)):
             raise _invalid(f"{name} has frame {unknown[0]}, which is none of the shot's frames")
         if not chosen:
@@ -204,6 +204,7 @@ def _needs(
 
 def _paths(opening: pb.Open, request: Request, roots: Roots) -> Paths:
     sent = opening.by_path
+    roots.refuse_none()
     inputs: dict[pb.Role, tuple[Mapping[int, str], Sequence[int]]] = {
         pb.ROLE_SOURCE: (sent.sources, request.order),
         pb.ROLE_REFERENCE: (sent.references, request.references),

@@ -21,12 +21,15 @@ class Roots:
     def __bool__(self) -> bool:
         return bool(self._roots)
 
-    def resolve(self, text: str) -> Path:
-        """Return the file that an absolute path means. Raises RefusedError where it is not below a root."""
+    def refuse_none(self) -> None:
+        """Raise RefusedError where there is no folder at all."""
         if not self._roots:
             raise RefusedError(
                 Code.PERMISSION_DENIED, "this server takes no frames by path: it was started without --root"
             )
+
+    def resolve(self, text: str) -> Path:
+        """Return the file that an absolute path means. Raises RefusedError where it is not below a root."""
         if not text.startswith("/") or "\0" in text or len(text) > LONGEST_PATH:
             raise RefusedError(
                 Code.INVALID_ARGUMENT, f"{text[:200]!r} is no absolute path: expected one below a --root"

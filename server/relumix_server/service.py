@@ -216,6 +216,9 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
                 await self._room(session)
                 message = await self._read(context, lambda: self._silent_since(session))
                 if message is aio.EOF:
+                    await asyncio.sleep(
+                        TICK_SECONDS
+                    )  # A call that was cancelled looks the same, and ends us meanwhile.
                     raise RefusedError(
                         Code.INVALID_ARGUMENT, "the stream ended without close: expected close as the last message"
                     )
@@ -262,7 +265,7 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
 
     def _silent_since(self, session: Session) -> float | None:
         """Return since when the client is waited for, None where it is not."""
-        return time.monotonic() if session.ended else session.intake.waiting_since()
+        return session.idle_since or session.intake.waiting_since()
 
     async def _read(self, context: Context, silent_since: Any) -> Any:
         """Return the next message, or aio.EOF. Raises RefusedError where the client is waited for in vain.

@@ -44,8 +44,9 @@ class Counts:
 class Session:
     """A job at work in a thread of its own. Make it on the event loop's thread.
 
-    room    is set when the next message may be wanted.
-    closed  is set when no more messages will be read.
+    room        is set when the next message may be wanted.
+    closed      is set when no more messages will be read.
+    idle_since  the time.monotonic() at which its work ended, None while it goes on.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Session:
         self.outbox: Outbox[Outcome] = Outbox(MOST_UNSENT)
         self.counts, self.began = Counts(), time.monotonic()
         self.room, self.closed = asyncio.Event(), asyncio.Event()
+        self.idle_since: float | None = None
         self._loop = asyncio.get_running_loop()
         intake.on_change = self._wake
         self._thread = threading.Thread(target=self._run, name=f"relumix-session-{request.session}")
@@ -96,6 +98,8 @@ class Session:
             )
         finally:
             self.intake.end(SessionCancelledError())
+            self._shot.close()
+            self.idle_since = time.monotonic()
 
     def _work(self) -> None:
         watch = self._shot.watch
@@ -117,14 +121,11 @@ class Session:
         )
 
     def _put(self, outcome: Made | FrameError) -> None:
-        try:
-            self.outbox.put(outcome)
-        except SessionCancelledError:
-            self._discard(outcome)
-            raise
+        self.outbox.put(outcome)
         if isinstance(outcome, FrameError):
             self.counts.failed += 1
         else:
+            self._shot.hand_over(outcome)
             self.counts.written += 1
         self._metrics.frame(failed=isinstance(outcome, FrameError))
 

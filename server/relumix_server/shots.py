@@ -20,7 +20,7 @@ from relumix.working import Canvas
 from relumix.working_shot import Light
 from relumix_server import desk
 from relumix_server.intake import Arrival, Intake
-from relumix_server.refusal import Code, CodedFrameError, RefusedError
+from relumix_server.refusal import Code, CodedFrameError, RefusedError, code_of
 from relumix_server.request import Request
 from relumix_server.spool import FULL_RETRY_SECONDS, Spool
 from relumix_server.workers import OverLimitError, WorkerDiedError, WorkerError, Workers
@@ -50,6 +50,7 @@ class SessionShot:
         self._request, self._intake, self._workers = request, intake, workers
         self._spool, self.watch, self._max_pixels = spool, watch, max_pixels
         self._use_alpha = True
+        self._made: set[Path] = set()
         self.warnings: list[str] = []
 
     @property
@@ -73,7 +74,7 @@ class SessionShot:
             return canvas, {frame: self._light(canvas, frame) for frame in self.references}
         except FrameError as error:
             text = f"the plate of reference frame {error.frame} cannot be read: {error}"
-            raise InputError(text) from error
+            raise _of_job(text, error) from error
 
     def frame(self, canvas: Canvas, frame: int) -> WorkingFrame:
         """Return a plate frame. Raises FrameError."""
@@ -103,16 +104,15 @@ class SessionShot:
             found = self._call("finish", frame, files, canvas, gain, key, result, gain_map)
             return Made(frame, found["nonfinite"])
         size = files.path.stat().st_size
-        result = self._spool.place(".exr", 2 * size)
-        gain_map = self._spool.place(".exr", size) if request.gains else None
+        result = self._make(".exr", 2 * size)
+        gain_map = self._make(".exr", size) if request.gains else None
         try:
             found = self._call("finish", frame, files, canvas, gain, key, result, gain_map)
             made = Made(frame, found["nonfinite"], result, gain_map)
             if request.raw:
                 made = self._unpacked(made)
         except BaseException as error:
-            self._spool.release(result)
-            self._spool.release(gain_map)
+            self._drop(result, gain_map)
             if isinstance(error, InputError):
                 raise self._unwritten(frame, result, str(error)) from error
             raise
@@ -141,10 +141,28 @@ class SessionShot:
     def _planes(self, frame: int, path: Path | None, shape: desk.Shape) -> Path | None:
         if path is None:
             return None
-        planes = self._spool.place(".raw", shape.total_bytes)
+        planes = self._make(".raw", shape.total_bytes)
         self._call("unpack", frame, path, planes, shape.channels, shape.kind)
-        self._spool.release(path)
+        self._drop(path)
         return planes
+
+    def _make(self, suffix: str, expected_bytes: int) -> Path:
+        path = self._spool.place(suffix, expected_bytes)
+        self._made.add(path)
+        return path
+
+    def _drop(self, *paths: Path | None) -> None:
+        for path in paths:
+            self._spool.release(path)
+            self._made -= {path}
+
+    def hand_over(self, made: Made) -> None:
+        """Leave the files of a frame to who takes it from here."""
+        self._made -= {made.result, made.gain}
+
+    def close(self) -> None:
+        """Free the files of frames that were made, and are nobody's."""
+        self._drop(*list(self._made))
 
     def release(self, frame: int) -> None:
         """Free what is needed no more after a frame was finished."""
@@ -157,16 +175,16 @@ class SessionShot:
     # Files and workers.
 
     def _files(self, frame: int, *, reference: bool = False, mask: int | None = None) -> desk.Frame:
-        """Wait for the files of a frame. Raises FrameError, or InputError for those of a reference."""
+        """Wait for the files of a frame. Raises FrameError; RefusedError for those that the whole job needs."""
         request, first = self._request, self._request.frames[0]
         try:
             first_path = self._path(pb.ROLE_SOURCE, first)
         except FrameError as error:
-            raise InputError(f"frame {first}, which says how all others are laid out, is not there: {error}") from error
+            raise _of_job(f"the shot's first frame says how all are laid out: {error}", error) from error
         try:
             reference_path = self._path(pb.ROLE_REFERENCE, frame) if reference else None
         except FrameError as error:
-            raise InputError(f"the reference for frame {frame} is not there: {error}") from error
+            raise _of_job(f"a reference is missing: {error}", error) from error
         return desk.Frame(
             session=request.session,
             settings=request.settings,
@@ -235,3 +253,10 @@ class SessionShot:
             if path != name:
                 text = text.replace(path, name)
         return text
+
+
+def _of_job(text: str, error: FrameError) -> Exception:
+    """Return the error that ends a job because of one frame."""
+    if code_of(error) == code_pb2.NOT_FOUND:
+        return RefusedError(Code.NOT_FOUND, text)
+    return InputError(text)
