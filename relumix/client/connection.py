@@ -17,13 +17,14 @@ from relumix.v1.relight_pb2_grpc import RelightServiceStub
 _ADDRESS = re.compile(r"(?:\[[0-9a-fA-F:.%]+\]|[^\s:/,\[\]]+):(\d{1,5})")
 
 _INFO_SECONDS = 10.0
-_KEEPALIVE_MS = 30_000
+_KEEPALIVE_MS = 15_000
 _LARGEST_MESSAGE_BYTES = 64 << 20
 
 _OPTIONS = (
     # A machine that lost power says nothing: ask it now and then while a stream is open.
     ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
-    ("grpc.keepalive_timeout_ms", _KEEPALIVE_MS // 2),
+    ("grpc.keepalive_timeout_ms", _KEEPALIVE_MS),
+    ("grpc.http2.ping_timeout_ms", _KEEPALIVE_MS),
     ("grpc.max_receive_message_length", _LARGEST_MESSAGE_BYTES),
     ("grpc.max_send_message_length", _LARGEST_MESSAGE_BYTES),
     # A new channel tries at once; channels that share connections would wait for each other's back-off.

@@ -1,7 +1,10 @@
 """Servers that die in the middle of a shot."""
 
+import signal
 import threading
 import time
+
+import pytest
 
 import relumix
 from relumix.client import RelightClient
@@ -56,3 +59,20 @@ def test_two_servers_share_and_one_is_killed(tmp_path):
     for frame in range(1001, 1031):
         mine, theirs = (tmp_path / side / f"p.{frame}.exr" for side in ("here", "there"))
         assert mine.read_bytes() == theirs.read_bytes(), frame
+
+
+@pytest.mark.slow
+def test_a_server_that_freezes_is_left(tmp_path):
+    """A machine that lost its power or its network says nothing at all."""
+    references = write_shot(tmp_path, frames=range(1001, 1031))
+    told, began = [], time.monotonic()
+    with serve(tmp_path) as one, serve(tmp_path) as other:
+        client = RelightClient([one.address, other.address], patience_seconds=1.0)
+        for event in client.relight(tmp_path / "plate", references, tmp_path / "there"):
+            told.append(event)
+            if isinstance(event, FrameDone) and event.frame == 1001:
+                other.process.send_signal(signal.SIGSTOP)
+        other.kill()
+    assert isinstance(told[-1], Done)
+    assert told[-1].written == 30
+    assert time.monotonic() - began < 120
