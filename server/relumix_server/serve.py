@@ -32,7 +32,8 @@ from relumix_server.spool import Spool
 from relumix_server.workers import Workers
 
 SERVICE = pb.DESCRIPTOR.services_by_name["RelightService"].full_name
-CLOSE_SECONDS = 5.0
+CLOSE_SECONDS = 1.0
+"""That finished streams get to have their last bytes read."""
 
 GRPC_OPTIONS = (
     ("grpc.max_receive_message_length", MAX_CHUNK_BYTES + 12 * MIB),  # An opening message may name many paths.

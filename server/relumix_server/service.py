@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -126,14 +126,25 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
 
     async def Relight(self, _: object, context: Context) -> None:  # noqa: N802
         """Relight one shot."""
+        refusal, session = None, ""
         try:
-            self._admit()
-        except RefusedError as refusal:
-            await self._abort(context, refusal, "")
+            with self._place():
+                session = await self._begin(context)
+                await self._serve(context, self.sessions[session])
+        except RefusedError as error:
+            refusal = error
+        # Only now that all is free: a client that does not read does not take its status either.
+        if refusal:
+            await self._abort(context, refusal, session)
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        """Hold one of the places. Raises RefusedError where there is none."""
+        self._admit()
         self._places += 1
         self._idle.clear()
         try:
-            await self._serve(context)
+            yield
         finally:
             self._places -= 1
             if not self._places:
@@ -152,21 +163,16 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
                 BUSY_RETRY_SECONDS,
             )
 
-    async def _serve(self, context: Context) -> None:
-        session, receiving = None, None
+    async def _serve(self, context: Context, session: Session) -> None:
+        receiving = asyncio.create_task(self._receive(context, session))
         try:
-            session = await self._begin(context)
-            receiving = asyncio.create_task(self._receive(context, session))
             await self._send(context, session)
-        except RefusedError as refusal:
-            await self._abort(context, refusal, session.request.session if session else "")
         finally:
-            if receiving:
-                receiving.cancel()
-            if session:
-                self._end(session)
+            receiving.cancel()
+            self._end(session)
 
-    async def _begin(self, context: Context) -> Session:
+    async def _begin(self, context: Context) -> str:
+        """Start a session; returns its id."""
         options = self._options
         first = await self._read(context, lambda: 0.0)
         if first is aio.EOF or first.WhichOneof("message") != "open":
@@ -193,7 +199,7 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
             extra={"session": request.session, "peer": context.peer()},
         )
         session.start()
-        return session
+        return request.session
 
     def _end(self, session: Session) -> None:
         session.cancel()
@@ -273,6 +279,7 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
         silent_since  tells since when it is waited for; None where it may take its time.
         """
         began, reading = time.monotonic(), asyncio.ensure_future(context.read())
+        reading.add_done_callback(lambda done: done.cancelled() or done.exception())  # It may end after we do.
         limit = self._options.idle_seconds
         try:
             while True:

@@ -1,7 +1,7 @@
 """Starting, stopping, and what is left when one side goes away."""
 
 import contextlib
-import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -15,7 +15,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from relumix.v1 import relight_pb2 as pb
-from tests.server.harness import CLOSE, FRAMES, Disk, ask, opening, pieces, serving
+from relumix.v1.relight_pb2_grpc import RelightServiceStub
+from tests.server.harness import FRAMES, Disk, ask, opening, serving
 
 SERVICE = "relumix.v1.RelightService"
 TOKEN = "a-token-that-nobody-guesses"
@@ -45,7 +46,7 @@ class Held:
     def __init__(self, server, *messages, timeout=None):
         self._said, self._more, self._over = list(messages), threading.Condition(), False
         self.channel = server.channel()
-        self.call = pb_stub(self.channel).Relight(self._messages(), timeout=timeout)
+        self.call = RelightServiceStub(self.channel).Relight(self._messages(), timeout=timeout)
 
     def _messages(self):
         while True:
@@ -68,12 +69,6 @@ class Held:
             self._over = True
             self._more.notify_all()
         self.channel.close()
-
-
-def pb_stub(channel):
-    from relumix.v1.relight_pb2_grpc import RelightServiceStub
-
-    return RelightServiceStub(channel)
 
 
 @pytest.fixture
@@ -125,8 +120,8 @@ def start(*options):
     ],
 )
 def test_servers_that_do_not_start(options, sentence):
-    assert start("--listen", "127.0.0.1:0", "--metrics", "none", *options)[0] == 2
-    assert start("--listen", "127.0.0.1:0", "--metrics", "none", *options)[1].startswith(sentence)
+    code, line = start("--listen", "127.0.0.1:0", "--metrics", "none", *options)
+    assert (code, line[: len(sentence)]) == (2, sentence)
 
 
 def test_a_port_that_is_taken(server):
@@ -218,31 +213,27 @@ def test_a_cancelled_stream_frees_everything(server, held, disk):
     assert until(lambda: rested(server))
 
 
-def test_a_killed_client_leaves_nothing(server, disk):
-    script = """
-import sys, time
-from tests.server.harness import Disk
+CLIENT = """
+import pickle, sys, time
 import grpc
-from relumix.v1.relight_pb2_grpc import RelightServiceStub
-sys.path.insert(0, '.')
-messages = [m for m in __import__('pickle').load(open(sys.argv[2], 'rb'))]
 from relumix.v1 import relight_pb2 as pb
+from relumix.v1.relight_pb2_grpc import RelightServiceStub
+
 def said():
-    for text in messages:
+    for text in pickle.load(open(sys.argv[2], "rb")):
         yield pb.RelightRequest.FromString(text)
     time.sleep(600)
-for response in RelightServiceStub(grpc.insecure_channel(sys.argv[1])).Relight(said()):
-    print(response.WhichOneof('message'), flush=True)
-"""
-    import pickle
 
+for response in RelightServiceStub(grpc.insecure_channel(sys.argv[1])).Relight(said()):
+    print(response.WhichOneof("message"), flush=True)
+"""
+
+
+def test_a_killed_client_leaves_nothing(server, disk, tmp_path):
     before, files = server.resident_bytes(), server.open_files()
-    kept = disk.folder / "said.pickle"
-    kept.write_bytes(pickle.dumps([m.SerializeToString() for m in list(disk.said())[:-1]]))
-    root = Path(__file__).resolve().parents[2]
-    client = subprocess.Popen(
-        [sys.executable, "-c", script, server.address, str(kept)], stdout=subprocess.PIPE, cwd=root
-    )
+    said = tmp_path / "said"
+    said.write_bytes(pickle.dumps([message.SerializeToString() for message in list(disk.said())[:-1]]))
+    client = subprocess.Popen([sys.executable, "-c", CLIENT, server.address, str(said)], stdout=subprocess.PIPE)
     try:
         assert client.stdout.readline().strip() == b"accepted"
         assert until(lambda: server.info().load.sessions == 1)
@@ -256,18 +247,18 @@ for response in RelightServiceStub(grpc.insecure_channel(sys.argv[1])).Relight(s
 
 
 def test_a_slow_reader_holds_up_only_itself(tmp_path, server, disk, made, held):
-    long = Disk(tmp_path, size=(480, 270), frames=range(1, 41), pan=(0.5, 0))
+    long = Disk(tmp_path, size=(480, 270), frames=range(1, 21), pan=(0.5, 0))
     slow = held(*long.said(settings=pb.Settings(engine="flow", work_size=64)))
     for _ in range(3):
         assert ask(server, disk.said(keys=disk.keys(made))).results == made
     assert server.info().load.sessions == 1
     kinds = [response.WhichOneof("message") for response in slow.call]
-    assert kinds.count("done") == 40
+    assert kinds.count("done") == 20
     assert kinds[-1] == "summary"
 
 
 def test_a_reader_that_stops_is_given_up_on(tmp_path, held):
-    disk = Disk(tmp_path / "shot", size=(960, 540), frames=range(1, 31), pan=(0.5, 0), bad_pixels=0)
+    disk = Disk(tmp_path / "shot", size=(960, 540), frames=range(1, 11), pan=(0.5, 0))
     with serving(tmp_path, "--idle-seconds", "2") as server:
         stream = held(*disk.said(settings=pb.Settings(engine="flow", work_size=64, compression="none")), server=server)
         assert until(lambda: server.info().load.sessions == 0, 60)
@@ -413,5 +404,3 @@ def test_logs_say_which_session(server, disk, made):
         f"session begins: {len(FRAMES)} of {len(FRAMES)} frames with flow",
         f"session ends: {len(FRAMES)} frames written, 0 failed",
     ]
-    assert os.getpid() != server.pid
-    assert CLOSE and pieces
