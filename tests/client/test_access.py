@@ -7,8 +7,8 @@ import pytest
 from relumix.client import RelightClient
 from relumix.errors import InputError
 from tests.client.command import command, finished
-from tests.client.real import serve
 from tests.client.shots import write_shot
+from tests.server.harness import serving
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def guarded(tmp_path_factory):
     (folder / "wrong").write_text("close-sesame-0123456789\n")
     files_of = {"--tls-cert": "cert.pem", "--tls-key": "key.pem", "--token-file": "token"}
     options = [text for option, name in files_of.items() for text in (option, str(folder / name))]
-    with serve(folder, *options, credentials=(folder / "cert.pem").read_bytes()) as running:
+    with serving(folder, *options) as running:
         yield running, folder
 
 

@@ -3,13 +3,13 @@
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 
 import pytest
 
 from tests.client.command import command, finished
-from tests.client.real import free_port
 from tests.client.shots import write_shot
 from tests.shot import files
 
@@ -78,7 +78,9 @@ def test_an_interrupt_leaves_whole_frames(server, tmp_path):
 
 def test_nobody_there(tmp_path):
     write_shot(tmp_path, frames=range(1001, 1003))
-    nobody = f"127.0.0.1:{free_port()}"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        nobody = f"127.0.0.1:{probe.getsockname()[1]}"
     job = command(tmp_path, "-r", "relit.1001.exr", "-o", "out", "--server", nobody, "--patience", "0.5")
     assert finished(job)[::2] == (
         2,

@@ -9,8 +9,8 @@ from relumix.errors import InputError
 from relumix.events import Failed
 from relumix.settings import Settings
 from relumix.shot import Plate, Sequence, write
-from tests.client.real import serve
 from tests.client.shots import FRAMES, SIZE, assert_same, both, write_masks, write_shot
+from tests.server.harness import serving
 from tests.shot import files
 from tests.synthetic import make_shot
 
@@ -144,7 +144,7 @@ def test_by_path_the_server_reads_and_writes(tmp_path):
     relumix.relight(tmp_path / "plate", references, tmp_path / "here", gains, on_event=here.append)
     gains = Settings(gain_out=str(tmp_path / "there-gain/g.####.exr"))
     (tmp_path / "log").mkdir()
-    with serve(tmp_path / "log", "--root", str(tmp_path)) as server:
+    with serving(tmp_path / "log", "--root", str(tmp_path)) as server:
         client = RelightClient(server.address)
         there += client.relight(tmp_path / "plate", references, tmp_path / "there", gains, by_path=True)
     assert_same(tmp_path, here, there)

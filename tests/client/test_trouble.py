@@ -9,23 +9,23 @@ import pytest
 import relumix
 from relumix.client import RelightClient
 from relumix.events import Done, FrameDone, Warned
-from tests.client.real import free_port, serve
 from tests.client.shots import write_shot
+from tests.server.harness import serving
 
 
 def test_kill_9_of_the_server_costs_nothing_but_time(tmp_path):
     """Killed in the middle and started again, on the same port: every frame comes, bit for bit, none twice."""
     references = write_shot(tmp_path, frames=range(1001, 1025), size=(160, 100))
     relumix.relight(tmp_path / "plate", references, tmp_path / "here")
-    port, told = free_port(), []
-    with serve(tmp_path, port=port) as first:
+    told = []
+    with serving(tmp_path) as first:
         events = RelightClient(first.address).relight(tmp_path / "plate", references, tmp_path / "there")
         for event in events:
             told.append(event)
             if isinstance(event, FrameDone) and event.frame == 1007:
                 break
         first.kill()
-    again = threading.Thread(target=lambda: _serve_until(tmp_path, port, done))
+    again = threading.Thread(target=lambda: _serve_until(tmp_path, first.address, done))
     done = threading.Event()
     again.start()
     told += events
@@ -38,9 +38,9 @@ def test_kill_9_of_the_server_costs_nothing_but_time(tmp_path):
         assert mine.read_bytes() == theirs.read_bytes(), frame
 
 
-def _serve_until(folder, port, done):
+def _serve_until(folder, address, done):
     time.sleep(1.0)
-    with serve(folder, port=port):
+    with serving(folder, "--listen", address):
         done.wait(120)
 
 
@@ -48,7 +48,7 @@ def test_two_servers_share_and_one_is_killed(tmp_path):
     references = write_shot(tmp_path, frames=range(1001, 1031), size=(160, 100))
     relumix.relight(tmp_path / "plate", references, tmp_path / "here")
     told = []
-    with serve(tmp_path) as one, serve(tmp_path) as other:
+    with serving(tmp_path) as one, serving(tmp_path) as other:
         client = RelightClient([one.address, other.address], patience_seconds=2.0)
         for event in client.relight(tmp_path / "plate", references, tmp_path / "there"):
             told.append(event)
@@ -66,7 +66,7 @@ def test_a_server_that_freezes_is_left(tmp_path):
     """A machine that lost its power or its network says nothing at all."""
     references = write_shot(tmp_path, frames=range(1001, 1031))
     told, began = [], time.monotonic()
-    with serve(tmp_path) as one, serve(tmp_path) as other:
+    with serving(tmp_path) as one, serving(tmp_path) as other:
         client = RelightClient([one.address, other.address], patience_seconds=1.0)
         for event in client.relight(tmp_path / "plate", references, tmp_path / "there"):
             told.append(event)

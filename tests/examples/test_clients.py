@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import relumix
-from tests.client.real import serve
+from tests.server.harness import serving
 from tests.shot import files
 from tests.synthetic import make_shot
 
@@ -24,7 +24,7 @@ TOKEN = "open-sesame-0123456789"
 def server(tmp_path_factory):
     folder = tmp_path_factory.mktemp("server")
     (folder / "token").write_text(TOKEN)
-    with serve(folder, "--token-file", str(folder / "token")) as running:
+    with serving(folder, "--token-file", str(folder / "token")) as running:
         yield running
 
 
