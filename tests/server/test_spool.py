@@ -1,0 +1,65 @@
+"""Frames in memory up to a budget, then on disk; nothing is left."""
+
+import pytest
+
+from relumix_server import spool as spool_module
+from relumix_server.refusal import RefusedError
+from relumix_server.spool import Spool
+
+
+@pytest.fixture
+def spool(tmp_path, monkeypatch):
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "disk").mkdir()
+    monkeypatch.setattr(spool_module, "SHARED_MEMORY", tmp_path / "memory")
+    made = Spool(100, str(tmp_path / "disk"))
+    yield made
+    made.close()
+
+
+def where(path):
+    return path.parent.parent.name
+
+
+def test_memory_first_then_disk(spool):
+    first, second, third = (spool.place(".exr", size) for size in (60, 60, 40))
+    assert [where(path) for path in (first, second, third)] == ["memory", "disk", "memory"]
+    assert spool.used() == (100, 60)
+    spool.release(first)
+    assert where(spool.place(".exr", 60)) == "memory"
+
+
+def test_what_a_file_really_has_counts(spool):
+    path = spool.place(".exr", 90)
+    path.write_bytes(b"x" * 10)
+    spool.settle(path)
+    assert spool.used() == (10, 0)
+    spool.release(path)
+    spool.release(path)
+    assert spool.used() == (0, 0)
+    assert not path.exists()
+
+
+def test_a_full_disk_is_told_with_a_time_to_come_back(spool, monkeypatch):
+    monkeypatch.setattr(spool_module, "_free", lambda folder: 50)
+    spool.place(".exr", 40)
+    with pytest.raises(RefusedError, match=r"^the server's spool is full: try again later$") as refused:
+        spool.place(".exr", 51)
+    assert (refused.value.code.name, refused.value.retry_seconds) == ("RESOURCE_EXHAUSTED", 30.0)
+
+
+def test_closing_leaves_nothing_and_the_dead_are_buried(tmp_path, spool):
+    path = spool.place(".exr", 10)
+    path.write_bytes(b"x")
+    other = Spool(100, str(tmp_path / "disk"))
+    assert path.exists()
+    other.close()
+    dead = tmp_path / "disk/relumix-spool-dead"
+    dead.mkdir()
+    (dead / "lock").touch()
+    (dead / "1.exr").touch()
+    Spool(100, str(tmp_path / "disk")).close()
+    assert not dead.exists()
+    assert path.exists()
+    spool.close()
+    assert list((tmp_path / "disk").iterdir()) == list((tmp_path / "memory").iterdir()) == []

@@ -1,0 +1,163 @@
+"""Worker processes: what they do, and what becomes of a task whose worker dies."""
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from relumix.errors import FrameError, InputError
+from relumix.settings import Settings
+from relumix.shot.windows import Box
+from relumix.working import Canvas
+from relumix_server.desk import Frame, Shape
+from relumix_server.workers import OverLimitError, WorkerDiedError, WorkerError, Workers
+from tests.server.harness import write_exr
+
+
+@pytest.fixture(scope="module")
+def workers():
+    pool = Workers(1, memory_bytes=1 << 30, seconds=20)
+    yield pool
+    pool.close()
+
+
+def frame(path, **changes):
+    return Frame(**{"session": str(path), "settings": Settings(), "frame": 7, "path": path, "first_frame": 7,
+                    "first": path, **changes})  # fmt: skip
+
+
+def canvas(width, height):
+    return Canvas(Box(0, 0, width, height), width, height)
+
+
+def test_a_frame_is_looked_at(workers, tmp_path):
+    pixels = np.random.default_rng(1).uniform(0, 1, (30, 40, 3)).astype(np.float16)
+    write_exr(tmp_path / "a.exr", pixels)
+    seen = workers.call("look", frame(tmp_path / "a.exr"), canvas(40, 30))
+    np.testing.assert_array_equal(seen["rgb"], pixels.astype(np.float32))
+    assert seen["rgb"].flags.writeable
+    assert list(seen["seconds"]) == ["read"]
+
+
+def test_errors_come_back_as_they_are(workers, tmp_path):
+    (tmp_path / "bad.exr").write_bytes(b"nonsense")
+    write_exr(tmp_path / "a.exr", np.zeros((4, 4, 3)))
+    bad = frame(tmp_path / "bad.exr", first=tmp_path / "a.exr", first_frame=6)
+    with pytest.raises(FrameError, match=r"^frame 7: .*bad\.exr cannot be read"):
+        workers.call("look", bad, canvas(4, 4))
+    with pytest.raises(InputError, match=r"bad\.exr cannot be read"):
+        workers.call("look", frame(tmp_path / "bad.exr"), canvas(4, 4))
+
+
+def test_only_tasks_of_the_desk_are_done(workers):
+    with pytest.raises(WorkerError, match="KeyError"):
+        workers.call("system", "id")
+    assert workers.deaths == 0
+
+
+def test_too_many_pixels_are_refused_before_they_are_read(workers, tmp_path):
+    write_exr(tmp_path / "a.exr", np.zeros((20, 30, 3)))
+    with pytest.raises(OverLimitError, match=r"a\.exr is 30x20 with 3 channels: this server takes up to 599 pixels"):
+        workers.call("look", frame(tmp_path / "a.exr", max_pixels=599), canvas(30, 20))
+
+
+def test_a_display_window_counts_as_pixels_too(workers, tmp_path):
+    import OpenImageIO as oiio
+
+    spec = oiio.ImageSpec(4, 4, 3, "half")
+    spec.full_width = spec.full_height = 60_000
+    out = oiio.ImageOutput.create(str(tmp_path / "wide.exr"))
+    assert out.open(str(tmp_path / "wide.exr"), spec)
+    assert out.write_image(np.zeros((4, 4, 3), np.float32))
+    assert out.close()
+    with pytest.raises(OverLimitError, match=r"wide\.exr is 60000x60000"):
+        workers.call("look", frame(tmp_path / "wide.exr"), canvas(4, 4))
+
+
+def test_memory_is_limited(tmp_path):
+    write_exr(tmp_path / "a.exr", np.zeros((2000, 4000, 3), np.float32), kind="float")
+    pool = Workers(1, memory_bytes=128 << 20, seconds=20)
+    try:
+        with pytest.raises((OverLimitError, WorkerDiedError, FrameError)) as limited:
+            pool.call("look", frame(tmp_path / "a.exr"), canvas(4000, 2000))
+        assert str(limited.value)
+        write_exr(tmp_path / "b.exr", np.zeros((4, 4, 3)))
+        assert pool.call("look", frame(tmp_path / "b.exr"), canvas(4, 4))["rgb"].shape == (4, 4, 3)
+    finally:
+        pool.close()
+
+
+@pytest.mark.parametrize(
+    ("number", "sentence"),
+    [
+        (signal.SIGSEGV, "it ended the process that worked on it (signal 11)"),
+        (signal.SIGKILL, "it ended the process that worked on it (signal 9)"),
+        (signal.SIGALRM, "it took longer than 20 s"),
+    ],
+)
+def test_a_worker_that_dies_costs_its_task_and_is_replaced(workers, tmp_path, number, sentence):
+    write_exr(tmp_path / "a.exr", np.zeros((4, 4, 3)))
+    (pid,) = workers.pids()
+    workers.call("look", frame(tmp_path / "a.exr"), canvas(4, 4))
+    os.kill(pid, number)
+    with pytest.raises(WorkerDiedError) as died:
+        workers.call("look", frame(tmp_path / "a.exr"), canvas(4, 4))
+    assert str(died.value) == sentence
+    assert workers.call("look", frame(tmp_path / "a.exr"), canvas(4, 4))["rgb"].shape == (4, 4, 3)
+    assert workers.pids() != [pid]
+    assert not Path(f"/proc/{pid}").exists()
+
+
+def test_a_worker_that_hangs_is_given_up_on(tmp_path, monkeypatch):
+    monkeypatch.setattr("relumix_server.workers.GRACE_SECONDS", 0.2)
+    write_exr(tmp_path / "a.exr", np.zeros((4, 4, 3)))
+    pool = Workers(1, memory_bytes=1 << 30, seconds=0.3)
+    try:
+        (pid,) = pool.pids()
+        os.kill(pid, signal.SIGSTOP)
+        began = time.monotonic()
+        with pytest.raises(WorkerDiedError):
+            pool.call("look", frame(tmp_path / "a.exr"), canvas(4, 4))
+        assert time.monotonic() - began < 5
+        assert pool.pids() != [pid]
+    finally:
+        pool.close()
+
+
+def test_closing_ends_who_waits(tmp_path):
+    write_exr(tmp_path / "a.exr", np.zeros((4, 4, 3)))
+    pool = Workers(1, memory_bytes=1 << 30, seconds=20)
+    (pid,) = pool.pids()
+    os.kill(pid, signal.SIGSTOP)
+    raised = []
+
+    def call():
+        try:
+            pool.call("look", frame(tmp_path / "a.exr"), canvas(4, 4))
+        except WorkerDiedError as error:
+            raised.append(str(error))
+
+    threads = [threading.Thread(target=call) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.2)
+    pool.close()
+    for thread in threads:
+        thread.join(10)
+    assert len(raised) == 3
+    assert not Path(f"/proc/{pid}").exists()
+
+
+def test_planes_there_and_back(workers, tmp_path):
+    planes = np.random.default_rng(2).normal(size=(5, 7, 4)).astype(np.float32)
+    planes[0, 0] = np.nan
+    planes.tofile(tmp_path / "a.raw")
+    shape = Shape(7, 5, ("R", "G", "B", "A"), "float")
+    workers.call("pack", tmp_path / "a.raw", shape, tmp_path / "a.exr")
+    size = workers.call("unpack", tmp_path / "a.exr", tmp_path / "b.raw", shape.channels, "float")
+    assert size == {"width": 7, "height": 5}
+    assert (tmp_path / "b.raw").read_bytes() == planes.tobytes()
