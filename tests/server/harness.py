@@ -69,18 +69,15 @@ class Server:
         return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
 
     def open_files(self) -> int:
-        return len(os.listdir(f"/proc/{self.pid}/fd"))
+        return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
 
     def threads(self) -> int:
-        return len(os.listdir(f"/proc/{self.pid}/task"))
+        return len(list(Path(f"/proc/{self.pid}/task").iterdir()))
 
     def kept_files(self) -> list[Path]:
         """Every file of this server's spool, in memory and on disk."""
-        places = {
-            Path(os.readlink(f"/proc/{self.pid}/fd/{fd}"))
-            for fd in os.listdir(f"/proc/{self.pid}/fd")
-            if "relumix-spool" in _link(f"/proc/{self.pid}/fd/{fd}")
-        }
+        links = {_link(descriptor) for descriptor in Path(f"/proc/{self.pid}/fd").iterdir()}
+        places = [Path(link) for link in links if "relumix-spool" in link]
         return [file for lock in places for file in lock.parent.iterdir() if file.name != "lock"]
 
     @contextmanager
@@ -113,9 +110,9 @@ class Server:
             self.process.wait()
 
 
-def _link(path: str) -> str:
+def _link(path: Path) -> str:
     try:
-        return os.readlink(path)
+        return str(path.readlink())
     except OSError:
         return ""
 

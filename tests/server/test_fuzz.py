@@ -88,7 +88,7 @@ def sent_raw(server, data):
         responses = call(iter(data), timeout=30)
         try:
             list(responses)
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             return error.code().name
         return "OK"
 

@@ -309,7 +309,7 @@ def test_a_killed_server_leaves_no_processes_and_the_next_cleans_up(tmp_path, he
         held(*list(disk.said())[:4], server=server)
         workers = server.children()
         assert workers
-        assert until(lambda: server.kept_files())
+        assert until(server.kept_files)
         left = {path.parent for path in server.kept_files()}
         server.kill()
         assert until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))

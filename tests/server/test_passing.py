@@ -5,6 +5,7 @@ import pickle
 import socket
 import struct
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -49,10 +50,10 @@ def test_arrays_arrive_as_they_were(sent):
 
 
 def test_large_arrays_leave_nothing_open():
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(3):
         assert passed(np.ones((500, 500, 3), np.float32)).sum() == 750_000
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_classes_pass_to_who_trusts_alone():

@@ -29,7 +29,7 @@ def test_acceptance_says_what_is_needed_in_which_order(server, disk):
     answer = ask(server, disk.said(deliver=[1006]))
     assert answer.accepted.engine == "flow"
     assert answer.accepted.version == relumix.__version__
-    assert list(answer.accepted.sources)[0] == 1001
+    assert answer.accepted.sources[0] == 1001
     assert set(answer.accepted.sources) == set(FRAMES)
     assert [list(window.frames) for window in answer.accepted.windows] == [list(FRAMES)]
     assert list(answer.results) == [1006]
@@ -165,7 +165,7 @@ def test_by_path_reads_and_writes_below_the_root(server, made):
         results={f: str(folder / f"relit/p.{f}.exr") for f in FRAMES},
         gains={f: str(folder / f"gain/p.{f}.exr") for f in FRAMES},
     )
-    answer = ask(server, [opening(by_path=by_path, keys={f: "k" for f in FRAMES}), CLOSE])
+    answer = ask(server, [opening(by_path=by_path, keys=dict.fromkeys(FRAMES, "k")), CLOSE])
     assert answer.status.name == "OK", answer.details
     assert list(answer.done) == list(FRAMES)
     assert answer.results == {}

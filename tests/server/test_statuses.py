@@ -198,8 +198,8 @@ BROKEN = {
     "compression": (
         settings(compression="gzip"),
         "INVALID_ARGUMENT",
-        "unknown compression 'gzip': expected one of none, rle, zips, zip, piz, pxr24, b44, b44a, dwaa, dwab, htj2k256, "
-        "htj2k32, zstd",
+        "unknown compression 'gzip': expected one of none, rle, zips, zip, piz, pxr24, b44, b44a, dwaa, dwab, "
+        "htj2k256, htj2k32, zstd",
     ),
     "no frames": ([opening(frames=[])], "INVALID_ARGUMENT", "frames is empty: expected at least one frame"),
     "order of frames": (

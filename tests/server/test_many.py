@@ -1,0 +1,70 @@
+"""Many clients at once, and many one after another."""
+
+import threading
+import time
+
+import pytest
+
+from relumix.v1 import relight_pb2 as pb
+from tests.server.harness import Disk, ask, serving
+from tests.server.test_life import rested, until
+
+pytestmark = pytest.mark.slow
+
+CLIENTS = 32
+SESSIONS = 300
+SETTLED = 50
+
+
+def test_clients_of_all_sizes_at_once_are_all_served_alike(tmp_path):
+    kinds = [((64, 40), 64), ((96, 64), 96), ((160, 90), 128), ((64, 40), 80)]
+    disks = [Disk(tmp_path / str(i), size=size, frames=range(1, 25)) for i, (size, _) in enumerate(kinds)]
+    made = [
+        disk.in_process(work_size=work_size, engine="flow") for disk, (_, work_size) in zip(disks, kinds, strict=True)
+    ]
+    seconds, answers, together = [0.0] * CLIENTS, [None] * CLIENTS, threading.Barrier(CLIENTS)
+
+    def client(number):
+        disk, work_size = disks[number % 4], kinds[number % 4][1]
+        settings = pb.Settings(engine="flow", work_size=work_size)
+        said = list(disk.said(keys=disk.keys(made[number % 4]), settings=settings))
+        together.wait()
+        began = time.monotonic()
+        answers[number] = ask(server, said, timeout=900)
+        seconds[number] = time.monotonic() - began
+
+    with serving(tmp_path, "--max-sessions", str(CLIENTS)) as server:
+        threads = [threading.Thread(target=client, args=(number,)) for number in range(CLIENTS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert until(lambda: rested(server))
+    for number, answer in enumerate(answers):
+        assert answer.status.name == "OK", answer.details
+        assert answer.results == made[number % 4]
+    for kind in range(4):
+        equals = seconds[kind::4]
+        assert max(equals) / min(equals) < 1.5, equals
+
+
+def test_three_hundred_sessions_leave_nothing(tmp_path):
+    disk = Disk(tmp_path / "shot", size=(64, 40), frames=range(1, 4))
+    made = disk.in_process()
+    said = list(disk.said(keys=disk.keys(made)))
+    cut = said[: len(said) // 2]
+    with serving(tmp_path) as server:
+        settled = None
+        for number in range(SESSIONS):
+            if number == SETTLED:
+                settled = (server.resident_bytes(), server.open_files(), server.threads(), set(server.children()))
+            if number % 5 == 4:
+                assert ask(server, cut).status.name == "INVALID_ARGUMENT"
+            else:
+                assert ask(server, said).results == made
+        assert until(lambda: rested(server))
+        resident, files, threads, children = settled
+        assert server.resident_bytes() < 1.03 * resident
+        assert set(server.children()) == children
+        assert until(lambda: server.open_files() <= files)
+        assert until(lambda: server.threads() <= threads)
