@@ -10,13 +10,14 @@ import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
+from relumix.client.statuses import TryAgainError
 from relumix.v1.relight_pb2 import PIXEL_TYPE_FLOAT, PIXEL_TYPE_HALF, FrameChunk, RawPlanes, Role
 
 _PIECE_BYTES = 1 << 20
 
 
-class DamagedError(Exception):
-    """What came is not what was sent. The text is one line."""
+class DamagedError(TryAgainError):
+    """What came is not what was sent."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from typing import Any
@@ -28,9 +29,13 @@ from relumix.v1.relight_pb2 import (
     Role,
 )
 
+_SENDER_SECONDS = 2.0
+"""How long to wait for the sending thread, which may be reading a file, when its stream is over: left alone it would
+hold on to the plate while the program ends."""
+
 
 class Session:
-    """One stream to one server. Iterating it yields frames as they come; `cancel` ends that from any thread.
+    """One stream to one server: `deliveries` yields frames as they come, `cancel` ends that from any thread.
 
     Sending goes on beside, on a thread of gRPC's, no faster than the server takes it.
     """
@@ -39,7 +44,7 @@ class Session:
         self._server, self._shipment, self._frames = server, shipment, frames
         self._channel = server.channel()
         self._accepted: Future[Accepted] = Future()
-        self._cancelled = False
+        self._cancelled, self._sent = False, threading.Event()
         self._trouble: BaseException | None = None
         self._joiners: dict[tuple[int, Role], Joiner] = {}
         self._whole: dict[int, dict[Role, Payload]] = {}
@@ -60,7 +65,12 @@ class Session:
             self._check(RemoteEngine.of(info, self._shipment.engine.name))
             opening = self._shipment.opening(self._frames)
             requests = self._requests(opening, info.limits.max_chunk_bytes)
-            yield from self._responses(service(self._channel).Relight(requests, metadata=self._server.metadata))
+            call = service(self._channel).Relight(requests, metadata=self._server.metadata)
+            try:
+                yield from self._responses(call)
+            finally:
+                self.cancel()
+                self._sent.wait(_SENDER_SECONDS)
         except grpc.RpcError as error:
             if self._trouble is not None:
                 raise self._trouble from error
@@ -86,7 +96,7 @@ class Session:
     def _responses(self, call: Any) -> Iterator[Delivery | FrameError]:
         for response in call:
             kind = response.WhichOneof("message")
-            if kind == "accepted":
+            if kind == "accepted" and not self._accepted.done():
                 self._accepted.set_result(response.accepted)
             elif kind == "chunk":
                 joiner = self._joiners.setdefault((response.chunk.frame, response.chunk.role), Joiner())
@@ -121,6 +131,8 @@ class Session:
             if not self._cancelled:
                 self._trouble = error
                 self.cancel()
+        finally:
+            self._sent.set()
 
     def _frame(self, frame: int, role: Role, most_bytes: int) -> Iterator[RelightRequest]:
         try:

@@ -35,6 +35,7 @@ class Scripted(RelightServiceServicer):
         self.absent: list[pb.FrameAbsent] = []
         self.metadata: list[dict[str, Any]] = []
         self.version, self.port, self._script = version, 0, script
+        self.damaged: set[int] = set()
 
     def GetInfo(  # noqa: N802  the name of the contract
         self, request: pb.GetInfoRequest, context: grpc.ServicerContext
@@ -62,7 +63,7 @@ class Scripted(RelightServiceServicer):
             if frame in errors:
                 yield pb.RelightResponse(error=pb.FrameError(frame=frame, code=5, message=errors[frame]))
                 continue
-            yield from _chunks(frame, pb.ROLE_RESULT, files[frame])
+            yield from _chunks(frame, pb.ROLE_RESULT, files[frame], damaged=frame in self.damaged)
             if opening.gains:
                 yield from _chunks(frame, pb.ROLE_GAIN, b"gain of " + str(frame).encode())
             yield pb.RelightResponse(done=pb.FrameDone(frame=frame, nonfinite_pixels=frame % 3))
@@ -88,7 +89,7 @@ class Scripted(RelightServiceServicer):
         return files, errors
 
 
-def _chunks(frame: int, role: int, data: bytes) -> Iterator[pb.RelightResponse]:
+def _chunks(frame: int, role: int, data: bytes, damaged: bool = False) -> Iterator[pb.RelightResponse]:
     for offset in range(0, len(data), 700):
         piece = data[offset : offset + 700]
         yield pb.RelightResponse(
@@ -98,7 +99,7 @@ def _chunks(frame: int, role: int, data: bytes) -> Iterator[pb.RelightResponse]:
                 offset=offset,
                 total_bytes=len(data),
                 data=piece,
-                crc32c=google_crc32c.value(piece),
+                crc32c=google_crc32c.value(piece) ^ damaged,
             )
         )
 
@@ -145,3 +146,8 @@ def abort(context: grpc.ServicerContext, code: grpc.StatusCode, details: str, re
         status = Status(code=code.value[0], message=details, details=[packed])
         context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
     context.abort(code, details)
+
+
+def damage_once(servicer: Scripted, number: int, frame: int, context: grpc.ServicerContext) -> None:
+    """A script that damages frame 5 of the first session."""
+    servicer.damaged = {5} if number == 0 else set()

@@ -15,7 +15,7 @@ from relumix.events import Done, Failed, FrameDone, Progress, Start, Warned
 from relumix.keys import KEY_ATTRIBUTE
 from relumix.settings import Settings
 from relumix.v1 import relight_pb2 as pb
-from tests.client.scripted import WINDOW, address, always, once, serving
+from tests.client.scripted import WINDOW, address, always, damage_once, once, serving
 from tests.shot import files
 from tests.synthetic import make_shot
 
@@ -160,6 +160,17 @@ def test_patience_has_an_end(disk):
         f"{address(server)}: no power; given up: finished frames are kept, run the same command again to go on"
     )
     assert len(server.openings) >= 3
+
+
+def test_damage_on_the_way_is_noticed_and_mended(disk):
+    with serving(damage_once) as server:
+        end = disk.relight(address(server))
+    assert disk.whole()
+    assert end.written == 12
+    assert [event.message for event in disk.told(Warned)] == [
+        f"{address(server)}: frame 5 was damaged on its way; trying again"
+    ]
+    assert list(server.openings[1].deliver) == list(range(5, 13))
 
 
 def test_two_servers_share_a_shot(disk):
