@@ -49,20 +49,27 @@ GRPC_OPTIONS = (
 log = logging.getLogger("relumix_server")
 
 
-def serve(options: Options, on_ready: Callable[[str], None] = lambda address: None) -> None:
+def serve(
+    options: Options,
+    on_ready: Callable[[str], None] = lambda address: None,
+    make_service: type[RelightService] = RelightService,
+) -> None:
     """Serve until SIGTERM or SIGINT, and then until the sessions that run have ended.
 
-    on_ready  is told the address once engines are warm.
+    on_ready      is told the address once engines are warm.
+    make_service  what serves; a benchmark has its own.
 
     Raises InputError where the server cannot start.
     """
     logs.set_up(options.log_format)
     for name in options.engine:  # Before anything is started: a wrong name or a missing package ends here.
         load_engine(name, model=options.model, device=options.device)
-    asyncio.run(_serve(options, on_ready))
+    asyncio.run(_serve(options, on_ready, make_service))
 
 
-async def _serve(options: Options, on_ready: Callable[[str], None]) -> None:
+async def _serve(
+    options: Options, on_ready: Callable[[str], None], make_service: type[RelightService]
+) -> None:
     stop, again = asyncio.Event(), asyncio.Event()
     _on_signals(stop, again)
     with ExitStack() as stack:
@@ -79,7 +86,7 @@ async def _serve(options: Options, on_ready: Callable[[str], None]) -> None:
         stack.callback(workers.close)
         device = Device()
         stack.callback(device.close)
-        service = RelightService(options, spool, workers, device, metrics)
+        service = make_service(options, spool, workers, device, metrics)
         health = health_aio.HealthServicer()
         server, address = await _listening(options, service, health, metrics)
         page = StatusPage.start(options, service, spool, device, workers, metrics)

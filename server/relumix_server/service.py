@@ -26,7 +26,7 @@ from relumix_server.intake import Intake
 from relumix_server.metrics import Metrics
 from relumix_server.options import MAX_CHUNK_BYTES, Options
 from relumix_server.refusal import Code, RefusedError, code_of
-from relumix_server.request import check
+from relumix_server.request import Request, check
 from relumix_server.roots import Roots
 from relumix_server.session import Session
 from relumix_server.shots import Made, SessionShot
@@ -173,22 +173,12 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
 
     async def _begin(self, context: Context) -> str:
         """Start a session; returns its id."""
-        options = self._options
         first = await self._read(context, lambda: 0.0)
         if first is aio.EOF or first.WhichOneof("message") != "open":
             got = "nothing" if first is aio.EOF else first.WhichOneof("message") or "nothing known"
             raise RefusedError(Code.INVALID_ARGUMENT, f"the first message is {got}: expected open")
-        request = await asyncio.to_thread(check, first.open, self._engines, options, self._roots)
-        intake = Intake(
-            request,
-            self._spool,
-            max_frame_bytes=options.max_frame_bytes,
-            max_frame_pixels=options.max_frame_pixels,
-            ahead_bytes=options.ahead_bytes,
-        )
-        shot = SessionShot(request, intake, self._workers, self._spool, Stopwatch(), options.max_frame_pixels)
-        turns = Turns(request.engine, self._device, self._metrics.window)
-        session = Session(request, intake, shot, turns, self._spool, self._metrics)
+        request = await asyncio.to_thread(check, first.open, self._engines, self._options, self._roots)
+        session = self.session(request)
         self.sessions[request.session] = session
         self._metrics.session()
         log.info(
@@ -200,6 +190,20 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
         )
         session.start()
         return request.session
+
+    def session(self, request: Request) -> Session:
+        """Make what does a job."""
+        options = self._options
+        intake = Intake(
+            request,
+            self._spool,
+            max_frame_bytes=options.max_frame_bytes,
+            max_frame_pixels=options.max_frame_pixels,
+            ahead_bytes=options.ahead_bytes,
+        )
+        shot = SessionShot(request, intake, self._workers, self._spool, Stopwatch(), options.max_frame_pixels)
+        turns = Turns(request.engine, self._device, self._metrics.window)
+        return Session(request, intake, shot, turns, self._spool, self._metrics)
 
     def _end(self, session: Session) -> None:
         session.cancel()

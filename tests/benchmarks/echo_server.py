@@ -1,0 +1,49 @@
+"""A server that sends every frame back as it came: what is left of the service when nothing is relit.
+
+    python tests/benchmarks/echo_server.py [BYTES]   memory budget
+
+It takes streams, checks, spools and sends as ever; no frame is decoded.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from relumix.v1 import relight_pb2 as pb
+from relumix_server.options import GIB, Options
+from relumix_server.request import Request
+from relumix_server.serve import ready_line, serve
+from relumix_server.service import RelightService
+from relumix_server.session import Session
+from relumix_server.shots import Made
+
+
+class EchoSession(Session):
+    """Sends sources back."""
+
+    def _work(self) -> None:
+        for frame in self.request.deliver:
+            path = self.intake.wait(pb.ROLE_SOURCE, frame).path
+            assert path is not None
+            back = self._spool.place(path.suffix, path.stat().st_size)
+            os.link(path, back)
+            self.intake.release(pb.ROLE_SOURCE, frame)
+            self._put(Made(frame, 0, back))
+        self.outbox.put(pb.Summary(written=self.counts.written))
+
+
+class EchoService(RelightService):
+    """Serves EchoSessions."""
+
+    def session(self, request: Request) -> Session:
+        """Make what does a job."""
+        made = super().session(request)
+        made.__class__ = EchoSession
+        return made
+
+
+if __name__ == "__main__":
+    budget = int(sys.argv[1]) if len(sys.argv) > 1 else 4 * GIB
+    options = Options(listen="127.0.0.1:0", metrics=None, workers=1, memory_budget=budget)
+    serve(options, ready_line, EchoService)
