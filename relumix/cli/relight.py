@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
 import re
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -99,6 +100,7 @@ def _here(args: argparse.Namespace, settings: Settings, on_event: OnEvent) -> in
 
 
 def _on_servers(args: argparse.Namespace, settings: Settings, on_event: OnEvent) -> int:
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # or it writes what we say in one line to stderr as well, at length
     from relumix.client import RelightClient, read_token  # noqa: PLC0415  only who asks a server waits for gRPC
 
     token = read_token(args.token_file) if args.token_file else None

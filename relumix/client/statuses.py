@@ -27,7 +27,9 @@ _FOR_GOOD = {
 _ABOUT_THE_JOB = {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND}
 """Their sentences are those of the command; the others are about a server, which is then named."""
 
-_UNREACHABLE = re.compile(r"failed to connect to all addresses;.* connect: ([^:]+?)(?: \(\d+\))?$")
+_UNREACHABLE = re.compile(r"failed to connect to all addresses; last error: .*: ([^:]+?)(?: \(\d+\))?$")
+
+_HUNG_UP = {"Socket closed", "Connection reset by peer", "End of TCP stream"}
 
 
 class TryAgainError(Exception):
@@ -70,7 +72,11 @@ def _retry_seconds(call: Any) -> float | None:
 def _reason(details: str) -> str:
     """Return the end of what gRPC says at length about a server that cannot be reached."""
     found = _UNREACHABLE.search(details)
-    return f"it cannot be reached: {found[1]}" if found else details
+    if not found:
+        return details
+    # A server that hangs up before a word was said expected another kind of hello.
+    hint = " (does it want TLS, or a certificate of this client?)" if found[1] in _HUNG_UP else ""
+    return f"it cannot be reached: {found[1]}{hint}"
 
 
 def _handshake(details: str) -> str:

@@ -10,6 +10,8 @@ from tests.client.command import command, finished
 from tests.client.shots import write_shot
 from tests.server.harness import serving
 
+HUNG_UP = "it cannot be reached: Socket closed (does it want TLS, or a certificate of this client?)"
+
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory):
@@ -56,3 +58,35 @@ def test_a_certificate_of_somebody_else_is_not_trusted(guarded, server, tmp_path
         RelightClient(running.address, tls_ca=tmp_path / "cert.pem").info()
     with pytest.raises(InputError, match=r"no TLS connection that can be trusted: the server speaks none"):
         RelightClient(server.address, tls_ca=secrets / "cert.pem").info()
+
+
+def test_a_server_may_ask_for_the_client_s_certificate(guarded, tmp_path):
+    _, secrets = guarded
+    own = {"tls_cert": secrets / "cert.pem", "tls_key": secrets / "key.pem"}
+    options = ["--tls-cert", own["tls_cert"], "--tls-key", own["tls_key"], "--tls-client-ca", secrets / "cert.pem"]
+    with serving(tmp_path, *map(str, options)) as server:
+        client = RelightClient(server.address, tls_ca=secrets / "cert.pem", **own)
+        assert list(client.info()) == [server.address]
+        with pytest.raises(InputError, match=r"^no server answers: ") as caught:
+            RelightClient(server.address, tls_ca=secrets / "cert.pem", patience_seconds=0.5).info()
+    assert str(caught.value) == f"no server answers: {server.address}: {HUNG_UP}"
+
+
+def test_a_server_with_tls_wants_tls(guarded):
+    server, _ = guarded
+    with pytest.raises(InputError) as caught:
+        RelightClient(server.address, patience_seconds=0.5).info()
+    assert str(caught.value) == f"no server answers: {server.address}: {HUNG_UP}"
+
+
+def test_a_certificate_that_is_not_trusted_is_one_line(guarded, tmp_path):
+    server, _ = guarded
+    write_shot(tmp_path, frames=range(1001, 1003))
+    certificate(tmp_path, "127.0.0.1")
+    where = ["--server", server.address, "--tls-ca", "cert.pem"]
+    code, _, err = finished(command(tmp_path, "-r", "relit.1001.exr", "-o", "out", *where))
+    assert code == 2
+    assert err == (
+        f"relumix: {server.address}: no TLS connection that can be trusted: "
+        "its certificate is not signed by the given CA, or is for another host\n"
+    )
