@@ -124,6 +124,8 @@ def serving(folder: Path, *options: str) -> Iterator[Server]:
         yield server
         if server.process.poll() is None:
             assert server.stop() == 0, server.log
+        told = [line for line in server.log if "traceback" in line or "Traceback" in line["message"]]
+        assert not told, "the server logged what it should not"
     finally:
         server.kill()
 

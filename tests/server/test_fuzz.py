@@ -142,13 +142,14 @@ def test_after_all_that_the_server_is_right(server, disk, made):
     assert server.kept_files() == []
 
 
-class TestDamagedFiles:
-    @pytest.fixture(scope="class")
-    def limited(self, tmp_path_factory):
-        folder = tmp_path_factory.mktemp("limited")
-        with serving(folder, "--worker-memory", "1G", "--frame-seconds", "10") as server:
-            yield server
+@pytest.fixture(scope="module")
+def limited(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("limited")
+    with serving(folder, "--worker-memory", "1G", "--frame-seconds", "10") as server:
+        yield server
 
+
+class TestDamagedFiles:
     def test_each_is_answered_and_harms_nobody(self, shared, limited, tmp_path):
         disk = Disk(tmp_path / "shot")
         made, statuses = disk.in_process(), {}

@@ -304,6 +304,16 @@ def test_sigterm_ends_sessions_that_take_too_long(tmp_path, held):
         assert list(server.spool.iterdir()) == []
 
 
+def test_a_second_signal_ends_running_sessions_at_once(tmp_path, held):
+    with serving(tmp_path) as server:
+        held(opening(), server=server)
+        server.process.send_signal(signal.SIGTERM)
+        assert until(lambda: server.info().load.draining)
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(10) == 0
+        assert list(server.spool.iterdir()) == []
+
+
 def test_a_killed_server_leaves_no_processes_and_the_next_cleans_up(tmp_path, held, disk):
     with serving(tmp_path) as server:
         held(*list(disk.said())[:4], server=server)

@@ -1,0 +1,95 @@
+"""The service with engines that real servers do not have: none yet, and broken ones."""
+
+import asyncio
+
+import grpc
+import pytest
+from grpc import aio
+
+from relumix.engines import load_engine
+from relumix.v1 import relight_pb2 as pb
+from relumix.v1.relight_pb2_grpc import RelightServiceStub, add_RelightServiceServicer_to_server
+from relumix_server.device import Device
+from relumix_server.metrics import Metrics
+from relumix_server.options import Options
+from relumix_server.service import RelightService
+from relumix_server.spool import Spool
+from relumix_server.workers import Workers
+from tests.server.harness import opening, retry_of
+
+
+class Broken:
+    """The flow engine, at the moment when it breaks."""
+
+    def __init__(self):
+        flow = load_engine("flow")
+        self.name, self.version, self.window, self.overlap, self.tracks = "flow", "1", flow.window, flow.overlap, True
+
+    def start(self):
+        return self
+
+    def propagate(self, frames, references, approaches):
+        raise RuntimeError("the\ncard fell off the bus")
+
+
+@pytest.fixture
+def parts(tmp_path):
+    spool = Spool(1 << 30, str(tmp_path))
+    workers = Workers(1, memory_bytes=1 << 31, seconds=20)
+    device = Device()
+    yield Options(), spool, workers, device, Metrics()
+    workers.close()
+    device.close()
+    spool.close()
+
+
+def refused(parts, engines, said):
+    """How a stream ends on a service with those engines."""
+
+    async def talk():
+        service, server = RelightService(*parts), aio.server()
+        service.open(engines)
+        add_RelightServiceServicer_to_server(service, server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        async with aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            try:
+                async for _ in RelightServiceStub(channel).Relight(iter(said), timeout=60):
+                    pass
+            except aio.AioRpcError as error:
+                return error
+            finally:
+                await server.stop(1)
+                await asyncio.wait_for(service.rest(), 20)
+        raise AssertionError("the stream was not refused")
+
+    return asyncio.run(talk())
+
+
+def test_a_server_that_is_not_ready(parts):
+    error = refused(parts, {}, [opening()])
+    assert (error.code(), error.details()) == (
+        grpc.StatusCode.UNAVAILABLE,
+        "the server is not ready yet: its engine loads",
+    )
+    assert retry_of(error) == 2.0
+
+
+def test_an_engine_that_breaks_ends_the_stream_and_nothing_else(parts, disk):
+    error = refused(parts, {"flow": Broken()}, list(disk.said()))
+    assert (error.code(), error.details()) == (
+        grpc.StatusCode.INTERNAL,
+        "the server failed at this job: RuntimeError: the card fell off the bus",
+    )
+    spool, device = parts[1], parts[3]
+    assert spool.used() == (0, 0)
+    assert device.queued == 0
+
+
+def test_information_while_it_is_not_ready(parts):
+    async def ask():
+        return await RelightService(*parts).GetInfo(pb.GetInfoRequest(), None)
+
+    info = asyncio.run(ask())
+    assert list(info.engines) == []
+    assert info.limits.max_sessions == 8
