@@ -219,7 +219,7 @@ def _paths(opening: pb.Open, request: Request, roots: Roots) -> Paths:
     for what, texts in outputs.items():
         if missing := sorted(set(request.deliver) - set(texts)):
             raise _invalid(f"by_path has no {what} for frame {missing[0]}: expected a path for each frame to deliver")
-    files = {wanted: roots.resolve(text) for wanted, text in names.items()}
+    files = {wanted: roots.input(text) for wanted, text in names.items()}
     for wanted, path in files.items():
         if wanted[0] == pb.ROLE_REFERENCE and not path.is_file():
             raise RefusedError(Code.NOT_FOUND, f"the reference for frame {wanted[1]} is not there: {names[wanted]}")

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from relumix.keys import stored_key
+from relumix.shot.sequence import IMAGE_SUFFIXES
 from relumix_server.refusal import Code, RefusedError
 
 LONGEST_PATH = 4096
@@ -39,9 +40,13 @@ class Roots:
             raise RefusedError(Code.PERMISSION_DENIED, f"{text} is not below a --root of this server")
         return path
 
-    def inputs(self, texts: Mapping[int, str]) -> dict[int, Path]:
-        """Return files to read, by frame. Raises RefusedError."""
-        return {frame: self.resolve(text) for frame, text in texts.items()}
+    def input(self, text: str) -> Path:
+        """Return a file to read. Raises RefusedError also where its name is none of an image."""
+        path = self.resolve(text)
+        if path.suffix.lower() not in IMAGE_SUFFIXES:
+            expected = ", ".join(sorted(IMAGE_SUFFIXES))
+            raise RefusedError(Code.INVALID_ARGUMENT, f"{text} is no image: expected a name in one of {expected}")
+        return path
 
     def outputs(self, texts: Mapping[int, str], inputs: Iterable[Path], *, overwrite: bool) -> dict[int, Path]:
         """Return files to write, by frame. Raises RefusedError also where one is an input, or not of relumix."""

@@ -67,9 +67,7 @@ def serve(
     asyncio.run(_serve(options, on_ready, make_service))
 
 
-async def _serve(
-    options: Options, on_ready: Callable[[str], None], make_service: type[RelightService]
-) -> None:
+async def _serve(options: Options, on_ready: Callable[[str], None], make_service: type[RelightService]) -> None:
     stop, again = asyncio.Event(), asyncio.Event()
     _on_signals(stop, again)
     with ExitStack() as stack:

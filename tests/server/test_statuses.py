@@ -318,7 +318,14 @@ class TestByPath:
         assert self.refused(server, paths) == ("OK", "")
 
     def test_outside(self, server, paths, tmp_path):
-        for outside in (f"{server.root}/../x.exr", "/etc/passwd", str(tmp_path / "x.exr"), f"{server.root}", "/"):
+        for outside in (
+            f"{server.root}/../x.exr",
+            "/etc/passwd",
+            "/dev/zero",
+            str(tmp_path / "x.exr"),
+            f"{server.root}",
+            "/",
+        ):
             code, text = self.refused(server, paths, sources=dict.fromkeys(FRAMES, outside))
             assert code == "PERMISSION_DENIED"
             assert text.endswith("is not below a --root of this server")
@@ -330,6 +337,14 @@ class TestByPath:
         (tmp_path / "x.exr").write_bytes(b"x")
         for change in ({"sources": dict.fromkeys(FRAMES, f"{link}/x.exr")}, {"results": {1001: f"{link}/new.exr"}}):
             assert self.refused(server, paths, **change)[0] == "PERMISSION_DENIED"
+
+    def test_no_image(self, server, paths):
+        (server.root / "list.txt").write_text("file '/etc/passwd'")
+        code, text = self.refused(server, paths, sources=dict.fromkeys(FRAMES, f"{server.root}/list.txt"))
+        assert (code, text[:64]) == (
+            "INVALID_ARGUMENT",
+            "ROOT/list.txt is no image: expected a name in one of .cin, .dpx,",
+        )
 
     def test_relative(self, server, paths):
         code, text = self.refused(server, paths, results={1001: "out.exr"})
