@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from os import PathLike
+from pathlib import Path
 
 from relumix import __version__
 from relumix.engines import load_engine
@@ -65,12 +66,22 @@ def prepare(
     gains = OutputPattern(settings.gain_out, plates.shot, frames) if settings.gain_out else None
     for pattern in (outputs, *([gains] if gains else [])):
         pattern.refuse_overwriting(plates.other_inputs())
+        _refuse_unwritable(pattern.path(frames[0]).parent)
         for path in map(pattern.path, frames):
             if not settings.overwrite and path.exists() and stored_key(path) is None:
                 raise InputError(f"{path} exists and relumix did not write it: choose another output, or --overwrite")
     if gains and any(gains.path(frame) == outputs.path(frame) for frame in frames):
         raise InputError(f"gain maps and relit frames would share {gains.path(frames[0])}: choose another --gain-out")
     return Job(plates, outputs, gains, frames, (*plates.warnings, *warnings))
+
+
+def _refuse_unwritable(folder: Path) -> None:
+    """Raise InputError where frames could not be written to a folder, which need not exist yet."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise InputError(f"{folder} cannot be written to: {there} is a file, not a folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(f"{folder} cannot be written to: no permission in {there}; choose another output")
 
 
 def relight(
@@ -84,7 +95,7 @@ def relight(
     """Relight a shot on disk.
 
     source      pattern of the plate: `plate.####.exr`, `plate.%04d.exr`, one file, or a folder with one sequence.
-    references  relit file by frame number; None as a number means the first frame.
+    references  relit file by frame number; None as a number, or a file alone, means the first frame.
     output      pattern, or a folder in which the source's names are kept.
     on_event    is told what happens, on the calling thread (see relumix.events).
 

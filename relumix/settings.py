@@ -57,6 +57,10 @@ class Settings:
             raise InputError(f"mix is {self.mix}: expected a number from 0 (the plate) to 1 (the relit plate)")
         if not 64 <= self.work_size <= 8192:
             raise InputError(f"work size is {self.work_size}: expected 64 to 8192 pixels for the long edge")
+        for name, suffix in (("preview", ".mp4"), ("contact_sheet", ".png")):
+            path = getattr(self, name)
+            if path is not None and not path.lower().endswith(suffix):
+                raise InputError(f"{name.replace('_', ' ')} is {path}: expected a name that ends in {suffix}")
         choices: dict[str, tuple[object, ...]] = {
             "device": ("auto", "cpu", "cuda"),
             "bits": (None, "half", "float"),

@@ -187,6 +187,14 @@ def test_settings_are_written_into_the_frames(shot):
         (["plate", "-r", "relit.1001.exr", "-o", "out", "--layer", "beauty"], r".*beauty.*"),
         (["plate", "-r", "relit.1001.exr", "-o", "out", "--colorspace", "nonsense"], r".*nonsense.*"),
         (["plate", "-r", "relit.1001.exr", "-o", "out", "--compression", "lzw"], r".*lzw.*"),
+        (
+            ["plate", "-r", "relit.1001.exr", "-o", "out", "--preview", "a.mov"],
+            r"preview is a\.mov: expected a name that ends in \.mp4",
+        ),
+        (
+            ["plate", "-r", "relit.1001.exr", "-o", "out", "--work-size", "9"],
+            r"work size is 9: expected 64 to 8192 pixels for the long edge",
+        ),
     ],
 )
 def test_bad_input_is_refused_in_one_line(shot, args, message):
@@ -223,7 +231,8 @@ def test_files_of_others_are_not_replaced_unasked(shot):
 
 def test_a_folder_that_cannot_be_written_is_one_line(shot):
     (shot / "file").write_text("in the way")
-    assert "file" in one_line(relumix(shot, "relight", "plate", "-r", "relit.1001.exr", "-o", "file/out"))
+    said = one_line(relumix(shot, "relight", "plate", "-r", "relit.1001.exr", "-o", "file/out"))
+    assert re.fullmatch(r"relumix: file/out cannot be written to: .*file is a file, not a folder", said)
 
 
 def test_references_are_parsed():
