@@ -138,7 +138,7 @@ class PlateInfo:
 
 
 def _ranges(frames: Iterable[int]) -> str:
-    return str(FrameSet(frames).frange)
+    return str(FrameSet.framesToFrameRange(frames, sort=True))
 
 
 def describe(pattern: str | Path, layer: str | None = None, view: str | None = None, scan: bool = True) -> PlateInfo:

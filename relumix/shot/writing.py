@@ -6,7 +6,7 @@ import errno
 import os
 import secrets
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -172,23 +172,37 @@ def _write_level(
     output: Any, part: Part, level: PartLevel, channels: tuple[int, int, int], rgb: NDArray[np.float32] | None
 ) -> None:
     window = level.window
-    half = set(part.types) == {"half"}
-    rows = max(ROWS_AT_ONCE // part.tile[1], 1) * part.tile[1] if part.tile else ROWS_AT_ONCE
-    for top in range(0, window.height, rows):
-        strip = slice(top, min(top + rows, window.height))
-        pixels = np.empty((strip.stop - top, window.width, len(part.types)), np.float16 if half else np.float32)
-        for plane in level.planes:
-            values = plane.pixels[strip]
-            pixels[..., _indices(plane.channels)] = values.view(np.float32) if values.dtype == np.uint32 else values
-        if rgb is not None:
-            light = rgb[strip]
-            for index, channel in enumerate(channels):
-                pixels[..., channel] = _fit(light[..., index], part.types[channel])
-        first, last = window.y + top, window.y + strip.stop
+    for strip in _strips(part, window.height):
+        pixels = _assemble(part, level, strip, channels, rgb)
+        first, last = window.y + strip.start, window.y + strip.stop
         if part.tile:
             _must(output, output.write_tiles(window.x, window.right, first, last, 0, 1, pixels))
         else:
             _must(output, output.write_scanlines(first, last, 0, pixels))
+
+
+def _strips(part: Part, height: int) -> Iterator[slice]:
+    """The rows that are handed over at once, in the order in which OpenEXR wants them."""
+    if not part.tile and part.line_order == "decreasingY":  # The last row goes first.
+        yield from (slice(row, row + 1) for row in reversed(range(height)))
+        return
+    rows = max(ROWS_AT_ONCE // part.tile[1], 1) * part.tile[1] if part.tile else ROWS_AT_ONCE
+    yield from (slice(top, min(top + rows, height)) for top in range(0, height, rows))
+
+
+def _assemble(
+    part: Part, level: PartLevel, strip: slice, channels: tuple[int, int, int], rgb: NDArray[np.float32] | None
+) -> NDArray[Any]:
+    """All channels of some rows side by side, in half or float; whole numbers keep their bits."""
+    shape = (strip.stop - strip.start, level.window.width, len(part.types))
+    pixels = np.empty(shape, np.float16 if set(part.types) == {"half"} else np.float32)
+    for plane in level.planes:
+        values = plane.pixels[strip]
+        pixels[..., _indices(plane.channels)] = values.view(np.float32) if values.dtype == np.uint32 else values
+    if rgb is not None:
+        for index, channel in enumerate(channels):
+            pixels[..., channel] = _fit(rgb[strip][..., index], part.types[channel])
+    return pixels
 
 
 def _indices(channels: tuple[int, ...]) -> slice | list[int]:

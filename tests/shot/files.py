@@ -150,11 +150,11 @@ def pixels(path: Path) -> list[list[dict[str, NDArray[Any]]]]:
         while image.seek_subimage(len(parts), len(levels)):
             spec = image.spec()
             levels.append({})
-            for index, name in enumerate(spec.channelnames):
-                kind = str(spec.channelformat(index))
-                values = image.read_image(len(parts), len(levels) - 1, index, index + 1, kind)
-                assert values is not None, image.geterror()
-                levels[-1][name] = values[..., 0]
+            kinds = [str(spec.channelformat(index)) for index in range(spec.nchannels)]
+            read = {k: image.read_image(len(parts), len(levels) - 1, 0, spec.nchannels, k) for k in set(kinds)}
+            assert all(values is not None for values in read.values()), image.geterror()
+            for index, (name, kind) in enumerate(zip(spec.channelnames, kinds, strict=True)):
+                levels[-1][name] = read[kind][..., index]
         parts.append(levels)
     return parts
 

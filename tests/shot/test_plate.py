@@ -160,7 +160,8 @@ def test_luminance_chroma_is_refused(tmp_path: Path) -> None:
     channel = files.noise(4, 4, 1)[..., 0]
     path = files.by_hand(tmp_path / "a.exr", {"Y": channel, "BY": channel, "RY": channel}, sampling={"BY": 2, "RY": 2})
     assert refusal(path) == (
-        f"{path} cannot be read: it is a subsampled luminance-chroma image (BY, RY lack pixels); convert it to RGB first"
+        f"{path} cannot be read: it is a subsampled luminance-chroma image (BY, RY lack pixels); "
+        "convert it to RGB first"
     )
 
 
@@ -199,7 +200,7 @@ def test_a_truncated_file_is_an_error(
     path = files.plain(tmp_path / "a.exr", files.noise(70, 60), compression=compression, tile=tile)
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * kept)])
-    with pytest.raises(FrameError, match="frame 1: .*a.exr cannot be read: "):
+    with pytest.raises(FrameError, match=r"frame 1: .*a\.exr cannot be read: "):
         plate_of(path).read(1)
 
 
