@@ -132,8 +132,9 @@ def _time(spec: Any) -> dict[str, exr_header.Attribute | None]:
 
 
 def _light(planes: Items[Plane], choice: Choice, space: WorkingSpace) -> Level:
-    rgb = np.stack([_channel(planes, index) for index in choice.rgb], axis=-1, dtype=np.float32)
-    alpha = None if choice.alpha is None else np.ascontiguousarray(_channel(planes, choice.alpha), np.float32)
+    with np.errstate(invalid="ignore"):  # Signalling NaNs are left for the caller to find.
+        rgb = np.stack([_channel(planes, index) for index in choice.rgb], axis=-1, dtype=np.float32)
+        alpha = None if choice.alpha is None else np.ascontiguousarray(_channel(planes, choice.alpha), np.float32)
     return Level(space.to_linear(rgb, alpha), alpha)
 
 

@@ -91,7 +91,7 @@ def write(
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror or error}") from None
     except (ImageError, exr_header.HeaderError) as error:
-        raise InputError(f"{path} cannot be written: {error}") from None
+        raise InputError(f"{path} cannot be written: {str(error).replace(str(pixels), path.name)}") from None
     finally:
         for leftover in (pixels, whole):
             with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
@@ -196,12 +196,13 @@ def _assemble(
     """All channels of some rows side by side, in half or float; whole numbers keep their bits."""
     shape = (strip.stop - strip.start, level.window.width, len(part.types))
     pixels = np.empty(shape, np.float16 if set(part.types) == {"half"} else np.float32)
-    for plane in level.planes:
-        values = plane.pixels[strip]
-        pixels[..., _indices(plane.channels)] = values.view(np.float32) if values.dtype == np.uint32 else values
-    if rgb is not None:
-        for index, channel in enumerate(channels):
-            pixels[..., channel] = _fit(rgb[strip][..., index], part.types[channel])
+    with np.errstate(invalid="ignore"):  # A NaN is no less welcome for being a signalling one.
+        for plane in level.planes:
+            values = plane.pixels[strip]
+            pixels[..., _indices(plane.channels)] = values.view(np.float32) if values.dtype == np.uint32 else values
+        if rgb is not None:
+            for index, channel in enumerate(channels):
+                pixels[..., channel] = _fit(rgb[strip][..., index], part.types[channel])
     return pixels
 
 
