@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -69,8 +70,8 @@ def write(
     shapes = [level.rgb.shape for level in picture.levels]
     if [level.shape for level in rgb] != shapes:
         raise ValueError(f"light of shape {[level.shape for level in rgb]}: expected {shapes}")
-    if compression is not None and compression.partition(":")[0] not in COMPRESSIONS:
-        raise InputError(f"unknown compression '{compression}': expected one of {', '.join(COMPRESSIONS)}")
+    if compression is not None:
+        check_compression(compression)
     kinds = list(part.types)
     for index in picture.contents.choice.rgb:
         kinds[index] = bits or kinds[index]
@@ -96,6 +97,15 @@ def write(
         for leftover in (pixels, whole):
             with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
                 leftover.unlink()
+
+
+def check_compression(compression: str) -> None:
+    """Raise InputError where a compression, such as `zip` or `dwaa:45`, is none that OpenEXR has."""
+    kind, colon, level = compression.partition(":")
+    if kind not in COMPRESSIONS:
+        raise InputError(f"unknown compression '{compression}': expected one of {', '.join(COMPRESSIONS)}")
+    if colon and not re.fullmatch(r"\d+(\.\d+)?", level):
+        raise InputError(f"compression '{compression}' has no level behind its colon: expected a number, as in dwaa:45")
 
 
 def _need_space(folder: Path, parts: Sequence[Part]) -> None:

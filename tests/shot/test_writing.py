@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as arrays
 
 from relumix.errors import InputError
 from relumix.shot import Picture, Plate, Sequence, write
+from relumix.shot.writing import check_compression
 from tests.shot import files
 
 LOSSLESS = ["none", "rle", "zips", "zip", "piz", "htj2k256", "htj2k32", "zstd"]
@@ -213,6 +214,15 @@ def test_unknown_compression(tmp_path: Path) -> None:
     assert str(caught.value) == (
         "unknown compression 'jpeg': expected one of none, rle, zips, zip, piz, pxr24, b44, b44a, dwaa, dwab, "
         "htj2k256, htj2k32, zstd"
+    )
+
+
+@pytest.mark.parametrize("level", ["", "high", "-1", "nan", "1:2"])
+def test_a_compression_level_is_a_number(level: str) -> None:
+    with pytest.raises(InputError) as caught:
+        check_compression(f"dwaa:{level}")
+    assert str(caught.value) == (
+        f"compression 'dwaa:{level}' has no level behind its colon: expected a number, as in dwaa:45"
     )
 
 
