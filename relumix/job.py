@@ -22,6 +22,7 @@ from relumix.propagate import Propagation
 from relumix.settings import Settings
 from relumix.shot.picture import Picture
 from relumix.shot.sequence import OutputPattern
+from relumix.shot.writing import check_compression
 from relumix.source import PlateSource, References
 
 WRITERS = 2
@@ -60,6 +61,8 @@ def prepare(
     """Check what can be checked before the first frame is computed; raises InputError."""
     settings = settings or Settings()
     load_engine(settings.engine, model=settings.model, device=settings.device)
+    if settings.compression:
+        check_compression(settings.compression)
     plates = PlateSource.find(source, references, settings)
     frames, warnings = plates.choose(settings.frames, settings.missing)
     outputs = OutputPattern(os.fspath(output), plates.shot, frames)

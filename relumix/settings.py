@@ -24,7 +24,7 @@ class Settings:
     reference_colorspace  the same for the references; None: sRGB for integer files, the plate's own for float.
     layer, view           which RGB is relit; None: the main one.
     gain_out              pattern for gain maps, in stops.
-    compression           EXR compression ("dwaa:45", "zip", …); None: as the plate's.
+    compression           EXR compression ("dwaa:45", "zip", …); None: the plate's if it is lossless, else zip.
     bits                  "half" or "float" for the relit channels; None: as the plate's.
     preview               MP4 file of plate and result.
     contact_sheet         PNG file of plate, reference, result and gain.

@@ -42,6 +42,7 @@ COMPRESSIONS = (
     "htj2k32",
     "zstd",
 )
+LOSSY = ("pxr24", "b44", "b44a", "dwaa", "dwab")
 Bits = Literal["half", "float"]
 
 
@@ -57,11 +58,12 @@ def write(
     """Write a picture with other light, under a name that only appears once the file is whole.
 
     Everything else that was read is written as it was: windows, parts, channels and their types, levels, and the
-    header byte for byte. (A lossy compression is lossy again for the channels that it touches.)
+    header byte for byte.
 
     rgb          one [h, w, 3] float32 a level of the picture, scene-linear, premultiplied.
     attributes   are added to the header of the part that was relit.
-    compression  as OpenImageIO names it, with a level where it has one: zip, dwaa:45; None keeps the plate's.
+    compression  as OpenImageIO names it, with a level where it has one: zip, dwaa:45. None keeps the plate's if it is
+                 lossless, and is zip for the others, which would lose again what they have lost once.
     bits         the type of the relit channels; None keeps the plate's. In half, finite values are clipped to +-65504.
 
     Raises InputError: an unknown compression, no permission, no space.
@@ -77,8 +79,7 @@ def write(
         kinds[index] = bits or kinds[index]
     relit = replace(part, types=tuple(kinds))
     parts = [relit if each is part else each for each in picture.contents.parts]
-    if compression is not None:
-        parts = [replace(each, compression=compression) for each in parts]
+    parts = [replace(each, compression=compression or _lossless(each.compression)) for each in parts]
     stem = path.with_name(f".{path.stem}.{os.getpid()}-{secrets.token_hex(4)}")
     pixels, whole = (stem.with_name(f"{stem.name}.{what}.exr") for what in ("pixels", "whole"))
     try:
@@ -163,6 +164,10 @@ def _spec(part: Part, level: PartLevel, picture: Picture, number: int) -> Any:
         spec.attribute("openexr:levelmode", 1)
         spec.attribute("openexr:roundingmode", int(part.round_up))
     return spec
+
+
+def _lossless(compression: str) -> str:
+    return "zip" if compression.partition(":")[0] in LOSSY else compression
 
 
 def _safe_compression(part: Part) -> str:

@@ -120,6 +120,15 @@ def plain(path: Path, pixels: NDArray[Any], names: Sequence[str] = "RGBA", **lay
     return by_oiio(path, (spec_of(pixels, names, **layout), [pixels]))
 
 
+def light(path: Path) -> NDArray[np.float32]:
+    """The first part of a file, [h, w, channels]."""
+    image = oiio.ImageInput.open(str(path))
+    assert image, oiio.geterror()
+    pixels = np.asarray(image.read_image("float"))
+    image.close()
+    return pixels
+
+
 def headers(path: Path) -> list[dict[str, tuple[str, bytes]]]:
     """The header of each part as stored, read without any library."""
     data = path.read_bytes()

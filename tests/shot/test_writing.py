@@ -189,7 +189,7 @@ def test_whole_numbers_survive_lossy_compression(tmp_path: Path, compression: st
 
 @pytest.mark.parametrize(
     ("asked", "stored", "level"),
-    [("dwaa:200", 8, 200.0), ("zip:9", 3, None), ("none", 0, None), ("piz", 4, None), (None, 8, 80.0)],
+    [("dwaa:200", 8, 200.0), ("zip:9", 3, None), ("none", 0, None), ("piz", 4, None), (None, 3, None)],
 )
 def test_compression(tmp_path: Path, asked: str | None, stored: int, level: float | None) -> None:
     source = files.plain(tmp_path / "a.exr", files.noise(40, 50), compression="dwaa:80")
@@ -198,6 +198,13 @@ def test_compression(tmp_path: Path, asked: str | None, stored: int, level: floa
     assert header["compression"][1] == bytes([stored])
     found = header.get("dwaCompressionLevel")
     assert (found and struct.unpack("<f", found[1])[0]) == level
+
+
+@pytest.mark.parametrize("compression", ["pxr24", "b44", "b44a", "dwaa", "dwab"])
+def test_a_lossy_plate_loses_nothing_more(tmp_path: Path, compression: str) -> None:
+    source = files.plain(tmp_path / "a.exr", files.noise(40, 50, dtype=np.float32), compression=compression)
+    rewrite(source, tmp_path / "b.exr")
+    files.assert_same_pixels(source, tmp_path / "b.exr")
 
 
 def test_a_dwa_level_is_used(tmp_path: Path) -> None:
