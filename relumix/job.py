@@ -116,7 +116,7 @@ def run(job: Job, on_event: OnEvent = ignore) -> Done:
     for warning in job.warnings:
         on_event(Warned(warning))
     engine = load_engine(settings.engine, model=settings.model, device=settings.device)
-    previews = Previews(settings, job.frames, job.source.references)
+    previews = Previews(settings, job.frames, job.source.references, job.source.plate.frames_per_second)
     counts = {"written": 0, "skipped": 0, "failed": 0}
     with Propagation(job.source, engine, settings.work_size, job.source.watch) as light, previews:
         finisher = Finisher(

@@ -85,3 +85,9 @@ def data_window(spec: Any) -> Box:
 def display_window(spec: Any) -> Box:
     """The pixels that make the frame."""
     return Box(spec.full_x, spec.full_y, spec.full_width, spec.full_height)
+
+
+def frames_per_second(spec: Any) -> float | None:
+    """The rate that a shot is meant to be seen at, or None where its file does not say."""
+    rate = spec.getattribute("FramesPerSecond")
+    return rate[0] / rate[1] if isinstance(rate, tuple) and rate[1] else None

@@ -15,7 +15,7 @@ from relumix.errors import FrameError, InputError
 from relumix.shot import exr_header
 from relumix.shot.channels import Choice, choose
 from relumix.shot.flat import is_whole, read_flat
-from relumix.shot.images import ImageError, data_window, display_window, opened, pixels_of
+from relumix.shot.images import ImageError, data_window, display_window, frames_per_second, opened, pixels_of
 from relumix.shot.layout import FileLayout, explain, layout_of, outline, refuse
 from relumix.shot.picture import Contents, Level, Part, PartLevel, Picture, Plane
 from relumix.shot.sequence import Sequence
@@ -60,6 +60,11 @@ class Plate:
     def frames(self) -> tuple[int, ...]:
         """The frame numbers, ascending."""
         return self.sequence.frames
+
+    @property
+    def frames_per_second(self) -> float | None:
+        """The rate that the first file says, or None."""
+        return frames_per_second(self.layout.specs[self.choice.part][0])
 
     @property
     def display_window(self) -> Box:
