@@ -150,10 +150,14 @@ def _grid(height: int, width: int) -> Float32:
 
 
 def _solve(here: Bytes, there: Bytes, guess: Float32 | None) -> Float32:
-    """[h, w, 2] px from here to there."""
+    """[h, w, 2] px from here to there; to full resolution where a guess says about where to look."""
     height, width = here.shape
     solver = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    begin = np.zeros((height, width, 2), np.float32) if guess is None else guess
+    if guess is None:
+        begin = np.zeros((height, width, 2), np.float32)
+    else:
+        begin = guess
+        solver.setFinestScale(0)
     flow = cast(Float32, solver.calc(_roomy(here), _roomy(there), _roomy(begin)))
     return np.ascontiguousarray(flow[:height, :width])
 

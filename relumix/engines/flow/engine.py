@@ -29,7 +29,7 @@ class FlowEngine:
     def __init__(self) -> None:
         self.name = "flow"
         self.version = "1"
-        self.window = 12
+        self.window = 16
         self.overlap = 2
         self.tracks = True
 
@@ -126,9 +126,11 @@ def _carry(reference: WorkingReference, root: View, views: Sequence[View], track
 
     def carry(view: View, track: Track) -> Light:
         if view.digest == root.digest:
-            return reference.stops, np.ones_like(trusted)
+            return reference.stops, trusted + np.float32(_MATCHED_SURE)
         weight = sample(trusted, track.there)
-        carried: Float32 = sample(local * trusted[..., None], track.there) / np.maximum(weight, 1e-6)[..., None]
+        carried: Float32 = (
+            sample(local * trusted[..., None], track.there) / np.maximum(weight, np.float32(1e-6))[..., None]
+        )
         sure = track.seen * track.alike(view, root) * weight * view.known
         matched = match(bank, view, track)
         stops: Float32 = level + matched + sure[..., None] * (carried - matched)
