@@ -13,14 +13,11 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from relumix.engines.base import Float32, Propagator, WorkingFrame, WorkingReference
 from relumix.engines.flow.appearance import Bank, match
 from relumix.engines.flow.correspondence import Track, View, follow, sample, stay, step
-from relumix.engines.flow.temporal import smooth
+from relumix.engines.flow.temporal import Light, smooth
 
 _MATCHED_SURE = 0.2  # how much light by appearance counts beside light that was seen
 _STONES_KEPT = 8
 _THREADS = 2
-
-Light = tuple[Float32, Float32]
-"""[h, w, 3] stops, and [h, w] > 0: how much they count."""
 
 
 class FlowEngine:
@@ -66,14 +63,10 @@ class FlowPropagator:
         for reference, approach in zip(references, approaches, strict=True):
             root = View.of(reference)
             tracks = self._tracks(reference, root, approach, frames, views, steps)
-            lights.append(_carry(reference, root, views, tracks))
-        mixed = [_mix(frame.frame, references, [light[i] for light in lights]) for i, frame in enumerate(frames)]
-        out = smooth([stops for stops, _ in mixed], [sure for _, sure in mixed], views, steps)
-        for i, frame in enumerate(frames):
-            for reference in references:
-                if reference.frame == frame.frame:
-                    out[i] = reference.stops
-        return out
+            lights.append(smooth(_carry(reference, root, views, tracks), views, steps))
+        return np.stack(
+            [_mix(frame.frame, references, [light[i] for light in lights]) for i, frame in enumerate(frames)]
+        )
 
     def _tracks(
         self,
@@ -146,15 +139,18 @@ def _level(stops: Float32, trusted: Float32) -> Float32:
     return np.median(stops[known], axis=0).astype(np.float32) if known.any() else np.zeros(3, np.float32)
 
 
-def _mix(frame: int, references: Sequence[WorkingReference], lights: Sequence[Light]) -> Light:
-    """Light from all sides: the nearer reference and the surer light count more."""
+def _mix(frame: int, references: Sequence[WorkingReference], lights: Sequence[Light]) -> Float32:
+    """[h, w, 3]: light from all sides; the nearer reference and the surer light count more. A reference is its own."""
+    for reference in references:
+        if reference.frame == frame:
+            return reference.stops
     if len(lights) == 1:
-        return lights[0]
+        return lights[0][0]
     away = np.array([abs(reference.frame - frame) for reference in references], np.float32)
     nearness = 1 - away / away.sum()
     weights = [near * sure for near, (_, sure) in zip(nearness, lights, strict=True)]
     total = np.sum(weights, axis=0)
-    stops = np.sum(
-        [stops * (weight / total)[..., None] for weight, (stops, _) in zip(weights, lights, strict=True)], axis=0
-    )
-    return stops, total
+    mixed = np.zeros_like(lights[0][0])
+    for weight, (stops, _) in zip(weights, lights, strict=True):
+        mixed += (weight / total)[..., None] * stops
+    return mixed

@@ -12,25 +12,26 @@ from relumix.engines.flow.correspondence import Track, View, sample
 _KEEP = 0.7  # how much of what was gathered so far a frame takes on from its neighbour
 
 
-def smooth(
-    lights: Sequence[Float32], sure: Sequence[Float32], views: Sequence[View], steps: Sequence[Track]
-) -> Float32:
-    """[n, h, w, 3]: each frame's stops, averaged with those of its neighbours along the motion.
+Light = tuple[Float32, Float32]
+"""[h, w, 3] stops, and [h, w] > 0: how much they count."""
 
-    lights  [h, w, 3] stops for each of n frames; sure [h, w] > 0, their weights.
-    steps   n - 1 tracks: from frame i + 1 to frame i.
+
+def smooth(lights: Sequence[Light], views: Sequence[View], steps: Sequence[Track]) -> list[Light]:
+    """Each frame's light, averaged with that of its neighbours along the motion, and how much it then counts.
+
+    lights, views  one for each of n frames.
+    steps          n - 1 tracks: from frame i + 1 to frame i.
 
     Two recursive passes, one from each end, gather what is still visible; nearer frames and surer light count more.
     """
-    firm = [weight[..., None] for weight in sure]
-    weighted = [np.concatenate([light * weight, weight], -1) for light, weight in zip(lights, firm, strict=True)]
-    from_before = _gather(weighted, views, list(steps))
+    weighted = [np.concatenate([stops * sure[..., None], sure[..., None]], -1) for stops, sure in lights]
+    from_before = _gather(weighted, views, steps)
     from_after = _gather(weighted[::-1], views[::-1], [step.reversed() for step in reversed(steps)])[::-1]
-    out = np.empty((len(lights), *lights[0].shape), np.float32)
-    for i, own in enumerate(weighted):
-        total = from_before[i] + from_after[i] - own
-        out[i] = total[..., :3] / total[..., 3:]
-    return out
+    smoothed = []
+    for own, before, after in zip(weighted, from_before, from_after, strict=True):
+        total = before + after - own
+        smoothed.append((total[..., :3] / total[..., 3:], total[..., 3]))
+    return smoothed
 
 
 def _gather(weighted: Sequence[Float32], views: Sequence[View], steps: Sequence[Track]) -> list[Float32]:
