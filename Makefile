@@ -28,9 +28,9 @@ lint: $(VENV)/.installed  ## check style and types
 bench: $(VENV)/.installed  ## measure speed and memory; minutes
 	$(BIN)/python tests/benchmarks/bench_relight.py
 
-example: $(VENV)/.installed  ## render the example shot again; hours
+example: $(VENV)/.installed  ## render the example shot again; half an hour
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt '.[dataset]'
-	$(BIN)/python examples/shot/render.py --out examples/shot
+	$(BIN)/python examples/shot/render.py --out examples/shot --overwrite
 
 clean:  ## remove what these targets made
 	rm -rf demo $(VENV)
