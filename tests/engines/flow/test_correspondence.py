@@ -27,6 +27,16 @@ def test_a_pan_is_found_to_a_fraction_of_a_pixel(pan: tuple[float, float]) -> No
     assert np.median(np.linalg.norm(track.back - shot.motion(1, 5), axis=-1)[INNER]) < 0.2
 
 
+def test_a_chain_that_drifted_is_put_right() -> None:
+    shot = make_shot(size=(96, 64), frames=(1, 2), pan=(3.0, 0.0))
+    first, second = (View.of(frame) for frame in working(shot))
+    moved = step(second, first)
+    drifted = Track(moved.there + np.float32(1.5), moved.back - np.float32(1.5), moved.exposure)
+    track = follow(drifted, stay(first), second, first)
+    miss = np.linalg.norm(track.there - shot.motion(2, 1), axis=-1)[INNER]
+    assert np.median(miss) < 0.2
+
+
 def test_what_leaves_the_picture_is_not_seen() -> None:
     shot = make_shot(size=(96, 64), frames=range(1, 6), pan=(4.0, 0.0))
     track = track_through([View.of(frame) for frame in working(shot)])
@@ -41,6 +51,8 @@ def test_a_change_of_exposure_changes_no_motion_and_is_measured() -> None:
     track = step(View.of(brighter), View.of(first))
     plain = step(View.of(second), View.of(first))
     assert track.exposure == pytest.approx(1, abs=0.1)
+    assert track.reversed().exposure == -track.exposure
+    assert follow(track, track, View.of(brighter), View.of(first)).exposure == 2 * track.exposure
     assert np.median(np.abs(track.there - plain.there)) < 0.1
 
 

@@ -90,6 +90,14 @@ def test_a_window_does_not_depend_on_those_before_it(panned: SyntheticShot) -> N
     assert np.array_equal(again, fresh)
 
 
+def test_other_stones_are_not_mistaken_for_those_before(panned: SyntheticShot) -> None:
+    frames, light = working(panned), [reference(panned, 1001)]
+    used = FlowEngine().start()
+    used.propagate(frames[5:], light, [[WorkingFrame(1003, frames[0].rgb[::-1].copy(), frames[0].known)]])
+    again = used.propagate(frames[5:], light, [[frames[2]]])
+    assert np.array_equal(again, FlowEngine().start().propagate(frames[5:], light, [[frames[2]]]))
+
+
 def test_frames_and_stones_may_be_missing(panned: SyntheticShot) -> None:
     frames = working(panned)
     out = relight([frames[3], frames[5]], reference(panned, 1001), approaches=[[frames[2]]])
@@ -114,6 +122,15 @@ def test_light_that_is_not_known_reaches_nothing(panned: SyntheticShot) -> None:
         stops[:, :30] = wild
         outs.append(relight(working(panned)[1:], WorkingReference(1001, plain.rgb, plain.known, stops, lit)))
     assert np.array_equal(*outs)
+
+
+def test_where_light_is_not_known_it_is_that_of_the_surroundings(panned: SyntheticShot) -> None:
+    plain = reference(panned, 1001)
+    stops, lit = np.zeros_like(plain.stops), np.ones_like(plain.lit)
+    stops[16:48, 30:66] = 3
+    lit[28:36, 44:52] = 0
+    out = relight(working(panned)[1:2], WorkingReference(1001, plain.rgb, plain.known, stops, lit))
+    assert out[0, 30:34, 44:48].min() > 2
 
 
 def test_a_shot_of_one_frame(panned: SyntheticShot) -> None:
