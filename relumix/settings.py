@@ -36,7 +36,7 @@ class Settings:
     engine: str = "flow"
     model: str | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    work_size: int = 960
+    work_size: int = 768
     mask: str | None = None
     mix: float = 1.0
     colorspace: str | None = None

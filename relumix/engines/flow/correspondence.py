@@ -22,6 +22,9 @@ Pixels = TypeVar("Pixels", Float32, Bytes)
 
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 _DARKEST_STOPS, _BRIGHTEST_STOPS = -6.0, 4.0  # around mid-grey: what the solver's 8 bits span
+SOLVER_EDGE_PX = (
+    640  # long edge at which motion is solved: its vectors are finer than pixels, and half the time is here
+)
 _SMALLEST_SIDE_PX = 64  # the solver's pyramid needs room; smaller frames are padded
 _SLACK_PX, _SLACK_SHARE = 1.0, 0.05  # a round trip may miss by this and this share of the way
 _PATCH_SIGMA_PX = 1.5
@@ -43,6 +46,16 @@ class View:
     known: Float32
     digest: bytes
 
+    @cached_property
+    def solver_luma(self) -> Float32:
+        """log_luma at the size that the solver sees."""
+        height, width = self.log_luma.shape
+        scale = min(1.0, SOLVER_EDGE_PX / max(height, width))
+        if scale == 1:
+            return self.log_luma
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        return cast(Float32, cv2.resize(self.log_luma, size, interpolation=cv2.INTER_AREA))
+
     @classmethod
     def of(cls, frame: WorkingFrame) -> View:
         """See a frame."""
@@ -57,9 +70,9 @@ class View:
         return cast(Float32, cv2.GaussianBlur(self.log_rgb, (0, 0), _PATCH_SIGMA_PX))
 
     def grey(self, exposure_stops: float) -> Bytes:
-        """[h, w] 8 bits, as if exposed `exposure_stops` darker."""
+        """8 bits at the solver's size, as if exposed `exposure_stops` darker."""
         scale = 255 / (_BRIGHTEST_STOPS - _DARKEST_STOPS)
-        levels: Float32 = (self.log_luma - np.float32(exposure_stops + _DARKEST_STOPS)) * np.float32(scale) + 0.5
+        levels: Float32 = (self.solver_luma - np.float32(exposure_stops + _DARKEST_STOPS)) * np.float32(scale) + 0.5
         return levels.clip(0, 255).astype(np.uint8)
 
 
@@ -85,9 +98,10 @@ class Track:
         """[h, w] in 0..1: how near going there and back ends to where it began; 0 for what leaves the picture."""
         height, width = self.there.shape[:2]
         where = self.there + _grid(height, width)
-        inside = ((where >= -0.5) & (where <= (width - 0.5, height - 0.5))).all(-1)
-        miss = np.square(self.there + sample(self.back, self.there)).sum(-1)
-        slack = _SLACK_PX + _SLACK_SHARE * np.sqrt(np.square(self.there).sum(-1))
+        x, y = where[..., 0], where[..., 1]
+        inside = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
+        miss = squared_length(self.there + sample(self.back, self.there))
+        slack = _SLACK_PX + _SLACK_SHARE * np.sqrt(squared_length(self.there))
         return np.where(inside, np.exp(-miss / np.square(slack)), 0).astype(np.float32)
 
     @cached_property
@@ -95,7 +109,7 @@ class Track:
         """The share of the picture that is seen and has not moved: near 1 for a locked-off camera."""
         height, width = self.there.shape[:2]
         reach = max(height, width) * _STILL_SHARE
-        return float((self.seen * (np.square(self.there).sum(-1) < reach**2)).mean())
+        return float((self.seen * (squared_length(self.there) < reach**2)).mean())
 
     def alike(self, here: View, other: View) -> Float32:
         """[h, w] in 0..1: how alike the patches are that this track joins."""
@@ -104,8 +118,13 @@ class Track:
 
 def alike(patches: Float32, others: Float32) -> Float32:
     """[h, w] in 0..1 from two fields of log2 patches, [h, w, 3]: 1 where they are equal."""
-    difference = np.square(patches - others).mean(-1)
-    return cast(Float32, np.exp(difference * np.float32(-0.5 / _CHANGE_STOPS**2)))
+    difference = squared_length(patches - others)
+    return cast(Float32, np.exp(difference * np.float32(-0.5 / 3 / _CHANGE_STOPS**2)))
+
+
+def squared_length(vectors: Float32) -> Float32:
+    """[h, w] from [h, w, c]: the sum of squares. numpy's own sum takes ten times as long over so short an axis."""
+    return cast(Float32, np.einsum("...c,...c->...", vectors, vectors))
 
 
 def sample(image: Float32, flow: Float32) -> Float32:
@@ -125,8 +144,8 @@ def step(now: View, last: View) -> Track:
     """A frame's correspondence with a neighbour, solved directly."""
     if now.digest == last.digest:
         return stay(now)
-    there = _solve(now.grey(0), last.grey(0), None)
-    back = _solve(last.grey(0), now.grey(0), None)
+    there = _solve(now.grey(0), last.grey(0), now.log_luma.shape)
+    back = _solve(last.grey(0), now.grey(0), now.log_luma.shape)
     return Track(there, back, float(np.median((now.log_luma - sample(last.log_luma, there))[::4, ::4])))
 
 
@@ -141,7 +160,8 @@ def follow(moved: Track, track: Track, now: View, reference: View) -> Track:
     back = track.back + sample(moved.back, track.back)
     exposure = moved.exposure + track.exposure
     seen, kept = now.grey(exposure), reference.grey(0)
-    return Track(_solve(seen, kept, there), _solve(kept, seen, back), exposure)
+    shape = now.log_luma.shape
+    return Track(_solve(seen, kept, shape, there), _solve(kept, seen, shape, back), exposure)
 
 
 def _grid(height: int, width: int) -> Float32:
@@ -149,17 +169,27 @@ def _grid(height: int, width: int) -> Float32:
     return np.stack([x, y], -1)
 
 
-def _solve(here: Bytes, there: Bytes, guess: Float32 | None) -> Float32:
-    """[h, w, 2] px from here to there; to full resolution where a guess says about where to look."""
+def _solve(here: Bytes, there: Bytes, shape: tuple[int, ...], guess: Float32 | None = None) -> Float32:
+    """[h, w, 2] px of `shape` from here to there; solved to the last pixel where a guess says where to begin."""
     height, width = here.shape
     solver = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     if guess is None:
         begin = np.zeros((height, width, 2), np.float32)
     else:
-        begin = guess
+        begin = _resized(guess, here.shape)
         solver.setFinestScale(0)
     flow = cast(Float32, solver.calc(_roomy(here), _roomy(there), _roomy(begin)))
-    return np.ascontiguousarray(flow[:height, :width])
+    return _resized(np.ascontiguousarray(flow[:height, :width]), shape)
+
+
+def _resized(flow: Float32, shape: tuple[int, ...]) -> Float32:
+    """A flow at another size, its vectors in pixels of that size."""
+    height, width = shape
+    if flow.shape[:2] == (height, width):
+        return flow
+    scale = np.array([width / flow.shape[1], height / flow.shape[0]], np.float32)
+    way = cv2.INTER_AREA if width < flow.shape[1] else cv2.INTER_LINEAR
+    return cast(Float32, cv2.resize(flow, (width, height), interpolation=way)) * scale
 
 
 def _roomy(image: Pixels) -> Pixels:

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
-from relumix.engines.base import Float32, Propagator, WorkingFrame, WorkingReference
+from relumix.engines.base import Float32, Propagator, Stone, WorkingFrame, WorkingReference
 from relumix.engines.flow.appearance import Bank, match
 from relumix.engines.flow.correspondence import Track, View, follow, sample, stay, step
 from relumix.engines.flow.temporal import Light, smooth
@@ -39,13 +39,13 @@ class FlowPropagator:
     """The flow engine at work on one shot. It remembers the tracks of the last few stepping stones, nothing else."""
 
     def __init__(self) -> None:
-        self._stones: OrderedDict[bytes, Track] = OrderedDict()
+        self._stones: OrderedDict[tuple[int, ...], Track] = OrderedDict()
 
     def propagate(
         self,
         frames: Sequence[WorkingFrame],
         references: Sequence[WorkingReference],
-        approaches: Sequence[Sequence[WorkingFrame]],
+        approaches: Sequence[Sequence[Stone]],
     ) -> Float32:
         """Carry the light of the references to the frames of one window (see `Propagator.propagate`)."""
         with threadpool_limits(1, user_api="blas"):  # small products: its threads would only wait for each other
@@ -55,7 +55,7 @@ class FlowPropagator:
         self,
         frames: Sequence[WorkingFrame],
         references: Sequence[WorkingReference],
-        approaches: Sequence[Sequence[WorkingFrame]],
+        approaches: Sequence[Sequence[Stone]],
     ) -> Float32:
         views = [View.of(frame) for frame in frames]
         steps = [step(now, last) for last, now in pairwise(views)]
@@ -72,7 +72,7 @@ class FlowPropagator:
         self,
         reference: WorkingReference,
         root: View,
-        approach: Sequence[WorkingFrame],
+        approach: Sequence[Stone],
         frames: Sequence[WorkingFrame],
         views: Sequence[View],
         steps: Sequence[Track],
@@ -87,7 +87,7 @@ class FlowPropagator:
             stones = [
                 s for s in approach if (s.frame > reference.frame) == (side is later) and s.frame != reference.frame
             ]
-            track, last = self._walk(root, stones)
+            track, last = self._walk(reference.frame, root, stones)
             moved = step(views[side[0]], last)
             for i, following in zip(side, [*side[1:], None], strict=True):
                 tracks[i] = track = follow(moved, track, views[i], root)
@@ -95,16 +95,22 @@ class FlowPropagator:
                     moved = steps[i] if following > i else steps[following].reversed()
         return tracks
 
-    def _walk(self, root: View, stones: Sequence[WorkingFrame]) -> tuple[Track, View]:
-        """The track of the last stepping stone (the reference itself where there are none), and its view."""
-        track, last, path = stay(root), root, root.digest
-        for stone in stones:
-            view = View.of(stone)
-            path += view.digest
-            found = self._stones.pop(path, None)
-            track = follow(step(view, last), track, view, root) if found is None else found
-            self._stones[path] = track
-            last = view
+    def _walk(self, start: int, root: View, stones: Sequence[Stone]) -> tuple[Track, View]:
+        """The track of the last stepping stone (the reference itself where there are none), and its view.
+
+        It begins at the farthest stone whose track is still known, so that a shot is not walked again for each window.
+        """
+        way = (start, *(stone.frame for stone in stones))
+        known = next((i for i in range(len(stones), 0, -1) if way[: i + 1] in self._stones), 0)
+        track, last = stay(root), root
+        if known and (frame := stones[known - 1].read()):
+            track, last = self._stones[way[: known + 1]], View.of(frame)
+            self._stones.move_to_end(way[: known + 1])
+        for i, stone in enumerate(stones[known:], known + 1):
+            if frame := stone.read():
+                view = View.of(frame)
+                track, last = follow(step(view, last), track, view, root), view
+                self._stones[way[: i + 1]] = track
         while len(self._stones) > _STONES_KEPT:
             self._stones.popitem(last=False)
         return track, last

@@ -90,12 +90,47 @@ def test_a_window_does_not_depend_on_those_before_it(panned: SyntheticShot) -> N
     assert np.array_equal(again, fresh)
 
 
-def test_other_stones_are_not_mistaken_for_those_before(panned: SyntheticShot) -> None:
+def test_other_ways_are_not_mistaken_for_those_before(panned: SyntheticShot) -> None:
     frames, light = working(panned), [reference(panned, 1001)]
     used = FlowEngine().start()
-    used.propagate(frames[5:], light, [[WorkingFrame(1003, frames[0].rgb[::-1].copy(), frames[0].known)]])
-    again = used.propagate(frames[5:], light, [[frames[2]]])
-    assert np.array_equal(again, FlowEngine().start().propagate(frames[5:], light, [[frames[2]]]))
+    used.propagate(frames[5:], light, [[frames[1], frames[3]]])
+    again = used.propagate(frames[5:], light, [[frames[2], frames[3]]])
+    assert np.array_equal(again, FlowEngine().start().propagate(frames[5:], light, [[frames[2], frames[3]]]))
+
+
+class Lost:
+    """A stone that cannot be read."""
+
+    frame = 1003
+
+    def read(self) -> None:
+        return None
+
+
+def test_a_stone_that_cannot_be_read_is_stepped_over(panned: SyntheticShot) -> None:
+    frames, light = working(panned), [reference(panned, 1001)]
+    out = FlowEngine().start().propagate(frames[5:], light, [[frames[1], Lost(), frames[3]]])
+    assert np.array_equal(out, relight(frames[5:], *light, approaches=[[frames[1], frames[3]]]))
+
+
+class Counted:
+    """A stone that counts how often it was read."""
+
+    def __init__(self, frame: WorkingFrame) -> None:
+        self.frame, self.reads, self._frame = frame.frame, 0, frame
+
+    def read(self) -> WorkingFrame:
+        self.reads += 1
+        return self._frame
+
+
+def test_the_way_is_not_walked_again_for_each_window(panned: SyntheticShot) -> None:
+    frames, light = working(panned), [reference(panned, 1001)]
+    stones = [Counted(frame) for frame in frames]
+    propagator = FlowEngine().start()
+    for i in range(2, len(frames)):
+        propagator.propagate(frames[i:], light, [stones[1:i]])
+    assert [stone.reads for stone in stones] == [0, *[2] * (len(frames) - 3), 1, 0]
 
 
 def test_frames_and_stones_may_be_missing(panned: SyntheticShot) -> None:
