@@ -173,9 +173,8 @@ def _solve(here: Bytes, there: Bytes, shape: tuple[int, ...], guess: Float32 | N
     """[h, w, 2] px of `shape` from here to there; solved to the last pixel where a guess says where to begin."""
     height, width = here.shape
     solver = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    if guess is None:
-        begin = np.zeros((height, width, 2), np.float32)
-    else:
+    begin: Float32 = np.zeros((height, width, 2), np.float32)
+    if guess is not None:
         begin = _resized(guess, here.shape)
         solver.setFinestScale(0)
     flow = cast(Float32, solver.calc(_roomy(here), _roomy(there), _roomy(begin)))
