@@ -34,9 +34,9 @@ proto: $(VENV)/.installed  ## generate relumix/v1/ from proto/
 bench-service: $(VENV)/.installed  ## measure the server; minutes
 	$(BIN)/python tests/benchmarks/bench_service.py
 
-example: $(VENV)/.installed  ## render the example shot again; hours
+example: $(VENV)/.installed  ## render the example shot again; half an hour
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt '.[dataset]'
-	$(BIN)/python examples/shot/render.py --out examples/shot
+	$(BIN)/python examples/shot/render.py --out examples/shot --overwrite
 
 clean:  ## remove what these targets made
 	rm -rf demo $(VENV)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from os import PathLike
+from pathlib import Path
 
 from relumix import __version__
 from relumix.errors import InputError
@@ -12,6 +13,7 @@ from relumix.events import Start
 from relumix.keys import stored_key
 from relumix.settings import Settings
 from relumix.shot.sequence import OutputPattern
+from relumix.shot.writing import check_compression
 from relumix.source import PlateSource, References
 
 
@@ -46,15 +48,27 @@ def check(
 ) -> Job:
     """Check what can be checked without an engine; raises InputError."""
     settings = settings or Settings()
+    if settings.compression:
+        check_compression(settings.compression)
     plates = PlateSource.find(source, references, settings)
     frames, warnings = plates.choose(settings.frames, settings.missing)
     outputs = OutputPattern(os.fspath(output), plates.shot, frames)
     gains = OutputPattern(settings.gain_out, plates.shot, frames) if settings.gain_out else None
     for pattern in (outputs, *([gains] if gains else [])):
         pattern.refuse_overwriting(plates.other_inputs())
+        _refuse_unwritable(pattern.path(frames[0]).parent)
         for path in map(pattern.path, frames):
             if not settings.overwrite and path.exists() and stored_key(path) is None:
                 raise InputError(f"{path} exists and relumix did not write it: choose another output, or --overwrite")
     if gains and any(gains.path(frame) == outputs.path(frame) for frame in frames):
         raise InputError(f"gain maps and relit frames would share {gains.path(frames[0])}: choose another --gain-out")
     return Job(plates, outputs, gains, frames, (*plates.warnings, *warnings))
+
+
+def _refuse_unwritable(folder: Path) -> None:
+    """Raise InputError where frames could not be written to a folder, which need not exist yet."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise InputError(f"{folder} cannot be written to: {there} is a file, not a folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(f"{folder} cannot be written to: no permission in {there}; choose another output")

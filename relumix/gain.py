@@ -36,7 +36,7 @@ def apply(plate: Float32, stops: Float32, grade: Float32, black_offset: Float32)
     black_offset  eps in the plate's values, a scalar or [..., 1]; premultiplied if the plate is.
     """
     factor = np.exp2(stops)
-    out = plate * factor
+    out: Float32 = plate * factor
     factor -= 1
     np.maximum(factor, 0, out=factor)
     factor *= black_offset

@@ -44,7 +44,7 @@ def relight(
     """Relight a shot on disk.
 
     source      pattern of the plate: `plate.####.exr`, `plate.%04d.exr`, one file, or a folder with one sequence.
-    references  relit file by frame number; None as a number means the first frame.
+    references  relit file by frame number; None as a number, or a file alone, means the first frame.
     output      pattern, or a folder in which the source's names are kept.
     on_event    is told what happens, on the calling thread (see relumix.events).
 
@@ -62,7 +62,7 @@ def run(job: Job, on_event: OnEvent = ignore) -> Done:
     for warning in job.warnings:
         on_event(Warned(warning))
     engine = load_engine(settings.engine, model=settings.model, device=settings.device)
-    previews = Previews(settings, job.frames, job.source.references)
+    previews = Previews(settings, job.frames, job.source.references, job.source.plate.frames_per_second)
     counts = {"written": 0, "skipped": 0, "failed": 0}
     shot = Shrunk(job.source, settings.work_size)
     with Propagation(shot, engine, job.source.watch) as light, previews:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from types import TracebackType
 
 import numpy as np
@@ -80,7 +81,7 @@ class Propagation:
 
     def _run(self, window: Window, *following: Window) -> dict[int, Float32]:
         """Return the stops of every readable frame of a window, while the one that follows is being read."""
-        wanted = {f for w in (window, *following) for f in (*w.frames, *(a for side in w.approaches for a in side))}
+        wanted = {frame for w in (window, *following) for frame in w.frames}
         for frame in [f for f in self._ahead if f not in wanted]:
             self._ahead.pop(frame).cancel()
         for frame in sorted(wanted - set(self._ahead), key=lambda f: f not in window.frames):
@@ -89,7 +90,7 @@ class Propagation:
         if not frames:
             return {}
         lights = [self._references[r] for r in window.references]
-        approaches = [self._readable(side) for side in window.approaches]
+        approaches = [[_Stone(frame, self) for frame in side] for side in window.approaches]
         with self._watch.stage("engine"):
             stops = self._propagator.propagate(frames, lights, approaches)
         return {seen.frame: stops[i] for i, seen in enumerate(frames)}
@@ -104,8 +105,21 @@ class Propagation:
         return readable
 
     def _working(self, frame: int) -> WorkingFrame:
+        """Return a frame: one that is being read ahead, or read now and not kept. Raises FrameError."""
         if frame in self._references:
             return self._references[frame]
-        if frame not in self._ahead:
-            self._ahead[frame] = self._readers.submit(self._shot.frame, self.canvas, frame)
-        return self._ahead[frame].result()
+        return self._ahead[frame].result() if frame in self._ahead else self._shot.frame(self.canvas, frame)
+
+
+@dataclass(frozen=True)
+class _Stone:
+    """A Stone of the engine's: read when it is looked at, since most have been passed before."""
+
+    frame: int
+    _propagation: Propagation
+
+    def read(self) -> WorkingFrame | None:
+        try:
+            return self._propagation._working(self.frame)
+        except FrameError:
+            return None

@@ -24,7 +24,7 @@ class Settings:
     reference_colorspace  the same for the references; None: sRGB for integer files, the plate's own for float.
     layer, view           which RGB is relit; None: the main one.
     gain_out              pattern for gain maps, in stops.
-    compression           EXR compression ("dwaa:45", "zip", …); None: as the plate's.
+    compression           EXR compression ("dwaa:45", "zip", …); None: the plate's if it is lossless, else zip.
     bits                  "half" or "float" for the relit channels; None: as the plate's.
     preview               MP4 file of plate and result.
     contact_sheet         PNG file of plate, reference, result and gain.
@@ -36,7 +36,7 @@ class Settings:
     engine: str = "flow"
     model: str | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    work_size: int = 960
+    work_size: int = 768
     mask: str | None = None
     mix: float = 1.0
     colorspace: str | None = None
@@ -57,6 +57,10 @@ class Settings:
             raise InputError(f"mix is {self.mix}: expected a number from 0 (the plate) to 1 (the relit plate)")
         if not 64 <= self.work_size <= 8192:
             raise InputError(f"work size is {self.work_size}: expected 64 to 8192 pixels for the long edge")
+        for name, suffix in (("preview", ".mp4"), ("contact_sheet", ".png")):
+            path = getattr(self, name)
+            if path is not None and not path.lower().endswith(suffix):
+                raise InputError(f"{name.replace('_', ' ')} is {path}: expected a name that ends in {suffix}")
         choices: dict[str, tuple[object, ...]] = {
             "device": ("auto", "cpu", "cuda"),
             "bits": (None, "half", "float"),

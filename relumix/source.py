@@ -20,8 +20,8 @@ from relumix.shot.sequence import Sequence as Shot
 from relumix.shot.sequence import parse_frames
 from relumix.stopwatch import Stopwatch
 
-References = Mapping[int | None, str | PathLike[str]]
-"""Relit files by the frame they belong to; None is the first frame of the shot."""
+References = Mapping[int | None, str | PathLike[str]] | str | PathLike[str]
+"""Relit files by the frame they belong to, None for the first frame of the shot; a file alone belongs to that one."""
 
 
 @dataclass(frozen=True)
@@ -152,6 +152,8 @@ class PlateSource:
 
 
 def _references(shot: Shot, references: References) -> dict[int, Path]:
+    if isinstance(references, str | PathLike):
+        references = {None: references}
     if not references:
         raise InputError("no reference was given: expected at least one relit frame, like -r 1001=relit.1001.exr")
     paths: dict[int, Path] = {}

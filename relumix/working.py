@@ -74,7 +74,10 @@ class Canvas:
 
 def finite(rgb: Float32) -> NDArray[np.bool_]:
     """Return where pixels [h, w, 3] are finite in all channels, [h, w]."""
-    return np.asarray(np.isfinite(rgb).all(-1))
+    sound = np.isfinite(rgb)
+    return np.asarray(
+        sound[..., 0] & sound[..., 1] & sound[..., 2]
+    )  # many times as fast as all() over so short an axis
 
 
 def working_frame(canvas: Canvas, frame: int, pixels: Pixels, data_window: Box) -> WorkingFrame:

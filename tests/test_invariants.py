@@ -3,6 +3,9 @@
 A new engine is added to ENGINES, in relumix.engines, and goes through all of it.
 """
 
+import tracemalloc
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -173,3 +176,35 @@ def test_light_follows_a_pan_from_a_reference_anywhere(engine, at):
         assert np.median(stops) < 0.05
         untouched = np.abs(shot.stops[frame])[seen]
         assert stops.mean() < 0.25 * untouched.mean()
+
+
+class Endless(Mapping):
+    """A shot of any length that is made as it is read: only the job itself holds frames."""
+
+    def __init__(self, count):
+        self.shot = make_shot(size=(96, 64), frames=range(1001, 1005), pan=(1, 0))
+        self.frames = range(1001, 1001 + count)
+
+    def __getitem__(self, frame):
+        return self.shot.plate[1001 + (frame - 1001) % 4].copy()
+
+    def __iter__(self):
+        return iter(self.frames)
+
+    def __len__(self):
+        return len(self.frames)
+
+
+def test_8_memory_is_bounded_by_the_window_not_by_the_shot(engine):
+    def peak(count):
+        shot = Endless(count)
+        tracemalloc.start()
+        for _ in relit(shot, {1001: shot.shot.truth[1001]}, Settings(engine=engine, work_size=96)):
+            pass
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    peak(60)  # what is loaded once counts for neither
+    # The approach of a window grows up to plan.REACH windows: both shots are longer.
+    assert peak(480) < 1.1 * peak(240)

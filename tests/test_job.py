@@ -3,7 +3,6 @@
 import threading
 
 import numpy as np
-import OpenImageIO as oiio
 import pytest
 
 import relumix
@@ -11,25 +10,10 @@ from relumix.errors import InputError
 from relumix.events import Done, Failed, FrameDone, Start, Warned
 from relumix.job import prepare
 from relumix.settings import Settings
+from tests.shot.files import light, plain
 from tests.synthetic import make_shot
 
 FRAMES = range(1001, 1008)
-
-
-def write_exr(path, pixels, names="RGBA", kind="half"):
-    spec = oiio.ImageSpec(pixels.shape[1], pixels.shape[0], pixels.shape[2], kind)
-    spec.channelnames = tuple(names[: pixels.shape[2]])
-    out = oiio.ImageOutput.create(str(path))
-    assert out.open(str(path), spec)
-    assert out.write_image(np.ascontiguousarray(pixels, np.float32))
-    out.close()
-
-
-def read_exr(path):
-    image = oiio.ImageInput.open(str(path))
-    pixels = np.asarray(image.read_image("float"))
-    image.close()
-    return pixels
 
 
 class Disk:
@@ -40,9 +24,9 @@ class Disk:
         self.plate, self.out = folder / "plate", folder / "out"
         self.plate.mkdir()
         for frame, pixels in shot.plate.items():
-            write_exr(self.plate / f"p.{frame}.exr", pixels)
+            plain(self.plate / f"p.{frame}.exr", pixels.astype(np.float16))
         for frame, pixels in shot.truth.items():
-            write_exr(folder / f"relit.{frame}.exr", pixels)
+            plain(folder / f"relit.{frame}.exr", pixels.astype(np.float16))
 
     def relight(self, *references, **settings):
         paths = {frame: self.folder / f"relit.{frame}.exr" for frame in references or (1001,)}
@@ -50,7 +34,7 @@ class Disk:
         return relumix.relight(self.plate, paths, self.out, Settings(**settings), on_event=self.events.append)
 
     def result(self, frame):
-        return read_exr(self.out / f"p.{frame}.exr")
+        return light(self.out / f"p.{frame}.exr")
 
     def told(self, kind):
         return [event for event in self.events if isinstance(event, kind)]
@@ -101,17 +85,17 @@ def test_two_references_meet_in_the_middle(tmp_path):
 def test_a_matte_keeps_the_rest_of_the_plate(disk):
     matte = np.zeros((48, 80, 1), np.float32)
     matte[:, :40] = 1
-    write_exr(disk.folder / "matte.exr", matte, names="Y")
+    plain(disk.folder / "matte.exr", matte, names="Y")
     disk.relight(mask=str(disk.folder / "matte.exr"))
     for frame in FRAMES:
-        plate, result = read_exr(disk.plate / f"p.{frame}.exr"), disk.result(frame)
+        plate, result = light(disk.plate / f"p.{frame}.exr"), disk.result(frame)
         np.testing.assert_array_equal(result[:, 40:], plate[:, 40:])
         assert not np.array_equal(result[:, :40], plate[:, :40])
 
 
 def test_mattes_must_cover_the_frames(disk):
     for frame in (1001, 1002):
-        write_exr(disk.folder / f"m.{frame}.exr", np.ones((48, 80, 1)), names="Y")
+        plain(disk.folder / f"m.{frame}.exr", np.ones((48, 80, 1), np.float32), names="Y")
     with pytest.raises(
         InputError, match=r"^the mask .*m\.####\.exr lacks frames 1003, 1004, 1005, 1006, 1007 that are"
     ):
@@ -120,7 +104,7 @@ def test_mattes_must_cover_the_frames(disk):
 
 def test_a_matte_of_another_size_costs_its_frame(disk):
     for frame in FRAMES:
-        write_exr(disk.folder / f"m.{frame}.exr", np.ones((10 if frame == 1004 else 48, 80, 1)), names="Y")
+        plain(disk.folder / f"m.{frame}.exr", np.ones((10 if frame == 1004 else 48, 80, 1), np.float32), names="Y")
     end = disk.relight(mask=str(disk.folder / "m.####.exr"))
     assert (end.written, end.failed) == (6, 1)
     assert disk.told(Failed)[0].frame == 1004
@@ -141,7 +125,7 @@ def test_an_alpha_of_zeros_is_passed_through_and_not_used(tmp_path):
 def test_a_changed_neighbour_changes_the_frames_that_depend_on_it(disk):
     disk.relight()
     path = disk.plate / "p.1007.exr"
-    write_exr(path, disk.shot.plate[1006])
+    plain(path, disk.shot.plate[1006])
     end = disk.relight()
     assert end.written > 0
     assert 1007 in [event.frame for event in disk.told(FrameDone) if not event.skipped]

@@ -55,7 +55,7 @@ def add_parser(commands: Subparsers) -> None:
     add("--layer", metavar="NAME", help="layer to relight (the main RGB)")
     add("--view", metavar="NAME", help="view to relight (the default one)")
     add("--gain-out", metavar="PATTERN", help="also write the light itself, as gain in stops")
-    add("--compression", metavar="NAME", help="EXR compression: zip, dwaa:45, … (the plate's)")
+    add("--compression", metavar="NAME", help="EXR compression: zip, dwaa:45, … (the plate's; zip for lossy ones)")
     add("--bits", choices=("half", "float"), help="type of the relit channels (the plate's)")
     add("--preview", metavar="FILE.mp4", help="also write a movie of plate and result")
     add("--contact-sheet", metavar="FILE.png", help="also write a picture of plate, reference, result and gain")

@@ -34,7 +34,8 @@ class Looks:
         self._lent_gains = bool(job.source.settings.contact_sheet) and job.gain_output is None and not by_path
 
     def __enter__(self) -> Looks:
-        settings = self._job.source.settings
+        source = self._job.source
+        settings = source.settings
         if wanted(settings):
             from relumix.preview.previews import Previews  # noqa: PLC0415  only who wants them has the packages
 
@@ -42,7 +43,7 @@ class Looks:
                 folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="relumix-"))
                 self.gain_output = OutputPattern(folder, self._job.source.shot, self._job.frames)
             self._previews = self._stack.enter_context(
-                Previews(settings, self._job.frames, self._job.source.references)
+                Previews(settings, self._job.frames, source.references, source.plate.frames_per_second)
             )
         return self
 

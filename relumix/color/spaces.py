@@ -50,7 +50,7 @@ class WorkingSpace:
     @property
     def chromaticities(self) -> tuple[float, ...] | None:
         """The primaries and white of the linear space: x and y of red, green, blue and white; None if not known."""
-        return _chromaticities(self.linear) if self.linear else None
+        return _chromaticities(oiio.ColorConfig(), self.linear) if self.linear else None
 
     @property
     def interop_id(self) -> str:
@@ -68,12 +68,13 @@ def working_space(colorspace: str | None) -> WorkingSpace:
     """
     if colorspace is None:
         return WorkingSpace(None, None)
-    source = find_space(colorspace)
     config = oiio.ColorConfig()
+    source = _find(config, colorspace)
     if config.isColorSpaceLinear(source):
         return WorkingSpace(source, source)
-    primaries = _chromaticities(source)
-    return WorkingSpace(source, (primaries and primaries_name(primaries)) or find_space("scene_linear"))
+    primaries = _chromaticities(config, source)
+    linear = _linear_with(config, primaries) if primaries else None
+    return WorkingSpace(source, linear or _find(config, "scene_linear"))
 
 
 def reference_space(colorspace: str | None, whole_numbers: bool, plate: WorkingSpace) -> WorkingSpace:
@@ -88,12 +89,15 @@ def reference_space(colorspace: str | None, whole_numbers: bool, plate: WorkingS
     return WorkingSpace(own.source, plate.linear or own.linear)
 
 
-def find_space(name: str) -> str:
+def primaries_name(chromaticities: Sequence[float]) -> str | None:
+    """The linear space of the configuration that has these primaries and white (as in WorkingSpace), or None."""
+    return _linear_with(oiio.ColorConfig(), chromaticities)
+
+
+def _find(config: oiio.ColorConfig, name: str) -> str:
     """The full name of a colour space, by name, alias or role. Raises InputError, which lists those like it."""
-    config = oiio.ColorConfig()
     found: str = config.resolve(name)
-    index = config.getColorSpaceIndex(found)
-    if index < 0:
+    if config.getColorSpaceIndex(found) < 0:
         raise InputError(f"unknown colour space '{name}': {_near(config, name)}")
     if config.isData(found):
         raise InputError(f"colour space '{name}' is for data, not for light: name the one that the files are in")
@@ -109,16 +113,14 @@ def _near(config: oiio.ColorConfig, name: str) -> str:
     return f"did you mean {', '.join(near)}?" if near else f"expected one of {', '.join(names)}"
 
 
-def _chromaticities(name: str) -> tuple[float, ...] | None:
-    values = oiio.ColorConfig().get_chromaticities(name)
-    return tuple(values) if values else None
-
-
-def primaries_name(chromaticities: Sequence[float]) -> str | None:
-    """The linear space of the configuration that has these primaries and white (as in WorkingSpace), or None."""
-    config = oiio.ColorConfig()
+def _linear_with(config: oiio.ColorConfig, chromaticities: Sequence[float]) -> str | None:
     for name in config.getColorSpaceNames():
-        known = _chromaticities(name) if config.isColorSpaceLinear(name) else None
+        known = _chromaticities(config, name) if config.isColorSpaceLinear(name) else None
         if known and np.allclose(known, chromaticities, atol=1e-4):
             return str(name)
     return None
+
+
+def _chromaticities(config: oiio.ColorConfig, name: str) -> tuple[float, ...] | None:
+    values = config.get_chromaticities(name)
+    return tuple(values) if values else None

@@ -32,6 +32,23 @@ class WorkingFrame:
     rgb: Float32
     known: Float32
 
+    def read(self) -> WorkingFrame:
+        """Return itself: a frame is a stepping stone that has been read."""
+        return self
+
+
+class Stone(Protocol):
+    """A stepping stone of an approach: a frame that is not read before it is looked at."""
+
+    @property
+    def frame(self) -> int:
+        """Its frame number."""
+        ...
+
+    def read(self) -> WorkingFrame | None:
+        """Return the frame, or None where it cannot be read."""
+        ...
+
 
 @dataclass(frozen=True)
 class WorkingReference(WorkingFrame):
@@ -67,12 +84,12 @@ class Propagator(Protocol):
         self,
         frames: Sequence[WorkingFrame],
         references: Sequence[WorkingReference],
-        approaches: Sequence[Sequence[WorkingFrame]],
+        approaches: Sequence[Sequence[Stone]],
     ) -> Float32:
         """Carry the light of the references to the frames of one window.
 
-        The three arguments hold the frames that a Window names, in its order (frames that could not be read are left
-        out). The result is a function of them alone, never of the windows that went before.
+        The three arguments hold the frames that a Window names, in its order (of `frames`, those that could not be read
+        are left out). The result is a function of them alone, never of the windows that went before.
 
         Returns [len(frames), h, w, 3] float32: log2 gain in stops, finite.
         """

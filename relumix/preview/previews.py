@@ -16,8 +16,11 @@ from relumix.settings import Settings
 from relumix.shot.picture import Picture
 from relumix.source import PlateSource
 
-SHOWN_PX = 960
-"""Long edge of the small pictures: half of a movie of 1920."""
+SHOWN_PX = 1280
+"""Long edge of the small pictures: a movie of 1920x1080 shows two of 2.39:1 above each other no larger."""
+
+FRAMES_PER_SECOND = 24
+"""Rate of a movie whose plate does not say its own."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +67,12 @@ class Shown:
 class Previews:
     """The previews a job was asked for; none are an empty one. A context manager: left in peace, it writes them."""
 
-    def __init__(self, settings: Settings, frames: Sequence[int], references: Sequence[int]) -> None:
+    def __init__(
+        self, settings: Settings, frames: Sequence[int], references: Sequence[int], frames_per_second: float | None
+    ) -> None:
         self._stack = ExitStack()
         self._settings, self._frames, self._references = settings, frames, references
+        self._frames_per_second = frames_per_second or FRAMES_PER_SECOND
         self._movie: Movie | None = None
         self._sheet: ContactSheet | None = None
         self.written: list[str] = []
@@ -90,7 +96,9 @@ class Previews:
         """Take a frame; they come in ascending order."""
         if self._settings.preview:
             if self._movie is None:
-                movie = Movie(Path(self._settings.preview), pixel_aspect=shown.pixel_aspect)
+                movie = Movie(
+                    Path(self._settings.preview), fps=self._frames_per_second, pixel_aspect=shown.pixel_aspect
+                )
                 self._movie = self._stack.enter_context(movie)
             self._movie.add(shown.frame, shown.plate, shown.result)
         if self._settings.contact_sheet:

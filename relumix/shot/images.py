@@ -16,6 +16,9 @@ from relumix.shot.windows import Box
 
 NUMPY_TYPES = {"half": np.float16, "float": np.float32, "uint": np.uint32, "uint8": np.uint8, "uint16": np.uint16}
 
+# OpenEXR starts its messages with the path and the names of its error codes.
+_EXR_WORDS = re.compile(r"^EXR Error \(.*?\): |\(?\bEXR_ERR_\w+\)? ", re.MULTILINE)
+
 
 class ImageError(Exception):
     """OpenImageIO could not do what it was asked to. Its text is one line that names no file."""
@@ -24,7 +27,7 @@ class ImageError(Exception):
 def what_went_wrong(source: Any = oiio) -> str:
     """The pending error of OpenImageIO (or of one of its inputs and outputs) as one line; it is pending no more."""
     try:
-        text = re.sub(r"^EXR Error \(.*?\): ", "", source.geterror(), flags=re.MULTILINE)
+        text = _EXR_WORDS.sub("", source.geterror())
     except UnicodeDecodeError:  # A damaged file's own bytes are quoted in the message.
         text = "its header is damaged"
     words = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
@@ -82,3 +85,9 @@ def data_window(spec: Any) -> Box:
 def display_window(spec: Any) -> Box:
     """The pixels that make the frame."""
     return Box(spec.full_x, spec.full_y, spec.full_width, spec.full_height)
+
+
+def frames_per_second(spec: Any) -> float | None:
+    """The rate that a shot is meant to be seen at, or None where its file does not say."""
+    rate = spec.getattribute("FramesPerSecond")
+    return rate[0] / rate[1] if isinstance(rate, tuple) and rate[1] else None

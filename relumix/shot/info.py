@@ -15,7 +15,7 @@ from relumix.color.spaces import primaries_name
 from relumix.errors import InputError
 from relumix.shot import exr_header
 from relumix.shot.channels import PartNames, choose, layers_and_views
-from relumix.shot.images import ImageError, data_window, display_window, opened, pixels_of
+from relumix.shot.images import ImageError, data_window, display_window, frames_per_second, opened, pixels_of
 from relumix.shot.layout import FileLayout, layout_of, subsampled_channels
 from relumix.shot.sequence import Sequence
 from relumix.shot.windows import Box
@@ -138,7 +138,7 @@ class PlateInfo:
 
 
 def _ranges(frames: Iterable[int]) -> str:
-    return str(FrameSet(frames).frange)
+    return str(FrameSet.framesToFrameRange(frames, sort=True))
 
 
 def describe(pattern: str | Path, layer: str | None = None, view: str | None = None, scan: bool = True) -> PlateInfo:
@@ -165,7 +165,6 @@ def describe(pattern: str | Path, layer: str | None = None, view: str | None = N
     per_frame = tuple(_frame(sequence, frame, part, choice.rgb if choice and scan else ()) for frame in sequence.frames)
     spec = first.specs[part][0]
     layers, views = layers_and_views(first.names)
-    rate = spec.getattribute("FramesPerSecond")
     primaries = tuple(spec.getattribute("chromaticities") or ()) or None
     return PlateInfo(
         pattern=sequence.pattern,
@@ -174,7 +173,7 @@ def describe(pattern: str | Path, layer: str | None = None, view: str | None = N
         missing=sequence.missing,
         step=sequence.step,
         pixel_aspect=spec.get_float_attribute("PixelAspectRatio", 1.0),
-        frames_per_second=rate[0] / rate[1] if isinstance(rate, tuple) and rate[1] else None,
+        frames_per_second=frames_per_second(spec),
         parts=tuple(_part(names, levels) for names, levels in zip(first.names, first.specs, strict=True)),
         layers=layers,
         views=views,

@@ -101,15 +101,17 @@ def refuse(layout: FileLayout, path: Path) -> None:
 
 
 def outline(layout: FileLayout, part: int) -> dict[str, str]:
-    """What all frames of a shot must share, by the name it has in errors."""
-    parts = [",".join(names.channels) for names in layout.names]
-    if part >= len(parts):
-        return {"parts": str(len(parts))}
+    """What all frames of a shot must share, by the name it has in errors. `part` is the one that is relit."""
+    names = layout.names
+    parts = ", ".join(f"{each.name or number} {each.view}".strip() for number, each in enumerate(names))
+    if len(names) == 1:  # The name of the only part says nothing about how it is laid out.
+        parts = "one"
+    if part >= len(names):
+        return {"parts": parts}
     spec = layout.specs[part][0]
-    aspect = spec.get_float_attribute("PixelAspectRatio", 1.0)
     return {
-        "parts": str(len(parts)),
-        "channels": "; ".join(parts),
+        "parts": parts,
+        "channels": "; ".join(",".join(each.channels) for each in names),
         "display window": str(display_window(spec)),
-        "pixel aspect": f"{aspect:g}",
+        "pixel aspect": f"{spec.get_float_attribute('PixelAspectRatio', 1.0):g}",
     }

@@ -15,7 +15,7 @@ from relumix.errors import FrameError, InputError
 from relumix.shot import exr_header
 from relumix.shot.channels import Choice, choose
 from relumix.shot.flat import is_whole, read_flat
-from relumix.shot.images import ImageError, data_window, display_window, opened, pixels_of
+from relumix.shot.images import ImageError, data_window, display_window, frames_per_second, opened, pixels_of
 from relumix.shot.layout import FileLayout, explain, layout_of, outline, refuse
 from relumix.shot.picture import Contents, Level, Part, PartLevel, Picture, Plane
 from relumix.shot.sequence import Sequence
@@ -60,6 +60,11 @@ class Plate:
     def frames(self) -> tuple[int, ...]:
         """The frame numbers, ascending."""
         return self.sequence.frames
+
+    @property
+    def frames_per_second(self) -> float | None:
+        """The rate that the first file says, or None."""
+        return frames_per_second(self.layout.specs[self.choice.part][0])
 
     @property
     def display_window(self) -> Box:
@@ -132,8 +137,9 @@ def _time(spec: Any) -> dict[str, exr_header.Attribute | None]:
 
 
 def _light(planes: Items[Plane], choice: Choice, space: WorkingSpace) -> Level:
-    rgb = np.stack([_channel(planes, index) for index in choice.rgb], axis=-1, dtype=np.float32)
-    alpha = None if choice.alpha is None else np.ascontiguousarray(_channel(planes, choice.alpha), np.float32)
+    with np.errstate(invalid="ignore"):  # Signalling NaNs are left for the caller to find.
+        rgb = np.stack([_channel(planes, index) for index in choice.rgb], axis=-1, dtype=np.float32)
+        alpha = None if choice.alpha is None else np.ascontiguousarray(_channel(planes, choice.alpha), np.float32)
     return Level(space.to_linear(rgb, alpha), alpha)
 
 

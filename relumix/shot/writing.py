@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -41,6 +42,7 @@ COMPRESSIONS = (
     "htj2k32",
     "zstd",
 )
+LOSSY = ("pxr24", "b44", "b44a", "dwaa", "dwab")
 Bits = Literal["half", "float"]
 
 
@@ -56,11 +58,12 @@ def write(
     """Write a picture with other light, under a name that only appears once the file is whole.
 
     Everything else that was read is written as it was: windows, parts, channels and their types, levels, and the
-    header byte for byte. (A lossy compression is lossy again for the channels that it touches.)
+    header byte for byte.
 
     rgb          one [h, w, 3] float32 a level of the picture, scene-linear, premultiplied.
     attributes   are added to the header of the part that was relit.
-    compression  as OpenImageIO names it, with a level where it has one: zip, dwaa:45; None keeps the plate's.
+    compression  as OpenImageIO names it, with a level where it has one: zip, dwaa:45. None keeps the plate's if it is
+                 lossless, and is zip for the others, which would lose again what they have lost once.
     bits         the type of the relit channels; None keeps the plate's. In half, finite values are clipped to +-65504.
 
     Raises InputError: an unknown compression, no permission, no space.
@@ -69,15 +72,14 @@ def write(
     shapes = [level.rgb.shape for level in picture.levels]
     if [level.shape for level in rgb] != shapes:
         raise ValueError(f"light of shape {[level.shape for level in rgb]}: expected {shapes}")
-    if compression is not None and compression.partition(":")[0] not in COMPRESSIONS:
-        raise InputError(f"unknown compression '{compression}': expected one of {', '.join(COMPRESSIONS)}")
+    if compression is not None:
+        check_compression(compression)
     kinds = list(part.types)
     for index in picture.contents.choice.rgb:
         kinds[index] = bits or kinds[index]
     relit = replace(part, types=tuple(kinds))
     parts = [relit if each is part else each for each in picture.contents.parts]
-    if compression is not None:
-        parts = [replace(each, compression=compression) for each in parts]
+    parts = [replace(each, compression=compression or _lossless(each.compression)) for each in parts]
     stem = path.with_name(f".{path.stem}.{os.getpid()}-{secrets.token_hex(4)}")
     pixels, whole = (stem.with_name(f"{stem.name}.{what}.exr") for what in ("pixels", "whole"))
     try:
@@ -91,11 +93,20 @@ def write(
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror or error}") from None
     except (ImageError, exr_header.HeaderError) as error:
-        raise InputError(f"{path} cannot be written: {error}") from None
+        raise InputError(f"{path} cannot be written: {str(error).replace(str(pixels), path.name)}") from None
     finally:
         for leftover in (pixels, whole):
             with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
                 leftover.unlink()
+
+
+def check_compression(compression: str) -> None:
+    """Raise InputError where a compression, such as `zip` or `dwaa:45`, is none that OpenEXR has."""
+    kind, colon, level = compression.partition(":")
+    if kind not in COMPRESSIONS:
+        raise InputError(f"unknown compression '{compression}': expected one of {', '.join(COMPRESSIONS)}")
+    if colon and not re.fullmatch(r"\d+(\.\d+)?", level):
+        raise InputError(f"compression '{compression}' has no level behind its colon: expected a number, as in dwaa:45")
 
 
 def _need_space(folder: Path, parts: Sequence[Part]) -> None:
@@ -155,6 +166,10 @@ def _spec(part: Part, level: PartLevel, picture: Picture, number: int) -> Any:
     return spec
 
 
+def _lossless(compression: str) -> str:
+    return "zip" if compression.partition(":")[0] in LOSSY else compression
+
+
 def _safe_compression(part: Part) -> str:
     """The compression of a part, or zip where that would not keep whole numbers whole.
 
@@ -172,23 +187,38 @@ def _write_level(
     output: Any, part: Part, level: PartLevel, channels: tuple[int, int, int], rgb: NDArray[np.float32] | None
 ) -> None:
     window = level.window
-    half = set(part.types) == {"half"}
-    rows = max(ROWS_AT_ONCE // part.tile[1], 1) * part.tile[1] if part.tile else ROWS_AT_ONCE
-    for top in range(0, window.height, rows):
-        strip = slice(top, min(top + rows, window.height))
-        pixels = np.empty((strip.stop - top, window.width, len(part.types)), np.float16 if half else np.float32)
-        for plane in level.planes:
-            values = plane.pixels[strip]
-            pixels[..., _indices(plane.channels)] = values.view(np.float32) if values.dtype == np.uint32 else values
-        if rgb is not None:
-            light = rgb[strip]
-            for index, channel in enumerate(channels):
-                pixels[..., channel] = _fit(light[..., index], part.types[channel])
-        first, last = window.y + top, window.y + strip.stop
+    for strip in _strips(part, window.height):
+        pixels = _assemble(part, level, strip, channels, rgb)
+        first, last = window.y + strip.start, window.y + strip.stop
         if part.tile:
             _must(output, output.write_tiles(window.x, window.right, first, last, 0, 1, pixels))
         else:
             _must(output, output.write_scanlines(first, last, 0, pixels))
+
+
+def _strips(part: Part, height: int) -> Iterator[slice]:
+    """The rows that are handed over at once, in the order in which OpenEXR wants them."""
+    if not part.tile and part.line_order == "decreasingY":  # The last row goes first.
+        yield from (slice(row, row + 1) for row in reversed(range(height)))
+        return
+    rows = max(ROWS_AT_ONCE // part.tile[1], 1) * part.tile[1] if part.tile else ROWS_AT_ONCE
+    yield from (slice(top, min(top + rows, height)) for top in range(0, height, rows))
+
+
+def _assemble(
+    part: Part, level: PartLevel, strip: slice, channels: tuple[int, int, int], rgb: NDArray[np.float32] | None
+) -> NDArray[Any]:
+    """All channels of some rows side by side, in half or float; whole numbers keep their bits."""
+    shape = (strip.stop - strip.start, level.window.width, len(part.types))
+    pixels = np.empty(shape, np.float16 if set(part.types) == {"half"} else np.float32)
+    with np.errstate(invalid="ignore"):  # A NaN is no less welcome for being a signalling one.
+        for plane in level.planes:
+            values = plane.pixels[strip]
+            pixels[..., _indices(plane.channels)] = values.view(np.float32) if values.dtype == np.uint32 else values
+        if rgb is not None:
+            for index, channel in enumerate(channels):
+                pixels[..., channel] = _fit(rgb[strip][..., index], part.types[channel])
+    return pixels
 
 
 def _indices(channels: tuple[int, ...]) -> slice | list[int]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 
 import numpy as np
 
-from relumix.engines.base import Engine, Float32, Propagator, WorkingFrame, WorkingReference
+from relumix.engines.base import Engine, Float32, Propagator, Stone, WorkingFrame, WorkingReference
 from relumix_server.refusal import SessionCancelledError
 
 
@@ -45,11 +45,23 @@ class Device:
 class Turns:
     """An Engine for one session: it works on the device, in turn with those of other sessions."""
 
-    def __init__(self, engine: Engine, device: Device, on_window: Callable[[], None] = lambda: None) -> None:
-        """`on_window` is called after each window."""
+    def __init__(
+        self,
+        engine: Engine,
+        device: Device,
+        *,
+        await_frames: Callable[[Iterable[int]], None] = lambda frames: None,
+        on_window: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Make it.
+
+        await_frames  returns when frames that an engine may still read can be read: the device does not wait for them.
+        on_window     is called after each window.
+        """
         self.name, self.version = engine.name, engine.version
         self.window, self.overlap, self.tracks = engine.window, engine.overlap, engine.tracks
-        self._engine, self._device, self._on_window = engine, device, on_window
+        self._engine, self._device = engine, device
+        self._await_frames, self._on_window = await_frames, on_window
         self._running: Future[Float32] | None = None
         self._propagator: Propagator | None = None
         self._cancelled = False
@@ -62,7 +74,7 @@ class Turns:
         self,
         frames: Sequence[WorkingFrame],
         references: Sequence[WorkingReference],
-        approaches: Sequence[Sequence[WorkingFrame]],
+        approaches: Sequence[Sequence[Stone]],
     ) -> Float32:
         """Carry light (see relumix.engines.base.Propagator). Raises SessionCancelledError."""
 
@@ -71,6 +83,7 @@ class Turns:
                 self._propagator = self._engine.start()
             return self._propagator.propagate(frames, references, approaches)
 
+        self._await_frames(stone.frame for side in approaches for stone in side)
         self._running = self._device.submit(call)
         if self._cancelled:
             self._running.cancel()

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from relumix.color.spaces import find_space
+from relumix.color.spaces import working_space
 from relumix.engines.base import Engine
 from relumix.errors import InputError
 from relumix.plan import Plan, plan
 from relumix.settings import Settings
-from relumix.shot.writing import COMPRESSIONS
+from relumix.shot.writing import check_compression
 from relumix.v1 import relight_pb2 as pb
 from relumix_server.options import Options
 from relumix_server.refusal import Code, RefusedError
@@ -163,14 +163,13 @@ def _settings(sent: pb.Settings, engines: Mapping[str, Engine]) -> tuple[Setting
         )
     try:
         settings = Settings(**given)
+        if settings.compression is not None:
+            check_compression(settings.compression)
         for space in (settings.colorspace, settings.reference_colorspace):
             if space is not None:
-                find_space(space)
+                working_space(space)
     except InputError as error:
         raise _invalid(str(error)) from error
-    if settings.compression is not None and settings.compression.partition(":")[0] not in COMPRESSIONS:
-        expected = ", ".join(COMPRESSIONS)
-        raise _invalid(f"unknown compression '{settings.compression}': expected one of {expected}")
     return settings, engine
 
 

@@ -202,7 +202,7 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
             ahead_bytes=options.ahead_bytes,
         )
         shot = SessionShot(request, intake, self._workers, self._spool, Stopwatch(), options.max_frame_pixels)
-        turns = Turns(request.engine, self._device, self._metrics.window)
+        turns = Turns(request.engine, self._device, await_frames=shot.await_frames, on_window=self._metrics.window)
         return Session(request, intake, shot, turns, self._spool, self._metrics)
 
     def _end(self, session: Session) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,12 @@ class SessionShot:
         """Return a plate frame. Raises FrameError."""
         seen = self._call("look", frame, self._files(frame), canvas)
         return WorkingFrame(frame, seen["rgb"], seen["known"])
+
+    def await_frames(self, frames: Iterable[int]) -> None:
+        """Return when each of these plate frames is there, or will not come."""
+        for frame in frames:
+            with suppress(FrameError):
+                self._path(pb.ROLE_SOURCE, frame)
 
     def _light(self, canvas: Canvas, frame: int) -> Light:
         found = self._call("light", frame, self._files(frame, reference=True), canvas)

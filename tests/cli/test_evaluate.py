@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from relumix.cli.main import main
-from tests.cli.test_relight import write_exr
+from tests.shot.files import plain
 from tests.synthetic import make_shot
 
 
@@ -14,7 +14,7 @@ def shots(tmp_path, monkeypatch):
     for name, pictures in {"plate": shot.plate, "truth": shot.truth}.items():
         (tmp_path / name).mkdir()
         for frame, pixels in pictures.items():
-            write_exr(tmp_path / name / f"p.{frame:04d}.exr", pixels)
+            plain(tmp_path / name / f"p.{frame:04d}.exr", pixels)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -39,6 +39,6 @@ def test_bad_input_is_one_line(shots, capsys):
     assert capsys.readouterr().err == (
         "relumix: plate has nothing to be compared with: give its ground truth, its source, or both\n"
     )
-    write_exr(shots / "truth/p.0002.exr", np.full((64, 80, 3), np.nan, np.float32))
+    plain(shots / "truth/p.0002.exr", np.full((64, 80, 3), np.nan, np.float32))
     assert main(["evaluate", "plate", "--truth", "truth", "--no-hdr-flip"]) == 2
     assert "p.0002.exr has NaN or infinity in 5120 pixels" in capsys.readouterr().err

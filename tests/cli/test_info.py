@@ -3,15 +3,15 @@ import json
 import numpy as np
 
 from relumix.cli.main import main
-from tests.cli.test_relight import write_exr
+from tests.shot.files import plain
 
 
 def test_a_plate_is_described(tmp_path, capsys):
     pixels = np.full((24, 32, 3), 0.18, np.float32)
     for frame in (1, 2, 4):
-        write_exr(tmp_path / f"p.{frame:04d}.exr", pixels)
+        plain(tmp_path / f"p.{frame:04d}.exr", pixels)
     pixels[3, 4] = np.nan
-    write_exr(tmp_path / "p.0002.exr", pixels)
+    plain(tmp_path / "p.0002.exr", pixels)
     assert main(["info", str(tmp_path)]) == 0
     said = capsys.readouterr().out
     assert "frames          1-2,4 (3)" in said

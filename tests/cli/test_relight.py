@@ -14,26 +14,10 @@ import pytest
 
 from relumix.cli.relight import parse_references
 from relumix.errors import InputError
+from tests.shot.files import light, plain
 from tests.synthetic import make_shot
 
 FRAMES = range(1001, 1006)
-
-
-def write_exr(path, rgb, **attributes):
-    spec = oiio.ImageSpec(rgb.shape[1], rgb.shape[0], rgb.shape[2], "half")
-    for name, value in {"compression": "zip", **attributes}.items():
-        spec.attribute(name, value)
-    out = oiio.ImageOutput.create(str(path))
-    assert out.open(str(path), spec)
-    assert out.write_image(np.ascontiguousarray(rgb, np.float16))
-    out.close()
-
-
-def read_exr(path):
-    image = oiio.ImageInput.open(str(path))
-    pixels = image.read_image("float")
-    image.close()
-    return np.asarray(pixels)
 
 
 @pytest.fixture
@@ -42,8 +26,8 @@ def shot(tmp_path):
     made = make_shot(size=(96, 64), frames=FRAMES, pan=(2, 0))
     (tmp_path / "plate").mkdir()
     for frame, pixels in made.plate.items():
-        write_exr(tmp_path / f"plate/plate.{frame}.exr", pixels)
-    write_exr(tmp_path / "relit.1001.exr", made.truth[1001])
+        plain(tmp_path / f"plate/plate.{frame}.exr", pixels)
+    plain(tmp_path / "relit.1001.exr", made.truth[1001])
     return tmp_path
 
 
@@ -89,7 +73,7 @@ def test_previews_and_gain_maps_are_made_on_the_way(shot):
     assert result.stdout.splitlines()[1:] == ["wrote out", "wrote gain/g.####.exr", "wrote ba.mp4", "wrote sheet.png"]
     assert (shot / "ba.mp4").stat().st_size > 1000
     assert (shot / "sheet.png").stat().st_size > 1000
-    stops = read_exr(shot / "gain/g.1001.exr")
+    stops = light(shot / "gain/g.1001.exr")
     made = make_shot(size=(96, 64), frames=FRAMES, pan=(2, 0))
     assert np.abs(stops - made.stops[1001]).mean() < 0.05
 
@@ -120,7 +104,7 @@ def test_chunks_equal_one_run_bit_for_bit(shot):
     for chunk in ("1001-1002", "1003", "1004-1005"):
         relumix(shot, "relight", "plate", "-r", "relit.1001.exr", "-o", "chunks", "--frames", chunk)
     for frame in FRAMES:
-        whole, chunk = (read_exr(shot / name / f"plate.{frame}.exr") for name in ("whole", "chunks"))
+        whole, chunk = (light(shot / name / f"plate.{frame}.exr") for name in ("whole", "chunks"))
         np.testing.assert_array_equal(whole, chunk)
 
 
@@ -148,7 +132,7 @@ def test_an_interrupt_leaves_whole_frames_and_exits_130(shot):
         assert said == "relumix: interrupted; finished frames are kept, run the same command again to go on\n"
     for path in (shot / "out").iterdir() if (shot / "out").exists() else ():
         assert re.fullmatch(r"plate\.\d{4}\.exr", path.name)
-        read_exr(path)
+        light(path)
 
 
 def test_settings_are_written_into_the_frames(shot):
@@ -187,6 +171,14 @@ def test_settings_are_written_into_the_frames(shot):
         (["plate", "-r", "relit.1001.exr", "-o", "out", "--layer", "beauty"], r".*beauty.*"),
         (["plate", "-r", "relit.1001.exr", "-o", "out", "--colorspace", "nonsense"], r".*nonsense.*"),
         (["plate", "-r", "relit.1001.exr", "-o", "out", "--compression", "lzw"], r".*lzw.*"),
+        (
+            ["plate", "-r", "relit.1001.exr", "-o", "out", "--preview", "a.mov"],
+            r"preview is a\.mov: expected a name that ends in \.mp4",
+        ),
+        (
+            ["plate", "-r", "relit.1001.exr", "-o", "out", "--work-size", "9"],
+            r"work size is 9: expected 64 to 8192 pixels for the long edge",
+        ),
     ],
 )
 def test_bad_input_is_refused_in_one_line(shot, args, message):
@@ -215,7 +207,7 @@ def test_a_gap_is_refused_or_skipped(shot):
 
 def test_files_of_others_are_not_replaced_unasked(shot):
     (shot / "out").mkdir()
-    write_exr(shot / "out/plate.1002.exr", np.zeros((4, 4, 3), np.float32))
+    plain(shot / "out/plate.1002.exr", np.zeros((4, 4, 3), np.float32))
     command = ["relight", "plate", "-r", "relit.1001.exr", "-o", "out"]
     assert "plate.1002.exr exists and relumix did not write it" in one_line(relumix(shot, *command))
     assert relumix(shot, *command, "--overwrite").returncode == 0
@@ -223,7 +215,8 @@ def test_files_of_others_are_not_replaced_unasked(shot):
 
 def test_a_folder_that_cannot_be_written_is_one_line(shot):
     (shot / "file").write_text("in the way")
-    assert "file" in one_line(relumix(shot, "relight", "plate", "-r", "relit.1001.exr", "-o", "file/out"))
+    said = one_line(relumix(shot, "relight", "plate", "-r", "relit.1001.exr", "-o", "file/out"))
+    assert re.fullmatch(r"relumix: file/out cannot be written to: .*file is a file, not a folder", said)
 
 
 def test_references_are_parsed():

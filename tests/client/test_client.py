@@ -260,9 +260,9 @@ def test_a_reference_that_vanished_ends_the_job(disk):
 
 
 def test_a_result_that_cannot_be_written_ends_the_job(disk):
-    (disk.folder / "out").write_text("in the way")
+    (disk.folder / "out/p.0001.exr").mkdir(parents=True)
     with serving() as server, pytest.raises(InputError, match=r"out/p\.0001\.exr cannot be written: "):
-        disk.relight(address(server))
+        disk.relight(address(server), overwrite=True)
 
 
 def test_leaving_early_cancels_the_session_and_leaves_whole_frames(disk):

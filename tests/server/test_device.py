@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pytest
 
+from relumix.engines.base import WorkingFrame
 from relumix_server.device import Device, Turns, warm
 from relumix_server.refusal import SessionCancelledError
 
@@ -98,3 +99,16 @@ def test_what_an_engine_raises_reaches_its_session(device):
     with pytest.raises(ZeroDivisionError):
         warm(Broken(), device)
     assert device.queued == 0
+
+
+def test_what_an_engine_may_still_read_is_there_before_its_turn(device):
+    engine, seen = SlowEngine(), []
+    engine.go.set()
+
+    def await_frames(frames):
+        seen.append((list(frames), device.queued))
+
+    turns = Turns(engine, device, await_frames=await_frames)
+    stones = [WorkingFrame(number, np.zeros((1, 1, 3), np.float32), np.ones((1, 1), np.float32)) for number in (1, 5)]
+    turns.start().propagate(["a"], [], [stones[:1], stones])
+    assert seen == [([1, 1, 5], 0)]

@@ -5,6 +5,7 @@ import pytest
 from google.rpc import code_pb2
 
 import relumix
+from relumix.engines import load_engine
 from relumix.v1 import relight_pb2 as pb
 from tests.server.harness import CLOSE, FRAMES, SIZE, Disk, ask, opening, pieces, write_exr
 
@@ -181,7 +182,10 @@ def test_by_path_reads_and_writes_below_the_root(server, made):
 def test_info(server):
     info = server.info()
     assert info.version == relumix.__version__
-    assert [(e.name, e.window, e.overlap, e.tracks, e.device) for e in info.engines] == [("flow", 8, 2, True, "cpu")]
+    flow = load_engine("flow")
+    assert [(e.name, e.version, e.window, e.overlap, e.tracks, e.device) for e in info.engines] == [
+        ("flow", flow.version, flow.window, flow.overlap, flow.tracks, "cpu")
+    ]
     assert info.limits.max_frame_bytes == 4 << 20
     assert info.limits.by_path
     assert (info.load.sessions, info.load.queued_windows, info.load.memory_bytes, info.load.spool_bytes) == (0, 0, 0, 0)

@@ -120,6 +120,15 @@ def plain(path: Path, pixels: NDArray[Any], names: Sequence[str] = "RGBA", **lay
     return by_oiio(path, (spec_of(pixels, names, **layout), [pixels]))
 
 
+def light(path: Path) -> NDArray[np.float32]:
+    """The first part of a file, [h, w, channels]."""
+    image = oiio.ImageInput.open(str(path))
+    assert image, oiio.geterror()
+    pixels = np.asarray(image.read_image("float"))
+    image.close()
+    return pixels
+
+
 def headers(path: Path) -> list[dict[str, tuple[str, bytes]]]:
     """The header of each part as stored, read without any library."""
     data = path.read_bytes()
@@ -150,11 +159,11 @@ def pixels(path: Path) -> list[list[dict[str, NDArray[Any]]]]:
         while image.seek_subimage(len(parts), len(levels)):
             spec = image.spec()
             levels.append({})
-            for index, name in enumerate(spec.channelnames):
-                kind = str(spec.channelformat(index))
-                values = image.read_image(len(parts), len(levels) - 1, index, index + 1, kind)
-                assert values is not None, image.geterror()
-                levels[-1][name] = values[..., 0]
+            kinds = [str(spec.channelformat(index)) for index in range(spec.nchannels)]
+            read = {k: image.read_image(len(parts), len(levels) - 1, 0, spec.nchannels, k) for k in set(kinds)}
+            assert all(values is not None for values in read.values()), image.geterror()
+            for index, (name, kind) in enumerate(zip(spec.channelnames, kinds, strict=True)):
+                levels[-1][name] = read[kind][..., index]
         parts.append(levels)
     return parts
 

@@ -75,13 +75,15 @@ def test_what_is_chosen(parts: list[PartNames], layer: str | None, view: str | N
             [STEREO],
             None,
             "middle",
-            "a.exr has no view 'middle' with red, green and blue: it has the layers (plain), beauty, diffuse and the views right, left",
+            "a.exr has no view 'middle' with red, green and blue: "
+            "it has the layers (plain), beauty, diffuse and the views right, left",
         ),
         (
             [STEREO],
             "diffuse",
             "left",
-            "a.exr has no layer 'diffuse' with red, green and blue: it has the layers (plain), beauty, diffuse and the views right, left",
+            "a.exr has no layer 'diffuse' with red, green and blue: "
+            "it has the layers (plain), beauty, diffuse and the views right, left",
         ),
         (
             [part("a.R", "a.G", "a.B", "b.R", "b.G", "b.B")],

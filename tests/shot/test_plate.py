@@ -137,6 +137,19 @@ def test_frames_that_are_not_like_the_first(tmp_path: Path, layout: dict[str, ob
     )
 
 
+def test_parts_in_another_order(tmp_path: Path) -> None:
+    pixels = files.noise(4, 5)
+    for frame, views in enumerate((("left", "right"), ("right", "left")), 1):
+        parts = [(files.spec_of(pixels, oiio__subimagename="rgba_" + view, view=view), [pixels]) for view in views]
+        files.by_oiio(tmp_path / f"a.{frame}.exr", parts)
+    with pytest.raises(FrameError) as caught:
+        plate_of(tmp_path).read(2)
+    assert str(caught.value) == (
+        f"frame 2: {tmp_path}/a.2.exr has parts rgba_right right, rgba_left left, but {tmp_path}/a.1.exr has "
+        "rgba_left left, rgba_right right; expected all frames of a shot to agree"
+    )
+
+
 def test_a_missing_frame(tmp_path: Path) -> None:
     files.plain(tmp_path / "a.1.exr", files.noise(4, 5))
     with pytest.raises(FrameError) as caught:
@@ -160,8 +173,24 @@ def test_luminance_chroma_is_refused(tmp_path: Path) -> None:
     channel = files.noise(4, 4, 1)[..., 0]
     path = files.by_hand(tmp_path / "a.exr", {"Y": channel, "BY": channel, "RY": channel}, sampling={"BY": 2, "RY": 2})
     assert refusal(path) == (
-        f"{path} cannot be read: it is a subsampled luminance-chroma image (BY, RY lack pixels); convert it to RGB first"
+        f"{path} cannot be read: it is a subsampled luminance-chroma image (BY, RY lack pixels); "
+        "convert it to RGB first"
     )
+
+
+def test_rip_maps_are_refused(tmp_path: Path) -> None:
+    pixels = files.noise(16, 16)
+    spec = files.spec_of(pixels, tile=(16, 16), textureformat="Plain Texture", openexr__levelmode=2)
+    path = files.by_oiio(tmp_path / "a.exr", (spec, [pixels]))
+    assert refusal(path) == f"{path} is rip-mapped: save it with mip levels, or one level, first"
+
+
+def test_parts_with_mip_levels_are_refused(tmp_path: Path) -> None:
+    pixels = files.noise(16, 16)
+    mips = {"tile": (16, 16), "textureformat": "Plain Texture", "openexr__levelmode": 1}
+    parts = [(files.spec_of(pixels, oiio__subimagename=name, **mips), [pixels]) for name in ("one", "two")]
+    path = files.by_oiio(tmp_path / "a.exr", parts)
+    assert refusal(path) == f"{path} has several parts and mip levels: save it with one of the two first"
 
 
 def test_whole_numbers_are_no_light(tmp_path: Path) -> None:
@@ -199,7 +228,7 @@ def test_a_truncated_file_is_an_error(
     path = files.plain(tmp_path / "a.exr", files.noise(70, 60), compression=compression, tile=tile)
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * kept)])
-    with pytest.raises(FrameError, match="frame 1: .*a.exr cannot be read: "):
+    with pytest.raises(FrameError, match=r"frame 1: .*a\.exr cannot be read: "):
         plate_of(path).read(1)
 
 

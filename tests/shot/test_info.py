@@ -1,0 +1,106 @@
+import json
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from relumix.errors import InputError
+from relumix.shot.info import describe
+from tests.shot import files
+
+REC709 = struct.pack("<8f", 0.64, 0.33, 0.3, 0.6, 0.15, 0.06, 0.3127, 0.329)
+
+
+def test_everything_about_a_plate(tmp_path: Path) -> None:
+    for frame, x in ((1001, 0), (1003, 2), (1007, 5)):
+        pixels = files.noise(4, 6)
+        pixels[:2, 0, 1] = np.nan if frame == 1003 else 0
+        files.by_hand(
+            tmp_path / f"a.{frame}.exr",
+            {**{name: pixels[..., i] for i, name in enumerate("RGBA")}, "id": np.zeros((4, 6), np.uint32)},
+            origin=(x, 1),
+            display=(0, 0, 19, 9),
+            aspect=2.0,
+            attributes={
+                "chromaticities": ("chromaticities", REC709),
+                "timeCode": ("timecode", struct.pack("<II", 0x10203000 + frame % 10, 0)),
+                "framesPerSecond": ("rational", struct.pack("<iI", 24000, 1001)),
+            },
+        )
+    (tmp_path / "a.1009.exr").write_bytes(b"damaged")
+    found = describe(tmp_path)
+    assert found.text() == "\n".join(
+        [
+            f"plate           {tmp_path}/a.####.exr (openexr)",
+            "frames          1001,1003,1007,1009 (4, step 2)",
+            "missing         1005 (1)",
+            "timecode        10:20:30:01 to 10:20:30:07",
+            "frames/second   23.976",
+            "unreadable      frame 1009: Unable to read magic and version flags",
+            "non-finite      2 in frame 1003 (pixels)",
+            "display window  20x10+0+0",
+            "data window     changes: 6x4+0+1 to 6x4+5+1, 3 in all, within 11x4+0+1",
+            "pixel aspect    2",
+            "part            (unnamed): none, scanlines",
+            "  half          R, G, B, A",
+            "  uint          id",
+            "layers          (plain)",
+            "relit           R, G, B",
+            "colour          Linear Rec.709 (sRGB)",
+            "primaries       0.64 0.33, 0.3 0.6, 0.15 0.06, 0.3127 0.329",
+        ]
+    )
+    facts = json.loads(json.dumps(found.to_json()))
+    assert facts["frames"] == [1001, 1003, 1007, 1009]
+    assert facts["per_frame"][1]["nonfinite"] == 2
+    assert facts["per_frame"][1]["data_window"] == {"x": 2, "y": 1, "width": 6, "height": 4}
+
+
+def test_headers_alone(tmp_path: Path) -> None:
+    files.plain(tmp_path / "a.1.exr", files.noise(4, 6))
+    found = describe(tmp_path, scan=False)
+    assert found.per_frame[0].nonfinite is None
+    assert "non-finite" not in found.text()
+
+
+def test_tiles_levels_layers_and_views(tmp_path: Path) -> None:
+    display = (0, 0, 20, 20)
+    files.by_oiio(
+        tmp_path / "a.exr",
+        [
+            (
+                files.spec_of(files.noise(4, 5), tile=(16, 8), display=display, view="left", oiio__subimagename=name),
+                [files.noise(4, 5)],
+            )
+            for name in ("beauty", "spec")
+        ],
+    )
+    text = describe(tmp_path / "a.exr").text()
+    assert "part            beauty view left: zip, tiles 16x8" in text
+    assert "layers          beauty, spec\nviews           left\nrelit           R, G, B" in text
+
+
+def test_what_is_not_relit_is_described(tmp_path: Path) -> None:
+    channel = files.noise(4, 4, 1)[..., 0]
+    chroma = files.by_hand(tmp_path / "c.exr", dict.fromkeys(("Y", "BY", "RY"), channel), sampling={"BY": 2, "RY": 2})
+    text = describe(chroma).text()
+    assert "data window     4x4+0+0" in text
+    assert "  half          BY, RY, Y" in text
+    assert "relit           no: a subsampled luminance-chroma image (BY, RY lack pixels) is not relit" in text
+    gray = files.plain(tmp_path / "g.exr", files.noise(4, 4, 1), ["Y"])
+    assert describe(gray).refusal == f"{gray} is a luminance image (Y): convert it to RGB first"
+
+
+def test_other_formats(tmp_path: Path) -> None:
+    path = files.plain(tmp_path / "a.png", np.zeros((4, 5, 3), np.uint8))
+    assert "relit           R, G, B (say what colour they are with --colorspace)" in describe(path).text()
+
+
+def test_errors(tmp_path: Path) -> None:
+    path = files.plain(tmp_path / "a.exr", files.noise(4, 5))
+    with pytest.raises(InputError, match="has no layer 'x' with red, green and blue: it has the layers "):
+        describe(path, layer="x")
+    path.write_bytes(b"damaged")
+    with pytest.raises(InputError, match=r"a\.exr cannot be read: "):
+        describe(path)
