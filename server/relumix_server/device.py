@@ -27,8 +27,8 @@ class Device:
 
     def submit(self, call: Callable[[], Float32]) -> Future[Float32]:
         """Queue a window."""
-        self._count(1)
         future = self._thread.submit(call)
+        self._count(1)
         future.add_done_callback(lambda _: self._count(-1))
         return future
 
