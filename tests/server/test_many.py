@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from relumix.engines import load_engine
 from relumix.v1 import relight_pb2 as pb
 from tests.server.harness import Disk, ask, serving
 from tests.server.test_life import rested, until
@@ -12,13 +13,18 @@ from tests.server.test_life import rested, until
 pytestmark = pytest.mark.slow
 
 CLIENTS = 32
+WINDOWS = 5
+"""Of each client: who is first and who is last in a round are one window apart in so many."""
+
 SESSIONS = 300
 SETTLED = 50
 
 
 def test_clients_of_all_sizes_at_once_are_all_served_alike(tmp_path):
+    flow = load_engine("flow")
     kinds = [((64, 40), 64), ((96, 64), 96), ((160, 90), 128), ((64, 40), 80)]
-    disks = [Disk(tmp_path / str(i), size=size, frames=range(1, 25)) for i, (size, _) in enumerate(kinds)]
+    frames = range(1, 2 + WINDOWS * (flow.window - flow.overlap))
+    disks = [Disk(tmp_path / str(i), size=size, frames=frames, pan=(0.5, 0)) for i, (size, _) in enumerate(kinds)]
     made = [
         disk.in_process(work_size=work_size, engine="flow") for disk, (_, work_size) in zip(disks, kinds, strict=True)
     ]
