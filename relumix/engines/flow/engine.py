@@ -16,7 +16,7 @@ from relumix.engines.flow.correspondence import Track, View, follow, sample, sta
 from relumix.engines.flow.temporal import Light, smooth
 
 _MATCHED_SURE = 0.2  # how much light by appearance counts beside light that was seen
-_STONES_KEPT = 8
+_STONES_KEPT = 4
 _THREADS = 2
 
 
