@@ -29,7 +29,7 @@ TABLE_BLOCK_BYTES = 1 << 15
 STORAGE = frozenset({"channels", "compression", "tiles", "lineOrder", "type", "version", "chunkCount"})
 """The attributes that say how the pixels of this very file are stored; all others describe the picture."""
 
-_COMPRESSION_CODES = (
+COMPRESSION_CODES = (
     "none",
     "rle",
     "zips",
@@ -43,6 +43,7 @@ _COMPRESSION_CODES = (
     "htj2k256",
     "htj2k32",
 )
+"""What OpenImageIO calls the compressions, each at the place of its number in the header."""
 
 
 class HeaderError(Exception):
@@ -152,7 +153,7 @@ def _channels(value: bytes) -> Iterator[Channel]:
 def compression_name(header: Header) -> str:
     """The compression of a part as OpenImageIO names it; '' for one that this module does not know."""
     code = header["compression"].value[0] if "compression" in header else -1
-    return _COMPRESSION_CODES[code] if 0 <= code < len(_COMPRESSION_CODES) else ""
+    return COMPRESSION_CODES[code] if 0 <= code < len(COMPRESSION_CODES) else ""
 
 
 def channel_list(entries: Sequence[Channel]) -> Attribute:

@@ -27,21 +27,7 @@ HALF_MAX = 65504.0
 ROWS_AT_ONCE = 512
 """Rows that are put together before they are handed over: a multiple of every tile and every block of compression."""
 
-COMPRESSIONS = (
-    "none",
-    "rle",
-    "zips",
-    "zip",
-    "piz",
-    "pxr24",
-    "b44",
-    "b44a",
-    "dwaa",
-    "dwab",
-    "htj2k256",
-    "htj2k32",
-    "zstd",
-)
+COMPRESSIONS = (*exr_header.COMPRESSION_CODES, "zstd")
 LOSSY = ("pxr24", "b44", "b44a", "dwaa", "dwab")
 Bits = Literal["half", "float"]
 
