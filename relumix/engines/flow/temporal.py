@@ -1,4 +1,4 @@
-"""Holding light still on moving surfaces."""
+"""Holding light still on moving surfaces, and blending that of several references."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from relumix.engines.base import Float32
+from relumix.engines.base import Float32, WorkingReference
 from relumix.engines.flow.correspondence import Track, View, sample
 
 _KEEP = 0.7  # how much of what was gathered so far a frame takes on from its neighbour
@@ -40,3 +40,23 @@ def _gather(weighted: Sequence[Float32], views: Sequence[View], steps: Sequence[
         kept = _KEEP * step.seen * step.alike(here, other)
         gathered.append(now + kept[..., None] * sample(gathered[-1], step.there))
     return gathered
+
+
+def mix(frame: int, references: Sequence[WorkingReference], lights: Sequence[Light]) -> Float32:
+    """[h, w, 3] stops: light from all sides, the nearer reference and the surer light first. A reference is its own.
+
+    lights  on this frame, one for each reference.
+    """
+    for reference in references:
+        if reference.frame == frame:
+            return reference.stops
+    if len(lights) == 1:
+        return lights[0][0]
+    away = np.array([abs(reference.frame - frame) for reference in references], np.float32)
+    nearness = 1 - away / away.sum()
+    weights = [near * sure for near, (_, sure) in zip(nearness, lights, strict=True)]
+    total = np.sum(weights, axis=0)
+    mixed = np.zeros_like(lights[0][0])
+    for weight, (stops, _) in zip(weights, lights, strict=True):
+        mixed += (weight / total)[..., None] * stops
+    return mixed
