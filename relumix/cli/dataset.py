@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from relumix.errors import InputError
+from relumix.cli import record_carla
+from relumix.cli.values import size
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -18,6 +19,7 @@ def add_parser(commands: Subparsers) -> None:
     parser = commands.add_parser("dataset", help="make data to train on", description="Make data to train on.")
     kinds = parser.add_subparsers(metavar="KIND", required=True)
     _add_render(kinds)
+    record_carla.add_parser(kinds)
 
 
 def _add_render(kinds: Subparsers) -> None:
@@ -58,17 +60,6 @@ def run_render(args: argparse.Namespace) -> int:
             bar.update()
     print(f"{args.scenes} scenes in {args.out}")
     return 0
-
-
-def size(text: str) -> tuple[int, int]:
-    """Return (width, height) of a text as 256x160."""
-    try:
-        width, height = (int(part) for part in text.split("x"))
-    except ValueError:
-        width = height = 0
-    if width < 1 or height < 1:
-        raise InputError(f"got --size {text}, expected WIDTHxHEIGHT in pixels, such as 256x160")
-    return width, height
 
 
 def _positive(text: str) -> int:
