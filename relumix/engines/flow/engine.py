@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -39,6 +40,7 @@ class FlowPropagator:
 
     def __init__(self) -> None:
         self._tracker = Tracker()
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="relumix-flow")
 
     def propagate(
         self,
@@ -56,39 +58,69 @@ class FlowPropagator:
         references: Sequence[WorkingReference],
         approaches: Sequence[Sequence[Stone]],
     ) -> Float32:
+        lights = self._lights(frames, references, approaches)
+        return np.stack(
+            [mix(frame.frame, references, [light[i] for light in lights]) for i, frame in enumerate(frames)]
+        )
+
+    def _lights(
+        self,
+        frames: Sequence[WorkingFrame],
+        references: Sequence[WorkingReference],
+        approaches: Sequence[Sequence[Stone]],
+    ) -> list[list[Light]]:
+        """For each reference, its light on each frame."""
         views = [View.of(frame) for frame in frames]
         steps = [step(now, last) for last, now in pairwise(views)]
         lights = []
         for reference, approach in zip(references, approaches, strict=True):
             root = View.of(reference)
-            tracks = self._tracker.tracks(reference, root, approach, frames, views, steps)
-            lights.append(smooth(_carry(reference, root, views, tracks), views, steps))
-        return np.stack(
-            [mix(frame.frame, references, [light[i] for light in lights]) for i, frame in enumerate(frames)]
-        )
+            # Only the pool holds the tracks, which are many: it lets go of each as its light is carried.
+            carried = self._pool.map(
+                _Carrier.of(reference, root),
+                views,
+                self._tracker.tracks(reference, root, approach, frames, views, steps),
+            )
+            lights.append(smooth(list(carried), views, steps))
+        return lights
 
 
-def _carry(reference: WorkingReference, root: View, views: Sequence[View], tracks: Sequence[Track]) -> list[Light]:
-    """The reference's light on each frame: along the flow where that is sure, by appearance elsewhere."""
-    trusted = reference.lit * reference.known
-    level = _level(reference.stops, trusted)
-    local = reference.stops - level
-    bank = Bank.of(root, local, trusted)
+@dataclass(frozen=True)
+class _Carrier:
+    """Carries a reference's light to frames: along the flow where that is sure, by appearance elsewhere.
 
-    def carry(view: View, track: Track) -> Light:
-        if view.digest == root.digest:
-            return reference.stops, trusted + np.float32(_MATCHED_SURE)
-        weight = sample(trusted, track.there)
+    root     the reference's view; stops its light.
+    level    [3] stops, the median where the light is trusted, [h, w] in 0..1; local what is left of the stops.
+    bank     the local light, to be looked up by appearance.
+    """
+
+    root: View
+    stops: Float32
+    trusted: Float32
+    level: Float32
+    local: Float32
+    bank: Bank
+
+    @classmethod
+    def of(cls, reference: WorkingReference, root: View) -> _Carrier:
+        """Look at a reference, whose view is given."""
+        trusted = reference.lit * reference.known
+        level = _level(reference.stops, trusted)
+        local = reference.stops - level
+        return cls(root, reference.stops, trusted, level, local, Bank.of(root, local, trusted))
+
+    def __call__(self, view: View, track: Track) -> Light:
+        """Return the light on a frame, whose track to the reference is given."""
+        if view.digest == self.root.digest:
+            return self.stops, self.trusted + np.float32(_MATCHED_SURE)
+        weight = sample(self.trusted, track.there)
         carried: Float32 = (
-            sample(local * trusted[..., None], track.there) / np.maximum(weight, np.float32(1e-6))[..., None]
+            sample(self.local * self.trusted[..., None], track.there) / np.maximum(weight, np.float32(1e-6))[..., None]
         )
-        sure = track.seen * track.alike(view, root) * weight * view.known
-        matched = match(bank, view, track)
-        stops: Float32 = level + matched + sure[..., None] * (carried - matched)
+        sure = track.seen * track.alike(view, self.root) * weight * view.known
+        matched = match(self.bank, view, track)
+        stops: Float32 = self.level + matched + sure[..., None] * (carried - matched)
         return stops, sure + np.float32(_MATCHED_SURE)
-
-    with ThreadPoolExecutor(_THREADS) as pool:
-        return list(pool.map(carry, views, tracks))
 
 
 def _level(stops: Float32, trusted: Float32) -> Float32:
