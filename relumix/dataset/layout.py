@@ -22,11 +22,14 @@ Random = np.random.Generator
 
 THINGS = (6, 14)
 MOVING_SHARE = 0.45
-FASTEST_CAMERA, FASTEST_THING = 10 / 256, 13 / 256
-SLOWEST = 0.4 / 256
+FASTEST_CAMERA, FASTEST_THING = 12 / 256, 14 / 256
+SLOWEST = 0.6 / 256
+PLACES_TRIED = 8
+PASSER_BY_SHARE = 0.35
 CAMERAS = {"static": 0.25, "dolly": 0.2, "pan": 0.15, "orbit": 0.2, "hand-held": 0.2}
 TUMBLING = {"blob", "box", "knot", "rounded"}
-OTHER_LIGHTS = ("sphere", "area", "spot", "practical")
+LOW_SUN_DEG, HIGH_SUN_DEG = (10.0, 28.0), (32.0, 75.0)
+OTHER_LIGHTS = ("sphere", "area", "practical")
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,8 @@ def layout(seed: int, attempt: int, frames: int, light_count: int, photos: Photo
     camera = _camera(random, view)
     things += _things(random, view, camera, photos)
     lamps, stands = _lights(random, view, setting, light_count)
+    if random.random() < PASSER_BY_SHARE and light_count > 1:
+        things.append(_passer_by(random, view, lamps[1].origin, photos))
     if stands:
         things.append(Thing(joined(stands), surface(random, photos)))
     return Layout(things, backdrops, lamps, camera, setting)
@@ -171,26 +176,40 @@ def _things(random: Random, view: _View, camera: Camera, photos: Photos) -> list
     names = random.choice(sorted(PROPS), count)
     taken: list[tuple[float, float, float]] = []
     things = []
-    for name in names:
-        mesh = PROPS[str(name)](random)
-        mesh = mesh.moved(_turned(random, str(name)))
-        depth = view.distance * random.uniform(0.45, 1.6)
-        size = view.width(depth) * random.uniform(0.06, 0.17) * (0.7 if depth < 0.7 * view.distance else 1)
-        place = np.array([view.width(depth) * random.uniform(-0.5, 0.5), depth - view.distance])
-        if any(math.dist(place, other[:2]) < 0.7 * (size + other[2]) for other in taken):
-            continue
-        if np.min(np.linalg.norm(camera.eyes[:, :2] - place, axis=1)) < 1.3 * size + 0.3:
+    for name in (str(name) for name in names):
+        for _ in range(PLACES_TRIED):
+            depth = view.distance * random.uniform(0.45, 1.6)
+            size = view.width(depth) * random.uniform(0.06, 0.17) * (0.7 if depth < 0.7 * view.distance else 1)
+            place = np.array([view.width(depth) * random.uniform(-0.5, 0.5), depth - view.distance])
+            crowded = any(math.dist(place, other[:2]) < 0.7 * (size + other[2]) for other in taken)
+            if not crowded and np.min(np.linalg.norm(camera.eyes[:, :2] - place, axis=1)) > 1.3 * size + 0.3:
+                break
+        else:
             continue
         taken.append((float(place[0]), float(place[1]), size))
-        mesh = mesh.moved(scale(size))
+        mesh = PROPS[name](random).moved(scale(size) @ _turned(random, name))
         lift = random.uniform(0.2, 1.2) * size if random.random() < 0.12 else 0.0
         base = np.array([*place, lift - float(mesh.points[:, 2].min())])
         material = surface(random, photos)
         if random.random() < MOVING_SHARE:
-            things.append(Thing(mesh, material, _way(random, view, base, depth, str(name))))
+            things.append(Thing(mesh, material, _way(random, view, base, depth, name)))
         else:
             things.append(Thing(mesh.moved(move(*base)), material))
     return things
+
+
+def _passer_by(random: Random, view: _View, sun: Float64, photos: Photos) -> Thing:
+    """A figure, bush or panel that goes by, mostly out of sight, and whose long shadow falls into the picture."""
+    name = str(random.choice(["figure", "leaves", "panel", "fence"]))
+    mesh = PROPS[name](random).moved(scale(view.width(view.distance) * random.uniform(0.08, 0.2)))
+    high = float(mesh.points[:, 2].max())
+    shaded = np.array([random.normal(0, 0.2) * view.width(view.distance), random.normal(0, 0.15) * view.distance])
+    base = np.array([*(shaded + sun[:2] / sun[2] * high * random.uniform(0.6, 0.95)), -float(mesh.points[:, 2].min())])
+    t = view.times()
+    step = view.speed(random, FASTEST_THING) * view.width(view.distance)
+    heading = random.uniform(0, math.tau)
+    spots = base + np.outer(step * t, [math.cos(heading), math.sin(heading), 0])
+    return Thing(mesh, surface(random, photos), np.stack([move(*spot) for spot in spots]))
 
 
 def _turned(random: Random, name: str) -> Float64:
@@ -216,9 +235,10 @@ def _way(random: Random, view: _View, base: Float64, depth: float, name: str) ->
 
 
 def _lights(random: Random, view: _View, setting: str, count: int) -> tuple[list[Light], list[Mesh]]:
-    """The lights, a dome and two suns first, and the stands of the lamps in sight."""
+    """The lights, a dome, two suns and a spot first, and the stands of the lamps in sight."""
     side = (-100.0, 100.0) if setting == "room" else (-180.0, 180.0)
-    found = [lights.dome(random), lights.sun(random, (10, 28), side), lights.sun(random, (32, 75), side)]
+    found = [lights.dome(random), lights.sun(random, LOW_SUN_DEG, side), lights.sun(random, HIGH_SUN_DEG, side)]
+    found.append(_lamp(random, view, "spot"))
     stands: list[Mesh] = []
     others = [str(kind) for kind in random.permutation(OTHER_LIGHTS)]
     for i in range(count - len(found)):

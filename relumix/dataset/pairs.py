@@ -62,7 +62,9 @@ def draw(scene: Scene, rng: np.random.Generator, frames: int) -> Pair:
 
 
 def light_mix(rng: np.random.Generator, level: Float32, usable: NDArray[np.intp]) -> Float32:
-    """Draw the strength and colour of each light, [L, 3]: one to four burn, one of them mostly above the others.
+    """Draw the strength and colour of each light, [L, 3]: one to four burn; the others give a little fill.
+
+    Without fill what a light does not reach would be black, as no set and no landscape is.
 
     level [L]: the mean radiance that each light alone gives; a mix is about as bright as mid-grey, give or take.
     """
@@ -70,7 +72,8 @@ def light_mix(rng: np.random.Generator, level: Float32, usable: NDArray[np.intp]
     share = rng.dirichlet(np.full(len(burning), 0.7)) + 0.02
     tint = np.exp2(rng.normal(0, 0.3, (len(burning), 3)) + rng.normal(0, 0.4) * np.array([1, 0, -1]))
     weights = np.zeros((len(level), 3))
-    weights[burning] = (share / np.maximum(level[burning], _KEPT_LIGHT))[:, None] * tint
+    weights[usable] = (rng.uniform(0.05, 0.4) / len(usable) / level[usable].clip(_KEPT_LIGHT))[:, None]
+    weights[burning] += (share / level[burning].clip(_KEPT_LIGHT))[:, None] * tint
     weights *= _MEAN * np.exp2(rng.normal(0, 0.7))
     return weights.astype(np.float32)
 

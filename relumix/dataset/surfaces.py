@@ -27,11 +27,10 @@ BUNDLED = (
 
 @dataclass(frozen=True)
 class Surface:
-    """A material: albedo [h, w, 3] and relief [h, w, 1] are linear pictures, all else is between 0 and 1."""
+    """A material: albedo [h, w, 3] is linear, relief [h, w, 1] a height in units of uv; all else is between 0 and 1."""
 
     albedo: Float32
     relief: Float32
-    relief_scale: float
     roughness: float
     metallic: float
     specular: float
@@ -75,12 +74,11 @@ def surface(random: Random, photos: Photos) -> Surface:
     kind = random.choice(["matt", "satin", "glossy", "metal"], p=[0.4, 0.3, 0.18, 0.12])
     low, high = {"matt": (0.6, 1.0), "satin": (0.3, 0.6), "glossy": (0.12, 0.3), "metal": (0.15, 0.5)}[kind]
     floor = 0.3 if kind == "metal" else 0.01
-    rough = random.random() < 0.6
-    relief = clouds((SIZE_PX, SIZE_PX), random.uniform(6, 60), _seed(random)) if rough else np.zeros((2, 2))
+    relief = clouds((SIZE_PX, SIZE_PX), random.uniform(6, 60), _seed(random))
+    depth = random.choice([0.0, 10 ** random.uniform(-2.5, -1.3)], p=[0.4, 0.6])
     return Surface(
         np.clip(albedo, floor, 0.9).astype(np.float32),
-        relief[..., None].astype(np.float32),
-        float(10 ** random.uniform(-2.5, -1.3)),
+        (relief * depth)[..., None].astype(np.float32),
         random.uniform(low, high),
         float(kind == "metal"),
         random.uniform(0.2, 0.6),

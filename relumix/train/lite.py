@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from PIL import Image
 from safetensors.torch import save_file
+from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
@@ -145,10 +146,11 @@ class _Stream(IterableDataset[Batch]):
         info = get_worker_info()
         turn, turns = (info.id, info.num_workers) if info else (0, 1)
         cv2.setNumThreads(1)
-        shards = Shards(self._folder)
-        if len(shards) == 0:
-            raise InputError(f"{self._folder} holds no scenes: render some with relumix dataset render")
+        threadpool_limits(1, user_api="blas")  # small products: its threads would only wait for each other
         for n in range(self._next + turn, 1 << 62, turns):
+            shards = Shards(self._folder)  # scenes that were rendered meanwhile join in
+            if len(shards) == 0:
+                raise InputError(f"{self._folder} holds no scenes: render some with relumix dataset render")
             rng = np.random.default_rng([self._seed, n])
             examples: list[dict[str, Float32]] = []
             for _ in range(100):
