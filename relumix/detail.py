@@ -26,7 +26,7 @@ _RADIUS_PX = 4
 _FLATNESS_STOPS2 = 0.1
 """Variance of the guide below which a neighbourhood is flat: grain (about 0.1 stops) is, an edge is not."""
 
-_STRIP_PIXELS = 1 << 19
+_STRIP_PIXELS = 1 << 17
 """Pixels handled at once: what bounds the memory at any plate size."""
 
 
