@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from relumix.direct import DirectPixels, stops_between
 from relumix.engines.base import BLACK_OFFSET, Float32, WorkingFrame
 from relumix.gain import apply
 from relumix.shot.windows import Box
@@ -67,6 +68,7 @@ def relight(
     mix: float = 1.0,
     mask: Float32 | None = None,
     reference: tuple[Float32, NDArray[np.bool_]] | None = None,
+    direct: bool = False,
 ) -> Relit:
     """Relight one frame.
 
@@ -74,10 +76,12 @@ def relight(
     mix, mask    0 is the plate, bit for bit; mask [h, w] float32 in 0..1 or None for 1 everywhere.
     reference    at a reference's own frame, its pixels [h, w, 3], and where they are known [h, w] bool: there they are
                  the result.
+    direct       whether the stops are an engine's pixels, and not its light (see relumix.direct).
 
     Pixels of the plate that are not finite come back as they are.
     """
     lines = _Lines.fit(gain, canvas, data_window, pixels.rgb.shape)
+    shown = DirectPixels.fit(gain.stops, gain.grade, canvas, data_window, pixels) if direct else None
     rgb, stops = np.empty_like(pixels.rgb), np.empty_like(pixels.rgb)
     for rows in _strips(*pixels.rgb.shape[:2]):
         plate = pixels.rgb[rows]
@@ -86,9 +90,14 @@ def relight(
         whole = bool(sound.all())
         if not whole:
             plate = np.where(sound[..., None], plate, np.float32(0))
-        local = lines.evaluate(rows, _guide(plate, alpha, canvas), None if whole else sound)
-        np.add(local, gain.grade, out=stops[rows])
-        light = apply(plate, local, gain.grade, _black_offset(alpha, canvas))
+        offset = _black_offset(alpha, canvas)
+        if shown is not None:
+            light = shown.evaluate(rows, plate, alpha, gain.grade)
+            stops[rows] = stops_between(plate, light, offset)
+        else:
+            local = lines.evaluate(rows, _guide(plate, alpha, canvas), None if whole else sound)
+            np.add(local, gain.grade, out=stops[rows])
+            light = apply(plate, local, gain.grade, offset)
         if reference is not None:
             relit, known = reference[0][rows], reference[1][rows]
             light = np.where(known[..., None], relit, light)

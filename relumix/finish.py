@@ -89,6 +89,7 @@ class Finisher:
                     mix=self.source.settings.mix,
                     mask=_at_size(mask, level.rgb),
                     reference=reference if i == 0 else None,
+                    direct=self.source.settings.transfer == "direct",
                 )
                 for i, level in enumerate(picture.levels)
             ]

@@ -15,9 +15,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from relumix.direct import stops_to
 from relumix.engines.base import BLACK_OFFSET, Float32, WorkingReference
 from relumix.engines.svd import tone
-from relumix.gain import measure
+from relumix.gain import apply, measure
 
 PLAIN_STOPS = 0.02
 """A reference whose light varies by less is a plain grade: 1.4 %, less than can be seen or an 8-bit picture carries."""
@@ -55,23 +56,25 @@ class ReferenceLight:
         seen = np.abs(self.local[self.trusted])
         return len(seen) == 0 or float(np.quantile(seen, _PLAIN_SHARE)) < PLAIN_STOPS
 
-    def picture(self, rgb: Float32) -> Float32:
-        """Return plate light [h, w, 3] under this light, its level left out, as a picture in -1..1."""
-        return tone.encode(np.maximum((rgb + BLACK_OFFSET) * np.exp2(self.local) - BLACK_OFFSET, 0))
+    def settled(self, made: Float32, at_anchor: Float32, anchor: Float32, anchor_known: NDArray[np.bool_]) -> Float32:
+        """Return local gain as what is known says it must be.
 
-    def settled(self, local: Float32, anchor: Float32) -> Float32:
-        """Return local gain [n, h, w, 3] as the reference's own light says it must be.
-
-        anchor  [h, w, 3]: what the network made of the reference's frame, where the answer is known: by as much as its
-                median is off there, it is off everywhere.
+        made       [n, h, w, 3] as the network has it.
+        at_anchor  [h, w, 3]: the same of the relit frame that its clip began with, whose answer is known to be `anchor`
+                   where anchor_known [h, w]: by as much as its median is off there, it is off everywhere.
         """
-        if not self.trusted.any():
-            return np.zeros_like(local)
+        if not (self.trusted.any() and anchor_known.any()):
+            return np.zeros_like(made)
+        off = np.median(anchor[anchor_known] - at_anchor[anchor_known], axis=0).astype(np.float32)
         known = self.local[self.trusted]
-        off = np.median(known - anchor[self.trusted], axis=0).astype(np.float32)
         low, high = known.min(0), known.max(0)
         slack = np.float32(_REACH) * (high - low)
-        return np.clip(local + off, low - slack, high + slack)
+        return np.clip(made + off, low - slack, high + slack)
+
+
+def relit(rgb: Float32, local: Float32) -> Float32:
+    """Return plate light [h, w, 3] under local gain, >= 0."""
+    return np.maximum(apply(rgb, local, np.zeros(3, np.float32), np.array(BLACK_OFFSET, np.float32)), 0)
 
 
 def gain(source: Float32, result: Float32) -> Float32:
@@ -85,15 +88,12 @@ def gain(source: Float32, result: Float32) -> Float32:
 
 
 def pixels(rgb: Float32, result: Float32) -> Float32:
-    """Return the stops that make of plate light `rgb` what decoded pictures show, highlights and all; [..., 3].
-
-    They are log2((shown + e) / (rgb + e)) with e = BLACK_OFFSET (see relumix.direct, which undoes it).
-    """
-    return np.log2((tone.decode(result) + np.float32(BLACK_OFFSET)) / (rgb + np.float32(BLACK_OFFSET)))
+    """Return the stops that make of plate light `rgb` what decoded pictures show, highlights and all; [..., 3]."""
+    return stops_to(rgb, tone.decode(result))
 
 
 def _carries(picture: Float32, *, dark: bool) -> Float32:
-    """Return in 0..1 [n, h, w] how well pictures carry a gain: not in their whites nor, with `dark`, in their blacks."""
+    """Return in 0..1 [n, h, w] how well pictures carry a gain: not in their whites, nor with `dark` in their blacks."""
     brightest = np.asarray((picture.max(-1) + 1) / 2, np.float32)
     sure = np.clip((1 - brightest) / _WHITE, 0, 1)
     return sure * np.clip(brightest / _BLACK, 0, 1) if dark else sure

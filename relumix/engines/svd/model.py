@@ -13,7 +13,7 @@ import torch
 from diffusers import AutoencoderKLTemporalDecoder
 from torch import Tensor, nn
 from transformers import CLIPVisionModelWithProjection
-from transformers.utils import logging as transformers_logging
+from transformers.utils.logging import disable_progress_bar
 
 from relumix.engines.base import Float32
 from relumix.engines.svd.memory import Weights, free_bytes
@@ -29,14 +29,15 @@ class SvdModel:
     """A model that is loaded. Latents are float32 on the CPU between its parts, pictures float32 in -1..1.
 
     device     where it works.
-    precision  of the U-Net: "fp32", "fp16" or "bf16".
+    image_encoder  a CLIPVisionModelWithProjection, whose types forbid to move it.
+    precision  "fp32", "fp16" or "bf16": what U-Net and image encoder come in; the VAE comes in fp32.
     """
 
     def __init__(
         self,
         unet: RelightUNet,
         vae: AutoencoderKLTemporalDecoder,
-        image_encoder: CLIPVisionModelWithProjection,
+        image_encoder: Any,
         *,
         device: torch.device,
         precision: str,
@@ -46,21 +47,20 @@ class SvdModel:
         clip_std: Sequence[float] = _CLIP_STD,
     ) -> None:
         self.device, self.precision, self._offload, self.compiled = device, precision, offload, compile
-        dtype = _DTYPES[precision]
         home = torch.device("cpu") if offload else device
-        self._unet = unet.to(home, dtype).eval().requires_grad_(False)
+        self._unet = unet.to(home).eval().requires_grad_(False)
         if device.type == "cuda":
             self._unet.to(memory_format=torch.channels_last)
-        self.unet_config = unet.config
         # bfloat16 has too few digits for a picture, and the encoder overflows in float16 where its config says so.
-        self._decoder_dtype = torch.float32 if precision == "bf16" else dtype
+        self._decoder_dtype = torch.float32 if precision == "bf16" else _DTYPES[precision]
         self._encoder_dtype = torch.float32 if vae.config.force_upcast else self._decoder_dtype
-        self._vae = vae.to(home, self._decoder_dtype).eval().requires_grad_(False)
+        self._vae = vae.to(home).eval().requires_grad_(False)
+        self._vae.decoder.to(self._decoder_dtype)
         for part in (self._vae.encoder, self._vae.quant_conv):
             part.to(self._encoder_dtype)
         self.scaling_factor = float(vae.config.scaling_factor)
-        self._image_encoder = image_encoder.to(home, dtype).eval().requires_grad_(False)
-        self._clip_edge_px = int(image_encoder.config.image_size)
+        self._image_encoder = image_encoder.to(home).eval().requires_grad_(False)
+        self._clip_edge_px: int = image_encoder.config.image_size
         self._clip_mean, self._clip_std = (torch.tensor(v)[:, None, None] for v in (clip_mean, clip_std))
         self._call: Any = torch.compile(self._unet) if compile else self._unet
 
@@ -81,7 +81,7 @@ class SvdModel:
         if precision == "auto":
             precision = "fp16" if place.type == "cuda" else "fp32"
         mean, std = _clip_statistics(folder)
-        transformers_logging.disable_progress_bar()
+        disable_progress_bar()  # type: ignore[no-untyped-call]  # the command's own is the one to be seen
         dtype = _DTYPES[precision]
         parts: list[Any] = []
         for kind, name in (
@@ -108,8 +108,8 @@ class SvdModel:
     @property
     def weights(self) -> Weights:
         """How much memory the parts take."""
-        sizes = (_bytes(part) for part in (self._unet, self._vae, self._image_encoder))
-        return Weights(*sizes, value_bytes=_DTYPES[self.precision].itemsize)
+        value_bytes = _DTYPES[self.precision].itemsize
+        return Weights(_bytes(self._unet), _bytes(self._vae), _bytes(self._image_encoder), value_bytes)
 
     def free_bytes(self) -> int | None:
         """Return what the device has for this model, its weights included; None where that cannot be told."""
@@ -138,7 +138,8 @@ class SvdModel:
         """Return the pictures [n, H, W, 3] of latents [n, 4, h, w] that are not scaled, so many at a time."""
         done = []
         with self._at_work(self._vae):
-            for part in latents.split(slice_frames):
+            for start in range(0, len(latents), slice_frames):
+                part = latents[start : start + slice_frames]
                 shown = self._vae.decode(part.to(self.device, self._decoder_dtype), num_frames=len(part)).sample
                 done.append(shown.float().cpu().permute(0, 2, 3, 1).numpy())
         return np.concatenate(done)

@@ -100,4 +100,6 @@ def _value(name: str, text: str, kind: type) -> object:
     try:
         return kind(text)
     except ValueError:
-        raise InputError(f"svd's {name} is {text!r}: expected {'a number' if kind is float else 'a whole number'}") from None
+        raise InputError(
+            f"svd's {name} is {text!r}: expected {'a number' if kind is float else 'a whole number'}"
+        ) from None
