@@ -8,8 +8,9 @@ import numpy as np
 
 from relumix.array_source import Arrays, ArraySource
 from relumix.detail import relight
-from relumix.engines import load_engine
+from relumix.engines import engine_for
 from relumix.errors import FrameError
+from relumix.plan import refuse_chunks
 from relumix.propagate import Propagation
 from relumix.relit_frame import RelitFrame
 from relumix.settings import Settings
@@ -29,7 +30,8 @@ def relit(
     source      frame number to [h, w, 3] or [h, w, 4] (premultiplied alpha last), scene-linear, all of one size. It may
                 read lazily: frames are asked for by number, more than once, from several threads.
     references  frame number to the relit frame [h, w, 3 or 4].
-    settings    of which engine, model, device, work_size and mix count; the rest is about files.
+    settings    of which engine, engine_options, model, device, work_size, mix and transfer count; the rest is about
+                files.
     masks       frame number to matte [h, w] in 0..1; light changes only where it is above 0. None: everywhere.
     frames      the frames to yield; None: all. Any choice gives the same frames, bit for bit.
 
@@ -38,7 +40,8 @@ def relit(
     settings = settings or Settings()
     shot = ArraySource(source, references, masks)
     wanted = shot.choose(frames)
-    engine = load_engine(settings.engine, model=settings.model, device=settings.device)
+    engine = engine_for(settings)
+    refuse_chunks(engine, shot.frames, wanted)
     with Propagation(Shrunk(shot, settings.work_size), engine) as light:
         for gain in light.gains(wanted):
             if isinstance(gain, FrameError):
@@ -54,6 +57,7 @@ def relit(
                 mask=shot.read_mask(gain.frame, picture),
                 reference=shot.read_reference(gain.frame, picture) if gain.frame in references else None,
                 stops=stops,
+                direct=settings.transfer == "direct",
             )
             alpha = picture.levels[0].alpha
             pixels = rgb if alpha is None else np.concatenate([rgb, alpha[..., None]], axis=-1)

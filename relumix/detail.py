@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from relumix.direct import DirectPixels, stops_between
 from relumix.engines.base import BLACK_OFFSET, Float32, WorkingFrame
 from relumix.gain import apply
 from relumix.shot.windows import Box
@@ -60,6 +61,7 @@ def relight(
     mask: Float32 | None = None,
     reference: tuple[Float32, NDArray[np.bool_]] | None = None,
     stops: Float32 | None = None,
+    direct: bool = False,
 ) -> Float32:
     """Relight one frame; returns its pixels [h, w, 3] float32, premultiplied as the plate's.
 
@@ -68,10 +70,12 @@ def relight(
     reference    at a reference's own frame, its pixels [h, w, 3], and where they are known [h, w] bool: there they are
                  the result.
     stops        [h, w, 3] float32, or None: is filled with the log2 gain at full size.
+    direct       whether the stops are an engine's pixels, and not its light (see relumix.direct).
 
     Pixels of the plate that are not finite come back as they are.
     """
     lines = _Lines.fit(gain, canvas, data_window, pixels.rgb.shape)
+    shown = DirectPixels.fit(gain.stops, gain.grade, canvas, data_window, pixels) if direct else None
     rgb = np.empty_like(pixels.rgb)
     for rows in _strips(*pixels.rgb.shape[:2]):
         plate = pixels.rgb[rows]
@@ -80,10 +84,16 @@ def relight(
         whole = bool(sound.all())
         if not whole:
             plate = np.where(sound[..., None], plate, np.float32(0))
-        local = lines.evaluate(rows, _guide(plate, alpha, canvas), None if whole else sound)
-        if stops is not None:
-            np.add(local, gain.grade, out=stops[rows])
-        light = apply(plate, local, gain.grade, _black_offset(alpha, canvas))
+        offset = _black_offset(alpha, canvas)
+        if shown is not None:
+            light = shown.evaluate(rows, plate, alpha, gain.grade)
+            if stops is not None:
+                stops[rows] = stops_between(plate, light, offset)
+        else:
+            local = lines.evaluate(rows, _guide(plate, alpha, canvas), None if whole else sound)
+            if stops is not None:
+                np.add(local, gain.grade, out=stops[rows])
+            light = apply(plate, local, gain.grade, offset)
         if reference is not None:
             relit, known = reference[0][rows], reference[1][rows]
             light = np.where(known[..., None], relit, light)

@@ -92,6 +92,7 @@ class Finisher:
                     mask=_at_size(mask, level.rgb),
                     reference=reference if i == 0 else None,
                     stops=stops if i == 0 else None,
+                    direct=self.source.settings.transfer == "direct",
                 )
                 for i, level in enumerate(picture.levels)
             ]

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from os import PathLike
 
 from relumix.check import Job, check
-from relumix.engines import load_engine
+from relumix.engines import engine_for
+from relumix.engines.base import Engine
 from relumix.errors import FrameError
 from relumix.events import Done, Failed, OnEvent, Progress, Warned, ignore
 from relumix.finish import Finisher, Frame
 from relumix.in_order import in_order
 from relumix.keys import Keys
+from relumix.plan import refuse_chunks
 from relumix.preview.previews import Previews
 from relumix.propagate import Propagation
 from relumix.settings import Settings
@@ -24,13 +27,23 @@ WRITERS = 2
 """Threads that make and write full-size frames while the engine works on the next."""
 
 
+@dataclass(frozen=True)
+class LocalJob:
+    """A job whose input was found sound, and the engine that will do it here."""
+
+    job: Job
+    engine: Engine
+
+
 def prepare(
     source: str | PathLike[str], references: References, output: str | PathLike[str], settings: Settings | None = None
-) -> Job:
+) -> LocalJob:
     """Check what can be checked before the first frame is computed; raises InputError."""
     settings = settings or Settings()
-    load_engine(settings.engine, model=settings.model, device=settings.device)
-    return check(source, references, output, settings)
+    engine = engine_for(settings)
+    job = check(source, references, output, settings)
+    refuse_chunks(engine, job.source.frames, job.frames)
+    return LocalJob(job, engine)
 
 
 def relight(
@@ -55,13 +68,13 @@ def relight(
     return run(prepare(source, references, output, settings), on_event)
 
 
-def run(job: Job, on_event: OnEvent = ignore) -> Done:
+def run(prepared: LocalJob, on_event: OnEvent = ignore) -> Done:
     """Do a prepared job; as `relight`."""
+    job, engine = prepared.job, prepared.engine
     began, settings = time.perf_counter(), job.source.settings
     on_event(job.start())
     for warning in job.warnings:
         on_event(Warned(warning))
-    engine = load_engine(settings.engine, model=settings.model, device=settings.device)
     previews = Previews(settings, job.frames, job.source.references, job.source.plate.frames_per_second)
     counts = {"written": 0, "skipped": 0, "failed": 0}
     shot = Shrunk(job.source, settings.work_size)

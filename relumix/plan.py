@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from relumix.engines.base import Window
+from relumix.engines.base import Traits, Window
+from relumix.errors import InputError
 
 REACH = 16
 """Most windows that tracking reaches over. Further away hardly anything of a reference is left in view to be tracked,
@@ -41,11 +42,28 @@ class Plan:
         return tuple(sorted(used))
 
 
-def plan(frames: Sequence[int], references: Sequence[int], *, window: int, overlap: int, tracks: bool) -> Plan:
+def refuse_chunks(engine: Traits, frames: Sequence[int], chosen: Sequence[int]) -> None:
+    """Raise InputError where only some frames of a shot are chosen and the engine's windows hang on each other."""
+    if engine.chained and len(chosen) < len(frames):
+        raise InputError(
+            f"{len(chosen)} of {len(frames)} frames were chosen, and engine {engine.name} is chained: each window "
+            "needs all those before it; relight the whole shot in one job, or leave out chained"
+        )
+
+
+def plan(
+    frames: Sequence[int],
+    references: Sequence[int],
+    *,
+    window: int,
+    overlap: int,
+    tracks: bool,
+    chained: bool = False,
+) -> Plan:
     """Lay windows of up to `window` frames, `overlap` of them shared by neighbours, over a shot.
 
     frames, references  frame numbers, ascending; every reference is one of the frames.
-    tracks              whether windows name their approaches.
+    tracks, chained     whether windows name their approaches: where each window on the way begins, or every frame.
 
     The grid starts anew at every reference: before the first and after the last it runs away from them, between two it
     runs forward and both give light. Light at a frame that two windows share passes from one to the other linearly.
@@ -66,12 +84,14 @@ def plan(frames: Sequence[int], references: Sequence[int], *, window: int, overl
         for first, end in spans:
             near = tuple(run[f] for f, _ in spans if f <= first)
             far = tuple(run[n] for n in sorted({len(run) - 1, *(f for f, _ in spans)}, reverse=True) if n >= end)
+            if chained:
+                near, far = tuple(run[: first + 1]), tuple(run[: end - 1 : -1])
             sides = (near, far) if two_sided else (near,)
             laid.append(
                 Window(
                     frames=tuple(sorted(run[first : end + 1])),
                     references=(run[0], run[-1]) if two_sided else (run[0],),
-                    approaches=tuple(side if tracks and len(side) <= REACH else () for side in sides),
+                    approaches=tuple(side if chained or (tracks and len(side) <= REACH) else () for side in sides),
                 )
             )
     return Plan(tuple(laid), shares)

@@ -30,7 +30,12 @@ class Propagation:
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="relumix-read")
         self._ahead: dict[int, Future[WorkingFrame]] = {}
         self.plan: Plan = plan(
-            shot.frames, shot.references, window=engine.window, overlap=engine.overlap, tracks=engine.tracks
+            shot.frames,
+            shot.references,
+            window=engine.window,
+            overlap=engine.overlap,
+            tracks=engine.tracks,
+            chained=engine.chained,
         )
         self.canvas, lights = shot.lights()
         self._references = {frame: light for frame, (light, _) in lights.items()}

@@ -17,8 +17,10 @@ class Settings:
     engine                name of the engine (see relumix.engines.ENGINES).
     model                 file or folder of the engine's weights; None: the ones it ships with.
     device                "auto", "cpu" or "cuda".
+    engine_options        options of the engine, each "NAME=VALUE".
     work_size             long edge in pixels at which light is carried; the plate itself stays at full size.
     mask                  pattern of mattes, or one file: light changes only where they are above 0.
+    transfer              "gain": the engine's light on the plate; "direct": pixels that the engine makes.
     mix                   0 (the plate) to 1 (the relit plate).
     colorspace            OCIO name of the plate's colour space; None: scene-linear.
     reference_colorspace  the same for the references; None: sRGB for integer files, the plate's own for float.
@@ -36,8 +38,10 @@ class Settings:
     engine: str = "flow"
     model: str | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    engine_options: tuple[str, ...] = ()
     work_size: int = 768
     mask: str | None = None
+    transfer: Literal["gain", "direct"] = "gain"
     mix: float = 1.0
     colorspace: str | None = None
     reference_colorspace: str | None = None
@@ -63,6 +67,7 @@ class Settings:
                 raise InputError(f"{name.replace('_', ' ')} is {path}: expected a name that ends in {suffix}")
         choices: dict[str, tuple[object, ...]] = {
             "device": ("auto", "cpu", "cuda"),
+            "transfer": ("gain", "direct"),
             "bits": (None, "half", "float"),
             "missing": ("error", "skip"),
         }

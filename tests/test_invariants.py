@@ -1,25 +1,20 @@
 """What always holds, for every engine that can run: the numbered statements of README's "What always holds".
 
-A new engine is added to ENGINES, in relumix.engines, and goes through all of it.
+A new engine is added to ENGINES, in relumix.engines, and goes through all of it (tests/engine_cases.py).
 """
 
 import tracemalloc
 from collections.abc import Mapping
 
 import numpy as np
-import pytest
-from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from relumix.arrays import relit
-from relumix.engines import ENGINES
-from relumix.settings import Settings
+from tests.engine_cases import CASES, every_engine, models  # noqa: F401  a fixture
 from tests.synthetic import grade_light, make_shot, shadow_light
 
-few = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-pytestmark = pytest.mark.parametrize("engine", ENGINES)
-
 HALF_MAX = 65504
+TRAINED = [case for case in CASES if case.trained]
 
 
 @st.composite
@@ -40,7 +35,7 @@ def shots(draw, **fixed):
 
 
 def run(shot_plate, references, engine, *, work_size=64, mix=1.0, **options):
-    result = relit(shot_plate, references, Settings(engine=engine, work_size=work_size, mix=mix), **options)
+    result = relit(shot_plate, references, engine(work_size=work_size, mix=mix), **options)
     return {frame.frame: frame.pixels for frame in result}
 
 
@@ -48,8 +43,7 @@ def some_frame(data, shot):
     return data.draw(st.sampled_from(shot.frames), label="reference")
 
 
-@few
-@given(data=st.data(), work_size=st.sampled_from([64, 80, 200]))
+@every_engine(data=st.data(), work_size=st.sampled_from([64, 80, 200]))
 def test_1_a_reference_equal_to_its_frame_gives_the_plate_bit_for_bit(engine, data, work_size):
     shot = data.draw(shots(bad_pixels=5))
     at = some_frame(data, shot)
@@ -58,8 +52,7 @@ def test_1_a_reference_equal_to_its_frame_gives_the_plate_bit_for_bit(engine, da
         np.testing.assert_array_equal(result[frame], shot.plate[frame])
 
 
-@few
-@given(data=st.data(), gains=st.tuples(*[st.floats(0.05, 20)] * 3))
+@every_engine(data=st.data(), gains=st.tuples(*[st.floats(0.05, 20)] * 3))
 def test_2_a_grade_of_the_reference_grades_every_frame(engine, data, gains):
     shot = data.draw(shots(light=grade_light(*gains)))
     at = some_frame(data, shot)
@@ -71,8 +64,7 @@ def test_2_a_grade_of_the_reference_grades_every_frame(engine, data, gains):
         np.testing.assert_allclose(result[frame][bright], shot.truth[frame][bright], rtol=1e-3)
 
 
-@few
-@given(data=st.data(), gain=st.floats(0.05, 20))
+@every_engine(data=st.data(), gain=st.floats(0.05, 20))
 def test_2_a_grade_passes_highlights_up_to_the_end_of_half_float(engine, data, gain):
     shot = data.draw(shots(light=grade_light(gain), alpha=False))
     for plate in shot.plate.values():
@@ -83,8 +75,7 @@ def test_2_a_grade_passes_highlights_up_to_the_end_of_half_float(engine, data, g
         np.testing.assert_allclose(result[frame], shot.plate[frame] * np.float32(gain), rtol=1e-3)
 
 
-@few
-@given(data=st.data(), stops=st.floats(-8, 8))
+@every_engine(data=st.data(), stops=st.floats(-8, 8))
 def test_3_scaling_plate_and_reference_scales_the_result(engine, data, stops):
     shot = data.draw(shots())
     at = some_frame(data, shot)
@@ -98,8 +89,7 @@ def test_3_scaling_plate_and_reference_scales_the_result(engine, data, stops):
         assert error.mean() < 1e-2
 
 
-@few
-@given(data=st.data())
+@every_engine(data=st.data())
 def test_4_the_reference_comes_back_at_its_own_frame(engine, data):
     shot = data.draw(shots())
     at = some_frame(data, shot)
@@ -107,8 +97,7 @@ def test_4_the_reference_comes_back_at_its_own_frame(engine, data):
     np.testing.assert_array_equal(result[at][..., :3], shot.truth[at][..., :3])
 
 
-@few
-@given(data=st.data())
+@every_engine([case for case in CASES if not case.chained], data=st.data())
 def test_5_any_split_into_chunks_gives_the_same_frames_bit_for_bit(engine, data):
     shot = data.draw(shots(frames=range(1001, 1001 + data.draw(st.integers(2, 40))), size=(48, 32)))
     references = {f: shot.truth[f] for f in data.draw(st.sets(st.sampled_from(shot.frames), min_size=1, max_size=3))}
@@ -119,8 +108,7 @@ def test_5_any_split_into_chunks_gives_the_same_frames_bit_for_bit(engine, data)
         np.testing.assert_array_equal(pixels, whole[frame])
 
 
-@few
-@given(data=st.data())
+@every_engine(data=st.data())
 def test_6_without_mix_or_mask_the_plate_stays_bit_for_bit(engine, data):
     shot = data.draw(shots(bad_pixels=3))
     at = some_frame(data, shot)
@@ -135,8 +123,7 @@ def test_6_without_mix_or_mask_the_plate_stays_bit_for_bit(engine, data):
         np.testing.assert_array_equal(masked[frame][matte == 1], full[frame][matte == 1])
 
 
-@few
-@given(data=st.data())
+@every_engine(data=st.data())
 def test_7_non_finite_pixels_come_through_and_spoil_no_neighbour(engine, data):
     options = {"seed": 3, "size": (64, 48), "pan": (2.0, 0.0), "frames": range(1, 6)}
     clean, spoilt = make_shot(**options), make_shot(**options, bad_pixels=data.draw(st.integers(1, 12)))
@@ -152,8 +139,7 @@ def test_7_non_finite_pixels_come_through_and_spoil_no_neighbour(engine, data):
         assert stops.mean() < 0.1
 
 
-@few
-@given(data=st.data())
+@every_engine(TRAINED, data=st.data())
 def test_two_references_with_different_light_change_it_over_time_in_stops(engine, data):
     frames = range(1001, 1010)
     first, second = shadow_light(20), shadow_light(45)
@@ -166,7 +152,7 @@ def test_two_references_with_different_light_change_it_over_time_in_stops(engine
         assert stops.mean() < 0.1
 
 
-@pytest.mark.parametrize("at", [1001, 1005, 1009])
+@every_engine(TRAINED, at=st.sampled_from([1001, 1005, 1009]))
 def test_light_follows_a_pan_from_a_reference_anywhere(engine, at):
     shot = make_shot(size=(96, 64), frames=range(1001, 1010), pan=(3.0, 1.0), seed=2)
     result = run(shot.plate, {at: shot.truth[at]}, engine, work_size=96)
@@ -195,11 +181,12 @@ class Endless(Mapping):
         return len(self.frames)
 
 
+@every_engine()
 def test_8_memory_is_bounded_by_the_window_not_by_the_shot(engine):
     def peak(count):
         shot = Endless(count)
         tracemalloc.start()
-        for _ in relit(shot, {1001: shot.shot.truth[1001]}, Settings(engine=engine, work_size=96)):
+        for _ in relit(shot, {1001: shot.shot.truth[1001]}, engine(work_size=96)):
             pass
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()

@@ -44,11 +44,19 @@ def add_parser(commands: Subparsers) -> None:
     )
     add("-o", "--output", required=True, metavar="OUTPUT", help="where frames go: a pattern, or a folder")
     add("--frames", metavar="RANGE", help="frames to write, like 1001-1100x2 (all of the shot)")
-    add("--engine", help="what carries the light: flow (%(default)s)")
+    add("--engine", help="what carries the light: flow, svd (%(default)s)")
+    add(
+        "--engine-option",
+        dest="engine_options",
+        action="append",
+        metavar="NAME=VALUE",
+        help="an option of the engine (svd: docs/svd.md); may be given several times",
+    )
     add("--model", metavar="PATH", help="weights of the engine (its own)")
     add("--device", choices=("auto", "cpu", "cuda"), help="where the engine runs (%(default)s)")
     add("--work-size", type=int, metavar="PX", help="long edge at which light is carried (%(default)s)")
     add("--mask", metavar="PATTERN", help="mattes, or one: light changes only where they are above 0")
+    add("--transfer", choices=("gain", "direct"), help="the engine's light, or pixels that it makes (%(default)s)")
     add("--mix", type=float, metavar="0..1", help="0 is the plate, 1 the relit plate (%(default)s)")
     add("--colorspace", metavar="NAME", help="OCIO colour space of the plate (scene-linear)")
     add("--reference-colorspace", metavar="NAME", help="of the references (sRGB for integer files, else the plate's)")
@@ -70,12 +78,13 @@ def add_parser(commands: Subparsers) -> None:
     add("--by-path", action="store_true", help="with --server: it reads and writes the files itself, on shared storage")
     add("--patience", type=float, metavar="S", help="with --server: how long one may fail or be full (300)")
     add("--dry-run", action="store_true", help="check the input, print what would be done, and stop")
-    parser.set_defaults(run=run, **Settings().asdict())
+    parser.set_defaults(run=run, **{**Settings().asdict(), "engine_options": None})
 
 
 def run(args: argparse.Namespace) -> int:
     """Do it. Returns the exit code."""
-    settings = Settings(**{field.name: getattr(args, field.name) for field in dataclasses.fields(Settings)})
+    values = {field.name: getattr(args, field.name) for field in dataclasses.fields(Settings)}
+    settings = Settings(**{**values, "engine_options": tuple(values["engine_options"] or ())})
     with shown_as(Show(args.progress)) as on_event:
         try:
             return _on_servers(args, settings, on_event) if args.server else _here(args, settings, on_event)
@@ -95,7 +104,7 @@ def _here(args: argparse.Namespace, settings: Settings, on_event: OnEvent) -> in
         raise InputError(f"--{unused[0].replace('_', '-')} goes with --server alone")
     prepared = job.prepare(args.source, parse_references(args.reference), args.output, settings)
     if args.dry_run:
-        return _show(prepared.start())
+        return _show(prepared.job.start())
     return _exit_code(job.run(prepared, on_event))
 
 

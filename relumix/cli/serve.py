@@ -28,7 +28,14 @@ def add_parser(commands: Subparsers) -> None:
     add = parser.add_argument
     add("--listen", metavar="HOST:PORT", help="where clients call (127.0.0.1:50051)")
     add("--engine", metavar="NAMES", type=_names, help="engines to load, by commas; the first is the default (flow)")
-    add("--model", metavar="PATH", help="weights of the engine (its own)")
+    add("--model", metavar="PATH", help="weights of the engine that takes some (its own)")
+    add(
+        "--engine-option",
+        dest="engine_options",
+        action="append",
+        metavar="NAME=VALUE",
+        help="an option of the engine that has some; may be given several times",
+    )
     add("--device", choices=("auto", "cpu", "cuda"), help="where engines run (auto)")
     add("--max-sessions", type=int, metavar="N", help="streams at once (8)")
     add("--max-frames", type=int, metavar="N", help="frames of one shot (20000)")
@@ -100,7 +107,7 @@ def _settled(values: dict[str, Any]) -> dict[str, Any]:
     settled = dict(values)
     for name, value in values.items():
         default = known[name]
-        if name in ("engine", "root"):
+        if name in ("engine", "engine_options", "root"):
             settled[name] = tuple([value] if isinstance(value, str) else value)
         elif isinstance(default, bool):
             if not isinstance(value, bool):

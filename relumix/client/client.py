@@ -23,6 +23,7 @@ from relumix.client.statuses import TryAgainError, understood
 from relumix.client.stop import Stop
 from relumix.errors import FrameError, InputError
 from relumix.events import AnyEvent, Warned
+from relumix.plan import refuse_chunks
 from relumix.relit_frame import RelitFrame
 from relumix.settings import Settings
 from relumix.source import References
@@ -99,7 +100,9 @@ class RelightClient:
         settings = settings or Settings()
         engine = self._engine(settings)
         looks.wanted(settings)
-        return RemoteJob(check(source, references, output, settings), engine, by_path)
+        job = check(source, references, output, settings)
+        refuse_chunks(engine, job.source.frames, job.frames)
+        return RemoteJob(job, engine, by_path)
 
     def run(self, prepared: RemoteJob, *, stop: Stop | None = None) -> Generator[AnyEvent, None, None]:
         """Do a prepared job; as `relight`."""
@@ -142,8 +145,9 @@ class RelightClient:
         """
         settings = settings or Settings()
         shot = ArraySource(source, references, masks)
-        wanted = shot.choose(frames)
-        shipment = ArrayShipment(shot, settings, self._engine(settings))
+        wanted, engine = shot.choose(frames), self._engine(settings)
+        refuse_chunks(engine, shot.frames, wanted)
+        shipment = ArrayShipment(shot, settings, engine)
         with closing(self._frames(shipment, wanted, stop)) as made:
             for frame in made:
                 if isinstance(frame, FrameError):
@@ -156,7 +160,9 @@ class RelightClient:
     ) -> Generator[Made | FrameError | Warned, None, None]:
         if not frames:
             return
-        fleet = Fleet(self._servers, shipment, pieces(shipment.plan, frames), self._patience)
+        # A chain is one server's: another would have to relight all that lies before.
+        units = [list(frames)] if shipment.engine.chained else pieces(shipment.plan, frames)
+        fleet = Fleet(self._servers, shipment, units, self._patience)
         if stop is not None:
             stop.then(fleet.cancel)
         yield from fleet.frames()

@@ -40,6 +40,7 @@ class RemoteEngine:
     window: int
     overlap: int
     tracks: bool
+    chained: bool
     program: str
 
     @classmethod
@@ -48,11 +49,19 @@ class RemoteEngine:
         found: Engine | None = next((engine for engine in info.engines if engine.name == name), None)
         if found is None:
             return None
-        return cls(found.name, found.version, found.window, found.overlap, found.tracks, info.version)
+        lie = found.window, found.overlap, found.tracks, found.chained
+        return cls(found.name, found.version, *lie, info.version)
 
     def plan(self, shot: Shot) -> Plan:
         """Lay its windows over a shot."""
-        return plan(shot.frames, shot.references, window=self.window, overlap=self.overlap, tracks=self.tracks)
+        return plan(
+            shot.frames,
+            shot.references,
+            window=self.window,
+            overlap=self.overlap,
+            tracks=self.tracks,
+            chained=self.chained,
+        )
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ Random = np.random.Generator
 THINGS = (6, 14)
 MOVING_SHARE = 0.45
 FASTEST_CAMERA, FASTEST_THING = 12 / 256, 14 / 256
-SLOWEST = 0.6 / 256
+SLOWEST_CAMERA, SLOWEST_THING = 1.5 / 256, 0.8 / 256
 PLACES_TRIED = 8
 PASSER_BY_SHARE = 0.35
 CAMERAS = {"static": 0.25, "dolly": 0.2, "pan": 0.15, "orbit": 0.2, "hand-held": 0.2}
@@ -74,10 +74,10 @@ class _View:
     def width(self, depth: float) -> float:
         return 2 * depth * math.tan(math.radians(self.fov_deg / 2))
 
-    def speed(self, random: Random, fastest: float) -> float:
+    def speed(self, random: Random, slowest: float, fastest: float) -> float:
         """A share of the width a frame, so that the whole way is at most half of the width."""
         fastest = min(fastest, 0.5 / max(self.frames - 1, 1))
-        return math.exp(random.uniform(math.log(min(SLOWEST, fastest)), math.log(fastest)))
+        return math.exp(random.uniform(math.log(min(slowest, fastest)), math.log(fastest)))
 
     def times(self) -> Float64:
         """Frames counted from the middle of the shot."""
@@ -137,7 +137,7 @@ def _camera(random: Random, view: _View) -> Camera:
     kind = str(random.choice(list(CAMERAS), p=list(CAMERAS.values())))
     t = view.times()[:, None]
     t = t * (1 + random.uniform(-0.25, 0.25) * t / max(view.frames, 1))
-    speed = view.speed(random, FASTEST_CAMERA)
+    speed = view.speed(random, SLOWEST_CAMERA, FASTEST_CAMERA)
     step = speed * view.width(view.distance)
     eyes = np.tile([0.0, -view.distance, view.height], (view.frames, 1))
     targets = np.tile([0.0, 0.0, random.uniform(0.2, 0.9)], (view.frames, 1))
@@ -206,7 +206,7 @@ def _passer_by(random: Random, view: _View, sun: Float64, photos: Photos) -> Thi
     shaded = np.array([random.normal(0, 0.2) * view.width(view.distance), random.normal(0, 0.15) * view.distance])
     base = np.array([*(shaded + sun[:2] / sun[2] * high * random.uniform(0.6, 0.95)), -float(mesh.points[:, 2].min())])
     t = view.times()
-    step = view.speed(random, FASTEST_THING) * view.width(view.distance)
+    step = view.speed(random, SLOWEST_THING, FASTEST_THING) * view.width(view.distance)
     heading = random.uniform(0, math.tau)
     spots = base + np.outer(step * t, [math.cos(heading), math.sin(heading), 0])
     return Thing(mesh, surface(random, photos), np.stack([move(*spot) for spot in spots]))
@@ -223,7 +223,7 @@ def _way(random: Random, view: _View, base: Float64, depth: float, name: str) ->
     """Places [frames, 4, 4] of a thing that slides, turns, or both; some hop."""
     t = view.times()
     kind = random.choice(["slides", "turns", "both"], p=[0.45, 0.25, 0.3])
-    step = 0.0 if kind == "turns" else view.speed(random, FASTEST_THING) * view.width(depth)
+    step = 0.0 if kind == "turns" else view.speed(random, SLOWEST_THING, FASTEST_THING) * view.width(depth)
     degrees = 0.0 if kind == "slides" else math.exp(random.uniform(math.log(1.5), math.log(22)))
     degrees *= random.choice([-1, 1])
     heading, bend = random.uniform(0, math.tau), random.normal(0, 0.06)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,6 +101,8 @@ class Traits(Protocol):
 
     window, overlap  frames it wants to see at once, and how many of them neighbouring windows share (blended in stops).
     tracks           whether it wants the approaches of a Window.
+    chained          whether a window begins where the one before ended: it is given every frame on the way as its
+                     approach, and a chunk of a shot would cost as much as all that lies before it.
     """
 
     @property
@@ -118,10 +120,26 @@ class Traits(Protocol):
     @property
     def tracks(self) -> bool: ...  # noqa: D102
 
+    @property
+    def chained(self) -> bool: ...  # noqa: D102
+
 
 class Engine(Traits, Protocol):
     """A way of carrying light. One engine serves any number of shots."""
 
     def start(self) -> Propagator:
         """Begin a shot."""
+        ...
+
+
+@runtime_checkable
+class Configurable(Protocol):
+    """An engine that has options."""
+
+    def with_options(self, options: Sequence[str], *, direct: bool) -> Engine:
+        """Return this engine with other options, around the same weights. Raises InputError.
+
+        options  each NAME=VALUE; those that are not named stay as they are.
+        direct   whether it is to make pixels in place of light, as stops (see relumix.direct).
+        """
         ...

@@ -104,7 +104,7 @@ class Open(_message.Message):
     def __init__(self, settings: _Optional[_Union[Settings, _Mapping]] = ..., frames: _Optional[_Iterable[int]] = ..., deliver: _Optional[_Iterable[int]] = ..., references: _Optional[_Iterable[int]] = ..., masks: _Optional[_Union[Masks, str]] = ..., encoding: _Optional[_Union[Encoding, str]] = ..., gains: bool = ..., keys: _Optional[_Mapping[int, str]] = ..., by_path: _Optional[_Union[ByPath, _Mapping]] = ...) -> None: ...
 
 class Settings(_message.Message):
-    __slots__ = ("engine", "work_size", "mix", "colorspace", "reference_colorspace", "layer", "view", "compression", "bits")
+    __slots__ = ("engine", "work_size", "mix", "colorspace", "reference_colorspace", "layer", "view", "compression", "bits", "transfer", "engine_options")
     ENGINE_FIELD_NUMBER: _ClassVar[int]
     WORK_SIZE_FIELD_NUMBER: _ClassVar[int]
     MIX_FIELD_NUMBER: _ClassVar[int]
@@ -114,6 +114,8 @@ class Settings(_message.Message):
     VIEW_FIELD_NUMBER: _ClassVar[int]
     COMPRESSION_FIELD_NUMBER: _ClassVar[int]
     BITS_FIELD_NUMBER: _ClassVar[int]
+    TRANSFER_FIELD_NUMBER: _ClassVar[int]
+    ENGINE_OPTIONS_FIELD_NUMBER: _ClassVar[int]
     engine: str
     work_size: int
     mix: float
@@ -123,7 +125,9 @@ class Settings(_message.Message):
     view: str
     compression: str
     bits: str
-    def __init__(self, engine: _Optional[str] = ..., work_size: _Optional[int] = ..., mix: _Optional[float] = ..., colorspace: _Optional[str] = ..., reference_colorspace: _Optional[str] = ..., layer: _Optional[str] = ..., view: _Optional[str] = ..., compression: _Optional[str] = ..., bits: _Optional[str] = ...) -> None: ...
+    transfer: str
+    engine_options: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, engine: _Optional[str] = ..., work_size: _Optional[int] = ..., mix: _Optional[float] = ..., colorspace: _Optional[str] = ..., reference_colorspace: _Optional[str] = ..., layer: _Optional[str] = ..., view: _Optional[str] = ..., compression: _Optional[str] = ..., bits: _Optional[str] = ..., transfer: _Optional[str] = ..., engine_options: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ByPath(_message.Message):
     __slots__ = ("sources", "references", "masks", "results", "gains", "overwrite")
@@ -310,20 +314,22 @@ class GetInfoResponse(_message.Message):
     def __init__(self, version: _Optional[str] = ..., engines: _Optional[_Iterable[_Union[Engine, _Mapping]]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., load: _Optional[_Union[Load, _Mapping]] = ...) -> None: ...
 
 class Engine(_message.Message):
-    __slots__ = ("name", "version", "device", "window", "overlap", "tracks")
+    __slots__ = ("name", "version", "device", "window", "overlap", "tracks", "chained")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     DEVICE_FIELD_NUMBER: _ClassVar[int]
     WINDOW_FIELD_NUMBER: _ClassVar[int]
     OVERLAP_FIELD_NUMBER: _ClassVar[int]
     TRACKS_FIELD_NUMBER: _ClassVar[int]
+    CHAINED_FIELD_NUMBER: _ClassVar[int]
     name: str
     version: str
     device: str
     window: int
     overlap: int
     tracks: bool
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., device: _Optional[str] = ..., window: _Optional[int] = ..., overlap: _Optional[int] = ..., tracks: bool = ...) -> None: ...
+    chained: bool
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., device: _Optional[str] = ..., window: _Optional[int] = ..., overlap: _Optional[int] = ..., tracks: bool = ..., chained: bool = ...) -> None: ...
 
 class Limits(_message.Message):
     __slots__ = ("max_sessions", "max_frame_bytes", "max_frame_pixels", "max_frames", "max_chunk_bytes", "idle_seconds", "by_path")

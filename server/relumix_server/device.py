@@ -59,7 +59,8 @@ class Turns:
         on_window     is called after each window.
         """
         self.name, self.version = engine.name, engine.version
-        self.window, self.overlap, self.tracks = engine.window, engine.overlap, engine.tracks
+        self.window, self.overlap = engine.window, engine.overlap
+        self.tracks, self.chained = engine.tracks, engine.chained
         self._engine, self._device = engine, device
         self._await_frames, self._on_window = await_frames, on_window
         self._running: Future[Float32] | None = None
@@ -105,6 +106,7 @@ def warm(engine: Engine, device: Device) -> None:
     """Let an engine relight a few small frames, so that the first session does not wait for what loads late."""
     rgb = np.full((64, 64, 3), 0.18, np.float32)
     ones, stops = np.ones((64, 64), np.float32), np.zeros((64, 64, 3), np.float32)
+    stops += np.linspace(-1, 1, 64, dtype=np.float32)[:, None]  # a plain grade would let an engine rest
     frames = [WorkingFrame(number, rgb, ones) for number in (1, 2)]
     reference = WorkingReference(1, rgb, ones, stops, ones)
     device.submit(lambda: engine.start().propagate(frames, [reference], [()])).result()

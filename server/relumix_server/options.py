@@ -22,7 +22,7 @@ class Options:
 
     listen             HOST:PORT of the service; port 0 takes a free one.
     engine             names of the engines to load; the first is the default.
-    model, device      as for `relumix relight`.
+    model, device, engine_options   as for `relumix relight`; the first and the last go to engines that take them.
     max_sessions       streams at once; more are told to come back.
     max_frames         of one shot.
     max_frame_bytes    of one file as it is sent.
@@ -45,6 +45,7 @@ class Options:
     engine: tuple[str, ...] = ("flow",)
     model: str | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    engine_options: tuple[str, ...] = ()
     max_sessions: int = 8
     max_frames: int = 20_000
     max_frame_bytes: int = 2 * GIB

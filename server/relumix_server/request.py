@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from relumix.color.spaces import working_space
+from relumix.engines import configured
 from relumix.engines.base import Engine
 from relumix.errors import InputError
 from relumix.plan import Plan, plan
@@ -127,7 +128,14 @@ def check(opening: pb.Open, engines: Mapping[str, Engine], options: Options, roo
     for frame, key in opening.keys.items():
         if len(key) > LONGEST_KEY or not key.isascii() or not key.isprintable():
             raise _invalid(f"the key of frame {frame} is no ASCII text of up to {LONGEST_KEY} letters")
-    laid = plan(frames, references, window=engine.window, overlap=engine.overlap, tracks=engine.tracks)
+    laid = plan(
+        frames,
+        references,
+        window=engine.window,
+        overlap=engine.overlap,
+        tracks=engine.tracks,
+        chained=engine.chained,
+    )
     order, last_use, windows = _needs(laid, frames[0], deliver, references)
     request = Request(
         session=uuid.uuid4().hex[:12],
@@ -152,9 +160,11 @@ def check(opening: pb.Open, engines: Mapping[str, Engine], options: Options, roo
 def _settings(sent: pb.Settings, engines: Mapping[str, Engine]) -> tuple[Settings, Engine]:
     """Return what decides pixels; each value is one that the command would take."""
     given = {field.name: getattr(sent, field.name) for field, _ in sent.ListFields()}
+    given["engine_options"] = tuple(sent.engine_options)
     for name, value in given.items():
-        if isinstance(value, str) and not (0 < len(value) <= LONGEST_TEXT and value.isprintable()):
-            raise _invalid(f"{name} is {value[:50]!r}: expected up to {LONGEST_TEXT} printable letters")
+        for text in value if isinstance(value, tuple) else (value,):
+            if isinstance(text, str) and not (0 < len(text) <= LONGEST_TEXT and text.isprintable()):
+                raise _invalid(f"{name} is {text[:50]!r}: expected up to {LONGEST_TEXT} printable letters")
     engine = engines.get(given.setdefault("engine", next(iter(engines))))
     if engine is None:
         raise RefusedError(
@@ -163,6 +173,7 @@ def _settings(sent: pb.Settings, engines: Mapping[str, Engine]) -> tuple[Setting
         )
     try:
         settings = Settings(**given)
+        engine = _as_asked(engine, settings)
         if settings.compression is not None:
             check_compression(settings.compression)
         for space in (settings.colorspace, settings.reference_colorspace):
@@ -171,6 +182,17 @@ def _settings(sent: pb.Settings, engines: Mapping[str, Engine]) -> tuple[Setting
     except InputError as error:
         raise _invalid(str(error)) from error
     return settings, engine
+
+
+def _as_asked(engine: Engine, settings: Settings) -> Engine:
+    """Return an engine with the options of a job; raises InputError. Its windows stay as clients were told they are."""
+    asked = configured(engine, settings.engine_options, transfer=settings.transfer)
+    if (asked.window, asked.overlap, asked.chained) != (engine.window, engine.overlap, engine.chained):
+        raise InputError(
+            f"how the windows of {engine.name} lie is the server's to choose: leave window, overlap and chained out, "
+            "or start a server with --engine-option for them"
+        )
+    return asked
 
 
 def _ascending(name: str, frames: Sequence[int]) -> tuple[int, ...]:

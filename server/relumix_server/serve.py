@@ -15,7 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
 from grpc_reflection.v1alpha import reflection
 
-from relumix.engines import load_engine
+from relumix.engines import WITH_MODEL, load_engine
 from relumix.engines.base import Engine
 from relumix.errors import InputError
 from relumix.v1 import relight_pb2 as pb
@@ -62,12 +62,23 @@ def serve(
     Raises InputError where the server cannot start.
     """
     logs.set_up(options.log_format)
-    for name in options.engine:  # Before anything is started: a wrong name or a missing package ends here.
-        load_engine(name, model=options.model, device=options.device)
-    asyncio.run(_serve(options, on_ready, make_service))
+    engines = {name: _loaded(name, options) for name in options.engine}
+    asyncio.run(_serve(options, engines, on_ready, make_service))
 
 
-async def _serve(options: Options, on_ready: Callable[[str], None], make_service: type[RelightService]) -> None:
+def _loaded(name: str, options: Options) -> Engine:
+    """Load an engine before anything is started: a wrong name or a missing package ends here."""
+    if len(options.engine) > 1 and name not in WITH_MODEL:  # The model is another's.
+        return load_engine(name, device="auto")
+    return load_engine(name, model=options.model, device=options.device, options=options.engine_options)
+
+
+async def _serve(
+    options: Options,
+    engines: dict[str, Engine],
+    on_ready: Callable[[str], None],
+    make_service: type[RelightService],
+) -> None:
     stop, again = asyncio.Event(), asyncio.Event()
     _on_signals(stop, again)
     with ExitStack() as stack:
@@ -90,7 +101,7 @@ async def _serve(options: Options, on_ready: Callable[[str], None], make_service
         page = StatusPage.start(options, service, spool, device, workers, metrics)
         stack.callback(page.close)
         log.info("listening; status page: %s", page.address or "none", extra={"address": address})
-        engines = await asyncio.to_thread(_warmed, options, device)
+        await asyncio.to_thread(_warm, engines, device)
         service.open(engines)
         await _say(health, health_pb2.HealthCheckResponse.SERVING)
         log.info("serving %s", ", ".join(engines), extra={"address": address})
@@ -156,12 +167,9 @@ async def _listening(
     return server, f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _warmed(options: Options, device: Device) -> dict[str, Engine]:
-    engines = {}
-    for name in options.engine:
-        engines[name] = load_engine(name, model=options.model, device=options.device)
-        warm(engines[name], device)
-    return engines
+def _warm(engines: dict[str, Engine], device: Device) -> None:
+    for engine in engines.values():
+        warm(engine, device)
 
 
 async def _say(health: health_aio.HealthServicer, status: int) -> None:

@@ -103,6 +103,7 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
                 window=engine.window,
                 overlap=engine.overlap,
                 tracks=engine.tracks,
+                chained=engine.chained,
             )
             for engine in self._engines.values()
         ]

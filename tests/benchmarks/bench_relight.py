@@ -1,4 +1,4 @@
-"""How fast `relumix relight` is and how much memory it takes: frames a second by size, and memory by length.
+"""How fast `relumix relight` is and how much memory it takes: by size, up to a pair of frames in 8K, and by length.
 
     python tests/benchmarks/bench_relight.py [--frames 24] [--engine flow] [--json FILE]
 
@@ -22,6 +22,7 @@ import numpy as np
 import OpenImageIO as oiio
 
 SIZES = ((960, 540), (1920, 1080), (4096, 2160))
+PAIR_SIZE = (7680, 4320)
 LENGTHS = (50, 500)
 MARGIN_PX = 256
 
@@ -108,6 +109,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         print(f"{os.cpu_count()} cores, engine {args.engine}, {args.frames} frames a size")
         runs = [bench(Path(folder), *size, args.frames, args.engine) for size in SIZES]
+        runs.append(bench(Path(folder), *PAIR_SIZE, 2, args.engine))
         print("\n   size        frames/s   peak MB   shares of the work")
         for run in runs:
             shares = ", ".join(f"{stage} {share:.0%}" for stage, share in run.shares.items())

@@ -29,6 +29,7 @@ class FlowEngine:
         self.window = 16
         self.overlap = 2
         self.tracks = True
+        self.chained = False
 
     def start(self) -> Propagator:
         """Begin a shot."""

@@ -1,0 +1,32 @@
+"""Plate values to the pictures that the network was trained on, and back without loss.
+
+Light is exposed already (its median at mid-grey). Reinhard's curve (Reinhard et al., "Photographic Tone Reproduction",
+2002, eq. 3) takes it to 0..1, scaled so that mid-grey stays where it is, and sRGB's curve codes it: a picture with
+highlights rolled off and never clipped.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from relumix.engines.base import MID_GREY, Float32
+
+_SCALE = np.float32(1 / (1 - MID_GREY))
+_MOST = np.float32(1024)
+"""Brightest value that is told apart from more: 12 stops over mid-grey."""
+
+
+def encode(rgb: Float32) -> Float32:
+    """Return light [..., 3] float32, >= 0, mid-grey at MID_GREY, as a picture in -1..1."""
+    scaled = np.minimum(rgb, _MOST) * _SCALE
+    linear = scaled / (1 + scaled)
+    coded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.maximum(linear, 1e-8) ** (1 / 2.4) - 0.055)
+    return np.asarray(2 * coded - 1, np.float32)
+
+
+def decode(picture: Float32) -> Float32:
+    """Return the light of a picture [..., 3]: the inverse of `encode`. What is outside of -1..1 is black, or _MOST."""
+    coded = np.clip((np.asarray(picture, np.float64) + 1) / 2, 0, 1)
+    linear = np.where(coded <= 0.04045, coded / 12.92, ((coded + 0.055) / 1.055) ** 2.4)
+    scaled = linear / np.maximum(1 - linear, 1 / (1 + float(_MOST * _SCALE)))
+    return np.minimum(scaled / _SCALE, _MOST).astype(np.float32)

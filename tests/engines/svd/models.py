@@ -1,0 +1,41 @@
+"""A whole svd model, tiny and random, on disk: the parts and the layout of a real one."""
+
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKLTemporalDecoder, EulerDiscreteScheduler
+from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+
+from tests.engines.svd.tiny import TINY, tiny_unet
+
+CLIP_WIDTH = TINY["cross_attention_dim"] // 2
+
+
+def make_base(folder: Path, seed: int = 0) -> Path:
+    """Write what comes with Stable Video Diffusion beside its U-Net; returns the folder."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        # It divides by 8, as the real one does.
+        AutoencoderKLTemporalDecoder(
+            block_out_channels=(32, 32, 32, 32), down_block_types=("DownEncoderBlock2D",) * 4, layers_per_block=1
+        ).save_pretrained(folder / "vae")
+        config = CLIPVisionConfig(
+            hidden_size=32,
+            intermediate_size=37,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            image_size=32,
+            patch_size=16,
+            projection_dim=CLIP_WIDTH,
+        )
+        CLIPVisionModelWithProjection(config).save_pretrained(folder / "image_encoder")
+    EulerDiscreteScheduler(prediction_type="v_prediction").save_pretrained(folder / "scheduler")
+    return folder
+
+
+def make_model(folder: Path, seed: int = 0) -> Path:
+    """Write a whole model; returns its folder."""
+    make_base(folder, seed)
+    with torch.random.fork_rng():
+        tiny_unet(seed, layers_per_block=1).save_pretrained(folder / "unet")
+    return folder
