@@ -11,6 +11,9 @@ from relumix.cli import record_carla
 from relumix.cli.values import size
 
 if TYPE_CHECKING:
+    from relumix.dataset.scenes import StageSettings
+    from relumix.dataset.surfaces import Photos
+
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
@@ -19,6 +22,7 @@ def add_parser(commands: Subparsers) -> None:
     parser = commands.add_parser("dataset", help="make data to train on", description="Make data to train on.")
     kinds = parser.add_subparsers(metavar="KIND", required=True)
     _add_render(kinds)
+    _add_shots(kinds)
     record_carla.add_parser(kinds)
 
 
@@ -28,38 +32,79 @@ def _add_render(kinds: Subparsers) -> None:
         help="render synthetic scenes under one light at a time",
         description="Render synthetic scenes under one light at a time. Scenes that are there already are kept.",
     )
+    _add_stage(parser, size_px=(256, 160), frames=8, spp=20)
+    parser.set_defaults(run=run_render)
+
+
+def _add_shots(kinds: Subparsers) -> None:
+    parser = kinds.add_parser(
+        "shots",
+        help="render held-out shots to be scored on",
+        description="Render synthetic shots as EXR sequences, each with two relit versions as ground truth.",
+    )
+    _add_stage(parser, size_px=(480, 270), frames=16, spp=32)
+    parser.set_defaults(run=run_shots)
+
+
+def _add_stage(parser: argparse.ArgumentParser, size_px: tuple[int, int], frames: int, spp: int) -> None:
+    wide, high = size_px
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the scenes")
     parser.add_argument("--scenes", type=_positive, required=True, metavar="N", help="how many")
-    parser.add_argument("--seed", type=int, required=True, metavar="S", help="of the first scene; the next is S + 1")
-    parser.add_argument("--size", type=size, default=(256, 160), metavar="WxH", help="in pixels (256x160)")
-    parser.add_argument("--frames", type=_positive, default=8, metavar="T", help="frames a scene (8)")
+    parser.add_argument("--seed", type=_positive, required=True, metavar="S", help="of the first; the next is S + 1")
+    parser.add_argument("--size", type=size, default=size_px, metavar="WxH", help=f"in pixels ({wide}x{high})")
+    parser.add_argument("--frames", type=_positive, default=frames, metavar="T", help=f"frames a scene ({frames})")
     parser.add_argument("--lights", type=_positive, default=6, metavar="L", help="lights a scene (6)")
-    parser.add_argument("--spp", type=_positive, default=20, metavar="N", help="samples a pixel and light (20)")
+    parser.add_argument("--spp", type=_positive, default=spp, metavar="N", help=f"samples a pixel and light ({spp})")
     parser.add_argument("--workers", type=_positive, default=1, metavar="K", help="processes to render with (1)")
     parser.add_argument(
         "--photos", type=Path, metavar="DIR", help="pictures to cut textures from (those bundled with scikit-image)"
     )
-    parser.set_defaults(run=run_render)
 
 
 def run_render(args: argparse.Namespace) -> int:
-    """Render. Returns the exit code."""
+    """Render training scenes. Returns the exit code."""
     from tqdm import tqdm  # noqa: PLC0415  the parser must not wait for numpy
 
     from relumix.dataset.render import render  # noqa: PLC0415
+
+    scenes = render(args.out, *_stage(args))
+    for scene in tqdm(scenes, total=args.scenes, unit="scene", disable=not sys.stderr.isatty()):
+        if scene.trouble:
+            tqdm.write(f"relumix: {scene.trouble}: it was", file=sys.stderr)
+    print(f"{args.scenes} scenes in {args.out}")
+    return 0
+
+
+def run_shots(args: argparse.Namespace) -> int:
+    """Render held-out shots. Returns the exit code."""
+    from tqdm import tqdm  # noqa: PLC0415
+
+    from relumix.dataset.shots import render_shots  # noqa: PLC0415
+
+    shots = render_shots(args.out, *_stage(args))
+    for _ in tqdm(shots, total=args.scenes, unit="shot", disable=not sys.stderr.isatty()):
+        pass
+    print(f"{args.scenes} shots in {args.out}")
+    return 0
+
+
+def _stage(args: argparse.Namespace) -> tuple[range, StageSettings, Photos, int]:
+    """What both commands render: seeds, settings, photographs, workers."""
     from relumix.dataset.scenes import StageSettings  # noqa: PLC0415
     from relumix.dataset.surfaces import Photos  # noqa: PLC0415
 
     settings = StageSettings(args.size, args.frames, args.lights, args.spp)
-    seeds = range(args.seed, args.seed + args.scenes)
-    scenes = render(args.out, seeds, settings, Photos(args.photos), args.workers)
-    with tqdm(total=args.scenes, unit="scene", disable=not sys.stderr.isatty()) as bar:
-        for scene in scenes:
-            if scene.trouble:
-                tqdm.write(f"relumix: {scene.trouble}: rendered again", file=sys.stderr)
-            bar.update()
-    print(f"{args.scenes} scenes in {args.out}")
-    return 0
+    return range(args.seed, args.seed + args.scenes), settings, Photos(args.photos), args.workers
+
+
+def _size(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"got {text}, expected a whole number from 1")
+    return number
 
 
 def _positive(text: str) -> int:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from relumix.dataset.scenes import StageSettings, render_scene
@@ -19,47 +21,30 @@ class Rendered:
     """What became of a scene: kept, or rendered; `trouble` says what was wrong with the file that it replaced."""
 
     seed: int
-    path: Path
     kept: bool
     trouble: str = ""
 
 
-def render(
-    folder: Path,
-    seeds: range,
-    settings: StageSettings,
-    photos: Photos,
-    workers: int = 1,
-) -> Iterator[Rendered]:
+def render(folder: Path, seeds: range, settings: StageSettings, photos: Photos, workers: int = 1) -> Iterator[Rendered]:
     """Render the scenes of these seeds into a folder, and yield each as it is there.
 
     Raises InputError, before anything is rendered, where the folder was begun with other settings.
     """
-    _begin(folder, settings)
-    missing = []
+    begin(folder, settings)
+    troubles = {}
     for seed in seeds:
         path = shard_path(folder, seed)
         trouble = _trouble(path) if path.exists() else ""
         if path.exists() and not trouble:
-            yield Rendered(seed, path, kept=True)
+            yield Rendered(seed, kept=True)
         else:
-            missing.append(Rendered(seed, path, kept=False, trouble=trouble))
-    if workers == 1:
-        _start()
-        for scene in missing:
-            _render_one(scene.path, scene.seed, settings, photos)
-            yield scene
-        return
-    # A forked child would share the parent's half-started renderer.
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_start, initargs=(workers,)) as pool:
-        jobs = {pool.submit(_render_one, scene.path, scene.seed, settings, photos): scene for scene in missing}
-        for job in as_completed(jobs):
-            job.result()
-            yield jobs[job]
+            troubles[seed] = trouble
+    for seed in each(partial(_render_one, folder, settings, photos), list(troubles), workers):
+        yield Rendered(seed, kept=False, trouble=troubles[seed])
 
 
-def _begin(folder: Path, settings: StageSettings) -> None:
+def begin(folder: Path, settings: StageSettings) -> None:
+    """Write a folder's manifest; raises InputError where it was begun with other settings."""
     folder.mkdir(parents=True, exist_ok=True)
     wanted = settings.as_json()
     if not (folder / MANIFEST).exists():
@@ -69,9 +54,43 @@ def _begin(folder: Path, settings: StageSettings) -> None:
     for name, value in wanted.items():
         if found.get(name) != value:
             raise InputError(
-                f"{folder} holds scenes of {name} {found.get(name)}, asked for {value}; "
+                f"{folder} holds scenes of {name} {found.get(name)}, got {value}; "
                 "ask for the same, or render into another folder"
             )
+
+
+def each(make: Callable[[int], None], seeds: Sequence[int], workers: int) -> Iterator[int]:
+    """Call `make` for every seed, in `workers` processes with a renderer each, and yield the seeds as they are done."""
+    if not seeds:
+        return
+    if workers == 1:
+        _start(1)
+        for seed in seeds:
+            make(seed)
+            yield seed
+        return
+    # A forked child would share the parent's threads.
+    spawn = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=spawn, initializer=_start, initargs=(workers,))
+    try:
+        jobs = {pool.submit(make, seed): seed for seed in seeds}
+        for job in as_completed(jobs):
+            job.result()
+            yield jobs[job]
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _start(workers: int) -> None:
+    """Start the renderer of a process, with its share of the cores."""
+    try:
+        import drjit  # noqa: PLC0415  only rendering needs it
+
+        from relumix.dataset import stage  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise InputError(f"rendering needs {error.name}, which is missing: pip install 'relumix[dataset]'") from error
+    stage.start()
+    drjit.set_thread_count(max((os.cpu_count() or 1) // workers, 1))
 
 
 def _trouble(path: Path) -> str:
@@ -82,17 +101,5 @@ def _trouble(path: Path) -> str:
     return ""
 
 
-def _start(workers: int = 1) -> None:
-    """Start the renderer of a process with its share of the cores."""
-    import os  # noqa: PLC0415
-
-    import drjit  # noqa: PLC0415
-
-    from relumix.dataset import stage  # noqa: PLC0415
-
-    stage.start()
-    drjit.set_thread_count(max((os.cpu_count() or 1) // workers, 1))
-
-
-def _render_one(path: Path, seed: int, settings: StageSettings, photos: Photos) -> None:
-    write_shard(path, render_scene(seed, settings, photos))
+def _render_one(folder: Path, settings: StageSettings, photos: Photos, seed: int) -> None:
+    write_shard(shard_path(folder, seed), render_scene(seed, settings, photos))

@@ -16,11 +16,12 @@ from relumix.errors import InputError
 Float32 = NDArray[np.float32]
 
 ATTEMPTS = 200
+LOOK_WIDTH_PX = 64
 MEAN_LIGHT = 0.18
 BRIGHTEST = 60000.0
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
-SEEN_THINGS = 4
+SEEN_THINGS, SEEN_PX = 4, 8
 TOO_NEAR_SHARE = 0.02
 EMPTY_SHARE = 0.35
 LARGEST_SHARE = 0.45
@@ -71,9 +72,10 @@ def _good_layout(seed: int, settings: StageSettings, photos: Photos) -> tuple[La
     """The first arrangement in which the camera sees enough and every light reaches some of it."""
     from relumix.dataset.stage import Stage  # noqa: PLC0415
 
+    width, height = settings.size
     for attempt in range(ATTEMPTS):
         plan = layout(seed, attempt, settings.frames, settings.lights, photos)
-        stage = Stage(plan, (64, 40))
+        stage = Stage(plan, (LOOK_WIDTH_PX, max(LOOK_WIDTH_PX * height // width, 1)))
         if all(_shows_enough(stage, plan, frame) for frame in {0, settings.frames // 2, settings.frames - 1}):
             return plan, attempt
     raise InputError(f"scene {seed} shows nothing in {ATTEMPTS} arrangements; leave it out with another --seed")
@@ -85,8 +87,8 @@ def _shows_enough(stage: Any, plan: Layout, frame: int) -> bool:
     middle_distance = float(np.linalg.norm(plan.camera.eyes[frame] - plan.camera.targets[frame]))
     if np.mean(distance < 0.25 * middle_distance) > TOO_NEAR_SHARE or np.mean(np.isinf(distance)) > EMPTY_SHARE:
         return False
-    numbers, counts = np.unique(seen[seen >= plan.backdrops], return_counts=True)
-    if (counts > 8).sum() < SEEN_THINGS or counts.max() > LARGEST_SHARE * seen.size or len(numbers) == 0:
+    counts = np.unique(seen[seen >= plan.backdrops], return_counts=True)[1]
+    if (counts > SEEN_PX).sum() < SEEN_THINGS or counts.max() > LARGEST_SHARE * seen.size:
         return False
     return all(stage.reached(light) >= REACHED_SHARE[light.kind] for light in plan.lights if light.kind != "dome")
 

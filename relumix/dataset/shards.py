@@ -111,4 +111,4 @@ def write_manifest(folder: Path, settings: Mapping[str, Any]) -> None:
 
 
 def _bad(path: Path, what: str) -> InputError:
-    return InputError(f"{path} {what}; delete it, and `relumix dataset render` makes it again")
+    return InputError(f"{path} {what}; `relumix dataset render` makes it again")
