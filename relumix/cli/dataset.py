@@ -97,16 +97,6 @@ def _stage(args: argparse.Namespace) -> tuple[range, StageSettings, Photos, int]
     return range(args.seed, args.seed + args.scenes), settings, Photos(args.photos), args.workers
 
 
-def _size(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"got {text}, expected a whole number from 1")
-    return number
-
-
 def _positive(text: str) -> int:
     try:
         number = int(text)
