@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-import meshes
 import mitsuba as mi
 import numpy as np
 import textures
+from meshes import write_obj
 from nodes import (
     Node,
     at,
@@ -31,6 +31,9 @@ from nodes import (
     scale,
     turn,
 )
+
+from relumix.dataset.meshes import Float64, cloth, lathe, torus_knot
+from relumix.dataset.textures import gingham, planks, plaster, relief
 
 BALL_RADIUS = 0.75
 BALL_FROM, BALL_TO = np.array([-2.2, -1.95]), np.array([0.5, -2.35])
@@ -55,7 +58,7 @@ class Scene:
         self._still = {name: mi.load_dict(shape) for name, shape in (self._room() | self._objects()).items()}
         self._brass = mi.load_dict(metal(BRASS, 0.16))
         self._gores = mi.load_dict(plastic(textures.gores(5), 0.22))
-        self._knot = self._mesh("knot", meshes.torus_knot(2, 3, 0.17))
+        self._knot = self._mesh("knot", torus_knot(2, 3, 0.17))
 
     def at(self, share: float, light: str, size: tuple[int, int], depth: int) -> mi.Scene:
         """The scene at a share 0..1 of the shot, under one of LIGHTS, seen by a camera of size (width, height)."""
@@ -73,11 +76,11 @@ class Scene:
 
     def _room(self) -> dict[str, Node]:
         """The wall behind, the wall on the left, the table, a floor that only reflections see, and the window wall."""
-        wall, side = textures.plaster(11, (0.50, 0.47, 0.42)), textures.plaster(13, (0.30, 0.37, 0.35))
-        wall = bumped(plastic(wall, 0.5, gloss=0.3), textures.relief(12, 90), 0.02)
-        side = bumped(plastic(side, 0.5, gloss=0.3), textures.relief(14, 90), 0.05)
-        wood = bumped(plastic(textures.planks(21), 0.20), textures.planks(21)[..., :1], 0.25)
-        floor = plastic(textures.plaster(15, (0.2, 0.15, 0.11)), 0.4)
+        wall, side = plaster(11, (0.50, 0.47, 0.42)), plaster(13, (0.30, 0.37, 0.35))
+        wall = bumped(plastic(wall, 0.5, gloss=0.3), relief(12, 90), 0.02)
+        side = bumped(plastic(side, 0.5, gloss=0.3), relief(14, 90), 0.05)
+        wood = bumped(plastic(planks(21), 0.20), planks(21)[..., :1], 0.25)
+        floor = plastic(plaster(15, (0.2, 0.15, 0.11)), 0.4)
         shapes = {
             "back_wall": rectangle(move(1, 5.2, 5) @ turn("x", 90) @ scale(11, 8, 1), wall),
             "left_wall": rectangle(move(-6.4, -2, 5) @ turn("y", 90) @ turn("z", 90) @ scale(9, 8, 1), side),
@@ -88,18 +91,18 @@ class Scene:
 
     def _objects(self) -> dict[str, Node]:
         """All that stands on the table and hangs on the wall, and keeps still."""
-        vase = self._mesh("vase", meshes.lathe(VASE))
-        bowl = self._mesh("bowl", meshes.lathe(BOWL, smoothing=8))
-        pear = self._mesh("pear", meshes.lathe(PEAR))
-        cloth = self._mesh("cloth", meshes.cloth(4.6, 3.0, seed=8))
-        cotton = bumped(matt(textures.gingham(33)), textures.gingham(33)[..., 1:2], 0.02)
+        vase = self._mesh("vase", lathe(VASE))
+        bowl = self._mesh("bowl", lathe(BOWL, smoothing=8))
+        pear = self._mesh("pear", lathe(PEAR))
+        napkin = self._mesh("cloth", cloth(4.6, 3.0, seed=8))
+        cotton = bumped(matt(gingham(33)), gingham(33)[..., 1:2], 0.02)
         skin, stalk = plastic(textures.rind(31), 0.18), plastic(flat(0.07, 0.035, 0.015), 0.4)
         block = move(1.85, -1.65, 0.55) @ turn("z", 28) @ scale(0.55)
         poster = move(0.6, 5.13, 4.5) @ turn("x", 90) @ scale(1.5, 1.9, 1)
         in_bowl = move(0.6, 0.35, 0.32) @ turn("z", 75) @ turn("x", 38) @ scale(0.85)
         shapes = {
             "vase": vase | at(move(-1.75, 1.9, 0), plastic(textures.glaze(30), 0.07)),
-            "cloth": cloth | at(move(-3.6, -0.2, 0.0) @ turn("z", 24), cotton),
+            "cloth": napkin | at(move(-3.6, -0.2, 0.0) @ turn("z", 24), cotton),
             "bowl": bowl | at(move(0.75, 0.35, 0), metal(COPPER, 0.10)),
             "pear": pear | at(move(3.45, -0.9, 0) @ turn("z", 200), skin),
             "pear_lying": pear | at(move(4.5, -0.1, 0.64) @ turn("z", 160) @ turn("y", 84), skin),
@@ -110,15 +113,15 @@ class Scene:
         }
         return shapes | _books() | _frame()
 
-    def _mesh(self, name: str, points: meshes.Float64) -> Node:
-        return {"type": "obj", "filename": str(meshes.write_obj(self._folder / f"{name}.obj", points))}
+    def _mesh(self, name: str, points: Float64) -> Node:
+        return {"type": "obj", "filename": str(write_obj(self._folder / f"{name}.obj", points))}
 
 
 def _books() -> dict[str, Node]:
     """Two books under the knot."""
     x, y, _ = KNOT_PLACE
     red, green = textures.book(60, (0.26, 0.045, 0.03)), textures.book(61, (0.03, 0.11, 0.085))
-    pages = matt(np.repeat(textures.plaster(62, (0.6, 0.54, 0.42), (128, 128))[:, :1], 128, axis=1))
+    pages = matt(np.repeat(plaster(62, (0.6, 0.54, 0.42), (128, 128))[:, :1], 128, axis=1))
     return {
         "book": box((x, y, 0.22), (1.45, 1.05, 0.22), 8, plastic(red, 0.3)),
         "book_pages": box((x, y, 0.22), (1.41, 1.09, 0.17), 8, pages),
