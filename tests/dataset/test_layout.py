@@ -66,7 +66,7 @@ def test_scenes_are_sound(seed: int, frames: int):
         width = 2 * 9 * np.tan(np.radians(31))
         assert steps.max() <= 2 * FASTEST_CAMERA * width
     for thing in plan.things:
-        assert 0 <= thing.surface.albedo.min() and thing.surface.albedo.max() <= 0.9
+        assert thing.surface.albedo.min() >= 0 and thing.surface.albedo.max() <= 0.9
         if thing.places is not None:
             assert thing.places.shape == (frames, 4, 4)
             np.testing.assert_allclose(np.linalg.det(thing.places[:, :3, :3]), 1, rtol=1e-6)

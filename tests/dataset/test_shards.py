@@ -75,5 +75,5 @@ def test_a_folder_that_is_none_is_named(tmp_path: Path):
     with pytest.raises(InputError, match=f"{tmp_path} is no light stage: it has no manifest.json; make one with"):
         Shards(tmp_path)
     (tmp_path / "manifest.json").write_text('{"format": 2}')
-    with pytest.raises(InputError, match="manifest.json is not of format 1, which this relumix reads"):
+    with pytest.raises(InputError, match=r"manifest\.json is not of format 1, which this relumix reads"):
         Shards(tmp_path)
