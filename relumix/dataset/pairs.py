@@ -98,7 +98,9 @@ def grainy(clean: Float32, rng: np.random.Generator) -> Float32:
 def _pick_frames(rng: np.random.Generator, length: int, frames: int) -> NDArray[np.intp]:
     if frames > length:
         raise ValueError(f"a clip of {frames} frames was asked of a scene of {length}")
-    step = int(rng.integers(1, max(1, (length - 1) // max(1, frames - 1)) + 1))
+    # Near frames teach little: what is carried over a long way is what fails.
+    longest = max(1, (length - 1) // max(1, frames - 1))
+    step = longest if rng.random() < 0.75 else int(rng.integers(1, longest + 1))
     start = int(rng.integers(0, length - step * (frames - 1)))
     picked = start + step * np.arange(frames)
     return picked[::-1] if rng.random() < 0.5 else picked

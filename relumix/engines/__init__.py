@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from relumix.engines.base import Configurable, Engine
 from relumix.errors import InputError
 from relumix.settings import Settings
 
-ENGINES = ("flow", "svd")
+ENGINES = ("lite", "flow", "svd")
 """Names that load_engine takes."""
 
-WITH_MODEL = ("svd",)
-"""Those that take a model and options."""
+WITH_MODEL = ("lite", "svd")
+"""Those that take a model."""
 
 
 def load_engine(name: str, *, model: str | None = None, device: str = "auto", options: Sequence[str] = ()) -> Engine:
@@ -27,8 +28,9 @@ def load_engine(name: str, *, model: str | None = None, device: str = "auto", op
     if name not in ENGINES:
         raise InputError(f"unknown engine {name!r}: expected one of {', '.join(ENGINES)}")
     extra = "svd" if name == "svd" else "local"
+    load = {"lite": _lite, "flow": _flow, "svd": _svd}[name]
     try:
-        return _svd(model, device, options) if name == "svd" else _flow(model, device, options)
+        return load(model, device, options)
     except ModuleNotFoundError as error:
         raise InputError(f"engine {name} needs the package {error.name}: pip install 'relumix[{extra}]'") from error
 
@@ -62,6 +64,12 @@ def _flow(model: str | None, device: str, options: Sequence[str]) -> Engine:
     if device == "cuda":
         raise InputError("engine flow runs on the CPU: got --device cuda, expected auto or cpu")
     return configured(FlowEngine(), options)
+
+
+def _lite(model: str | None, device: str, options: Sequence[str]) -> Engine:
+    from relumix.engines.lite import LiteEngine  # noqa: PLC0415
+
+    return configured(LiteEngine(None if model is None else Path(model), device), options)
 
 
 def _svd(model: str | None, device: str, options: Sequence[str]) -> Engine:

@@ -3,46 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
-from itertools import pairwise
 from pathlib import Path
+from threading import Lock
 
 import cv2
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from threadpoolctl import threadpool_limits
 
-from relumix.engines.base import Float32, Propagator, Stone, WorkingFrame, WorkingReference
-from relumix.engines.flow.correspondence import Track, View, step
+from relumix.engines.base import Float32, Propagator, WorkingReference
+from relumix.engines.flow.correspondence import Track, View
 from relumix.engines.flow.guided import upsample
-from relumix.engines.flow.temporal import Light as Weighed
-from relumix.engines.flow.temporal import mix, smooth
-from relumix.engines.flow.tracking import Tracker
-from relumix.engines.lite.clues import (
-    Candidates,
-    Light,
-    candidates,
-    frame_clues,
-    place,
-    reference_clues,
-    shrink,
-)
+from relumix.engines.flow.propagator import TrackingPropagator
+from relumix.engines.flow.proposals import propose
+from relumix.engines.flow.temporal import Light
+from relumix.engines.lite.clues import NET_EDGE_PX, Known, frame_clues, place, reference_clues, shrink
 from relumix.engines.lite.network import STRIDE, LightNet
 from relumix.errors import InputError
 
 WEIGHTS = "lite.safetensors"
 
-NET_EDGE_PX = 384
-"""Long edge of what the network sees."""
-
-MATCH_SHARE = 176 / NET_EDGE_PX
-"""Of that edge: the long edge of the picture in which appearance is matched."""
-
 _LEAST_MISS = 0.1  # in units of spread: no light is surer than this
-_THREADS = 2
 
 
 class LiteEngine:
@@ -56,91 +41,65 @@ class LiteEngine:
         if device == "cuda" and not torch.cuda.is_available():
             raise InputError("got --device cuda, but torch finds no CUDA device here: expected auto or cpu")
         self.device = torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
-        path = model or Path(__file__).parent
+        path = model or self.shipped()
         self.network = load_network(path).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._lock = Lock()
         self.name = "lite"
         self.version = f"1-{_digest(path)}"
         self.window = 16
         self.overlap = 2
         self.tracks = True
+        self.chained = False
+
+    @staticmethod
+    def shipped() -> Path:
+        """Return the folder of the weights that come with the package."""
+        return Path(__file__).parent
 
     def start(self) -> Propagator:
         """Begin a shot."""
-        return LitePropagator(self)
+        return TrackingPropagator(partial(_Carrier.of, self))
 
-
-class LitePropagator:
-    """The learned engine at work on one shot."""
-
-    def __init__(self, engine: LiteEngine) -> None:
-        self._engine = engine
-        self._tracker = Tracker()
-
-    def propagate(
-        self,
-        frames: Sequence[WorkingFrame],
-        references: Sequence[WorkingReference],
-        approaches: Sequence[Sequence[Stone]],
-    ) -> Float32:
-        """Carry the light of the references to the frames of one window (see `Propagator.propagate`)."""
-        with threadpool_limits(1, user_api="blas"):  # small products: its threads would only wait for each other
-            return self._propagate(frames, references, approaches)
-
-    def _propagate(
-        self,
-        frames: Sequence[WorkingFrame],
-        references: Sequence[WorkingReference],
-        approaches: Sequence[Sequence[Stone]],
-    ) -> Float32:
-        views = [View.of(frame) for frame in frames]
-        steps = [step(now, last) for last, now in pairwise(views)]
-        lights = []
-        for reference, approach in zip(references, approaches, strict=True):
-            root = View.of(reference)
-            tracks = self._tracker.tracks(reference, root, approach, frames, views, steps)
-            lights.append(smooth(list(self._relight(reference, root, views, tracks)), views, steps))
-        return np.stack(
-            [mix(frame.frame, references, [light[i] for light in lights]) for i, frame in enumerate(frames)]
-        )
-
-    def _relight(
-        self, reference: WorkingReference, root: View, views: Sequence[View], tracks: Sequence[Track]
-    ) -> Iterator[Weighed]:
-        """Yield a reference's light on each frame; the network sees one while the next are being prepared."""
-        size = net_size(root.log_luma.shape)
-        light = Light.of(reference, root, round(MATCH_SHARE * max(size)))
-        planes = reference_clues(light, size)
-
-        def prepare(view: View, track: Track) -> tuple[Candidates, Float32, Float32]:
-            found = candidates(light, view, track)
-            return found, frame_clues(light, view, track, found, size), place(track, size)
-
-        with ThreadPoolExecutor(_THREADS) as pool:
-            for view, (found, clues, where) in zip(views, pool.map(prepare, views, tracks), strict=True):
-                if view.digest == root.digest:
-                    yield reference.stops, np.full(reference.lit.shape, 1 / _LEAST_MISS, np.float32)
-                    continue
-                trust, residual, miss = self._ask(clues, planes, where)
-                yield _decide(light, view, found, trust, residual, miss)
-
-    def _ask(self, *planes: Float32) -> tuple[Float32, Float32, Float32]:
-        """Return what the network says, [h, w, 1 or 3] each."""
-        tensors = (torch.from_numpy(p)[None].to(self._engine.device, memory_format=torch.channels_last) for p in planes)
-        with torch.inference_mode():
-            said = self._engine.network(*tensors)
+    def ask(self, *planes: Float32) -> tuple[Float32, Float32, Float32]:
+        """Return what the network says of planes [c, h, w] as it takes them: trust, residual and miss, [h, w, c]."""
+        tensors = (torch.from_numpy(p)[None].to(self.device, memory_format=torch.channels_last) for p in planes)
+        with self._lock, torch.inference_mode():  # one frame at a time: it uses all processors
+            said = self.network(*tensors)
         trust, residual, miss = (s[0].permute(1, 2, 0).float().cpu().contiguous().numpy() for s in said)
         return trust, residual, miss
 
 
-def _decide(light: Light, view: View, found: Candidates, trust: Float32, residual: Float32, miss: Float32) -> Weighed:
-    """Put the network's decisions, made small, into effect at the working size."""
-    height, width = view.log_luma.shape
-    trust, miss = (np.asarray(cv2.resize(s, (width, height)), np.float32) for s in (trust, miss))
-    added = residual * np.float32(light.spread)
-    if added.shape[:2] != (height, width):
-        added = upsample(added, shrink(view.log_rgb, (added.shape[1], added.shape[0])), view.log_rgb)
-    local = found.matched + trust[..., None] * (found.carried - found.matched) + added
-    return light.level + local, np.float32(1) / (np.exp2(miss) + np.float32(_LEAST_MISS))
+@dataclass(frozen=True)
+class _Carrier:
+    """Carries one reference's light, as the network decides. It is called by several threads; the network by one."""
+
+    engine: LiteEngine
+    known: Known
+    planes: Float32
+    size: tuple[int, int]
+
+    @classmethod
+    def of(cls, engine: LiteEngine, reference: WorkingReference, root: View) -> _Carrier:
+        """Look at a reference, whose view is given."""
+        size = net_size(root.log_luma.shape)
+        known = Known.of(reference, root, size)
+        return cls(engine, known, reference_clues(known, size), size)
+
+    def __call__(self, view: View, track: Track) -> Light:
+        """Return the light on a frame, whose track to the reference is given."""
+        light = self.known.light
+        if view.digest == light.view.digest:
+            return light.stops, np.full(light.trusted.shape, 1 / _LEAST_MISS, np.float32)
+        found = propose(light, view, track)
+        clues = frame_clues(self.known, view, track, found, self.size)
+        trust, residual, miss = self.engine.ask(clues, self.planes, place(track, self.size))
+        height, width = view.log_luma.shape
+        trust, miss = (np.asarray(cv2.resize(s, (width, height)), np.float32) for s in (trust, miss))
+        added = residual * np.float32(self.known.spread)
+        if self.size != (width, height):
+            added = upsample(added, shrink(view.log_rgb, self.size), view.log_rgb)
+        local = found.matched + trust[..., None] * (found.carried - found.matched) + added
+        return light.level + local, np.float32(1) / (np.exp2(miss) + np.float32(_LEAST_MISS))
 
 
 def net_size(shape: Sequence[int]) -> tuple[int, int]:

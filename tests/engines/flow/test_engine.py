@@ -4,8 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relumix.engines.base import Engine, Float32, WorkingFrame, WorkingReference
-from relumix.engines.flow import FlowEngine
-from relumix.engines.flow.engine import FlowPropagator
+from relumix.engines.flow.engine import FlowEngine
 from tests.engines.flow.frames import reference, working
 from tests.synthetic import SyntheticShot, grade_light, make_shot, shadow_light
 
@@ -141,7 +140,7 @@ def test_frames_and_stones_may_be_missing(panned: SyntheticShot) -> None:
 
 def test_what_it_remembers_is_bounded(panned: SyntheticShot) -> None:
     frames = working(panned)
-    propagator = FlowPropagator()
+    propagator = FlowEngine().start()
     for _ in range(3):
         propagator.propagate(frames[-1:], [reference(panned, 1001)], [frames * 3])
     assert len(propagator._tracker._stones) <= 4

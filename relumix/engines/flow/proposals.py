@@ -1,0 +1,62 @@
+"""What is known of a reference's light on a frame without learning: carried along the flow, matched by appearance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from relumix.engines.base import Float32, WorkingReference
+from relumix.engines.flow.appearance import MATCH_EDGE_PX, Bank, match
+from relumix.engines.flow.correspondence import Track, View, sample
+
+
+@dataclass(frozen=True)
+class ReferenceLight:
+    """A reference's light, as it is looked up.
+
+    view     of its plate.
+    stops    [h, w, 3] as the reference has it; level [3] the median of what is trusted; local [h, w, 3] what is left.
+    trusted  [h, w] in 0..1: where the light is known.
+    bank     the local light, to be matched by appearance.
+    """
+
+    view: View
+    stops: Float32
+    level: Float32
+    local: Float32
+    trusted: Float32
+    bank: Bank
+
+    @classmethod
+    def of(cls, reference: WorkingReference, view: View, edge_px: int = MATCH_EDGE_PX) -> ReferenceLight:
+        """Look at a reference. edge_px: the long edge of the picture in which appearance is matched."""
+        trusted = reference.lit * reference.known
+        # The median is taken out before any arithmetic, and put back: so a plain grade passes exactly.
+        known = trusted > 0.5
+        level = np.zeros(3, np.float32)
+        if known.any():
+            level = np.median(reference.stops[known], axis=0).astype(np.float32)
+        local = reference.stops - level
+        return cls(view, reference.stops, level, local, trusted, Bank.of(view, local, trusted, edge_px))
+
+
+@dataclass(frozen=True)
+class Proposals:
+    """Local gain on a frame, in stops: carried [h, w, 3] along the flow, matched [h, w, 3] by appearance.
+
+    sure  [h, w] in 0..1: how far the carried gain is to be believed.
+    """
+
+    carried: Float32
+    matched: Float32
+    sure: Float32
+
+
+def propose(light: ReferenceLight, view: View, track: Track) -> Proposals:
+    """Carry and match a reference's light to a frame whose track to it is given."""
+    weight = sample(light.trusted, track.there)
+    local = sample(light.local * light.trusted[..., None], track.there)
+    carried: Float32 = local / np.maximum(weight, np.float32(1e-6))[..., None]
+    sure = track.seen * track.alike(view, light.view) * weight * view.known
+    return Proposals(carried, match(light.bank, view, track), sure)

@@ -1,0 +1,73 @@
+"""The learned engine around its network (what always holds is in tests/test_invariants.py)."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from relumix.arrays import relit
+from relumix.engines import load_engine
+from relumix.engines.lite.engine import WEIGHTS, LiteEngine, load_network, net_size
+from relumix.errors import InputError
+from relumix.settings import Settings
+from tests.synthetic import make_shot, shadow_light
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [((1080, 1920), (384, 216)), ((48, 64), (64, 48)), ((57, 41), (40, 56)), ((3, 5), (8, 8)), ((768, 320), (160, 384))],
+)
+def test_the_network_sees_multiples_of_its_stride_no_larger_than_its_edge(shape, size):
+    assert net_size(shape) == size
+
+
+def test_the_weights_that_ship_are_small_and_named_in_the_version():
+    engine = load_engine("lite", device="cpu")
+    assert isinstance(engine, LiteEngine)
+    assert re.fullmatch(r"1-[0-9a-f]{8}", engine.version)
+    assert sum(p.numel() for p in engine.network.parameters()) <= 8_000_000
+
+
+def test_light_is_carried_to_where_it_belongs():
+    shot = make_shot(size=(96, 64), frames=range(1, 5), pan=(2.0, 0.0), light=shadow_light(40))
+    found = {f.frame: f.pixels for f in relit(shot.plate, {1: shot.truth[1]}, Settings(engine="lite", work_size=96))}
+    for frame in shot.frames:
+        wrong = np.abs(np.log2(found[frame][..., :3] / shot.truth[frame][..., :3]))
+        before = np.abs(np.log2(shot.plate[frame][..., :3] / shot.truth[frame][..., :3]))
+        assert wrong.mean() < 0.25 * before.mean()
+
+
+def test_other_weights_are_taken_and_told_apart(tmp_path):
+    shipped = load_engine("lite", device="cpu")
+    file = tmp_path / WEIGHTS
+    weights = {key: value.half().contiguous() for key, value in shipped.network.state_dict().items()}
+    weights["head.bias"] = torch.ones_like(weights["head.bias"])
+    save_file(weights, file, metadata={"network": '{"widths": [24, 48, 80, 128], "depth": 2, "heads": 4}'})
+    for path in (tmp_path, file):
+        assert load_engine("lite", model=str(path), device="cpu").version != shipped.version
+
+
+def test_what_holds_no_weights_is_refused(tmp_path):
+    with pytest.raises(InputError, match=f"no weights for engine lite at {tmp_path / WEIGHTS}: give a file"):
+        load_network(tmp_path)
+    file = tmp_path / "x.safetensors"
+    file.write_bytes(b"no weights")
+    with pytest.raises(InputError, match=f"{file} does not hold weights of engine lite: "):
+        load_network(file)
+
+
+def test_every_key_must_be_there(tmp_path):
+    shape = '{"widths": [24, 48, 80, 128], "depth": 2, "heads": 4}'
+    weights = load_file(LiteEngine.shipped() / WEIGHTS)
+    del weights["head.bias"]
+    save_file(weights, tmp_path / WEIGHTS, metadata={"network": shape})
+    with pytest.raises(InputError, match=r"Missing key\(s\) in state_dict: \"head.bias\""):
+        load_network(tmp_path)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is here")
+def test_a_device_that_is_not_there_is_refused():
+    with pytest.raises(InputError, match="got --device cuda, but torch finds no CUDA device here"):
+        load_engine("lite", device="cuda")
