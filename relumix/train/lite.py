@@ -22,8 +22,9 @@ from relumix.dataset.pairs import Pair, draw
 from relumix.dataset.shards import Shards
 from relumix.engines.base import BLACK_OFFSET, MID_GREY, Float32, WorkingFrame, WorkingReference
 from relumix.engines.flow.correspondence import View, follow, stay, step
-from relumix.engines.lite.clues import Light, candidates, frame_clues, place, reference_clues
-from relumix.engines.lite.engine import MATCH_SHARE, WEIGHTS
+from relumix.engines.flow.proposals import propose
+from relumix.engines.lite.clues import Known, frame_clues, place, reference_clues
+from relumix.engines.lite.engine import WEIGHTS, load_network
 from relumix.engines.lite.network import LightNet
 from relumix.errors import InputError
 from relumix.gain import measure
@@ -57,8 +58,6 @@ class LiteTask:
 
     def model(self) -> nn.Module:
         """Return an untrained network, or the one to start from."""
-        from relumix.engines.lite.engine import load_network  # noqa: PLC0415
-
         return LightNet() if self.start is None else load_network(self.start)
 
     def optimizer(self, parameters: list[nn.Parameter], rate: float) -> torch.optim.Optimizer:
@@ -131,7 +130,7 @@ class LiteTask:
         save_file(weights, folder / WEIGHTS, metadata={"network": json.dumps(cast(LightNet, model).shape)})
 
     def _held_out(self) -> Iterator[Batch]:
-        stream = _Stream(self.held_out, 77, 0, self.batch, quiet=True)
+        stream = _Stream(self.held_out, 77, 0, self.batch)
         for _, batch in zip(range(self.validation_frames // self.batch), stream, strict=False):
             yield batch
 
@@ -139,8 +138,8 @@ class LiteTask:
 class _Stream(IterableDataset[Batch]):
     """Batches without end. Batch n is a function of seed and n; workers take turns."""
 
-    def __init__(self, folder: Path, seed: int, first: int, batch: int, *, quiet: bool = False) -> None:
-        self._folder, self._seed, self._next, self._batch, self._quiet = folder, seed, first, batch, quiet
+    def __init__(self, folder: Path, seed: int, first: int, batch: int) -> None:
+        self._folder, self._seed, self._next, self._batch = folder, seed, first, batch
 
     def __iter__(self) -> Iterator[Batch]:
         info = get_worker_info()
@@ -189,8 +188,8 @@ def examples(pair: Pair, targets: Sequence[int]) -> Iterator[dict[str, Float32]]
     stops = measure(before, after * np.exp2(-grade)) + grade
     reference = WorkingReference(0, before, ones, stops, ones)
     root = View.of(reference)
-    light = Light.of(reference, root, round(MATCH_SHARE * max(size)))
-    level = light.level
+    known = Known.of(reference, root, size)
+    level = known.light.level
     shown = 0.18 / float(np.exp(np.log(np.maximum(pair.relit[0] @ LUMINANCE, 1e-6)).mean()))
     last, track = root, stay(root)
     for i in range(1, max(targets) + 1):
@@ -199,18 +198,18 @@ def examples(pair: Pair, targets: Sequence[int]) -> Iterator[dict[str, Float32]]
         last = view
         if i not in targets:
             continue
-        found = candidates(light, view, track)
+        found = propose(known.light, view, track)
         clean = pair.clean[i] * exposure
         truth = measure(clean, pair.relit[i] * exposure * np.exp2(-level))
         yield {
-            "frame": frame_clues(light, view, track, found, size),
-            "reference": reference_clues(light, size),
+            "frame": frame_clues(known, view, track, found, size),
+            "reference": reference_clues(known, size),
             "place": place(track, size),
             "carried": _planar(found.carried),
             "matched": _planar(found.matched),
             "truth": _planar(np.clip(truth, -8, 8)),
             "plate": _planar(clean),
-            "spread": np.full((1, 1, 1), max(light.spread, 1e-3), np.float32),
+            "spread": np.full((1, 1, 1), max(known.spread, 1e-3), np.float32),
             "shown": (np.exp2(level) * np.float32(shown) / exposure).reshape(3, 1, 1),
             "known": (clean.max(-1) > 1e-4).astype(np.float32)[None],
             "moving": (pair.moving[i] > 0).astype(np.float32)[None],
