@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 EXIT_SOME_FAILED = 3
 
-_WITH_SERVER = ("tls_ca", "tls_cert", "tls_key", "token_file", "by_path", "patience")
+WITH_SERVER = ("tls_ca", "tls_cert", "tls_key", "token_file", "by_path", "patience")
+"""Options that say something only with --server."""
 
 _FRAME_AND_FILE = re.compile(r"(-?\d+)=(.+)")
 
@@ -75,7 +76,7 @@ def add_parser(commands: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do it. Returns the exit code."""
-    settings = Settings(**{field.name: getattr(args, field.name) for field in dataclasses.fields(Settings)})
+    settings = settings_of(args)
     with shown_as(Show(args.progress)) as on_event:
         try:
             return _on_servers(args, settings, on_event) if args.server else _here(args, settings, on_event)
@@ -91,7 +92,7 @@ def _here(args: argparse.Namespace, settings: Settings, on_event: OnEvent) -> in
         raise InputError(
             f"relighting here needs the package {error.name}: pip install 'relumix[local]', or name a --server"
         ) from error
-    if unused := [name for name in _WITH_SERVER if getattr(args, name)]:
+    if unused := [name for name in WITH_SERVER if getattr(args, name)]:
         raise InputError(f"--{unused[0].replace('_', '-')} goes with --server alone")
     prepared = job.prepare(args.source, parse_references(args.reference), args.output, settings)
     if args.dry_run:
@@ -132,6 +133,11 @@ def _show(start: Start) -> int:
 
 def _exit_code(end: Done) -> int:
     return EXIT_SOME_FAILED if end.failed else 0
+
+
+def settings_of(args: argparse.Namespace) -> Settings:
+    """Return the settings that a parsed command line holds. Raises InputError."""
+    return Settings(**{field.name: getattr(args, field.name) for field in dataclasses.fields(Settings)})
 
 
 def parse_references(texts: list[str]) -> dict[int | None, str]:
