@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import cast
 
 import nuke
 
@@ -12,7 +11,9 @@ from relumix_nuke import frames
 from relumix_nuke.errors import RelumixError
 
 INPUTS = ("Source", "Reference", "Mask")
-"""The inputs of the node, in their order; inside it, each has a node of that name and "Hash" whose hash is its own."""
+"""The inputs of the node, in their order."""
+
+NOT_RELIT = "not relit yet"
 
 _BITS = {"EXR 16 bit half": "half", "EXR 32 bit float": "float"}
 
@@ -47,10 +48,10 @@ class Order:
 
     frames      to relight, ascending.
     references  frames at which the Reference is looked at, ascending.
-    shot        frames of Source that are rendered: from the first to the last of both, since light is followed from one
-                frame to the next.
+    look        how the light is carried and written.
     server      HOST:PORT, or several with commas between them; None: this machine.
     views       to relight.
+    inputs      names of the inputs that something is connected to.
     """
 
     frames: tuple[int, ...]
@@ -58,27 +59,31 @@ class Order:
     look: Look
     server: str | None
     views: tuple[str, ...]
-
-    @property
-    def shot(self) -> range:
-        """The frames of Source that the job needs."""
-        both = (*self.frames, *self.references)
-        return range(min(both), max(both) + 1)
+    inputs: tuple[str, ...]
 
     @classmethod
     def of(cls, node: nuke.Node) -> Order:
-        """Read the knobs and inputs of a node. Raises RelumixError where they ask for nothing that can be done."""
-        source, _ = (_connected(node, name) for name in ("Source", "Reference"))
-        _same_format(node)
+        """Read the knobs and inputs of a node. Raises RelumixError where they ask for what cannot be done."""
+        source = _fitting(node)
         wanted = _frames(node, source)
-        references = frames.parse(node["reference_frames"].value(), "reference frames") or wanted[:1]
+        references = reference_frames(node) or wanted[:1]
         known = {*wanted, *range(source.firstFrame(), source.lastFrame() + 1)}
         if outside := [frame for frame in references if frame not in known]:
             raise RelumixError(
                 f"reference frame {outside[0]} is not in the shot, which has {frames.text(known)}: "
                 "correct the reference frames"
             )
-        return cls(tuple(wanted), tuple(references), Look.of(node), _server(node), _views(node))
+        return cls(tuple(wanted), tuple(references), Look.of(node), _server(node), _views(node), connected(node))
+
+    @property
+    def shot(self) -> range:
+        """The frames of Source that are rendered: no gaps, since light is followed from one frame to the next."""
+        both = (*self.frames, *self.references)
+        return range(min(both), max(both) + 1)
+
+    def frames_of(self, name: str) -> tuple[int, ...]:
+        """Return the frames at which an input is rendered."""
+        return {"Source": tuple(self.shot), "Reference": self.references, "Mask": self.frames}[name]
 
 
 def connected(node: nuke.Node) -> tuple[str, ...]:
@@ -86,31 +91,93 @@ def connected(node: nuke.Node) -> tuple[str, ...]:
     return tuple(name for number, name in enumerate(INPUTS) if node.input(number))
 
 
-def show(node: nuke.Node, status: str) -> None:
-    """Show a sentence in the node's status line. Not undoable. On the main thread."""
-    _change(node, {"status": status})
+def reference_frames(node: nuke.Node) -> list[int]:
+    """Return the reference frames as written; none stand for the first frame. Raises RelumixError."""
+    return frames.parse(node["reference_frames"].value(), "reference frames")
+
+
+def show(node: nuke.Node, status: str, arrived: Iterable[int] = ()) -> None:
+    """Show a sentence in the status line, and frames that are in the node's folder now. Not undoable."""
+    nuke.Undo.disable()
+    try:
+        before = frames.parse(node["arrived"].value(), "arrived")
+        if new := set(arrived).difference(before):
+            _set_arrived(node, new.union(before))
+        node["status"].setValue(status)
+    finally:
+        nuke.Undo.enable()
 
 
 def show_folder(node: nuke.Node, folder: str, shot: range) -> None:
-    """Point the node at a folder of the cache: undoable, so that undo brings the former result back.
+    """Point the node at a folder of the cache. Undoable: undo brings the former result back.
 
     Where it is another folder than before, the node passes the plate until frames arrive.
     """
     if folder != node["folder"].value():
         node["folder"].setValue(folder)
-        _arrived(node, ())
+        _set_arrived(node, ())
     node["result_first"].setValue(shot.start)
     node["result_last"].setValue(shot.stop - 1)
 
 
-def show_arrived(node: nuke.Node, arrived: Iterable[int], status: str) -> None:
-    """Show frames that are in the folder, beside those that were. Not undoable. On the main thread."""
-    nuke.Undo.disable()
-    try:
-        before = node["arrived"].value()
-        now = frames.text({*frames.parse(before, "arrived"), *arrived})
-        if now != before:
-            _arrived(node, frames.parse(now, "arrived"))
-        node["status"].setValue(status)
-    finally:
-        nuke.Undo.enable()
+def show_nothing(node: nuke.Node) -> None:
+    """Let the node pass the plate, as before it was ever relit. Undoable."""
+    node["folder"].setValue("")
+    _set_arrived(node, ())
+    node["status"].setValue(NOT_RELIT)
+
+
+def _set_arrived(node: nuke.Node, arrived: Iterable[int]) -> None:
+    arrived = sorted(arrived)
+    node["arrived"].setValue(frames.text(arrived))
+    node["ready"].setExpression(frames.expression(arrived))
+
+
+def _fitting(node: nuke.Node) -> nuke.Node:
+    """Return what Source is connected to, where the inputs that are needed are there and fit each other."""
+    source, sizes = None, {}
+    for number, name in enumerate(INPUTS):
+        upstream = node.input(number)
+        if upstream is None:
+            if name != "Mask":
+                what = "the plate" if name == "Source" else "the plate as you relit it"
+                raise RelumixError(f"{name} is not connected: connect {what}")
+            continue
+        source = source or upstream
+        size = upstream.format()
+        sizes[name] = f"{size.width()}x{size.height()}"
+        if sizes[name] != sizes["Source"]:
+            raise RelumixError(f"{name} is {sizes[name]}, but Source is {sizes['Source']}: expected the same format")
+    assert source is not None
+    return source
+
+
+def _frames(node: nuke.Node, source: nuke.Node) -> list[int]:
+    kind = node["range"].value()
+    if kind == "custom":
+        wanted = frames.parse(node["frames"].value(), "frame range")
+        if not wanted:
+            raise RelumixError("frame range is custom but empty: write frames beside it, such as 1001-1100")
+        return wanted
+    ends = source if kind == "input" else nuke.root()
+    first, last = ends.firstFrame(), ends.lastFrame()
+    if last < first:
+        raise RelumixError(f"frame range {first}-{last} is empty: correct it, or choose custom and write frames")
+    return list(range(first, last + 1))
+
+
+def _server(node: nuke.Node) -> str | None:
+    if node["where"].value() != "server":
+        return None
+    address = str(node["server"].value()).strip()
+    if not address:
+        raise RelumixError("no server is named: write HOST:PORT beside where, or choose this machine")
+    return address
+
+
+def _views(node: nuke.Node) -> tuple[str, ...]:
+    views = nuke.views()
+    if node["views"].value() == "all":
+        return tuple(views)
+    viewer = nuke.activeViewer() if nuke.GUI else None
+    return (viewer.view() if viewer else views[0],)

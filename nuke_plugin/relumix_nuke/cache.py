@@ -1,0 +1,148 @@
+"""The folders in which inputs are rendered and relit frames are kept.
+
+A folder is named after what its frames are made from: the hash of every input at every frame, and the look. So what lies
+in it is never out of date, a saved script finds the result that it was saved with, and undo the one before. What two
+folders share is linked, not rendered or relit again.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nuke
+
+from relumix_nuke.errors import RelumixError
+from relumix_nuke.knobs import Look
+
+Hashes = dict[str, dict[int, str]]
+"""By the name of an input and the frame, the hash that Nuke has for it."""
+
+_MADE_FROM = "made_from.json"
+_KEY_DIGITS = 16
+
+
+@dataclass(frozen=True)
+class Folder:
+    """One folder of the cache."""
+
+    path: Path
+
+    def pattern(self, what: str, view: str, frame: int | str = "####") -> str:
+        """Return where frames of an input, of the "result" or of its "gain" lie, with slashes as Nuke wants them."""
+        return f"{self.path.as_posix()}/{what.lower()}.{view}.{frame}.exr"
+
+    def file(self, what: str, view: str, frame: int) -> Path:
+        """Return where one frame lies."""
+        return Path(self.pattern(what, view, f"{frame:04d}"))
+
+    def log(self, view: str) -> Path:
+        """Return the file of what the command wrote on stderr while it ran."""
+        return self.path / f"relumix.{view}.log"
+
+    def made_from(self) -> tuple[Hashes, dict[str, Any]] | None:
+        """Return the hashes and the look that it is named after; None where there is no such folder."""
+        return _made_from(self.path) if self.path.name else None
+
+    def take_over(self, other: Folder, views: tuple[str, ...]) -> None:
+        """Link what another folder has and this one lacks: inputs that are the same, and every relit frame.
+
+        The command knows itself which relit frames are still right, and replaces the others.
+        """
+        mine, theirs = self.made_from(), other.made_from()
+        if self == other or mine is None or theirs is None or mine[1]["bits"] != theirs[1]["bits"]:
+            return
+        for name, hashes in mine[0].items():
+            same = [frame for frame, value in hashes.items() if theirs[0].get(name, {}).get(frame) == value]
+            for view in views:
+                for frame in same:
+                    _link(other.file(name, view, frame), self.file(name, view, frame))
+        for what in ("result", "gain"):
+            for file in sorted(other.path.glob(f"{what}.*.exr")):
+                _link(file, self.path / file.name)
+
+
+def open_folder(node: nuke.Node, hashes: Hashes, look: Look) -> Folder:
+    """Return the folder of a node for these inputs and this look, made where it was not there. Raises RelumixError."""
+    text = json.dumps({"inputs": hashes, "look": look.asdict()}, sort_keys=True)
+    key = hashlib.sha256(text.encode()).hexdigest()[:_KEY_DIGITS]
+    folder = Folder(_root(node) / f"{_owner(node)}.{key}")
+    try:
+        folder.path.mkdir(parents=True, exist_ok=True)
+        (folder.path / _MADE_FROM).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise RelumixError(
+            f"cache folder {folder.path} cannot be written ({error.strerror}): choose another"
+        ) from error
+    _made_from.cache_clear()
+    return folder
+
+
+def folder_of(node: nuke.Node) -> Folder:
+    """Return the folder that a node shows now; it may be gone, or none."""
+    return Folder(Path(node["folder"].value()))
+
+
+def delete(node: nuke.Node) -> None:
+    """Delete every folder of the cache that this node of this script has made. Raises RelumixError."""
+    for made in sorted(_root(node).glob(f"{_escaped(_owner(node))}.{'?' * _KEY_DIGITS}/{_MADE_FROM}")):
+        try:
+            shutil.rmtree(made.parent)
+        except OSError as error:
+            raise RelumixError(f"{made.parent} cannot be deleted ({error.strerror}): delete it by hand") from error
+    _made_from.cache_clear()
+
+
+def _root(node: nuke.Node) -> Path:
+    """The cache folder: as the knob says, or beside the script, or among temporary files."""
+    written = str(node["cache"].evaluate() or "").strip()  # type: ignore[attr-defined]
+    script = nuke.root()["name"].value()
+    if written:
+        folder = Path(written)
+    elif script:
+        folder = Path(script).parent / "relumix"
+    else:
+        folder = Path(tempfile.gettempdir()) / "relumix"
+    if special := re.search(r"[#%\[\]$]", str(folder)):
+        raise RelumixError(
+            f"cache folder {folder} has a {special[0]}, which Nuke reads as more than a name: choose another"
+        )
+    return folder.absolute()
+
+
+def _owner(node: nuke.Node) -> str:
+    """The script and the node, as the beginning of a file name."""
+    script = Path(nuke.root()["name"].value() or "unsaved").stem
+    return re.sub(r"[^\w.-]", "_", f"{script}.{node.fullName()}")
+
+
+def _escaped(name: str) -> str:
+    return re.sub(r"([*?[])", r"[\1]", name)
+
+
+@functools.lru_cache(maxsize=32)
+def _made_from(path: Path) -> tuple[Hashes, dict[str, Any]] | None:
+    try:
+        stored = json.loads((path / _MADE_FROM).read_text(encoding="utf-8"))
+    except OSError:
+        return None
+    inputs = {name: {int(frame): value for frame, value in by.items()} for name, by in stored["inputs"].items()}
+    return inputs, stored["look"]
+
+
+def _link(source: Path, target: Path) -> None:
+    """Make a file appear under another name as well: with its time of change, by which the command knows it."""
+    if target.exists() or not source.exists():
+        return
+    try:
+        os.link(source, target)
+    except OSError:  # Across disks, and on those that have no links.
+        shutil.copy2(source, target)
