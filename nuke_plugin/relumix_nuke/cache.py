@@ -1,8 +1,8 @@
 """The folders in which inputs are rendered and relit frames are kept.
 
-A folder is named after what its frames are made from: the hash of every input at every frame, and the look. So what lies
-in it is never out of date, a saved script finds the result that it was saved with, and undo the one before. What two
-folders share is linked, not rendered or relit again.
+A folder is named after what its frames are made from: the hash of every input at every frame, and the look. So what
+lies in it is never out of date, a saved script finds the result that it was saved with, and undo the one before. What
+two folders share is linked, not rendered or relit again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import nuke
 
@@ -103,7 +103,7 @@ def delete(node: nuke.Node) -> None:
 
 def _root(node: nuke.Node) -> Path:
     """The cache folder: as the knob says, or beside the script, or among temporary files."""
-    written = str(node["cache"].evaluate() or "").strip()  # type: ignore[attr-defined]
+    written = str(cast("nuke.File_Knob", node["cache"]).evaluate() or "").strip()
     script = nuke.root()["name"].value()
     if written:
         folder = Path(written)
@@ -112,9 +112,7 @@ def _root(node: nuke.Node) -> Path:
     else:
         folder = Path(tempfile.gettempdir()) / "relumix"
     if special := re.search(r"[#%\[\]$]", str(folder)):
-        raise RelumixError(
-            f"cache folder {folder} has a {special[0]}, which Nuke reads as more than a name: choose another"
-        )
+        raise RelumixError(f"cache folder {folder} has a {special[0]}, which means something to Nuke: choose another")
     return folder.absolute()
 
 

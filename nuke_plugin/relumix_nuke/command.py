@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 
 from relumix_nuke import frames
@@ -87,13 +86,13 @@ def _check_version(executable: str) -> None:
         raise RelumixError(f"{executable} does not run ({error}): correct the executable knob") from error
     match = re.search(r"relumix (\d+)\.(\d+)", answer.stdout)
     if not match:
-        said: Sequence[str] = (answer.stderr or answer.stdout).strip().splitlines() or ["nothing"]
+        said = (answer.stderr or answer.stdout).strip().splitlines() or ["nothing"]
         raise RelumixError(
-            f"{executable} does not say that it is relumix (it said: {said[-1]}): correct the executable"
+            f"{executable} is not relumix (asked for its version it said: {said[-1]}): correct the executable knob"
         )
     first, end = COMPATIBLE
     if not first <= (int(match[1]), int(match[2])) < end:
         raise RelumixError(
-            f"{executable} is {answer.stdout.strip()}: expected {first[0]}.{first[1]} or newer, below {end[0]}.{end[1]}; "
-            "install another, or the plugin that came with it"
+            f"{executable} is {answer.stdout.strip()}: expected {first[0]}.{first[1]} to below {end[0]}.{end[1]}; "
+            "install that, or the plugin that came with yours"
         )

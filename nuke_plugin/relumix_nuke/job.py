@@ -7,7 +7,7 @@ import queue
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,7 +23,7 @@ _LOG_TAIL_BYTES = 4096
 _DONE, _SOME_FAILED = 0, 3
 
 
-def events(arguments: Sequence[str], log: Path, cancelled: Callable[[], bool]) -> Iterator[Event]:
+def events(arguments: Sequence[str], log: Path, cancelled: Callable[[], bool]) -> Generator[Event, None, None]:
     """Run the command and yield what it tells, as it tells it.
 
     log        file for what it writes on stderr.

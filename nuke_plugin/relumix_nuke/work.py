@@ -109,7 +109,7 @@ class Work:
 
     def _finish(self) -> None:
         if self.failed:
-            frame, message = min(self.failed.items())
+            message = self.failed[min(self.failed)]
             raise RelumixError(
                 f"{len(self.failed)} of {len(self.order.frames)} frames failed, the others are relit; "
                 f"the first of them: {message}"
