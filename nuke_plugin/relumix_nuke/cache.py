@@ -21,10 +21,25 @@ from typing import Any, cast
 import nuke
 
 from relumix_nuke.errors import RelumixError
-from relumix_nuke.knobs import Look
+from relumix_nuke.knobs import Order
 
 Hashes = dict[str, dict[int, str]]
 """By the name of an input and the frame, the hash that Nuke has for it."""
+
+
+@dataclass(frozen=True)
+class MadeFrom:
+    """What the frames of a folder are made from.
+
+    inputs  the inputs at the frames at which they are rendered.
+    seen    the inputs at every frame of the shot: a change of the Reference shows wherever the artist looks.
+    look    how the light is carried and written.
+    """
+
+    inputs: Hashes
+    seen: Hashes
+    look: dict[str, Any]
+
 
 _MADE_FROM = "made_from.json"
 _KEY_DIGITS = 16
@@ -48,8 +63,8 @@ class Folder:
         """Return the file of what the command wrote on stderr while it ran."""
         return self.path / f"relumix.{view}.log"
 
-    def made_from(self) -> tuple[Hashes, dict[str, Any]] | None:
-        """Return the hashes and the look that it is named after; None where there is no such folder."""
+    def made_from(self) -> MadeFrom | None:
+        """Return what its frames are made from; None where there is no such folder."""
         return _made_from(self.path) if self.path.name else None
 
     def take_over(self, other: Folder, views: tuple[str, ...]) -> None:
@@ -58,10 +73,10 @@ class Folder:
         The command knows itself which relit frames are still right, and replaces the others.
         """
         mine, theirs = self.made_from(), other.made_from()
-        if self == other or mine is None or theirs is None or mine[1]["bits"] != theirs[1]["bits"]:
+        if self == other or mine is None or theirs is None or mine.look["bits"] != theirs.look["bits"]:
             return
-        for name, hashes in mine[0].items():
-            same = [frame for frame, value in hashes.items() if theirs[0].get(name, {}).get(frame) == value]
+        for name, hashes in mine.inputs.items():
+            same = [frame for frame, value in hashes.items() if theirs.inputs.get(name, {}).get(frame) == value]
             for view in views:
                 for frame in same:
                     _link(other.file(name, view, frame), self.file(name, view, frame))
@@ -70,14 +85,18 @@ class Folder:
                 _link(file, self.path / file.name)
 
 
-def open_folder(node: nuke.Node, hashes: Hashes, look: Look) -> Folder:
-    """Return the folder of a node for these inputs and this look, made where it was not there. Raises RelumixError."""
-    text = json.dumps({"inputs": hashes, "look": look.asdict()}, sort_keys=True)
-    key = hashlib.sha256(text.encode()).hexdigest()[:_KEY_DIGITS]
+def open_folder(node: nuke.Node, order: Order, seen: Hashes) -> Folder:
+    """Return the folder of a node for what is asked for, made where it was not there. Raises RelumixError.
+
+    seen  the inputs at every frame of the shot.
+    """
+    inputs = {name: {frame: hashes[frame] for frame in order.frames_of(name)} for name, hashes in seen.items()}
+    key = hashlib.sha256(json.dumps([inputs, order.look.asdict()], sort_keys=True).encode()).hexdigest()[:_KEY_DIGITS]
     folder = Folder(_root(node) / f"{_owner(node)}.{key}")
+    made_from = {"inputs": inputs, "seen": seen, "look": order.look.asdict()}
     try:
         folder.path.mkdir(parents=True, exist_ok=True)
-        (folder.path / _MADE_FROM).write_text(text, encoding="utf-8")
+        (folder.path / _MADE_FROM).write_text(json.dumps(made_from), encoding="utf-8")
     except OSError as error:
         raise RelumixError(
             f"cache folder {folder.path} cannot be written ({error.strerror}): choose another"
@@ -127,13 +146,17 @@ def _escaped(name: str) -> str:
 
 
 @functools.lru_cache(maxsize=32)
-def _made_from(path: Path) -> tuple[Hashes, dict[str, Any]] | None:
+def _made_from(path: Path) -> MadeFrom | None:
     try:
         stored = json.loads((path / _MADE_FROM).read_text(encoding="utf-8"))
     except OSError:
         return None
-    inputs = {name: {int(frame): value for frame, value in by.items()} for name, by in stored["inputs"].items()}
-    return inputs, stored["look"]
+    return MadeFrom(_by_frame(stored["inputs"]), _by_frame(stored["seen"]), stored["look"])
+
+
+def _by_frame(stored: dict[str, dict[str, str]]) -> Hashes:
+    """Hashes as JSON, whose keys are text, gave them back."""
+    return {name: {int(frame): value for frame, value in hashes.items()} for name, hashes in stored.items()}
 
 
 def _link(source: Path, target: Path) -> None:

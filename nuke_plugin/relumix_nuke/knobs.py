@@ -176,8 +176,4 @@ def _server(node: nuke.Node) -> str | None:
 
 
 def _views(node: nuke.Node) -> tuple[str, ...]:
-    views = nuke.views()
-    if node["views"].value() == "all":
-        return tuple(views)
-    viewer = nuke.activeViewer() if nuke.GUI else None
-    return (viewer.view() if viewer else views[0],)
+    return tuple(nuke.views()) if node["views"].value() == "all" else (nuke.thisView(),)

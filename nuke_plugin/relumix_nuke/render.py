@@ -46,12 +46,11 @@ def left_as_it_was() -> Iterator[None]:
 
 
 def hashes(node: nuke.Node, order: Order) -> Hashes:
-    """Return the hash of every input at each frame that the job needs. It moves the current frame."""
-    found: Hashes = {}
-    for name in order.inputs:
-        found[name] = {}
-        for frame in order.frames_of(name):
-            nuke.frame(frame)
+    """Return the hash of every input at each frame of the shot. It moves the current frame."""
+    found: Hashes = {name: {} for name in order.inputs}
+    for frame in order.shot:
+        nuke.frame(frame)
+        for name in order.inputs:
             found[name][frame] = hash_now(node, name)
     return found
 
@@ -89,11 +88,10 @@ def _write(node: nuke.Node, name: str, order: Order, folder: Folder) -> Iterator
     upstream = node.input(INPUTS.index(name))
     assert upstream is not None
     with node.parent():
-        write = nuke.nodes.Write()
+        write = nuke.nodes.Write(file_type="exr")
         try:
             write.setInput(0, upstream)
             write["file"].setValue(folder.pattern(name, "%V"))
-            write["file_type"].setValue("exr")
             write["datatype"].setValue(_DATATYPES[order.look.bits])
             write["channels"].setValue(_channels(upstream, name))
             write["raw"].setValue(True)

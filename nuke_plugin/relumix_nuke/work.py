@@ -132,7 +132,7 @@ def prepare(node: nuke.Node) -> Work:
     order = Order.of(node)
     executable = command.find(_text(node, "executable"))
     with render.undo_step("Relight"), render.left_as_it_was():
-        folder = cache.open_folder(node, render.hashes(node, order), order.look)
+        folder = cache.open_folder(node, order, render.hashes(node, order))
         folder.take_over(cache.folder_of(node), order.views)
         render.render(node, order, folder)
         knobs.show_folder(node, folder.path.as_posix(), order.shot)
@@ -161,14 +161,13 @@ def is_stale(node: nuke.Node) -> bool:
     made_from = cache.folder_of(node).made_from()
     if made_from is None:
         return False
-    hashes, look = made_from
-    if look != Look.of(node).asdict() or set(hashes) != set(knobs.connected(node)):
+    if made_from.look != Look.of(node).asdict() or set(made_from.seen) != set(knobs.connected(node)):
         return True
     references = knobs.reference_frames(node)
-    if references and references != sorted(hashes["Reference"]):
+    if references and references != sorted(made_from.inputs["Reference"]):
         return True
     now = nuke.frame()
-    return any(render.hash_now(node, name) != by[now] for name, by in hashes.items() if now in by)
+    return any(render.hash_now(node, name) != by[now] for name, by in made_from.seen.items() if now in by)
 
 
 def clear(node: nuke.Node) -> None:
