@@ -76,9 +76,9 @@ def add_parser(commands: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do it. Returns the exit code."""
-    settings = settings_of(args)
     with shown_as(Show(args.progress)) as on_event:
         try:
+            settings = settings_of(args)
             return _on_servers(args, settings, on_event) if args.server else _here(args, settings, on_event)
         except InputError as error:
             on_event(Failed(str(error)))
