@@ -14,6 +14,8 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -70,7 +72,7 @@ class Folder:
     def take_over(self, other: Folder, views: tuple[str, ...]) -> None:
         """Link what another folder has and this one lacks: inputs that are the same, and every relit frame.
 
-        The command knows itself which relit frames are still right, and replaces the others.
+        The command knows itself which relit frames are still right, and replaces the others. Raises RelumixError.
         """
         mine, theirs = self.made_from(), other.made_from()
         if self == other or mine is None or theirs is None or mine.look["bits"] != theirs.look["bits"]:
@@ -94,15 +96,34 @@ def open_folder(node: nuke.Node, order: Order, seen: Hashes) -> Folder:
     key = hashlib.sha256(json.dumps([inputs, order.look.asdict()], sort_keys=True).encode()).hexdigest()[:_KEY_DIGITS]
     folder = Folder(_root(node) / f"{_owner(node)}.{key}")
     made_from = {"inputs": inputs, "seen": seen, "look": order.look.asdict()}
-    try:
+    with _writing(folder.path):
         folder.path.mkdir(parents=True, exist_ok=True)
-        (folder.path / _MADE_FROM).write_text(json.dumps(made_from), encoding="utf-8")
-    except OSError as error:
-        raise RelumixError(
-            f"cache folder {folder.path} cannot be written ({error.strerror}): choose another"
-        ) from error
+        part = folder.path / f"{_MADE_FROM}.{os.getpid()}"
+        part.write_text(json.dumps(made_from), encoding="utf-8")
+        part.replace(folder.path / _MADE_FROM)
     _made_from.cache_clear()
     return folder
+
+
+@contextmanager
+def rendering(folder: Folder, files: list[tuple[str, str, int]]) -> Iterator[Folder]:
+    """Give a folder to render in, and take over what is whole of these (input, view, frame) afterwards.
+
+    So a frame that Nuke was writing when it was stopped is never taken for a rendered one.
+    """
+    parts = Folder(folder.path / f"rendering.{os.getpid()}")
+    with _writing(parts.path):
+        parts.path.mkdir(exist_ok=True)
+    whole = False
+    try:
+        yield parts
+        whole = True
+    finally:
+        made = [pair for each in files if (pair := (parts.file(*each), folder.file(*each)))[0].exists()]
+        made.sort(key=lambda pair: pair[0].stat().st_mtime_ns)
+        for part, target in made if whole else made[:-1]:
+            part.replace(target)
+        shutil.rmtree(parts.path)
 
 
 def folder_of(node: nuke.Node) -> Folder:
@@ -112,7 +133,7 @@ def folder_of(node: nuke.Node) -> Folder:
 
 def delete(node: nuke.Node) -> None:
     """Delete every folder of the cache that this node of this script has made. Raises RelumixError."""
-    for made in sorted(_root(node).glob(f"{_escaped(_owner(node))}.{'?' * _KEY_DIGITS}/{_MADE_FROM}")):
+    for made in sorted(_root(node).glob(f"{_owner(node)}.{'?' * _KEY_DIGITS}/{_MADE_FROM}")):
         try:
             shutil.rmtree(made.parent)
         except OSError as error:
@@ -136,22 +157,18 @@ def _root(node: nuke.Node) -> Path:
 
 
 def _owner(node: nuke.Node) -> str:
-    """The script and the node, as the beginning of a file name."""
-    script = Path(nuke.root()["name"].value() or "unsaved").stem
+    """The script and the node, as the beginning of a file name. Scripts without a name are none but this Nuke's."""
+    script = Path(nuke.root()["name"].value() or f"unsaved_{os.getpid()}.nk").stem
     return re.sub(r"[^\w.-]", "_", f"{script}.{node.fullName()}")
-
-
-def _escaped(name: str) -> str:
-    return re.sub(r"([*?[])", r"[\1]", name)
 
 
 @functools.lru_cache(maxsize=32)
 def _made_from(path: Path) -> MadeFrom | None:
     try:
         stored = json.loads((path / _MADE_FROM).read_text(encoding="utf-8"))
-    except OSError:
+        return MadeFrom(_by_frame(stored["inputs"]), _by_frame(stored["seen"]), stored["look"])
+    except (OSError, ValueError, KeyError):  # Gone, or of another version of the plugin: nothing to take over.
         return None
-    return MadeFrom(_by_frame(stored["inputs"]), _by_frame(stored["seen"]), stored["look"])
 
 
 def _by_frame(stored: dict[str, dict[str, str]]) -> Hashes:
@@ -166,4 +183,17 @@ def _link(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except OSError:  # Across disks, and on those that have no links.
-        shutil.copy2(source, target)
+        with _writing(target):
+            part = target.with_name(f"{target.name}.{os.getpid()}")
+            shutil.copy2(source, part)
+            part.replace(target)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise RelumixError(
+            f"{path} cannot be written ({error.strerror}): make room, or choose another cache folder"
+        ) from error

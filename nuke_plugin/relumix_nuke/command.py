@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -66,7 +67,11 @@ def _job(order: Order, folder: Folder, view: str) -> list[str]:
     arguments += ["--frames", frames.text(order.frames), "--engine", look.engine, "--work-size", str(look.work_size)]
     arguments += ["--compression", look.compression]
     arguments += ["--mask", folder.pattern("Mask", view)] if "Mask" in order.inputs else []
-    return arguments + (["--server", order.server] if order.server else [])
+    arguments += ["--server", order.server] if order.server else []
+    try:
+        return [*arguments, *shlex.split(look.options)]
+    except ValueError as error:
+        raise RelumixError(f"more options is {look.options}, which cannot be read ({error}): correct it") from error
 
 
 def _check_version(executable: str) -> None:

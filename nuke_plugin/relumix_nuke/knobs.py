@@ -13,19 +13,19 @@ from relumix_nuke.errors import RelumixError
 INPUTS = ("Source", "Reference", "Mask")
 """The inputs of the node, in their order."""
 
-NOT_RELIT = "not relit yet"
-
+_NOT_RELIT = "not relit yet"
 _BITS = {"EXR 16 bit half": "half", "EXR 32 bit float": "float"}
 
 
 @dataclass(frozen=True)
 class Look:
-    """What decides the light, beside the inputs. Another look is another folder of the cache."""
+    """What decides the light and the files, beside the inputs. Another look is another folder of the cache."""
 
     engine: str
     work_size: int
     bits: str
     compression: str
+    options: str
 
     @classmethod
     def of(cls, node: nuke.Node) -> Look:
@@ -35,6 +35,7 @@ class Look:
             work_size=int(node["work_size"].value()),
             bits=_BITS[node["bits"].value()],
             compression=node["compression"].value(),
+            options=str(node["options"].value() or "").strip(),
         )
 
     def asdict(self) -> dict[str, str | int]:
@@ -121,10 +122,14 @@ def show_folder(node: nuke.Node, folder: str, shot: range) -> None:
 
 
 def show_nothing(node: nuke.Node) -> None:
-    """Let the node pass the plate, as before it was ever relit. Undoable."""
-    node["folder"].setValue("")
-    _set_arrived(node, ())
-    node["status"].setValue(NOT_RELIT)
+    """Let the node pass the plate, as before it was ever relit. Not undoable."""
+    nuke.Undo.disable()
+    try:
+        node["folder"].setValue("")
+        _set_arrived(node, ())
+        node["status"].setValue(_NOT_RELIT)
+    finally:
+        nuke.Undo.enable()
 
 
 def _set_arrived(node: nuke.Node, arrived: Iterable[int]) -> None:

@@ -9,7 +9,7 @@ from typing import cast
 
 import nuke
 
-from relumix_nuke import frames
+from relumix_nuke import cache, frames
 from relumix_nuke.cache import Folder, Hashes
 from relumix_nuke.errors import CancelledError, RelumixError
 from relumix_nuke.knobs import INPUTS, Order
@@ -64,7 +64,10 @@ def hash_now(node: nuke.Node, name: str) -> str:
     inside = cast(nuke.Group, node).node(f"{name}Hash")
     if inside is None:
         raise RelumixError(f"{node.fullName()} has no node {name}Hash inside: make a new Relumix node")
-    inside.forceValidate()
+    try:
+        inside.forceValidate()
+    except RuntimeError as error:
+        raise RelumixError(f"{name} has an error at frame {nuke.frame()}: {error}") from error
     return hashlib.sha256(repr(sorted(inside.opHashes())).encode()).hexdigest()[:16]
 
 
@@ -77,7 +80,8 @@ def render(node: nuke.Node, order: Order, folder: Folder) -> None:
             if not all(folder.file(name, view, frame).exists() for view in order.views)
         ]
         if missing:
-            with _write(node, name, order, folder) as write:
+            files = [(name, view, frame) for frame in missing for view in order.views]
+            with cache.rendering(folder, files) as parts, _write(node, name, order, parts) as write:
                 for first, last in frames.runs(missing):
                     _execute(write, first, last, name, order.views)
 

@@ -103,7 +103,8 @@ class Work:
 
     def _show(self, status: str, arrived: tuple[int, ...], cancel: threading.Event) -> None:
         try:
-            knobs.show(self.node, status, arrived)
+            if cache.folder_of(self.node) == self.folder:  # Or the artist has undone it.
+                knobs.show(self.node, status, arrived)
         except ValueError:  # Nuke's word for a node that was deleted, or whose script was closed.
             cancel.set()
 
@@ -158,9 +159,11 @@ def is_stale(node: nuke.Node) -> bool:
 
     Looks at the inputs at the current frame alone, so that it is cheap.
     """
+    if not _text(node, "folder"):
+        return False
     made_from = cache.folder_of(node).made_from()
     if made_from is None:
-        return False
+        return True
     if made_from.look != Look.of(node).asdict() or set(made_from.seen) != set(knobs.connected(node)):
         return True
     references = knobs.reference_frames(node)
@@ -171,11 +174,10 @@ def is_stale(node: nuke.Node) -> bool:
 
 
 def clear(node: nuke.Node) -> None:
-    """Go back to the plate and delete what this node has in the cache. Raises RelumixError."""
+    """Go back to the plate and delete what this node has in the cache; not undoable. Raises RelumixError."""
     if cache.folder_of(node) in RUNNING:
         raise RelumixError(f"{node.fullName()} is being relit: press Cancel before Clear")
-    with render.undo_step("Clear"):
-        knobs.show_nothing(node)
+    knobs.show_nothing(node)
     cache.delete(node)
 
 
