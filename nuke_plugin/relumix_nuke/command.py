@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -68,10 +67,7 @@ def _job(order: Order, folder: Folder, view: str) -> list[str]:
     arguments += ["--compression", look.compression]
     arguments += ["--mask", folder.pattern("Mask", view)] if "Mask" in order.inputs else []
     arguments += ["--server", order.server] if order.server else []
-    try:
-        return [*arguments, *shlex.split(look.options)]
-    except ValueError as error:
-        raise RelumixError(f"more options is {look.options}, which cannot be read ({error}): correct it") from error
+    return [*arguments, *order.options]
 
 
 def _check_version(executable: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
@@ -53,6 +54,7 @@ class Order:
     server      HOST:PORT, or several with commas between them; None: this machine.
     views       to relight.
     inputs      names of the inputs that something is connected to.
+    options     more of the command's, as they are.
     """
 
     frames: tuple[int, ...]
@@ -61,6 +63,7 @@ class Order:
     server: str | None
     views: tuple[str, ...]
     inputs: tuple[str, ...]
+    options: tuple[str, ...]
 
     @classmethod
     def of(cls, node: nuke.Node) -> Order:
@@ -74,7 +77,16 @@ class Order:
                 f"reference frame {outside[0]} is not in the shot, which has {frames.text(known)}: "
                 "correct the reference frames"
             )
-        return cls(tuple(wanted), tuple(references), Look.of(node), _server(node), _views(node), connected(node))
+        look = Look.of(node)
+        return cls(
+            frames=tuple(wanted),
+            references=tuple(references),
+            look=look,
+            server=_server(node),
+            views=_views(node),
+            inputs=connected(node),
+            options=_words(look.options),
+        )
 
     @property
     def shot(self) -> range:
@@ -178,6 +190,13 @@ def _server(node: nuke.Node) -> str | None:
     if not address:
         raise RelumixError("no server is named: write HOST:PORT beside where, or choose this machine")
     return address
+
+
+def _words(options: str) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(options))
+    except ValueError as error:
+        raise RelumixError(f"more options cannot be read, as {options}: {str(error).lower()}") from error
 
 
 def _views(node: nuke.Node) -> tuple[str, ...]:
