@@ -1,20 +1,28 @@
 """`relumix farm verify`: the step that looks at all frames."""
 
+from dataclasses import replace
+
 import av
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.farm.shots import relit, relumix
+from relumix import Settings, relight
+from relumix.check import check
+from relumix.farm.review import review
+from relumix.farm.verify import check_frames
+from tests.farm.shots import relumix
 from tests.shot import files
 
 JOB = ["source=plate", "reference=1001=relit.1001.exr", "output=out"]
+SETTINGS = Settings(gain_out="gain/g.####.exr")
 MADE = {"relumix__key": "0" * 64}
 
 
 @pytest.fixture
-def finished(shot):
-    relit(shot, "out", "--gain-out", "gain/g.####.exr")
+def finished(shot, monkeypatch):
+    monkeypatch.chdir(shot)
+    relight("plate", "relit.1001.exr", "out", SETTINGS)
     return shot
 
 
@@ -96,18 +104,26 @@ def spoil_gain(folder):
         (spoil_gain, "frame 1004: gain/g.1004.exr is not there: relight it again"),
     ],
 )
-def test_a_frame_that_is_not_as_it_should_be_fails_the_job(finished, spoil, sentence):
+def test_a_frame_that_is_not_as_it_should_be_is_found(finished, spoil, sentence):
     spoil(finished)
-    if spoil is not spoil_foreign and spoil is not spoil_missing:
-        (finished / "out/p.1009.exr").unlink()
-    else:
-        (finished / "out/p.1009.exr").write_bytes(b"")
-    done = verify(finished, "gain_out=gain/g.####.exr", "overwrite=true")
+    job = check("plate", "relit.1001.exr", "out", replace(SETTINGS, overwrite=True))
+    told = []
+    (fault,) = check_frames(job, review(job), lambda *progress: told.append(progress))
+    assert fault.frame == 1004
+    assert str(fault).startswith(sentence)
+    assert told == [(done, 9) for done in range(1, 10)]
+    assert (finished / "out/review/preview.mp4").exists(), "of the frames that are as they should be"
+
+
+def test_faults_fail_the_job(finished):
+    spoil_missing(finished)
+    (finished / "out/p.1007.exr").unlink()
+    done = verify(finished)
     assert done.returncode == 3
-    assert f"openjd_status: {sentence}" in done.stdout
-    fails = [line for line in done.stdout.splitlines() if line.startswith("openjd_fail")]
-    assert len(fails) == 1
-    assert fails[0].startswith(f"openjd_fail: 2 of 9 frames are not as they should be: {sentence}")
+    *_, first, second, fail = done.stdout.splitlines()
+    assert first == "openjd_status: frame 1004: out/p.1004.exr is not there: relight it again"
+    assert second == "openjd_status: frame 1007: out/p.1007.exr is not there: relight it again"
+    assert fail == f"openjd_fail: 2 of 9 frames are not as they should be: {first.removeprefix('openjd_status: ')}"
     assert not (finished / "out/review/report.html").exists()
 
 
@@ -116,7 +132,7 @@ def test_pixels_that_the_plate_lacks_too_are_no_fault(shot):
         pixels = files.light(shot / f"plate/p.{frame}.exr").astype(np.float16)
         pixels[:3, :3] = np.nan
         files.plain(shot / f"plate/p.{frame}.exr", pixels, "RGB")
-    relit(shot, "out")
+    relight(shot / "plate", shot / "relit.1001.exr", shot / "out")
     assert verify(shot).returncode == 0
 
 
