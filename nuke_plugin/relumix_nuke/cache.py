@@ -87,13 +87,15 @@ class Folder:
                 _link(file, self.path / file.name)
 
 
-def open_folder(node: nuke.Node, order: Order, seen: Hashes) -> Folder:
+def open_folder(node: nuke.Node, order: Order, seen: Hashes, version: str) -> Folder:
     """Return the folder of a node for what is asked for, made where it was not there. Raises RelumixError.
 
-    seen  the inputs at every frame of the shot.
+    seen     the inputs at every frame of the shot.
+    version  the command's: another one makes other frames.
     """
     inputs = {name: {frame: hashes[frame] for frame in order.frames_of(name)} for name, hashes in seen.items()}
-    key = hashlib.sha256(json.dumps([inputs, order.look.asdict()], sort_keys=True).encode()).hexdigest()[:_KEY_DIGITS]
+    text = json.dumps([inputs, order.look.asdict(), version], sort_keys=True)
+    key = hashlib.sha256(text.encode()).hexdigest()[:_KEY_DIGITS]
     folder = Folder(_root(node) / f"{_owner(node)}.{key}")
     made_from = {"inputs": inputs, "seen": seen, "look": order.look.asdict()}
     with _writing(folder.path):

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 from relumix_nuke import frames
@@ -19,8 +20,16 @@ COMPATIBLE = ((0, 1), (1, 0))
 _VERSION_TIMEOUT_SECONDS = 60
 
 
-def find(written: str) -> str:
-    """Return the path of the command, as the executable knob says, or on PATH. Raises RelumixError."""
+@dataclass(frozen=True)
+class Program:
+    """A command that was found and can be talked to."""
+
+    path: str
+    version: str
+
+
+def find(written: str) -> Program:
+    """Return the command, as the executable knob says, or on PATH. Raises RelumixError."""
     name = written.strip() or "relumix"
     found = shutil.which(name)
     if found is None and written.strip():
@@ -31,19 +40,18 @@ def find(written: str) -> str:
             f"relumix was not found: the executable knob is empty, and no folder of PATH has it ({folders}). "
             "Install it (pip install 'relumix[local]') and write into the knob where it is"
         )
-    _check_version(found)
-    return found
+    return Program(found, _version(found))
 
 
-def relight(executable: str, order: Order, folder: Folder, view: str) -> list[str]:
+def relight(program: Program, order: Order, folder: Folder, view: str) -> list[str]:
     """Return the command line that relights a view of the rendered inputs."""
-    return [executable, "relight", *_job(order, folder, view), "--progress", "json"]
+    return [program.path, "relight", *_job(order, folder, view), "--progress", "json"]
 
 
-def bundle(executable: str, order: Order, folder: Folder, view: str, chunk_size: int, target: Path) -> list[str]:
+def bundle(program: Program, order: Order, folder: Folder, view: str, chunk_size: int, target: Path) -> list[str]:
     """Return the command line that writes the job bundle of a view for a render farm."""
     options = ["--chunk-size", str(chunk_size), "--bundle", str(target)]
-    return [executable, "farm", "bundle", *_job(order, folder, view), *options]
+    return [program.path, "farm", "bundle", *_job(order, folder, view), *options]
 
 
 def environment() -> dict[str, str]:
@@ -70,7 +78,7 @@ def _job(order: Order, folder: Folder, view: str) -> list[str]:
     return [*arguments, *order.options]
 
 
-def _check_version(executable: str) -> None:
+def _version(executable: str) -> str:
     try:
         answer = subprocess.run(
             [executable, "--version"],
@@ -97,3 +105,4 @@ def _check_version(executable: str) -> None:
             f"{executable} is {answer.stdout.strip()}: expected {first[0]}.{first[1]} to below {end[0]}.{end[1]}; "
             "install that, or the plugin that came with yours"
         )
+    return answer.stdout.strip()

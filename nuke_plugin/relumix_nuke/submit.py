@@ -23,7 +23,7 @@ def submit(node: nuke.Node) -> list[Path]:
     bundles = []
     for view in prepared.order.views:
         target = prepared.folder.path / f"farm.{view}"
-        arguments = command.bundle(prepared.executable, prepared.order, prepared.folder, view, chunk_size, target)
+        arguments = command.bundle(prepared.program, prepared.order, prepared.folder, view, chunk_size, target)
         job.run(arguments, prepared.folder.log(view))
         bundles.append(target)
     written = str(node["farm_command"].value() or "").strip()

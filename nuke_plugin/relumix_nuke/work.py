@@ -61,7 +61,7 @@ class Work:
     node: nuke.Node
     order: Order
     folder: Folder
-    executable: str
+    program: command.Program
     failed: dict[int, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
@@ -72,7 +72,7 @@ class Work:
         try:
             for number, view in enumerate(self.order.views):
                 self._tell(progress, number, 0)
-                arguments = command.relight(self.executable, self.order, self.folder, view)
+                arguments = command.relight(self.program, self.order, self.folder, view)
                 log = self.folder.log(view)
                 with closing(job.events(arguments, log, lambda: cancel.is_set() or progress.cancelled())) as events:
                     for event in events:
@@ -120,7 +120,9 @@ class Work:
         """Return how it went, for the status line."""
         count = len(self.order.frames)
         text = f"{count} frame{'s are' if count > 1 else ' is'} relit"
-        return "; ".join([text, *self.warnings])
+        warnings = list(dict.fromkeys(self.warnings))
+        more = f" (and {len(warnings) - 1} more warnings)" if len(warnings) > 1 else ""
+        return "; ".join([text, *warnings[:1]]) + more
 
 
 def prepare(node: nuke.Node) -> Work:
@@ -131,13 +133,13 @@ def prepare(node: nuke.Node) -> Work:
     if cache.folder_of(node) in RUNNING:
         raise RelumixError(f"{node.fullName()} is being relit already: wait for it, or press Cancel")
     order = Order.of(node)
-    executable = command.find(_text(node, "executable"))
+    program = command.find(_text(node, "executable"))
     with render.undo_step("Relight"), render.left_as_it_was():
-        folder = cache.open_folder(node, order, render.hashes(node, order))
+        folder = cache.open_folder(node, order, render.hashes(node, order), program.version)
         folder.take_over(cache.folder_of(node), order.views)
         render.render(node, order, folder)
         knobs.show_folder(node, folder.path.as_posix(), order.shot)
-    return Work(node, order, folder, executable)
+    return Work(node, order, folder, program)
 
 
 def relight(node: nuke.Node) -> None:
