@@ -1,5 +1,6 @@
 """Nuke, or what stands in for it here, with the plugin on its path."""
 
+import runpy
 import sys
 import threading
 from pathlib import Path
@@ -25,6 +26,8 @@ def running(tmp_path, monkeypatch):
         session = host.start(tmp_path, gui)
         monkeypatch.setitem(sys.modules, "nuke", session.module)
         session.module.pluginAddPath(str(PLUGIN))
+        for name in ("init.py", "menu.py") if gui else ("init.py",):
+            runpy.run_path(str(PLUGIN / name))
         sessions.append(session)
         return session
 

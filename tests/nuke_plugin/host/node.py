@@ -250,14 +250,21 @@ class Node(MainThreadOnly):
     def _picture(self, at: At) -> Picture:
         return self._input_picture(0, at)
 
+    def _validated(self) -> Picture:
+        """Where there is an error, what Nuke says of it: nothing, in the format of the script."""
+        try:
+            return self._looked_at(self._now())
+        except RuntimeError:
+            return self._session.nothing()
+
     def channels(self) -> list[str]:
-        return sorted(self._looked_at(self._now()).channels)
+        return sorted(self._validated().channels)
 
     def format(self) -> Format:
-        return self._looked_at(self._now()).format
+        return self._validated().format
 
     def bbox(self) -> Box:
-        return self._looked_at(self._now()).bbox()
+        return self._validated().bbox()
 
     def width(self) -> int:
         return self.format().width()
