@@ -196,6 +196,4 @@ def _writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise RelumixError(
-            f"{path} cannot be written ({error.strerror}): make room, or choose another cache folder"
-        ) from error
+        raise RelumixError(f"cache folder {path} cannot be written ({error.strerror}): choose another") from error
