@@ -196,4 +196,6 @@ def _writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise RelumixError(f"cache folder {path} cannot be written ({error.strerror}): choose another") from error
+        raise RelumixError(
+            f"cache folder {path} cannot be written ({error.strerror}): make room, or choose another one"
+        ) from error

@@ -67,15 +67,22 @@ def no_window() -> int:
 
 def _job(order: Order, folder: Folder, view: str) -> list[str]:
     look = order.look
-    arguments = [folder.pattern("Source", view)]
-    for frame in order.references:
-        arguments += ["-r", f"{frame}={folder.file('Reference', view, frame)}"]
-    arguments += ["-o", folder.pattern("result", view), "--gain-out", folder.pattern("gain", view)]
-    arguments += ["--frames", frames.text(order.frames), "--engine", look.engine, "--work-size", str(look.work_size)]
-    arguments += ["--compression", look.compression]
-    arguments += ["--mask", folder.pattern("Mask", view)] if "Mask" in order.inputs else []
-    arguments += ["--server", order.server] if order.server else []
-    return [*arguments, *order.options]
+    options = {
+        "gain-out": folder.pattern("gain", view),
+        "frames": frames.text(order.frames),
+        "engine": look.engine,
+        "work-size": look.work_size,
+        "compression": look.compression,
+        "mask": folder.pattern("Mask", view) if "Mask" in order.inputs else None,
+        "server": order.server,
+    }
+    return [
+        folder.pattern("Source", view),
+        *(f"--reference={frame}={folder.file('Reference', view, frame)}" for frame in order.references),
+        f"--output={folder.pattern('result', view)}",
+        *(f"--{name}={value}" for name, value in options.items() if value is not None),
+        *order.options,
+    ]
 
 
 def _version(executable: str) -> str:
