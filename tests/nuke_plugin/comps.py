@@ -76,7 +76,7 @@ class Comp:
         """Press the button and go on working until the node says that it is done."""
         self.press("relight", node)
         self.wait(lambda: "relit" in self.status(node).split(";")[0] or self.session.dialogs.messages)
-        assert self.session.dialogs.messages == []
+        assert not self.session.dialogs.messages, self.session.dialogs.messages
 
     def wait(self, until, seconds=90):
         self.session.loop.pump(until, seconds)

@@ -123,9 +123,7 @@ def test_a_child_that_breaks_off(comp, ends, message):
 def test_a_folder_that_cannot_be_written(comp):
     (comp.folder / "file").write_text("")
     comp.node["cache"].setValue((comp.folder / "file/cache").as_posix())
-    assert re.fullmatch(
-        r"cache folder .* cannot be written \(Not a directory\): make room, or choose another .*", pressed(comp)
-    )
+    assert re.fullmatch(r".*/file/cache/.* cannot be written \(Not a directory\): .*choose another.*", pressed(comp))
 
 
 def test_a_frame_of_the_plate_that_is_missing_names_the_input_and_the_frames(comp):
@@ -151,9 +149,8 @@ def test_no_server_at_that_address(comp):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    impatient = script(
-        comp.folder / "relumix", f'#!/bin/sh\ntest "$1" = relight && set -- "$@" --patience 1\nexec "{RELUMIX}" "$@"\n'
-    )
+    patience = 'test "$1" = relight && set -- "$@" --patience 1'
+    impatient = script(comp.folder / "relumix", f'#!/bin/sh\n{patience}\nexec "{RELUMIX}" "$@"\n')
     comp.node["executable"].setValue(impatient.as_posix())
     comp.node["where"].setValue("server")
     comp.node["server"].setValue(address)

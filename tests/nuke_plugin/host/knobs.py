@@ -140,7 +140,8 @@ class Knob(MainThreadOnly):
             def put_back() -> None:
                 self._state = before
 
-            self._node._session.undos.record(f"{self._name}", put_back)
+            self._node._changed(self)
+            self._node._session.undos.record(self._name, put_back)
             self._node._session.callbacks.knob_changed(self._node, self)
         return True
 

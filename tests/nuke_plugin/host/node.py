@@ -58,6 +58,9 @@ class Node(MainThreadOnly):
         knob._node = self
         self._knobs[knob._name] = knob
 
+    def _changed(self, knob: Knob) -> None:
+        """What a node does where a knob of its own has changed."""
+
     # What a script can ask of any node.
 
     def Class(self) -> str:

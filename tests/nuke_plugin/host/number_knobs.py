@@ -170,9 +170,9 @@ class Array_Knob(Knob):
     def _field(self, word: Word) -> Field:
         if word.quoting != "braces":
             return float(int(word.text, 16)) if word.text.startswith("0x") else float(word.text)
+        if not word.text.startswith("curve "):
+            return Expression(word.words()[0].text if word.text.startswith('"') else word.text)
         words = [part.text for part in word.words()]
-        if words[0] != "curve":
-            return Expression(word.text)
         return Curve(tuple((float(x[1:]), float(y)) for x, y in zip(words[1::2], words[2::2], strict=True)))
 
     def _text(self, at: At) -> str:

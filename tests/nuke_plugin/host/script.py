@@ -43,9 +43,6 @@ def read_knobs(node: Node, text: str) -> None:
         if knob is None:
             raise ValueError(f"{node.Class()} has no knob {name.text}")
         knob._read(value)
-        session_changed = getattr(node, "_changed", None)
-        if session_changed:
-            session_changed(knob)
 
 
 def add_user_knob(node: Node, words: list[Word]) -> None:

@@ -278,8 +278,6 @@ class Session:
                 node[name].fromScript(value)
             else:
                 node[name].setValue(value)
-            if isinstance(node, Write):
-                node._changed(node[name])
         for number, source in enumerate(inputs):
             if not node.setInput(number, source):
                 raise ValueError(f"{node.fullName()} takes no input {number}")
