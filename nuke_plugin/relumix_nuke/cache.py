@@ -53,7 +53,7 @@ class Folder:
 
     path: Path
 
-    def pattern(self, what: str, view: str, frame: int | str = "####") -> str:
+    def pattern(self, what: str, view: str, frame: str = "####") -> str:
         """Return where frames of an input, of the "result" or of its "gain" lie, with slashes as Nuke wants them."""
         return f"{self.path.as_posix()}/{what.lower()}.{view}.{frame}.exr"
 

@@ -1,5 +1,10 @@
 """What the plugin raises: one sentence for the artist."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class RelumixError(Exception):
     """Relighting cannot go on; the text says what was got, what was expected and what to do."""
@@ -7,3 +12,12 @@ class RelumixError(Exception):
 
 class CancelledError(RelumixError):
     """The artist asked to stop. What is finished is kept."""
+
+
+@contextmanager
+def named(name: str) -> Iterator[None]:
+    """Name the input in what Nuke says about it: raises RelumixError for its RuntimeError."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise RelumixError(f"{name} has an error: {error}") from error

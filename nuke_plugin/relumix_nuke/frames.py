@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from relumix_nuke.errors import RelumixError
 
-_PART = re.compile(r"(-?\d+)(?:-(-?\d+)(?:x(\d+))?)?")
+_PART = re.compile(r"(-?\d+)(?:-(-?\d+)(?:x([1-9]\d*))?)?")
 
 
 def parse(text: str, knob: str) -> list[int]:
@@ -18,12 +18,12 @@ def parse(text: str, knob: str) -> list[int]:
     found: set[int] = set()
     for part in text.replace(",", " ").split():
         match = _PART.fullmatch(part)
-        first, last, step = (match[1], match[2] or match[1], match[3] or "1") if match else ("0", "0", "0")
-        if int(step) == 0:
+        if match is None:
             raise RelumixError(f"{knob} has '{part}': expected frames and ranges, such as 1001, 1010-1060x10")
-        if int(last) < int(first):
+        first, last, step = int(match[1]), int(match[2] or match[1]), int(match[3] or 1)
+        if last < first:
             raise RelumixError(f"{knob} has the range {part}, which is empty: write {last}-{first}")
-        found.update(range(int(first), int(last) + 1, int(step)))
+        found.update(range(first, last + 1, step))
     return sorted(found)
 
 

@@ -33,6 +33,7 @@ def relight(node: nuke.Node) -> None:
     except RelumixError as error:
         _report(node, error)
         return
+    works.RUNNING.add(work.folder)  # Here and not on its thread: the button may be pressed again before that runs.
     knobs.show(node, "relighting")
     threading.Thread(target=_run, args=(work, progress), name="relumix", daemon=True).start()
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 import nuke
 
 from relumix_nuke import frames
-from relumix_nuke.errors import RelumixError
+from relumix_nuke.errors import RelumixError, named
 
 INPUTS = ("Source", "Reference", "Mask")
 """The inputs of the node, in their order."""
@@ -161,7 +161,8 @@ def _fitting(node: nuke.Node) -> nuke.Node:
                 raise RelumixError(f"{name} is not connected: connect {what}")
             continue
         source = source or upstream
-        size = upstream.format()
+        with named(name):
+            size = upstream.format()
         sizes[name] = f"{size.width()}x{size.height()}"
         if sizes[name] != sizes["Source"]:
             raise RelumixError(f"{name} is {sizes[name]}, but Source is {sizes['Source']}: expected the same format")

@@ -11,7 +11,7 @@ import nuke
 
 from relumix_nuke import cache, frames
 from relumix_nuke.cache import Folder, Hashes
-from relumix_nuke.errors import CancelledError, RelumixError
+from relumix_nuke.errors import CancelledError, RelumixError, named
 from relumix_nuke.knobs import INPUTS, Order
 
 _DATATYPES = {"half": "16 bit half", "float": "32 bit float"}
@@ -28,21 +28,22 @@ def undo_step(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def left_as_it_was() -> Iterator[None]:
-    """Work at full size, and put proxy mode, the current frame and the selection back."""
-    proxy, frame, selected = nuke.root()["proxy"], nuke.frame(), nuke.selectedNodes()
-    was_proxy = proxy.value()
-    try:
-        if was_proxy:
-            proxy.setValue(False)
-        yield
-    finally:
-        if was_proxy:
-            proxy.setValue(True)
-        if nuke.frame() != frame:
-            nuke.frame(frame)
-        for node in {*nuke.selectedNodes(), *selected}:
-            node.setSelected(node in selected)
+def left_as_it_was(node: nuke.Node) -> Iterator[None]:
+    """Work at full size beside a node, and put proxy mode, the current frame and the selection back."""
+    with node.parent():  # A button of a group is run inside of it.
+        proxy, frame, selected = nuke.root()["proxy"], nuke.frame(), nuke.selectedNodes()
+        was_proxy = proxy.value()
+        try:
+            if was_proxy:
+                proxy.setValue(False)
+            yield
+        finally:
+            if was_proxy:
+                proxy.setValue(True)
+            if nuke.frame() != frame:
+                nuke.frame(frame)
+            for other in {*nuke.selectedNodes(), *selected}:
+                other.setSelected(other in selected)
 
 
 def hashes(node: nuke.Node, order: Order) -> Hashes:
@@ -64,11 +65,9 @@ def hash_now(node: nuke.Node, name: str) -> str:
     inside = cast(nuke.Group, node).node(f"{name}Hash")
     if inside is None:
         raise RelumixError(f"{node.fullName()} has no node {name}Hash inside: make a new Relumix node")
-    try:
+    with named(name):
         inside.forceValidate()
-    except RuntimeError as error:
-        raise RelumixError(f"{name} has an error at frame {nuke.frame()}: {error}") from error
-    return hashlib.sha256(repr(sorted(inside.opHashes())).encode()).hexdigest()[:16]
+        return hashlib.sha256(repr(sorted(inside.opHashes())).encode()).hexdigest()[:16]
 
 
 def render(node: nuke.Node, order: Order, folder: Folder) -> None:
@@ -91,23 +90,24 @@ def _write(node: nuke.Node, name: str, order: Order, folder: Folder) -> Iterator
     """A Write behind an input of the node, there as long as it is needed."""
     upstream = node.input(INPUTS.index(name))
     assert upstream is not None
-    with node.parent():
-        write = nuke.nodes.Write(file_type="exr")
-        try:
-            write.setInput(0, upstream)
-            write["file"].setValue(folder.pattern(name, "%V"))
-            write["datatype"].setValue(_DATATYPES[order.look.bits])
-            write["channels"].setValue(_channels(upstream, name))
-            write["raw"].setValue(True)
-            write["views"].setValue(" ".join(order.views))
-            yield write
-        finally:
-            nuke.delete(write)
+    write = nuke.nodes.Write(file_type="exr")
+    try:
+        write.setInput(0, upstream)
+        write["file"].setValue(folder.pattern(name, "%V"))
+        write["datatype"].setValue(_DATATYPES[order.look.bits])
+        write["channels"].setValue(_channels(upstream, name))
+        write["raw"].setValue(True)
+        write["views"].setValue(" ".join(order.views))
+        yield write
+    finally:
+        nuke.delete(write)
 
 
 def _channels(upstream: nuke.Node, name: str) -> str:
     """What of an input the job needs: every other channel of the plate goes through the node itself."""
-    if "rgba.alpha" not in upstream.channels():
+    with named(name):
+        channels = upstream.channels()
+    if "rgba.alpha" not in channels:
         return "rgb"
     return "alpha" if name == "Mask" else "rgba"
 

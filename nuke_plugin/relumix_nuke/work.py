@@ -28,7 +28,7 @@ class Running:
             return folder in self._cancels
 
     def add(self, folder: Folder) -> threading.Event:
-        """Enter a job; returns what is set where it is to stop."""
+        """Enter a job, if it was not; returns what is set where it is to stop."""
         with self._lock:
             return self._cancels.setdefault(folder, threading.Event())
 
@@ -130,12 +130,12 @@ def prepare(node: nuke.Node) -> Work:
 
     Raises RelumixError, CancelledError.
     """
-    if cache.folder_of(node) in RUNNING:
-        raise RelumixError(f"{node.fullName()} is being relit already: wait for it, or press Cancel")
+    _refuse_running(node, cache.folder_of(node))
     order = Order.of(node)
     program = command.find(_text(node, "executable"))
-    with render.undo_step("Relight"), render.left_as_it_was():
+    with render.undo_step("Relight"), render.left_as_it_was(node):
         folder = cache.open_folder(node, order, render.hashes(node, order), program.version)
+        _refuse_running(node, folder)  # The artist may have undone the start of it.
         folder.take_over(cache.folder_of(node), order.views)
         render.render(node, order, folder)
         knobs.show_folder(node, folder.path.as_posix(), order.shot)
@@ -177,8 +177,7 @@ def is_stale(node: nuke.Node) -> bool:
 
 def clear(node: nuke.Node) -> None:
     """Go back to the plate and delete what this node has in the cache; not undoable. Raises RelumixError."""
-    if cache.folder_of(node) in RUNNING:
-        raise RelumixError(f"{node.fullName()} is being relit: press Cancel before Clear")
+    _refuse_running(node, cache.folder_of(node))
     knobs.show_nothing(node)
     cache.delete(node)
 
@@ -191,6 +190,11 @@ def cancel(node: nuke.Node) -> bool:
 def cancel_all() -> None:
     """Ask every job to stop, as when the script is closed."""
     RUNNING.cancel()
+
+
+def _refuse_running(node: nuke.Node, folder: Folder) -> None:
+    if folder in RUNNING:
+        raise RelumixError(f"{node.fullName()} is being relit already: wait for it, or press Cancel")
 
 
 def _text(node: nuke.Node, knob: str) -> str:
