@@ -56,7 +56,7 @@ def add_parser(commands: Subparsers) -> None:
         if verb == "verify":
             part.add_argument("--range", metavar="RANGE", required=True, help="all frames of the job")
             part.add_argument(
-                "--report", metavar="FILE.html", default="", help="of the report (review/ beside the frames)"
+                "--report", metavar="FILE.html", default="", help="of the report, or none (beside the frames)"
             )
 
 
@@ -72,7 +72,7 @@ def _add_bundle(verbs: Subparsers, relight: argparse.ArgumentParser) -> None:
     own.add_argument("--bundle", metavar="DIR", type=Path, required=True, help="folder to write the job to")
     own.add_argument("--chunk-size", type=int, metavar="N", default=CHUNK_SIZE, help="frames of a task (%(default)s)")
     own.add_argument("--hold-server", action="store_true", help="each worker loads the engine once for all its tasks")
-    own.add_argument("--report", metavar="FILE.html", default="", help="of the report (review/ beside the frames)")
+    own.add_argument("--report", metavar="FILE.html", default="", help="of the report, or none (beside the frames)")
     bundle.set_defaults(run=_bundle, relight=relight)
 
 
@@ -163,7 +163,8 @@ def _verify(args: argparse.Namespace) -> int:
             return EXIT_SOME_FAILED
         tell.status(f"all {len(job.frames)} frames are there, finite, and with the plate's windows")
         try:
-            write_report(job, looks, lambda done, total: tell.progress(total + done, 2 * total))
+            if looks.report:
+                write_report(job, looks.report, lambda done, total: tell.progress(total + done, 2 * total))
         except InputError as error:
             tell.status(f"no report: {error}")
     tell.status("wrote " + ", ".join(str(path) for path in looks.files if path.exists()))

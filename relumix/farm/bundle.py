@@ -9,7 +9,7 @@ from typing import Any
 
 from relumix.check import Job
 from relumix.farm.parameters import absolute, as_range, check_length, options, parameter_name, values
-from relumix.farm.review import review
+from relumix.farm.review import NO_REPORT, review
 from relumix.farm.template import as_yaml, job_template
 from relumix.preview.files import replacing
 
@@ -29,7 +29,7 @@ def write_bundle(
     job          the checked job that `args`, as relight's parser returned them, describe.
     chunk_size   frames of one task.
     hold_server  whether a worker keeps the engine in a server for all of its tasks.
-    report       HTML file of the last step; empty: beside the frames.
+    report       HTML file of the last step, or "none"; empty: beside the frames.
 
     The template's defaults are the job's values, so that it can be run as it is; the same values are the parameters'.
     Raises InputError where they do not fit into a job, or the folder cannot be written.
@@ -38,7 +38,7 @@ def write_bundle(
     job_values |= {
         "ChunkSize": str(chunk_size),
         "HoldServer": "true" if hold_server else "false",
-        "Report": absolute(report) if report else "",
+        "Report": absolute(report) if report not in ("", NO_REPORT) else report,
     }
     for name, text in job_values.items():
         check_length(name, text)
@@ -76,7 +76,7 @@ def asset_references(job: Job, report: str = "") -> dict[str, Any]:
         files.append(model)
     looks = review(job, report)
     outputs = [job.output.path(job.frames[0]), *([job.gain_output.path(job.frames[0])] if job.gain_output else [])]
-    outputs += [looks.preview, looks.contact_sheet, looks.report]
+    outputs += looks.files
     return {
         "assetReferences": {
             "inputs": {

@@ -7,19 +7,21 @@ from pathlib import Path
 
 from relumix.check import Job
 
+NO_REPORT = "none"
+
 
 @dataclass(frozen=True)
 class Review:
-    """The files that the last step makes for people: MP4, PNG and HTML."""
+    """The files that the last step makes for people: MP4, PNG and HTML (None where no report is wanted)."""
 
     preview: Path
     contact_sheet: Path
-    report: Path
+    report: Path | None
 
     @property
-    def files(self) -> tuple[Path, Path, Path]:
+    def files(self) -> list[Path]:
         """All of them."""
-        return self.preview, self.contact_sheet, self.report
+        return [path for path in (self.preview, self.contact_sheet, self.report) if path]
 
 
 def review(job: Job, report: str = "") -> Review:
@@ -28,5 +30,5 @@ def review(job: Job, report: str = "") -> Review:
     return Review(
         Path(settings.preview) if settings.preview else folder / "preview.mp4",
         Path(settings.contact_sheet) if settings.contact_sheet else folder / "contact_sheet.png",
-        Path(report) if report else folder / "report.html",
+        None if report == NO_REPORT else Path(report) if report else folder / "report.html",
     )

@@ -123,7 +123,7 @@ _OF_THE_FARM: tuple[Definition, ...] = (
         "name": "Report",
         "type": "STRING",
         "userInterface": {"control": "LINE_EDIT", "label": "Report"},
-        "description": "HTML report of how steady the light is (review/report.html beside the frames)",
+        "description": "HTML report of how steady the light is, or none (review/report.html beside the frames)",
         "default": "",
     },
 )

@@ -25,7 +25,7 @@ from relumix.shot.sequence import Sequence as Shot
 OnFrame = Callable[[int, int], None]
 """Is told (frames done, frames in all)."""
 
-READERS = 2
+READERS = 4
 """Threads that read frames while the previews are drawn."""
 
 
@@ -50,8 +50,8 @@ def check_frames(job: Job, looks: Review, on_frame: OnFrame) -> list[FrameError]
     return faults
 
 
-def write_report(job: Job, looks: Review, on_frame: OnFrame) -> None:
-    """Measure how steady the light of a finished job is, and write the report.
+def write_report(job: Job, path: Path, on_frame: OnFrame) -> None:
+    """Measure how steady the light of a finished job is, and write the report, an HTML file.
 
     Raises InputError where nothing can be measured, as where every frame is a reference.
     """
@@ -66,7 +66,7 @@ def write_report(job: Job, looks: Review, on_frame: OnFrame) -> None:
         colorspace=settings.colorspace,
         on_frame=on_frame,
     )
-    write_html(report, looks.report)
+    write_html(report, path)
 
 
 def result_pattern(job: Job) -> Path:

@@ -33,6 +33,13 @@ def test_the_files_hold_the_job(shot):
     assert assets["outputs"]["directories"] == [f"{shot}/gain", f"{shot}/out", f"{shot}/out/review"]
 
 
+@pytest.mark.parametrize(("report", "parameter"), [("none", "none"), ("r.html", "{shot}/r.html")])
+def test_the_report_goes_where_it_was_asked_for_or_is_left_out(shot, report, parameter):
+    folder = bundled(shot, "--report", report)
+    given = {each["name"]: each["value"] for each in read(folder / "parameter_values.yaml")["parameterValues"]}
+    assert given["Report"] == parameter.format(shot=shot)
+
+
 def test_it_says_what_it_made(shot):
     made = relumix(
         shot, "farm", "bundle", "plate", "-r", "relit.1001.exr", "-o", "out", "--bundle", "b", "--chunk-size=2"

@@ -53,6 +53,12 @@ def test_what_people_look_at_goes_where_it_was_asked_for(finished):
     assert not (finished / "out/review").exists()
 
 
+def test_the_report_can_be_left_out(finished):
+    done = verify(finished, options=["--report=none"])
+    assert done.stdout.splitlines()[-1] == "openjd_status: wrote out/review/preview.mp4, out/review/contact_sheet.png"
+    assert sorted(path.name for path in (finished / "out/review").iterdir()) == ["contact_sheet.png", "preview.mp4"]
+
+
 def spoil_missing(folder):
     (folder / "out/p.1004.exr").unlink()
 
