@@ -22,7 +22,7 @@ from typing import Any, cast
 
 import nuke
 
-from relumix_nuke.errors import RelumixError
+from relumix_nuke.errors import RelumixError, writing
 from relumix_nuke.knobs import Order
 
 Hashes = dict[str, dict[int, str]]
@@ -98,7 +98,7 @@ def open_folder(node: nuke.Node, order: Order, seen: Hashes, version: str) -> Fo
     key = hashlib.sha256(text.encode()).hexdigest()[:_KEY_DIGITS]
     folder = Folder(_root(node) / f"{_owner(node)}.{key}")
     made_from = {"inputs": inputs, "seen": seen, "look": order.look.asdict()}
-    with _writing(folder.path):
+    with writing(folder.path):
         folder.path.mkdir(parents=True, exist_ok=True)
         part = folder.path / f"{_MADE_FROM}.{os.getpid()}"
         part.write_text(json.dumps(made_from), encoding="utf-8")
@@ -114,18 +114,19 @@ def rendering(folder: Folder, files: list[tuple[str, str, int]]) -> Iterator[Fol
     So a frame that Nuke was writing when it was stopped is never taken for a rendered one.
     """
     parts = Folder(folder.path / f"rendering.{os.getpid()}")
-    with _writing(parts.path):
+    with writing(parts.path):
         parts.path.mkdir(exist_ok=True)
     whole = False
     try:
         yield parts
         whole = True
     finally:
-        made = [pair for each in files if (pair := (parts.file(*each), folder.file(*each)))[0].exists()]
-        made.sort(key=lambda pair: pair[0].stat().st_mtime_ns)
-        for part, target in made if whole else made[:-1]:
-            part.replace(target)
-        shutil.rmtree(parts.path)
+        with writing(folder.path):
+            made = [pair for each in files if (pair := (parts.file(*each), folder.file(*each)))[0].exists()]
+            made.sort(key=lambda pair: pair[0].stat().st_mtime_ns)
+            for part, target in made if whole else made[:-1]:
+                part.replace(target)
+            shutil.rmtree(parts.path)
 
 
 def folder_of(node: nuke.Node) -> Folder:
@@ -185,17 +186,7 @@ def _link(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except OSError:  # Across disks, and on those that have no links.
-        with _writing(target):
+        with writing(target):
             part = target.with_name(f"{target.name}.{os.getpid()}")
             shutil.copy2(source, part)
             part.replace(target)
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise RelumixError(
-            f"cache folder {path} cannot be written ({error.strerror}): make room, or choose another one"
-        ) from error

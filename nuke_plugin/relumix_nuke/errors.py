@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 
 class RelumixError(Exception):
@@ -21,3 +22,14 @@ def named(name: str) -> Iterator[None]:
         yield
     except RuntimeError as error:
         raise RelumixError(f"{name} has an error: {error}") from error
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Name what is being written into the cache where that fails: raises RelumixError for an OSError."""
+    try:
+        yield
+    except OSError as error:
+        raise RelumixError(
+            f"cache folder {path} cannot be written ({error.strerror}): make room, or choose another one"
+        ) from error

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from relumix_nuke import command
-from relumix_nuke.errors import CancelledError, RelumixError
+from relumix_nuke.errors import CancelledError, RelumixError, writing
 
 Event = dict[str, Any]
 """One line of the command: "event" names its kind (docs/events.md)."""
@@ -33,7 +33,7 @@ def events(arguments: Sequence[str], log: Path, cancelled: Callable[[], bool]) -
     where it said nothing. The command ends with the generator in any case.
     """
     said: str | None = None
-    with log.open("w", encoding="utf-8") as errors:
+    with _opened(log) as errors:
         child = _start(arguments, errors)
         try:
             for event in _lines(child, cancelled):
@@ -49,11 +49,16 @@ def events(arguments: Sequence[str], log: Path, cancelled: Callable[[], bool]) -
 
 def run(arguments: Sequence[str], log: Path) -> None:
     """Run a command to its end. Raises RelumixError with what it said last where it fails."""
-    with log.open("w", encoding="utf-8") as errors:
+    with _opened(log) as errors:
         child = _start(arguments, errors)
         child.communicate()
     if child.returncode != _DONE:
         raise RelumixError(_last_words(log) or _crash(arguments[0], child.returncode, log))
+
+
+def _opened(log: Path) -> IO[str]:
+    with writing(log):
+        return log.open("w", encoding="utf-8")
 
 
 def _start(arguments: Sequence[str], errors: IO[str]) -> subprocess.Popen[str]:

@@ -42,7 +42,7 @@ def left_as_it_was(node: nuke.Node) -> Iterator[None]:
                 proxy.setValue(True)
             if nuke.frame() != frame:
                 nuke.frame(frame)
-            for other in {*nuke.selectedNodes(), *selected}:
+            for other in [*nuke.selectedNodes(), *selected]:
                 other.setSelected(other in selected)
 
 
