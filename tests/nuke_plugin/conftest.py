@@ -13,7 +13,7 @@ PLUGIN = Path(__file__).resolve().parents[2] / "nuke_plugin"
 
 
 @pytest.fixture
-def running(tmp_path, monkeypatch):
+def running(monkeypatch):
     """Start Nuke, with a window or without; until the test ends `import nuke` and the plugin are that one's."""
     sessions = []
     threads = set(threading.enumerate())
@@ -23,7 +23,7 @@ def running(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
 
     def start(gui=True):
-        session = host.start(tmp_path, gui)
+        session = host.start(gui)
         monkeypatch.setitem(sys.modules, "nuke", session.module)
         session.module.pluginAddPath(str(PLUGIN))
         for name in ("init.py", "menu.py") if gui else ("init.py",):

@@ -134,6 +134,24 @@ def test_a_frame_of_the_plate_that_is_missing_names_the_input_and_the_frames(com
     assert [node.Class() for node in comp.nuke.allNodes("Write")] == []
 
 
+@pytest.mark.parametrize(
+    ("error", "message", "told"),
+    [
+        ("CancelledError", "cancelled while the inputs were rendered", False),
+        ("RuntimeError", "Source cannot be rendered at 1001-1006: No space left on device", True),
+    ],
+)
+def test_a_render_of_the_inputs_that_ends_early_leaves_no_write_behind(comp, error, message, told):
+    def fail():
+        raise getattr(comp.nuke, error, RuntimeError)("No space left on device")
+
+    comp.nuke.addBeforeRender(fail, nodeClass="Write")
+    comp.press("relight")
+    assert comp.status() == message
+    assert comp.session.dialogs.messages == [message] * told
+    assert comp.nuke.allNodes("Write") == []
+
+
 def test_a_frame_that_fails_costs_that_frame(comp):
     comp.node["executable"].setValue(comp.slow(0).as_posix())
     comp.press("relight")

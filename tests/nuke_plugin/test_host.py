@@ -50,8 +50,8 @@ end_group
 
 
 @pytest.fixture
-def session(tmp_path):
-    return host.start(tmp_path)
+def session():
+    return host.start()
 
 
 @pytest.fixture
@@ -183,8 +183,8 @@ def test_what_fails_on_the_main_thread_is_printed_and_not_handed_on(session, nuk
     assert "pop from empty list" in failure
 
 
-def test_a_nuke_without_a_window_has_no_main_loop_and_no_dialogs(tmp_path):
-    nuke = host.start(tmp_path, gui=False).module
+def test_a_nuke_without_a_window_has_no_main_loop_and_no_dialogs():
+    nuke = host.start(gui=False).module
     with pytest.raises(RuntimeError):
         nuke.executeInMainThread(print)
     with pytest.raises(RuntimeError):

@@ -77,8 +77,8 @@ def public(thing):
 
 
 @pytest.fixture
-def module(tmp_path):
-    return host.start(tmp_path).module
+def module():
+    return host.start().module
 
 
 def test_every_name_of_the_module_is_nukes(module):

@@ -1,5 +1,6 @@
 """The way from the button to the picture, with the real command."""
 
+import tempfile
 import threading
 
 import numpy as np
@@ -255,6 +256,19 @@ def test_a_saved_script_shows_its_result_when_it_is_opened_again(comp):
     assert comp.node["mix"].value() == 1
     comp.relight()
     assert len(comp.session.rendered) == 6 + 1
+
+
+def test_the_cache_lies_with_the_script_once_that_is_saved(comp, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(comp.folder / "temporary"))
+    comp.node["cache"].setValue("")
+    comp.relight()
+    assert len(list((comp.folder / "temporary").rglob("result.*.exr"))) == 6
+    rendered = len(comp.session.rendered)
+    (comp.folder / "scripts").mkdir()
+    comp.nuke.scriptSaveAs(str(comp.folder / "scripts/shot.nk"))
+    comp.relight()
+    assert len(list((comp.folder / "scripts").rglob("result.*.exr"))) == 6
+    assert len(comp.session.rendered) == rendered
 
 
 def test_clear_goes_back_to_the_plate_and_empties_the_cache(comp):

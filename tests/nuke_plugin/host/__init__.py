@@ -6,14 +6,14 @@ it refuses; a test compares its names and arguments with the published stubs (ty
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from . import knobs, number_knobs, pictures
+from .group import Gizmo, Group, Root
 from .knobs import Knob
 from .main_thread import guarded_function
-from .node import Gizmo, Group, Node
-from .session import REPLACE, Root, Session
+from .node import Node
+from .session import REPLACE, Session
 from .undo import undo_class
 from .windows import ViewerWindow, progress_class
 
@@ -39,9 +39,9 @@ class Nodes:
         return guarded_function(make)
 
 
-def start(folder: Path, gui: bool = True) -> Session:
+def start(gui: bool = True) -> Session:
     """Start Nuke with an empty script; its `nuke` is the session's member `module`."""
-    session = Session(gui, folder)
+    session = Session(gui)
     nuke = session.module
     for name in _FUNCTIONS:
         setattr(nuke, name, guarded_function(getattr(session, name)))

@@ -198,8 +198,8 @@ class Write(_OfFiles):
 
     def _render_one(self, at: At, views: int) -> None:
         pattern = self._pattern(at)
-        if "\\" in pattern:
-            raise RuntimeError(f"{self.fullName()}: {pattern}: a backslash is no separator here")
+        if "\\" in str(self["file"]._state):
+            raise RuntimeError(f"{self.fullName()}: {self['file']._state}: a backslash is no separator here")
         path = Path(at_frame(pattern, int(at.frame), at.view))
         if views > 1 and not re.search("%[vV]", pattern):
             raise RuntimeError(f"{self.fullName()}: {pattern}: this host writes a file a view, and it names none")

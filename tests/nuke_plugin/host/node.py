@@ -1,12 +1,11 @@
 # ruff: noqa: N802, N803  the names are Nuke's
-"""Nodes, and groups of them."""
+"""What all nodes have in common."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
 import re
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from .expressions import At
@@ -16,6 +15,7 @@ from .number_knobs import Boolean_Knob, Disable_Knob, Double_Knob, Int_Knob
 from .pictures import Box, Format, FrameRange, Picture
 
 if TYPE_CHECKING:
+    from .group import Group
     from .session import Session
 
 _HIDDEN_NUMBERS = ("tile_color", "gl_color", "note_font_color", "note_font_size", "lifetimeStart", "lifetimeEnd")
@@ -344,92 +344,3 @@ class Node(MainThreadOnly):
 
     def __repr__(self) -> str:
         return f"<{self._class} {self.name() if self._alive else 'deleted'}>"
-
-
-class Group(Node):
-    """A node made of nodes: what goes in at its Inputs comes out at its Output."""
-
-    _class = "Group"
-    _inputs_least = 0
-
-    def __init__(self, session: Session, parent: Group | None) -> None:
-        self._children: list[Node] = []
-        self._entered = 0
-        super().__init__(session, parent)
-
-    def nodes(self) -> list[Node]:
-        return list(reversed(self._children))
-
-    def numNodes(self) -> int:
-        return len(self._children)
-
-    def node(self, s: str) -> Node | None:
-        name, _, rest = s.partition(".")
-        found = next((node for node in self._children if node.name() == name), None)
-        if not rest or found is None:
-            return found
-        return found.node(rest) if isinstance(found, Group) else None
-
-    def selectedNodes(self) -> list[Node]:
-        return [node for node in self._children if node.isSelected()]
-
-    def selectedNode(self) -> Node | None:
-        return next(iter(self.selectedNodes()), None)
-
-    def output(self) -> Node | None:
-        return next((node for node in self._children if node._class == "Output"), None)
-
-    def begin(self) -> Group:
-        self._session.groups.append(self)
-        return self
-
-    def end(self) -> None:
-        if self._session.groups[-1] is not self:
-            raise RuntimeError(f"{self.fullName()} was not begun last")
-        self._session.groups.pop()
-
-    def run(self, call: Any) -> Any:
-        with self:
-            return call()
-
-    def __enter__(self) -> Group:
-        return self.begin()
-
-    def __exit__(self, type: Any, value: Any, traceback: Any) -> None:
-        self.end()
-
-    def maxInputs(self) -> int:
-        return len(self._input_nodes())
-
-    def maximumInputs(self) -> int:
-        return self.maxInputs()
-
-    def _input_nodes(self) -> Sequence[Node]:
-        """By the number that each has."""
-        inputs = [node for node in self._children if node._class == "Input"]
-        return sorted(inputs, key=lambda node: float(node["number"].value()))
-
-    def _picture(self, at: At) -> Picture:
-        output = self.output()
-        if output is None:
-            raise RuntimeError(f"{self.fullName()}: no Output")
-        return output._looked_at(At(output, at.frame, at.view))
-
-    def _effects(self, at: At) -> tuple[Any, ...]:
-        output = self.output()
-        inside = output._effects(At(output, at.frame, at.view)) if output else None
-        return (*super()._effects(at), inside)
-
-
-class Gizmo(Group):
-    """A group whose nodes are in a file: a script keeps its knobs alone."""
-
-    def __init__(self, session: Session, parent: Group | None, name: str, path: str) -> None:
-        self._class, self._path = name, path
-        super().__init__(session, parent)
-
-    def filename(self) -> str:
-        return self._path
-
-    def command(self) -> str:
-        return self._class

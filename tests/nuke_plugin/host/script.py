@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import knobs, number_knobs
+from .group import Gizmo, Group
 from .knobs import DISABLED, ENDLINE, HIDDEN, INVISIBLE, STARTLINE, Enumeration_Knob, Knob, Tab_Knob
-from .node import Gizmo, Group, Node
+from .node import Node
 from .number_knobs import Array_Knob
 from .tcl import Word, braced, commands, quoted
 

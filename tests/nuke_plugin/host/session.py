@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 import types
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,13 +13,13 @@ from typing import Any
 from . import script
 from .callbacks import Callbacks
 from .files import Read, Write, at_frame
+from .group import Gizmo, Group, Root
 from .kinds import SIMPLE
-from .knobs import Enumeration_Knob, File_Knob, Knob, String_Knob
+from .knobs import Knob
 from .main_thread import MainLoop
-from .node import Gizmo, Group, Node
-from .number_knobs import Boolean_Knob, Double_Knob, Int_Knob
+from .node import Node
 from .pictures import Format, FrameRanges, Picture
-from .tcl import commands
+from .tcl import commands, quoted
 from .undo import Undos
 from .windows import Dialogs, Menu, Tasks, ViewerWindow
 
@@ -26,77 +27,20 @@ KINDS: dict[str, type[Node]] = {**SIMPLE, "Read": Read, "Write": Write}
 REPLACE = 4
 
 
-class Root(Group):
-    """The script itself."""
-
-    _class = "Root"
-
-    def __init__(self, session: Session) -> None:
-        super().__init__(session, None)
-        self._modified = False
-        self["name"]._settle()
-
-    def _own_knobs(self) -> list[Knob]:
-        knobs: list[Knob] = [Int_Knob("frame"), Int_Knob("first_frame"), Int_Knob("last_frame"), Double_Knob("fps")]
-        for knob, value in zip(knobs, (1, 1, 100, 24), strict=True):
-            knob._state = knob._default = (float(value),)
-        switches: list[Knob] = [Boolean_Knob("proxy"), Boolean_Knob("lock_range")]
-        colour: list[Knob] = [Enumeration_Knob("colorManagement", None, ["Nuke", "OCIO"])]
-        texts: list[Knob] = [
-            String_Knob("format", None, "2048 1556 0 0 2048 1556 1 2K"),
-            File_Knob("project_directory"),
-        ]
-        views = String_Knob("views", None, "main")
-        return [*knobs, *switches, *colour, *texts, views]
-
-    def name(self) -> str:
-        return self["name"].value() or "Root"
-
-    def fullName(self) -> str:
-        return "root"
-
-    def firstFrame(self) -> int:
-        return int(self["first_frame"].value())
-
-    def lastFrame(self) -> int:
-        return int(self["last_frame"].value())
-
-    def realFps(self) -> float:
-        return float(self["fps"].value())
-
-    def fps(self) -> int:
-        return int(self.realFps())
-
-    def proxy(self) -> bool:
-        return bool(self["proxy"].value())
-
-    def setProxy(self, proxy: bool) -> None:
-        self["proxy"].setValue(proxy)
-
-    def modified(self) -> bool:
-        return self._modified
-
-    def setModified(self, modified: bool) -> None:
-        self._modified = modified
-
-
 class Session:
     """What the functions of `nuke` work on; a test looks at its members.
 
     gui       whether there is a window: dialogs, and a main loop that takes calls of other threads.
-    folder    where a person's files are: nothing is written elsewhere by itself.
     rendered  (full name of a Write, frame) of every frame that was rendered, in order.
     """
 
-    def __init__(self, gui: bool, folder: Path) -> None:
-        self.gui, self.folder = gui, folder
+    def __init__(self, gui: bool) -> None:
+        self.gui = gui
         self.version = "15.1 v1"
         self.module: Any = types.ModuleType("nuke")
         self.loop, self.dialogs, self.tasks = MainLoop(gui), Dialogs(gui), Tasks()
         self.undos, self.callbacks = Undos(), Callbacks(self)
-        self.menus = {
-            name: Menu(name, self._run_text) for name in ("Nuke", "Nodes", "Viewer", "Node Graph", "Properties")
-        }
+        self.menus = {name: Menu(name, self._run_text) for name in ("Nuke", "Nodes", "Viewer", "Node Graph")}
         self.plugin_path: list[str] = []
         self.knob_defaults: dict[str, str] = {}
         self.panels: set[Node] = set()
@@ -357,8 +301,6 @@ class Session:
         return self.menu(name)
 
     def pluginAddPath(self, args: Any, addToSysPath: bool = True) -> None:
-        import sys
-
         for path in [args] if isinstance(args, str) else args:
             if path not in self.plugin_path:
                 self.plugin_path.insert(0, path)
@@ -451,7 +393,5 @@ class _Gone(dict[str, Knob]):
 def _lines(knobs: str) -> str:
     """`name value name value`, as createNode takes it, one a line."""
     words = [word for command in commands(knobs) for word in command]
-    from .tcl import quoted
-
     shown = ["{" + word.text + "}" if word.quoting == "braces" else quoted(word.text) for word in words]
     return "\n".join(f"{name} {value}" for name, value in zip(shown[::2], shown[1::2], strict=True))
