@@ -94,7 +94,7 @@ class Comp:
     def commanded(self, reference=None, *options, source="plate"):
         """What the command itself makes of the same files."""
         reference = reference or [f"{self.frames[0]}={self.folder}/painted/painted.{self.frames[0]}.exr"]
-        chosen = [part for text in reference for part in ("-r", text)]
+        chosen = [f"--reference={text}" for text in reference]
         output = self.folder / "commanded"
         command = [RELUMIX, "relight", self.folder / source, *chosen, "-o", output, "--overwrite", *options]
         subprocess.run(command, check=True, capture_output=True, timeout=120)

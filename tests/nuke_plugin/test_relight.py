@@ -275,6 +275,7 @@ def test_clear_goes_back_to_the_plate_and_empties_the_cache(comp):
     comp.relight()
     comp.session.dialogs.answers = [False, True]
     comp.press("clear")
+    assert comp.session.dialogs.questions == ["Delete everything that Relumix1 has rendered and relit?"]
     assert list((comp.folder / "cache").rglob("*.exr"))
     comp.press("clear")
     np.testing.assert_array_equal(comp.all_shown(), comp.all_shown(comp.source))

@@ -14,22 +14,26 @@ if TYPE_CHECKING:
 
 
 class Dialogs:
-    """messages  the text of each dialog that was shown. answers  what the next questions get."""
+    """messages, questions  the text of each dialog that was shown. answers  what the next questions get."""
 
     def __init__(self, gui: bool) -> None:
         self._gui = gui
         self.messages: list[str] = []
+        self.questions: list[str] = []
         self.printed: list[str] = []
         self.answers: list[bool] = []
 
     def message(self, prompt: str) -> None:
-        if not self._gui:
-            raise RuntimeError(f"a dialog without a window: {prompt}")
-        self.messages.append(prompt)
+        self._show(prompt, self.messages)
 
     def ask(self, prompt: str) -> bool:
-        self.message(prompt)
+        self._show(prompt, self.questions)
         return self.answers.pop(0)
+
+    def _show(self, prompt: str, among: list[str]) -> None:
+        if not self._gui:
+            raise RuntimeError(f"a dialog without a window: {prompt}")
+        among.append(prompt)
 
     def tprint(self, *args: Any, sep: str = " ", end: str = "\n", file: Any = None) -> None:
         self.printed.append(sep.join(map(str, args)))
