@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relumix.cli.progress import OpenJD
-from relumix.cli.relight import EXIT_SOME_FAILED, WITH_SERVER, parse_references, settings_of
+from relumix.cli.relight import EXIT_SOME_FAILED, WITH_SERVER, parse_references, refuse_idle, settings_of, show
 from relumix.errors import InputError
 from relumix.farm import CHUNK_SIZE
 from relumix.settings import Settings
@@ -90,7 +90,10 @@ def _bundle(args: argparse.Namespace) -> int:
         raise InputError(f"chunk size is {args.chunk_size}: expected 1 frame or more")
     if args.hold_server and args.server:
         raise InputError(f"a worker holds a server of its own, or asks {args.server}: give --hold-server or --server")
+    refuse_idle(args)
     job = _checked(args)
+    if args.dry_run:
+        return show(job.start())
     for warning in job.warnings:
         OpenJD().status(f"warning: {warning}")
     write_bundle(

@@ -92,11 +92,10 @@ def _here(args: argparse.Namespace, settings: Settings, on_event: OnEvent) -> in
         raise InputError(
             f"relighting here needs the package {error.name}: pip install 'relumix[local]', or name a --server"
         ) from error
-    if unused := [name for name in WITH_SERVER if getattr(args, name)]:
-        raise InputError(f"--{unused[0].replace('_', '-')} goes with --server alone")
+    refuse_idle(args)
     prepared = job.prepare(args.source, parse_references(args.reference), args.output, settings)
     if args.dry_run:
-        return _show(prepared.start())
+        return show(prepared.start())
     return _exit_code(job.run(prepared, on_event))
 
 
@@ -116,7 +115,7 @@ def _on_servers(args: argparse.Namespace, settings: Settings, on_event: OnEvent)
     references = parse_references(args.reference)
     prepared = client.prepare(args.source, references, args.output, settings, by_path=args.by_path)
     if args.dry_run:
-        return _show(prepared.job.start())
+        return show(prepared.job.start())
     code = 0
     with closing(client.run(prepared)) as events:
         for event in events:
@@ -126,7 +125,14 @@ def _on_servers(args: argparse.Namespace, settings: Settings, on_event: OnEvent)
     return code
 
 
-def _show(start: Start) -> int:
+def refuse_idle(args: argparse.Namespace) -> None:
+    """Raise InputError where an option is given that says nothing without --server."""
+    if not args.server and (idle := [name for name in WITH_SERVER if getattr(args, name)]):
+        raise InputError(f"--{idle[0].replace('_', '-')} goes with --server alone")
+
+
+def show(start: Start) -> int:
+    """Print what a job would do, as JSON. Returns the exit code."""
     print(json.dumps(dataclasses.asdict(start), indent=2, ensure_ascii=False))
     return 0
 

@@ -80,10 +80,7 @@ def as_text(action: Action, value: Any) -> str:
 
 
 def values(relight: ArgumentParser, args: argparse.Namespace) -> dict[str, str]:
-    """Return a parsed command line as a job's values, by option; relative paths are taken from the working folder.
-
-    Raises InputError for a value that no job parameter can hold.
-    """
+    """Return a parsed command line as a job's values, by option; relative paths are taken from the working folder."""
     found = {}
     for action in options(relight):
         value = getattr(args, action.dest)

@@ -1,5 +1,7 @@
 """`relumix farm bundle`."""
 
+import json
+
 import pytest
 import yaml
 
@@ -47,6 +49,13 @@ def test_it_says_what_it_made(shot):
     assert made.stdout == "9 frames in 5 tasks\nwrote b\n"
 
 
+def test_a_dry_run_says_what_the_job_would_do_and_writes_none(shot):
+    job = ["plate", "-r", "relit.1001.exr", "-o", "out", "--bundle", "job", "--frames", "1002-1003", "--dry-run"]
+    made = relumix(shot, "farm", "bundle", *job)
+    assert json.loads(made.stdout)["frames"] == [1002, 1003]
+    assert not (shot / "job").exists()
+
+
 def test_gaps_are_left_out_where_that_was_asked_for(shot):
     (shot / "plate/p.1004.exr").unlink()
     folder = bundled(shot, "--missing", "skip")
@@ -62,6 +71,7 @@ def test_gaps_are_left_out_where_that_was_asked_for(shot):
             ["--hold-server", "--server", "r:1"],
             "a worker holds a server of its own, or asks r:1: give --hold-server or --server",
         ),
+        (["--token-file", "t"], "--token-file goes with --server alone"),
         (["--mix", "2"], "mix is 2.0: expected a number from 0 (the plate) to 1 (the relit plate)"),
         (["--frames", "1001-1020"], "plate/p.####.exr lacks frames 1010, 1011, 1012, 1013, 1014 and 6 more: "),
         (["--bundle", "plate/p.1001.exr"], "plate/p.1001.exr/template.yaml: cannot be written (File exists"),
