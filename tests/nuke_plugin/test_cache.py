@@ -81,6 +81,6 @@ def test_scripts_and_nodes_of_the_same_name_do_not_share_a_folder(nuke, tmp_path
     assert comp.node["folder"].value() != other["folder"].value()
     comp.session.dialogs.answers = [True]
     comp.press("clear")
-    assert comp.session.dialogs.messages == ["Delete everything that Relumix1 has rendered and relit?"]
+    assert comp.session.dialogs.questions == ["Delete everything that Relumix1 has rendered and relit?"]
     assert comp.node["folder"].value() == ""
     assert [str(path) for path in (tmp_path / "cache").iterdir()] == [other["folder"].value()]

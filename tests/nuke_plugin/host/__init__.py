@@ -19,9 +19,19 @@ from .windows import ViewerWindow, progress_class
 
 _FUNCTIONS = (
     *("thisNode", "thisKnob", "thisGroup", "thisRoot", "thisParent", "thisView", "toNode", "allNodes", "selectedNodes"),
-    *("selectedNode", "selectAll", "createNode", "delete", "execute", "frame", "views", "filename", "menu", "toolbar"),
+    *(
+        "selectedNode",
+        "activeViewer",
+        "createNode",
+        "delete",
+        "execute",
+        "frame",
+        "views",
+        "filename",
+        "menu",
+        "toolbar",
+    ),
     *("pluginAddPath", "pluginPath", "knobDefault", "scriptName", "modified", "scriptSaveAs", "scriptSave"),
-    "activeViewer",
     *("scriptOpen", "scriptClear", "scriptClose", "scriptReadText", "nodePaste"),
 )
 
@@ -45,7 +55,7 @@ def start(gui: bool = True) -> Session:
     nuke = session.module
     for name in _FUNCTIONS:
         setattr(nuke, name, guarded_function(getattr(session, name)))
-    nuke.root = guarded_function(session.root_)
+    nuke.root = guarded_function(session.thisRoot)
     nuke.render = nuke.execute
     for name, function in session.callbacks.functions().items():
         setattr(nuke, name, guarded_function(function))

@@ -59,15 +59,12 @@ def add_user_knob(node: Node, words: list[Word]) -> None:
             (knob.setFlag if word.text[0] == "+" else knob.clearFlag)(_FLAGS[word.text[1:]])
         else:
             _user_option(knob, word.text, rest)
+    if name in node._knobs:
+        raise ValueError(f"{node.Class()}: a second knob is named {name}")
+    knob._name = name or f"_divider{len(node._knobs)}"
     knob._settle()
     knob._added = True
-    if name or not isinstance(knob, knobs.Text_Knob):
-        if name in node._knobs:
-            raise ValueError(f"{node.Class()}: a second knob is named {name}")
-        node._put(knob)
-    else:
-        knob._name = f"_divider{len(node._knobs)}"
-        node._put(knob)
+    node._put(knob)
 
 
 def _user_option(knob: Knob, letter: str, rest: Iterator[Word]) -> None:

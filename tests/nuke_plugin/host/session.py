@@ -143,9 +143,6 @@ class Session:
 
     # Functions of the module, by their names there.
 
-    def root_(self) -> Root:
-        return self.root
-
     def thisNode(self) -> Node:
         return self._context[-1][0] if self._context else self.root
 
@@ -184,10 +181,6 @@ class Session:
         if not (nodes := self.selectedNodes()):
             raise ValueError("no node selected")
         return nodes[0]
-
-    def selectAll(self) -> None:
-        for node in self.groups[-1]._children:
-            node.setSelected(True)
 
     def createNode(self, typ: str, knobs: str = "", inpanel: bool = True) -> Node:
         group, selected = self.groups[-1], self.selectedNodes()

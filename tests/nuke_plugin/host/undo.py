@@ -74,10 +74,6 @@ def undo_class(undos: Undos) -> type:
             undos.off -= 1
 
         @staticmethod
-        def disabled() -> bool:
-            return undos.off > 0
-
-        @staticmethod
         def undo() -> None:
             if undos.steps:
                 undos.take_back(undos.steps.pop()[1])
