@@ -18,6 +18,7 @@ class Show(enum.Enum):
     BAR = "bar"
     JSON = "json"
     NONE = "none"
+    OPENJD = "openjd"
 
 
 @contextmanager
@@ -25,6 +26,9 @@ def shown_as(show: Show) -> Iterator[OnEvent]:
     """Yield the receiver of a job's events."""
     if show is Show.JSON:
         yield _print_json
+        return
+    if show is Show.OPENJD:
+        yield OpenJD()
         return
     bar = show is Show.BAR or (show is Show.AUTO and sys.stderr.isatty())
     words = _Words(bar)
@@ -73,6 +77,46 @@ class _Bar:
 
 def _print_json(event: AnyEvent) -> None:
     print(event.to_json(), flush=True)
+
+
+class OpenJD:
+    """Messages of Open Job Description on stdout: what schedulers make progress bars and reasons of failure of."""
+
+    def __init__(self) -> None:
+        self._first_failure = ""
+
+    def __call__(self, event: AnyEvent) -> None:
+        """Tell an event of a job."""
+        if isinstance(event, Start):
+            self.status(f"{len(event.frames)} frames with {event.settings['engine']}")
+        elif isinstance(event, Progress):
+            self.progress(event.done, event.total)
+        elif isinstance(event, Warned):
+            self.status(f"warning: {event.message}")
+        elif isinstance(event, Failed) and event.frame is None:
+            self.fail(event.message)
+        elif isinstance(event, Failed):
+            self._first_failure = self._first_failure or event.message
+            self.status(event.message)
+        elif isinstance(event, Done):
+            self.status(_summary(event).replace("\n", "; "))
+            if event.failed:
+                self.fail(
+                    f"{event.failed} of {event.written + event.skipped + event.failed} frames failed: "
+                    f"{self._first_failure}"
+                )
+
+    def progress(self, done: int, total: int) -> None:
+        """Tell how far it is."""
+        print(f"openjd_progress: {100 * done / total:.1f}", flush=True)
+
+    def status(self, text: str) -> None:
+        """Tell what is going on."""
+        print(f"openjd_status: {text}", flush=True)
+
+    def fail(self, text: str) -> None:
+        """Tell why it fails; an exit code other than 0 has to follow."""
+        print(f"openjd_fail: {text}", flush=True)
 
 
 class _Words:

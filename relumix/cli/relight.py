@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 EXIT_SOME_FAILED = 3
 
-_WITH_SERVER = ("tls_ca", "tls_cert", "tls_key", "token_file", "by_path", "patience")
+WITH_SERVER = ("tls_ca", "tls_cert", "tls_key", "token_file", "by_path", "patience")
+"""Options that say something only with --server."""
 
 _FRAME_AND_FILE = re.compile(r"(-?\d+)=(.+)")
 
@@ -44,7 +45,7 @@ def add_parser(commands: Subparsers) -> None:
     )
     add("-o", "--output", required=True, metavar="OUTPUT", help="where frames go: a pattern, or a folder")
     add("--frames", metavar="RANGE", help="frames to write, like 1001-1100x2 (all of the shot)")
-    add("--engine", help="what carries the light: flow, svd (%(default)s)")
+    add("--engine", help="what carries the light: flow, lite, svd (%(default)s)")
     add(
         "--engine-option",
         dest="engine_options",
@@ -83,10 +84,9 @@ def add_parser(commands: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do it. Returns the exit code."""
-    values = {field.name: getattr(args, field.name) for field in dataclasses.fields(Settings)}
-    settings = Settings(**{**values, "engine_options": tuple(values["engine_options"] or ())})
     with shown_as(Show(args.progress)) as on_event:
         try:
+            settings = settings_of(args)
             return _on_servers(args, settings, on_event) if args.server else _here(args, settings, on_event)
         except InputError as error:
             on_event(Failed(str(error)))
@@ -100,11 +100,10 @@ def _here(args: argparse.Namespace, settings: Settings, on_event: OnEvent) -> in
         raise InputError(
             f"relighting here needs the package {error.name}: pip install 'relumix[local]', or name a --server"
         ) from error
-    if unused := [name for name in _WITH_SERVER if getattr(args, name)]:
-        raise InputError(f"--{unused[0].replace('_', '-')} goes with --server alone")
+    refuse_idle(args)
     prepared = job.prepare(args.source, parse_references(args.reference), args.output, settings)
     if args.dry_run:
-        return _show(prepared.job.start())
+        return show(prepared.job.start())
     return _exit_code(job.run(prepared, on_event))
 
 
@@ -124,7 +123,7 @@ def _on_servers(args: argparse.Namespace, settings: Settings, on_event: OnEvent)
     references = parse_references(args.reference)
     prepared = client.prepare(args.source, references, args.output, settings, by_path=args.by_path)
     if args.dry_run:
-        return _show(prepared.job.start())
+        return show(prepared.job.start())
     code = 0
     with closing(client.run(prepared)) as events:
         for event in events:
@@ -134,13 +133,26 @@ def _on_servers(args: argparse.Namespace, settings: Settings, on_event: OnEvent)
     return code
 
 
-def _show(start: Start) -> int:
+def refuse_idle(args: argparse.Namespace) -> None:
+    """Raise InputError where an option is given that says nothing without --server."""
+    if not args.server and (idle := [name for name in WITH_SERVER if getattr(args, name)]):
+        raise InputError(f"--{idle[0].replace('_', '-')} goes with --server alone")
+
+
+def show(start: Start) -> int:
+    """Print what a job would do, as JSON. Returns the exit code."""
     print(json.dumps(dataclasses.asdict(start), indent=2, ensure_ascii=False))
     return 0
 
 
 def _exit_code(end: Done) -> int:
     return EXIT_SOME_FAILED if end.failed else 0
+
+
+def settings_of(args: argparse.Namespace) -> Settings:
+    """Return the settings that a parsed command line holds. Raises InputError."""
+    values = {field.name: getattr(args, field.name) for field in dataclasses.fields(Settings)}
+    return Settings(**{**values, "engine_options": tuple(values["engine_options"] or ())})
 
 
 def parse_references(texts: list[str]) -> dict[int | None, str]:

@@ -54,6 +54,8 @@ def add_parser(commands: Subparsers) -> None:
     add("--frame-seconds", type=float, metavar="S", help="that one of them may spend on a frame (120)")
     add("--idle-seconds", type=float, metavar="S", help="after which a client that is waited for has gone (120)")
     add("--drain-seconds", type=float, metavar="S", help="that running sessions get after SIGTERM (600)")
+    add("--exit-idle-seconds", type=float, metavar="S", help="without a session, after which the server ends (never)")
+    add("--lease", metavar="FILE", help="end when this file is gone, as after SIGTERM (none)")
     add("--token-file", metavar="FILE", help="tokens, one a line, of which a caller must bring one")
     add("--tls-cert", metavar="FILE", help="certificate of the server, PEM")
     add("--tls-key", metavar="FILE", help="its key, PEM")

@@ -35,6 +35,8 @@ class Options:
     frame_seconds      that one of them may spend on a frame.
     idle_seconds       after which a client that is waited for has gone.
     drain_seconds      that running sessions get after SIGTERM.
+    exit_idle_seconds  without a session, after which the server ends; None: never.
+    lease              file whose absence ends the server; None: none.
     token_file         tokens, one a line, one of which a caller must bring; None: everyone may call.
     tls_cert, tls_key  PEM files; None: no TLS. tls_client_ca: callers must bring a certificate that it signed.
     metrics            HOST:PORT of the status page and metrics; None: none.
@@ -58,6 +60,8 @@ class Options:
     frame_seconds: float = 120.0
     idle_seconds: float = 120.0
     drain_seconds: float = 600.0
+    exit_idle_seconds: float | None = None
+    lease: str | None = None
     token_file: str | None = None
     tls_cert: str | None = None
     tls_key: str | None = None
@@ -76,6 +80,8 @@ class Options:
             raise InputError("TLS needs a certificate and its key: give both --tls-cert and --tls-key")
         if self.tls_client_ca and not self.tls_cert:
             raise InputError("client certificates need TLS: give --tls-cert and --tls-key with --tls-client-ca")
+        if self.lease and not Path(self.lease).is_file():
+            raise InputError(f"the lease {self.lease} is not there: expected a file whose absence ends the server")
         for root in self.root:
             if not Path(root).is_dir():
                 raise InputError(f"the root {root} is no folder: expected one that is there")

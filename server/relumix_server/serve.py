@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 
 from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -34,6 +35,8 @@ from relumix_server.workers import Workers
 SERVICE = pb.DESCRIPTOR.services_by_name["RelightService"].full_name
 CLOSE_SECONDS = 1.0
 """That finished streams get to have their last bytes read."""
+WATCH_SECONDS = 0.5
+"""How often the server looks whether anybody still needs it."""
 
 GRPC_OPTIONS = (
     ("grpc.max_receive_message_length", MAX_CHUNK_BYTES + 12 * MIB),  # An opening message may name many paths.
@@ -106,7 +109,8 @@ async def _serve(
         await _say(health, health_pb2.HealthCheckResponse.SERVING)
         log.info("serving %s", ", ".join(engines), extra={"address": address})
         on_ready(address)
-        await stop.wait()
+        await _first(stop.wait(), _forsaken(options, service))
+        stop.set()  # From here on a signal is a second one.
         log.info("draining: no new sessions, %d run on", len(service.sessions))
         await health.enter_graceful_shutdown()
         await _first(service.drain(options.drain_seconds), again.wait())
@@ -124,6 +128,19 @@ def _on_signals(stop: asyncio.Event, again: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told)
+
+
+async def _forsaken(options: Options, service: RelightService) -> None:
+    """Return when nobody needs the server any more; never where no option says what that means."""
+    limit, lease = options.exit_idle_seconds, options.lease and Path(options.lease)
+    while True:
+        await asyncio.sleep(WATCH_SECONDS)
+        if limit is not None and service.unused_seconds > limit:
+            log.info("no session for %g s", limit)
+            return
+        if lease and not lease.exists():
+            log.info("the lease %s is gone", lease)
+            return
 
 
 async def _first(*waits: object) -> None:

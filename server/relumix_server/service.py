@@ -59,12 +59,13 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
         self._places, self._draining = 0, False
         self._idle = asyncio.Event()
         self._idle.set()
+        self._unused_since: float | None = time.monotonic()
         self.sessions: dict[str, Session] = {}
         self._ending: set[Session] = set()
 
     def open(self, engines: Mapping[str, Engine]) -> None:
         """Take streams from now on; the first engine is the default."""
-        self._engines = engines
+        self._engines, self._unused_since = engines, time.monotonic()
 
     @property
     def ready(self) -> bool:
@@ -75,6 +76,11 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
     def draining(self) -> bool:
         """Whether it takes no more streams."""
         return self._draining
+
+    @property
+    def unused_seconds(self) -> float:
+        """How long there has been no session; 0 while there is one."""
+        return 0.0 if self._unused_since is None else time.monotonic() - self._unused_since
 
     async def drain(self, seconds: float) -> None:
         """Take no more streams; return when those that run have ended, or were ended after some seconds."""
@@ -144,12 +150,14 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
         self._admit()
         self._places += 1
         self._idle.clear()
+        self._unused_since = None
         try:
             yield
         finally:
             self._places -= 1
             if not self._places:
                 self._idle.set()
+                self._unused_since = time.monotonic()
 
     def _admit(self) -> None:
         """Raise RefusedError where there is no place."""

@@ -52,7 +52,11 @@ def frame_clues(known: Known, view: View, track: Track, found: Proposals, size: 
     miss = sample(known.light.view.log_rgb, track.there) - own
     moved = np.sqrt(squared_length(track.there)) / np.float32(max(track.there.shape[:2]))
     planes: list[Float32] = [
-        *(own * np.float32(0.5), np.clip(found.carried * scale, -_CLIP, _CLIP), np.clip(found.matched * scale, -_CLIP, _CLIP)),
+        *(
+            own * np.float32(0.5),
+            np.clip(found.carried * scale, -_CLIP, _CLIP),
+            np.clip(found.matched * scale, -_CLIP, _CLIP),
+        ),
         *(found.sure, track.seen, np.clip(miss, -_CLIP, _CLIP), view.known, moved.astype(np.float32)),
     ]
     small = [shrink(plane, size) for plane in planes]
@@ -64,7 +68,9 @@ def reference_clues(known: Known, size: tuple[int, int]) -> Float32:
     """[REFERENCE_PLANES, h, w]: 0-2 log2 of its plate; 3-5 its gain, in units of spread; 6 where that is known."""
     scale = np.float32(1 / max(known.spread, _LEAST_SPREAD_STOPS))
     local = np.clip(known.light.local * scale, -_CLIP, _CLIP) * known.light.trusted[..., None]
-    return planar([shrink(plane, size) for plane in (known.light.view.log_rgb * np.float32(0.5), local, known.light.trusted)])
+    return planar(
+        [shrink(plane, size) for plane in (known.light.view.log_rgb * np.float32(0.5), local, known.light.trusted)]
+    )
 
 
 def place(track: Track, size: tuple[int, int]) -> Float32:

@@ -73,7 +73,9 @@ def test_a_new_gate_is_as_published():
 
 def test_every_attention_is_gated(unet):
     processors = unet.attn_processors.values()
-    assert len(processors) == 16 * 4  # two transformers a block at six, three at mid and up: 16; four attentions in each
+    assert (
+        len(processors) == 16 * 4
+    )  # two transformers a block at six, three at mid and up: 16; four attentions in each
     assert all(isinstance(processor, GatedAttnProcessor) for processor in processors)
 
 

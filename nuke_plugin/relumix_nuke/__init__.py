@@ -1,0 +1,11 @@
+"""relumix in Nuke. Starts the `relumix` command and follows it; uses the standard library and `nuke` alone.
+
+import relumix_nuke
+relumix_nuke.relight(nuke.toNode("Relumix1"))  # until it is done; raises RelumixError
+"""
+
+from relumix_nuke.errors import CancelledError, RelumixError
+from relumix_nuke.submit import submit
+from relumix_nuke.work import cancel, cancel_all, clear, is_stale, relight
+
+__all__ = ["CancelledError", "RelumixError", "cancel", "cancel_all", "clear", "is_stale", "relight", "submit"]

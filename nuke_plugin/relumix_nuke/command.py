@@ -1,0 +1,115 @@
+"""The `relumix` command: where it is, whether it fits, and what it is told."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from relumix_nuke import frames
+from relumix_nuke.cache import Folder
+from relumix_nuke.errors import RelumixError
+from relumix_nuke.knobs import Order
+
+COMPATIBLE = ((0, 1), (1, 0))
+"""Versions of the command that the plugin knows how to talk to: from the first one to below the second."""
+
+_VERSION_TIMEOUT_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Program:
+    """A command that was found and can be talked to."""
+
+    path: str
+    version: str
+
+
+def find(written: str) -> Program:
+    """Return the command, as the executable knob says, or on PATH. Raises RelumixError."""
+    name = written.strip() or "relumix"
+    found = shutil.which(name)
+    if found is None and written.strip():
+        raise RelumixError(f"executable is {name}, which is no command that can be run: correct it, or leave it empty")
+    if found is None:
+        folders = os.environ.get("PATH", "").replace(os.pathsep, ", ")
+        raise RelumixError(
+            f"relumix was not found: the executable knob is empty, and no folder of PATH has it ({folders}). "
+            "Install it (pip install 'relumix[local]') and write into the knob where it is"
+        )
+    return Program(found, _version(found))
+
+
+def relight(program: Program, order: Order, folder: Folder, view: str) -> list[str]:
+    """Return the command line that relights a view of the rendered inputs."""
+    return [program.path, "relight", *_job(order, folder, view), "--progress", "json"]
+
+
+def bundle(program: Program, order: Order, folder: Folder, view: str, chunk_size: int, target: Path) -> list[str]:
+    """Return the command line that writes the job bundle of a view for a render farm."""
+    options = ["--chunk-size", str(chunk_size), "--bundle", str(target)]
+    return [program.path, "farm", "bundle", *_job(order, folder, view), *options]
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of the command: Nuke's, less what would lead another Python astray."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONHOME"}
+    return {**kept, "PYTHONUTF8": "1"}
+
+
+def no_window() -> int:
+    """Return the flags of a process that opens no console on Windows."""
+    return getattr(subprocess, "CREATE_NO_WINDOW", 0)
+
+
+def _job(order: Order, folder: Folder, view: str) -> list[str]:
+    look = order.look
+    options = {
+        "gain-out": folder.pattern("gain", view),
+        "frames": frames.text(order.frames),
+        "engine": look.engine,
+        "work-size": look.work_size,
+        "compression": look.compression,
+        "mask": folder.pattern("Mask", view) if "Mask" in order.inputs else None,
+        "server": order.server,
+    }
+    return [
+        folder.pattern("Source", view),
+        *(f"--reference={frame}={folder.file('Reference', view, frame)}" for frame in order.references),
+        f"--output={folder.pattern('result', view)}",
+        *(f"--{name}={value}" for name, value in options.items() if value is not None),
+        *order.options,
+    ]
+
+
+def _version(executable: str) -> str:
+    try:
+        answer = subprocess.run(
+            [executable, "--version"],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            timeout=_VERSION_TIMEOUT_SECONDS,
+            env=environment(),
+            creationflags=no_window(),
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise RelumixError(f"{executable} does not run ({error}): correct the executable knob") from error
+    match = re.search(r"relumix (\d+)\.(\d+)", answer.stdout)
+    if not match:
+        said = (answer.stderr or answer.stdout).strip().splitlines() or ["nothing"]
+        raise RelumixError(
+            f"{executable} is not relumix (asked for its version it said: {said[-1]}): correct the executable knob"
+        )
+    first, end = COMPATIBLE
+    if not first <= (int(match[1]), int(match[2])) < end:
+        raise RelumixError(
+            f"{executable} is {answer.stdout.strip()}: expected {first[0]}.{first[1]} to below {end[0]}.{end[1]}; "
+            "install that, or the plugin that came with yours"
+        )
+    return answer.stdout.strip()

@@ -1,0 +1,204 @@
+"""The knobs of a Relumix node: what the artist asks for, and what the node shows."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+import nuke
+
+from relumix_nuke import frames
+from relumix_nuke.errors import RelumixError, named
+
+INPUTS = ("Source", "Reference", "Mask")
+"""The inputs of the node, in their order."""
+
+_NOT_RELIT = "not relit yet"
+_BITS = {"EXR 16 bit half": "half", "EXR 32 bit float": "float"}
+
+
+@dataclass(frozen=True)
+class Look:
+    """What decides the light and the files, beside the inputs. Another look is another folder of the cache."""
+
+    engine: str
+    work_size: int
+    bits: str
+    compression: str
+    options: str
+
+    @classmethod
+    def of(cls, node: nuke.Node) -> Look:
+        """Read the knobs of a node."""
+        return cls(
+            engine=node["engine"].value(),
+            work_size=int(node["work_size"].value()),
+            bits=_BITS[node["bits"].value()],
+            compression=node["compression"].value(),
+            options=str(node["options"].value() or "").strip(),
+        )
+
+    def asdict(self) -> dict[str, str | int]:
+        """Return every part by name, fit for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the artist asks for.
+
+    frames      to relight, ascending.
+    references  frames at which the Reference is looked at, ascending.
+    look        how the light is carried and written.
+    server      HOST:PORT, or several with commas between them; None: this machine.
+    views       to relight.
+    inputs      names of the inputs that something is connected to.
+    options     more of the command's, as they are.
+    """
+
+    frames: tuple[int, ...]
+    references: tuple[int, ...]
+    look: Look
+    server: str | None
+    views: tuple[str, ...]
+    inputs: tuple[str, ...]
+    options: tuple[str, ...]
+
+    @classmethod
+    def of(cls, node: nuke.Node) -> Order:
+        """Read the knobs and inputs of a node. Raises RelumixError where they ask for what cannot be done."""
+        source = _fitting(node)
+        wanted = _frames(node, source)
+        references = reference_frames(node) or wanted[:1]
+        known = {*wanted, *range(source.firstFrame(), source.lastFrame() + 1)}
+        if outside := [frame for frame in references if frame not in known]:
+            raise RelumixError(
+                f"reference frame {outside[0]} is not in the shot, which has {frames.text(known)}: "
+                "correct the reference frames"
+            )
+        look = Look.of(node)
+        return cls(
+            frames=tuple(wanted),
+            references=tuple(references),
+            look=look,
+            server=_server(node),
+            views=_views(node),
+            inputs=connected(node),
+            options=_words(look.options),
+        )
+
+    @property
+    def shot(self) -> range:
+        """The frames of Source that are rendered: no gaps, since light is followed from one frame to the next."""
+        both = (*self.frames, *self.references)
+        return range(min(both), max(both) + 1)
+
+    def frames_of(self, name: str) -> tuple[int, ...]:
+        """Return the frames at which an input is rendered."""
+        return {"Source": tuple(self.shot), "Reference": self.references, "Mask": self.frames}[name]
+
+
+def connected(node: nuke.Node) -> tuple[str, ...]:
+    """Return the names of the inputs that something is connected to."""
+    return tuple(name for number, name in enumerate(INPUTS) if node.input(number))
+
+
+def reference_frames(node: nuke.Node) -> list[int]:
+    """Return the reference frames as written; none stand for the first frame. Raises RelumixError."""
+    return frames.parse(node["reference_frames"].value(), "reference frames")
+
+
+def show(node: nuke.Node, status: str, arrived: Iterable[int] = ()) -> None:
+    """Show a sentence in the status line, and frames that are in the node's folder now. Not undoable."""
+    nuke.Undo.disable()
+    try:
+        before = frames.parse(node["arrived"].value(), "arrived")
+        if new := set(arrived).difference(before):
+            _set_arrived(node, new.union(before))
+        node["status"].setValue(status)
+    finally:
+        nuke.Undo.enable()
+
+
+def show_folder(node: nuke.Node, folder: str, shot: range) -> None:
+    """Point the node at a folder of the cache. Undoable: undo brings the former result back.
+
+    Where it is another folder than before, the node passes the plate until frames arrive.
+    """
+    if folder != node["folder"].value():
+        node["folder"].setValue(folder)
+        _set_arrived(node, ())
+    node["result_first"].setValue(shot.start)
+    node["result_last"].setValue(shot.stop - 1)
+
+
+def show_nothing(node: nuke.Node) -> None:
+    """Let the node pass the plate, as before it was ever relit. Not undoable."""
+    nuke.Undo.disable()
+    try:
+        node["folder"].setValue("")
+        _set_arrived(node, ())
+        node["status"].setValue(_NOT_RELIT)
+    finally:
+        nuke.Undo.enable()
+
+
+def _set_arrived(node: nuke.Node, arrived: Iterable[int]) -> None:
+    arrived = sorted(arrived)
+    node["arrived"].setValue(frames.text(arrived))
+    node["ready"].setExpression(frames.expression(arrived))
+
+
+def _fitting(node: nuke.Node) -> nuke.Node:
+    """Return what Source is connected to, where the inputs that are needed are there and fit each other."""
+    source, sizes = None, {}
+    for number, name in enumerate(INPUTS):
+        upstream = node.input(number)
+        if upstream is None:
+            if name != "Mask":
+                what = "the plate" if name == "Source" else "the plate as you relit it"
+                raise RelumixError(f"{name} is not connected: connect {what}")
+            continue
+        source = source or upstream
+        with named(name):
+            size = upstream.format()
+        sizes[name] = f"{size.width()}x{size.height()}"
+        if sizes[name] != sizes["Source"]:
+            raise RelumixError(f"{name} is {sizes[name]}, but Source is {sizes['Source']}: expected the same format")
+    assert source is not None
+    return source
+
+
+def _frames(node: nuke.Node, source: nuke.Node) -> list[int]:
+    kind = node["range"].value()
+    if kind == "custom":
+        wanted = frames.parse(node["frames"].value(), "frame range")
+        if not wanted:
+            raise RelumixError("frame range is custom but empty: write frames beside it, such as 1001-1100")
+        return wanted
+    ends = source if kind == "input" else nuke.root()
+    first, last = ends.firstFrame(), ends.lastFrame()
+    if last < first:
+        raise RelumixError(f"frame range {first}-{last} is empty: correct it, or choose custom and write frames")
+    return list(range(first, last + 1))
+
+
+def _server(node: nuke.Node) -> str | None:
+    if node["where"].value() != "server":
+        return None
+    address = str(node["server"].value()).strip()
+    if not address:
+        raise RelumixError("no server is named: write HOST:PORT beside where, or choose this machine")
+    return address
+
+
+def _words(options: str) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(options))
+    except ValueError as error:
+        raise RelumixError(f"more options cannot be read, as {options}: {str(error).lower()}") from error
+
+
+def _views(node: nuke.Node) -> tuple[str, ...]:
+    return tuple(nuke.views()) if node["views"].value() == "all" else (nuke.thisView(),)

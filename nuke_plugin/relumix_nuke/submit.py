@@ -1,0 +1,42 @@
+"""Handing a job to a render farm."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from pathlib import Path
+
+import nuke
+
+from relumix_nuke import command, job, knobs, work
+from relumix_nuke.errors import RelumixError
+
+
+def submit(node: nuke.Node) -> list[Path]:
+    """Render what has changed and write an OpenJD job bundle, one a view; start the farm's own submitter if one is set.
+
+    Returns the folders of the bundles. When the farm is done, relighting the node takes its frames as they are. Raises
+    RelumixError, CancelledError.
+    """
+    prepared = work.prepare(node)
+    chunk_size = int(node["chunk_size"].value())
+    bundles = []
+    for view in prepared.order.views:
+        target = prepared.folder.path / f"farm.{view}"
+        arguments = command.bundle(prepared.program, prepared.order, prepared.folder, view, chunk_size, target)
+        job.run(arguments, prepared.folder.log(view))
+        bundles.append(target)
+    written = str(node["farm_command"].value() or "").strip()
+    for bundle in bundles if written else ():
+        _hand_over(written, bundle)
+    where = ", ".join(bundle.as_posix() for bundle in bundles)
+    knobs.show(node, f"{'submitted' if written else 'ready to submit'}: {where}; press Relight when the farm is done")
+    return bundles
+
+
+def _hand_over(written: str, bundle: Path) -> None:
+    try:
+        arguments = [*shlex.split(written), str(bundle)]
+        subprocess.Popen(arguments, env=command.environment(), stdin=subprocess.DEVNULL)
+    except (OSError, ValueError) as error:
+        raise RelumixError(f"'{written}' cannot be run ({error}): correct submit with; the job is {bundle}") from error

@@ -1,0 +1,116 @@
+"""The last step of a job on a farm: is every frame there and as it should be? And something to look at."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from relumix.check import Job
+from relumix.engines.base import Float32
+from relumix.errors import FrameError, InputError
+from relumix.evaluate import evaluate, write_html
+from relumix.farm.review import Review
+from relumix.in_order import in_order
+from relumix.keys import stored_key
+from relumix.preview.previews import Previews, Shown
+from relumix.shot.picture import Picture
+from relumix.shot.plate import Plate
+from relumix.shot.sequence import OutputPattern
+from relumix.shot.sequence import Sequence as Shot
+
+OnFrame = Callable[[int, int], None]
+"""Is told (frames done, frames in all)."""
+
+READERS = 4
+"""Threads that read frames while the previews are drawn."""
+
+
+def check_frames(job: Job, looks: Review, on_frame: OnFrame) -> list[FrameError]:
+    """Read every frame of a finished job beside its plate; returns what is wrong, a FrameError a frame.
+
+    A frame has to be there, written by relumix, with the plate's windows, and finite wherever the plate is; so has its
+    gain map, where there are some. The movie and the contact sheet show those that are as they should be.
+    """
+    settings = dataclasses.replace(
+        job.source.settings, preview=str(looks.preview), contact_sheet=str(looks.contact_sheet)
+    )
+    faults: list[FrameError] = []
+    with Previews(settings, job.frames, job.source.references, job.source.plate.frames_per_second) as previews:
+        looked = in_order((partial(_look, job, frame) for frame in job.frames), READERS, "relumix-verify")
+        for done, shown in enumerate(looked, 1):
+            if isinstance(shown, FrameError):
+                faults.append(shown)
+            else:
+                previews.add(shown)
+            on_frame(done, len(job.frames))
+    return faults
+
+
+def write_report(job: Job, path: Path, on_frame: OnFrame) -> None:
+    """Measure how steady the light of a finished job is, and write the report, an HTML file.
+
+    Raises InputError where nothing can be measured, as where every frame is a reference.
+    """
+    source, settings = job.source, job.source.settings
+    report = evaluate(
+        result_pattern(job),
+        source=source.shot.pattern,
+        frames=job.frames,
+        references=source.references,
+        layer=settings.layer,
+        view=settings.view,
+        colorspace=settings.colorspace,
+        on_frame=on_frame,
+    )
+    write_html(report, path)
+
+
+def result_pattern(job: Job) -> Path:
+    """Return the pattern of a finished job's frames, which may lie in a folder among others."""
+    output = Path(str(job.output))
+    return output / Path(job.source.shot.pattern).with_suffix(".exr").name if output.is_dir() else output
+
+
+def _look(job: Job, frame: int) -> Shown | FrameError:
+    """Check a frame; returns it, small, or what is wrong with it."""
+    source, settings = job.source, job.source.settings
+    try:
+        plate = source.read(frame)
+        light = _checked(job.output, frame, plate, settings.layer, settings.view)
+        gain = _checked(job.gain_output, frame, plate) if job.gain_output else None
+        reference = source.read_reference(frame, plate)[0] if frame in source.references else None
+    except FrameError as fault:
+        return fault
+    return Shown.of(plate, light, gain=gain, reference=reference)
+
+
+def _checked(
+    output: OutputPattern, frame: int, plate: Picture, layer: str | None = None, view: str | None = None
+) -> Float32:
+    """Return what was written of a frame, [h, w, 3]. Raises FrameError unless it is as it should be."""
+    path = output.path(frame)
+    if not path.exists():
+        raise FrameError(frame, f"frame {frame}: {path} is not there: relight it again")
+    if stored_key(path) is None:
+        raise FrameError(frame, f"frame {frame}: {path} was not written by relumix: remove it, and relight it")
+    try:
+        found = Plate(Shot.find(path), layer=layer, view=view)
+    except InputError as error:
+        raise FrameError(frame, str(error)) from error
+    picture = found.read(found.frames[0])
+    for what, mine, theirs in _windows(picture, plate):
+        if mine != theirs:
+            raise FrameError(frame, f"frame {frame}: {path} has the {what} {mine}: expected the plate's, {theirs}")
+    if bad := int(np.count_nonzero((np.isfinite(plate.rgb) & ~np.isfinite(picture.rgb)).any(-1))):
+        raise FrameError(frame, f"frame {frame}: {path} has {bad} pixels of NaN or infinity that the plate has not")
+    return picture.rgb
+
+
+def _windows(result: Picture, plate: Picture) -> Iterator[tuple[str, object, object]]:
+    yield "data window", result.data_window, plate.data_window
+    yield "display window", result.display_window, plate.display_window
+    yield "pixel aspect", result.pixel_aspect, plate.pixel_aspect

@@ -1,0 +1,95 @@
+"""`relumix farm bundle`."""
+
+import json
+
+import pytest
+import yaml
+
+from tests.farm.shots import FRAMES, bundled, relumix
+
+
+def read(path):
+    return yaml.safe_load(path.read_text())
+
+
+def test_the_files_hold_the_job(shot):
+    folder = bundled(shot, "--mix", "0.5", "--gain-out", "gain/g.####.exr", "--frames", "1001-1007x2", "--overwrite")
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "asset_references.yaml",
+        "parameter_values.yaml",
+        "template.yaml",
+    ]
+    template = read(folder / "template.yaml")
+    assert template["name"] == "relumix p.####.exr"
+    given = {each["name"]: each["value"] for each in read(folder / "parameter_values.yaml")["parameterValues"]}
+    assert given == {each["name"]: each["default"] for each in template["parameterDefinitions"]}
+    assert given["Source"] == f"{shot}/plate"
+    assert given["Reference"] == f"1001={shot}/relit.1001.exr"
+    assert given["Output"] == f"{shot}/out"
+    assert given["GainOut"] == f"{shot}/gain/g.####.exr"
+    assert (given["Frames"], given["ChunkSize"], given["Mix"], given["Overwrite"]) == ("1001-1007:2", 3, 0.5, "true")
+    assert (given["HoldServer"], given["Report"], given["Mask"]) == ("false", "", "")
+    assets = read(folder / "asset_references.yaml")["assetReferences"]
+    plates = [f"{shot}/plate/p.{frame}.exr" for frame in FRAMES]
+    assert assets["inputs"] == {"filenames": [*plates, f"{shot}/relit.1001.exr"], "directories": []}
+    assert assets["outputs"]["directories"] == [f"{shot}/gain", f"{shot}/out", f"{shot}/out/review"]
+
+
+@pytest.mark.parametrize(("report", "parameter"), [("none", "none"), ("r.html", "{shot}/r.html")])
+def test_the_report_goes_where_it_was_asked_for_or_is_left_out(shot, report, parameter):
+    folder = bundled(shot, "--report", report)
+    given = {each["name"]: each["value"] for each in read(folder / "parameter_values.yaml")["parameterValues"]}
+    assert given["Report"] == parameter.format(shot=shot)
+
+
+def test_it_says_what_it_made(shot):
+    made = relumix(
+        shot, "farm", "bundle", "plate", "-r", "relit.1001.exr", "-o", "out", "--bundle", "b", "--chunk-size=2"
+    )
+    assert made.stdout == "9 frames in 5 tasks\nwrote b\n"
+
+
+def test_a_dry_run_says_what_the_job_would_do_and_writes_none(shot):
+    job = ["plate", "-r", "relit.1001.exr", "-o", "out", "--bundle", "job", "--frames", "1002-1003", "--dry-run"]
+    made = relumix(shot, "farm", "bundle", *job)
+    assert json.loads(made.stdout)["frames"] == [1002, 1003]
+    assert not (shot / "job").exists()
+
+
+def test_gaps_are_left_out_where_that_was_asked_for(shot):
+    (shot / "plate/p.1004.exr").unlink()
+    folder = bundled(shot, "--missing", "skip")
+    given = {each["name"]: each["value"] for each in read(folder / "parameter_values.yaml")["parameterValues"]}
+    assert given["Frames"] == "1001-1003,1005-1009"
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--chunk-size", "0"], "chunk size is 0: expected 1 frame or more"),
+        (
+            ["--hold-server", "--server", "r:1"],
+            "a worker holds a server of its own, or asks r:1: give --hold-server or --server",
+        ),
+        (["--token-file", "t"], "--token-file goes with --server alone"),
+        (["--mix", "2"], "mix is 2.0: expected a number from 0 (the plate) to 1 (the relit plate)"),
+        (["--frames", "1001-1020"], "plate/p.####.exr lacks frames 1010, 1011, 1012, 1013, 1014 and 6 more: "),
+        (["--bundle", "plate/p.1001.exr"], "plate/p.1001.exr/template.yaml: cannot be written (File exists"),
+    ],
+)
+def test_what_makes_no_job_is_refused_in_one_line(shot, options, sentence):
+    job = ["farm", "bundle", "plate", "-r", "relit.1001.exr", "-o", "out", "--bundle", "job", *options]
+    made = relumix(shot, *job)
+    assert made.returncode == 2
+    assert made.stderr.startswith(f"relumix: {sentence}"), made.stderr
+    assert made.stderr.count("\n") == 1
+    assert not (shot / "job").exists()
+
+
+def test_files_beyond_a_job_parameter_are_refused(shot):
+    for frame in FRAMES:
+        (shot / f"{'long' * 40}.{frame}.exr").write_bytes((shot / "relit.1001.exr").read_bytes())
+    many = [option for frame in FRAMES for option in ("-r", f"{frame}={'long' * 40}.{frame}.exr")]
+    made = relumix(shot, "farm", "bundle", "plate", *many, "-o", "out", "--bundle", "job")
+    assert made.returncode == 2
+    assert made.stderr.startswith("relumix: Reference takes "), made.stderr

@@ -1,0 +1,50 @@
+"""Bundles under a real runner of Open Job Description."""
+
+import json
+from pathlib import Path
+
+from tests.farm.shots import assert_same, bundled, relit
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_templates_pass_its_checks(shot, openjd):
+    assert openjd("check", ROOT / "farm/relumix_relight.yaml")[0] == 0
+    code, said = openjd("check", bundled(shot) / "template.yaml")
+    assert code == 0, said
+
+
+def test_a_bundle_alone_makes_what_one_run_makes(shot, openjd):
+    relit(shot, "plain", "--mix", "0.75", "--compression", "piz")
+    bundled(shot, "--mix", "0.75", "--compression", "piz")
+    code, said = openjd("run", "job/template.yaml")
+    assert code == 0, said
+    for frames in ("1001-1003", "1004-1006", "1007-1009"):
+        assert f"Frame(CHUNK[INT]) = {frames}" in said
+    assert_same(shot / "plain", shot / "out")
+    for name in ("preview.mp4", "contact_sheet.png", "report.html"):
+        assert (shot / "out/review" / name).stat().st_size > 1000
+
+
+def test_a_worker_with_other_folders_and_a_server_of_its_own(shot, openjd):
+    """The job comes from a machine that has the shot at another place."""
+    relit(shot)
+    template = bundled(shot, "--hold-server", output="out/") / "template.yaml"
+    template.write_text(template.read_text().replace(str(shot), "/studio/the shot"))
+    rule = {"source_path_format": "POSIX", "source_path": "/studio/the shot", "destination_path": str(shot)}
+    rules = {"version": "pathmapping-1.0", "path_mapping_rules": [rule]}
+    code, said = openjd("run", template, "--path-mapping-rules", json.dumps(rules))
+    assert code == 0, said
+    assert "openjd_status: a server with flow at 127.0.0.1:" in said
+    assert_same(shot / "plain", shot / "out")
+
+
+def test_a_frame_that_fails_fails_its_step_and_the_job(shot, openjd):
+    bundled(shot)
+    (shot / "plate/p.1005.exr").write_bytes(b"damaged")
+    code, said = openjd("run", "job/template.yaml")
+    assert code != 0
+    assert "openjd_fail: 1 of 3 frames failed: frame 1005: " in said
+    assert "Running step 'Verify'" not in said
+    done = {path.name for path in (shot / "out").glob("*.exr")}
+    assert {"p.1001.exr", "p.1002.exr", "p.1003.exr", "p.1004.exr", "p.1006.exr"} <= done
