@@ -47,7 +47,8 @@ def relit(
             if isinstance(gain, FrameError):
                 raise gain
             picture = shot.read(gain.frame)
-            result = relight(
+            stops = np.empty_like(picture.levels[0].rgb)
+            rgb = relight(
                 picture.levels[0],
                 picture.data_window,
                 light.canvas,
@@ -56,7 +57,8 @@ def relit(
                 mask=shot.read_mask(gain.frame, picture),
                 reference=shot.read_reference(gain.frame, picture) if gain.frame in references else None,
                 direct=settings.transfer == "direct",
+                stops=stops,
             )
             alpha = picture.levels[0].alpha
-            pixels = result.rgb if alpha is None else np.concatenate([result.rgb, alpha[..., None]], axis=-1)
-            yield RelitFrame(gain.frame, pixels, result.stops)
+            pixels = rgb if alpha is None else np.concatenate([rgb, alpha[..., None]], axis=-1)
+            yield RelitFrame(gain.frame, pixels, stops)

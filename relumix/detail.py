@@ -46,14 +46,6 @@ class Gain:
     guide: Float32
 
 
-@dataclass(frozen=True)
-class Relit:
-    """Full-size result: rgb as the plate's (premultiplied), stops its log2 gain; both [h, w, 3] float32."""
-
-    rgb: Float32
-    stops: Float32
-
-
 def log_luminance(frame: WorkingFrame) -> Float32:
     """Return log2 of a working frame's luminance over BLACK_OFFSET, [h, w] in stops."""
     return np.asarray(np.log2(frame.rgb @ LUMINANCE + np.float32(BLACK_OFFSET)), np.float32)
@@ -68,21 +60,23 @@ def relight(
     mix: float = 1.0,
     mask: Float32 | None = None,
     reference: tuple[Float32, NDArray[np.bool_]] | None = None,
+    stops: Float32 | None = None,
     direct: bool = False,
-) -> Relit:
-    """Relight one frame.
+) -> Float32:
+    """Relight one frame; returns its pixels [h, w, 3] float32, premultiplied as the plate's.
 
     pixels       the plate on `data_window`, in plate pixels; a mip level is given with the same data window.
     mix, mask    0 is the plate, bit for bit; mask [h, w] float32 in 0..1 or None for 1 everywhere.
     reference    at a reference's own frame, its pixels [h, w, 3], and where they are known [h, w] bool: there they are
                  the result.
+    stops        [h, w, 3] float32, or None: is filled with the log2 gain at full size.
     direct       whether the stops are an engine's pixels, and not its light (see relumix.direct).
 
     Pixels of the plate that are not finite come back as they are.
     """
     lines = _Lines.fit(gain, canvas, data_window, pixels.rgb.shape)
     shown = DirectPixels.fit(gain.stops, gain.grade, canvas, data_window, pixels) if direct else None
-    rgb, stops = np.empty_like(pixels.rgb), np.empty_like(pixels.rgb)
+    rgb = np.empty_like(pixels.rgb)
     for rows in _strips(*pixels.rgb.shape[:2]):
         plate = pixels.rgb[rows]
         alpha = None if pixels.alpha is None else pixels.alpha[rows]
@@ -91,20 +85,20 @@ def relight(
         if not whole:
             plate = np.where(sound[..., None], plate, np.float32(0))
         offset = _black_offset(alpha, canvas)
-        if shown is not None:
-            light = shown.evaluate(rows, plate, alpha, gain.grade)
-            stops[rows] = stops_between(plate, light, offset)
-        else:
+        if shown is None:
             local = lines.evaluate(rows, _guide(plate, alpha, canvas), None if whole else sound)
-            np.add(local, gain.grade, out=stops[rows])
             light = apply(plate, local, gain.grade, offset)
+        else:
+            light = shown.evaluate(rows, plate, alpha, gain.grade)
+        if stops is not None:
+            stops[rows] = local + gain.grade if shown is None else stops_between(plate, light, offset)
         if reference is not None:
             relit, known = reference[0][rows], reference[1][rows]
             light = np.where(known[..., None], relit, light)
         amount = mix if mask is None else mix * mask[rows][..., None]
         light = _blend(plate, light, amount)
         rgb[rows] = light if whole else np.where(sound[..., None], light, pixels.rgb[rows])
-    return Relit(rgb, stops)
+    return rgb
 
 
 def _blend(plate: Float32, light: Float32, amount: float | Float32) -> Float32:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from relumix import __version__
-from relumix.detail import Gain, Relit, relight
+from relumix.detail import Gain, relight
 from relumix.engines.base import Float32
 from relumix.errors import FrameError
 from relumix.events import FrameDone
@@ -54,14 +54,15 @@ class Finisher:
             return gain
         try:
             picture = self.source.read(gain.frame)
-            levels, reference = self._relight(gain, picture)
+            stops = np.empty_like(picture.rgb) if self.gain_output or self.show else None
+            levels, reference = self._relight(gain, picture, stops)
         except FrameError as error:
             return error
         with self.source.watch.stage("write"):
-            self._write(picture, levels)
+            self._write(picture, levels, stops)
         shown = None
         if self.show:
-            shown = Shown.of(picture, levels[0].rgb, gain=levels[0].stops, reference=reference)
+            shown = Shown.of(picture, levels[0], gain=stops, reference=reference)
         path = str(self.output.path(gain.frame))
         return Frame(FrameDone(gain.frame, path, nonfinite_pixels=nonfinite(picture)), shown)
 
@@ -75,7 +76,8 @@ class Finisher:
                 return error
         return Frame(FrameDone(frame, str(path), skipped=True), shown)
 
-    def _relight(self, gain: Gain, picture: Picture) -> tuple[list[Relit], Float32 | None]:
+    def _relight(self, gain: Gain, picture: Picture, stops: Float32 | None) -> tuple[list[Float32], Float32 | None]:
+        """Return the relit levels, and the reference's pixels at its own frame; fills `stops` at full size."""
         frame = gain.frame
         mask = self.source.read_mask(frame, picture)
         reference = self.source.read_reference(frame, picture) if self._is_reference(frame) else None
@@ -90,6 +92,7 @@ class Finisher:
                     mask=_at_size(mask, level.rgb),
                     reference=reference if i == 0 else None,
                     direct=self.source.settings.transfer == "direct",
+                    stops=stops if i == 0 else None,
                 )
                 for i, level in enumerate(picture.levels)
             ]
@@ -98,20 +101,20 @@ class Finisher:
     def _is_reference(self, frame: int) -> bool:
         return frame in self.source.references
 
-    def _write(self, picture: Picture, levels: list[Relit]) -> None:
+    def _write(self, picture: Picture, levels: list[Float32], stops: Float32 | None) -> None:
         settings, frame = self.source.settings, picture.frame
         made_by = self._made_by(self.key(frame))
-        if self.gain_output:
+        if self.gain_output and stops is not None:
             write(
                 self.gain_output.path(frame),
                 bare(picture),
-                [levels[0].stops],
+                [stops],
                 attributes={**made_by, "relumix:unit": "stops", "relumix:blackOffset": self.canvas.black_offset},
             )
         write(
             self.output.path(frame),
             picture,
-            [level.rgb for level in levels],
+            levels,
             attributes=made_by,
             compression=settings.compression,
             bits=settings.bits,

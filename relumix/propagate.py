@@ -63,6 +63,7 @@ class Propagation:
             shares = self.plan.shares.get(frame, ())
             for i in (share.window for share in shares if share.window not in done):
                 following = order[order.index(i) + 1 :][:1]
+                done = {w: {f: stops.copy() for f, stops in rest.items() if f >= frame} for w, rest in done.items()}
                 done[i] = self._run(*(self.plan.windows[w] for w in (i, *following)))
             yield self._gain(frame, [(share.weight, done[share.window]) for share in shares])
             for i in [i for i in done if last_use[i] <= frame]:

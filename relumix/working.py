@@ -109,12 +109,12 @@ def working_reference(
     before, lit = _average(canvas, pixels.rgb, pixels.alpha, both, data_window)
     after, _ = _average(canvas, relit, pixels.alpha, both, data_window)
     before, after = np.maximum(before, 0) * exposure, np.maximum(after, 0) * exposure
-    grade = _median_stops(before, after, lit > 0.5)
+    grade = median_stops(before, after, lit > 0.5)
     local = measure(before, after * np.exp2(-grade))
     return WorkingReference(frame, plain.rgb, plain.known, _fill(local, lit) + grade, lit), grade
 
 
-def _median_stops(before: Float32, after: Float32, lit: NDArray[np.bool_]) -> Float32:
+def median_stops(before: Float32, after: Float32, lit: NDArray[np.bool_]) -> Float32:
     """Return the median log2 gain a channel over lit pixels above black, [3]; 0 for a channel that has none."""
     grade = np.zeros(3, np.float32)
     for c in range(3):

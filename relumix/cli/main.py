@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from relumix import __version__
-from relumix.cli import convert, evaluate, info, relight, serve
+from relumix.cli import convert, dataset, evaluate, info, relight, serve, train
 from relumix.errors import InputError
 
 EXIT_BAD_INPUT = 2
@@ -34,7 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="relumix", description="Relight one frame of a shot; relumix relights the rest.")
     parser.add_argument("--version", action="version", version=f"relumix {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (relight, info, evaluate, serve, convert):
+    for command in (relight, info, evaluate, dataset, train, convert, serve):
         command.add_parser(commands)
     return parser
 

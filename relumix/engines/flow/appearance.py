@@ -18,7 +18,7 @@ from relumix.engines.flow.correspondence import Track, View
 from relumix.engines.flow.guided import upsample
 
 MATCH_EDGE_PX = 176
-"""Long edge of the picture that is matched."""
+"""Long edge of the picture that is matched, where nothing else is asked for."""
 
 # What one unit of distance is, for each feature: stops of luminance and of colour, of the same blurred twice, of edges.
 _LUMA, _CHROMA, _NEAR, _FAR, _EDGE = 1 / 8, 1 / 12, 1 / 2, 1 / 0.7, 2.0
@@ -34,24 +34,26 @@ class Bank:
 
     features  [n, f] float32 of its plate; places [n, 2] in percent of the long edge from the middle.
     stops     [n, 3] float32: its gain there.
+    edge_px   long edge of the picture that is matched.
     """
 
     features: Float32
     places: Float32
     stops: Float32
+    edge_px: int
 
     @classmethod
-    def of(cls, reference: View, stops: Float32, lit: Float32) -> Bank:
+    def of(cls, reference: View, stops: Float32, lit: Float32, edge_px: int = MATCH_EDGE_PX) -> Bank:
         """Keep every second pixel (a quincunx) of the small picture, where its light is known.
 
         stops [h, w, 3]; lit [h, w] in 0..1.
         """
-        share = shrink(lit)
-        light = shrink(stops * lit[..., None]) / np.maximum(share, 1e-6)[..., None]
+        share = shrink(lit, edge_px)
+        light = shrink(stops * lit[..., None], edge_px) / np.maximum(share, 1e-6)[..., None]
         height, width = share.shape
         y, x = np.mgrid[:height, :width]
         kept = ((x + y) % 2 == 0) & (share > 0.5)
-        return cls(_features(reference, 0.0)[kept], _places(height, width)[kept], light[kept])
+        return cls(_features(reference, 0.0, edge_px)[kept], _places(height, width)[kept], light[kept], edge_px)
 
 
 def match(bank: Bank, frame: View, track: Track) -> Float32:
@@ -60,24 +62,24 @@ def match(bank: Bank, frame: View, track: Track) -> Float32:
     A pixel looks around the place where the flow says it was, closely where the flow is sure. As far as the camera
     stands still it also looks around its own place, for light that stays while things turn in it.
     """
-    features = _features(frame, track.exposure)
+    features = _features(frame, track.exposure, bank.edge_px)
     height, width = features.shape[:2]
     if len(bank.stops) == 0:
         return np.zeros_like(frame.log_rgb)
     here = _places(height, width)
-    motion = shrink(track.there) * np.float32(100 / max(frame.log_luma.shape))
-    sure = _LOOSE + (_TIGHT - _LOOSE) * shrink(track.seen)
+    motion = shrink(track.there, bank.edge_px) * np.float32(100 / max(frame.log_luma.shape))
+    sure = _LOOSE + (_TIGHT - _LOOSE) * shrink(track.seen, bank.edge_px)
     guesses = [(here + motion, sure, 0.0)]
     if track.still_share > _LEAST_STILL:
         guesses.append((here, np.full_like(sure, _LOOSE), float(np.log(track.still_share))))
     stops = _attend(bank, features, guesses).reshape(height, width, 3)
-    return upsample(stops, shrink(frame.log_rgb), frame.log_rgb)
+    return upsample(stops, shrink(frame.log_rgb, bank.edge_px), frame.log_rgb)
 
 
-def shrink(image: Float32) -> Float32:
-    """Area-average to MATCH_EDGE_PX, or leave as it is when it is no larger."""
+def shrink(image: Float32, edge_px: int) -> Float32:
+    """Area-average to a long edge of edge_px, or leave as it is when it is no larger."""
     height, width = image.shape[:2]
-    scale = min(1.0, MATCH_EDGE_PX / max(height, width))
+    scale = min(1.0, edge_px / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
     return cast(Float32, cv2.resize(image, size, interpolation=cv2.INTER_AREA)).reshape(
         size[1], size[0], *image.shape[2:]
@@ -115,9 +117,9 @@ def _half_square(vectors: Float32) -> Float32:
     return cast(Float32, 0.5 * np.square(vectors).sum(1, keepdims=True))
 
 
-def _features(view: View, exposure_stops: float) -> Float32:
+def _features(view: View, exposure_stops: float, edge_px: int) -> Float32:
     """[h, w, 11] of the small picture, each divided by what makes a unit of distance."""
-    rgb = shrink(view.log_rgb) - np.float32(exposure_stops)
+    rgb = shrink(view.log_rgb, edge_px) - np.float32(exposure_stops)
     luma = rgb.mean(-1)
     near, far = (cv2.GaussianBlur(rgb, (0, 0), sigma) for sigma in (_NEAR_SIGMA_PX, _FAR_SIGMA_PX))
     smooth = cv2.GaussianBlur(luma, (0, 0), 1)

@@ -70,5 +70,5 @@ def test_a_reference_without_light_gives_none() -> None:
 
 
 def test_a_large_picture_is_matched_small() -> None:
-    assert shrink(np.zeros((300, 600, 3), np.float32)).shape == (MATCH_EDGE_PX // 2, MATCH_EDGE_PX, 3)
-    assert shrink(np.zeros((5, 7), np.float32)).shape == (5, 7)
+    assert shrink(np.zeros((300, 600, 3), np.float32), MATCH_EDGE_PX).shape == (MATCH_EDGE_PX // 2, MATCH_EDGE_PX, 3)
+    assert shrink(np.zeros((5, 7), np.float32), MATCH_EDGE_PX).shape == (5, 7)

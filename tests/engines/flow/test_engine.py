@@ -144,7 +144,7 @@ def test_what_it_remembers_is_bounded(panned: SyntheticShot) -> None:
     propagator = FlowPropagator()
     for _ in range(3):
         propagator.propagate(frames[-1:], [reference(panned, 1001)], [frames * 3])
-    assert len(propagator._stones) <= 4
+    assert len(propagator._tracker._stones) <= 4
 
 
 def test_light_that_is_not_known_reaches_nothing(panned: SyntheticShot) -> None:

@@ -1,0 +1,74 @@
+"""`relumix train`: teach an engine."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from relumix.train.loop import Task
+
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def add_parser(commands: Subparsers) -> None:
+    """Add the subcommand and the engines that learn."""
+    parser = commands.add_parser("train", help="teach an engine", description="Teach an engine.")
+    engines = parser.add_subparsers(metavar="ENGINE", required=True)
+    _add_lite(engines)
+
+
+def _add_lite(engines: Subparsers) -> None:
+    parser = engines.add_parser(
+        "lite",
+        help="the learned default engine, from a light stage",
+        description="Train lite on the scenes that `relumix dataset render` made. The result is in OUT/final.",
+    )
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="light stage to learn from")
+    parser.add_argument("--held-out", type=Path, required=True, metavar="DIR", help="light stage to validate on")
+    parser.add_argument("--start", type=Path, metavar="FILE", help="weights to start from (a new network)")
+    parser.add_argument("--batch", type=int, default=4, metavar="N", help="frames a step (4)")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that prepare data (1)")
+    add_loop_options(parser, steps=5000, rate=1e-3)
+    parser.set_defaults(run=run_lite)
+
+
+def add_loop_options(parser: argparse.ArgumentParser, *, steps: int, rate: float) -> None:
+    """Add what every training takes, with an engine's own defaults."""
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the run")
+    parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint in OUT")
+    parser.add_argument("--steps", type=int, default=steps, metavar="N", help=f"in all ({steps})")
+    parser.add_argument("--rate", type=float, default=rate, metavar="X", help=f"highest learning rate ({rate})")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of weights, data and noise (1)")
+    parser.add_argument("--precision", choices=("no", "bf16", "fp16"), default="no", help="mixed precision (no)")
+    parser.add_argument("--device", choices=("auto", "cpu"), default="auto", help="where to train (auto: CUDA if any)")
+    parser.add_argument("--threads", type=int, metavar="N", help="of torch on the CPU (as torch chooses)")
+    parser.add_argument("--validate-every", type=int, default=500, metavar="N", help="between validations (500)")
+    parser.add_argument("--checkpoint-every", type=int, default=250, metavar="N", help="between checkpoints (250)")
+
+
+def run_lite(args: argparse.Namespace) -> int:
+    """Train lite. Returns the exit code."""
+    from relumix.train.lite import LiteTask  # noqa: PLC0415  the parser must not wait for torch
+
+    return run_training(args, LiteTask(args.data, args.held_out, args.batch, args.workers, start=args.start))
+
+
+def run_training(args: argparse.Namespace, task: Task) -> int:
+    """Train a task as `add_loop_options` was answered. Returns the exit code: 0, or 143 when told to stop."""
+    import torch  # noqa: PLC0415
+
+    from relumix.train.loop import StoppedError, TrainSettings, train  # noqa: PLC0415
+
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    names = ("steps", "rate", "seed", "precision", "device", "validate_every", "checkpoint_every")
+    settings = TrainSettings(**{name: getattr(args, name) for name in names})
+    try:
+        train(task, settings, args.out, resume=args.resume, say=lambda line: print(line, flush=True))
+    except StoppedError as error:
+        print(f"relumix: {error}", file=sys.stderr)
+        return 143
+    return 0

@@ -1,0 +1,114 @@
+"""A rendered light stage on disk: one file a scene, and a manifest that says what all of them were rendered with."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relumix.errors import InputError
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+
+Float16 = NDArray[np.float16]
+UInt8 = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One scene of T frames of height H and width W, recorded under each of its L lights alone.
+
+    light:  [T, L, H, W, 3], scene-linear Rec.709 radiance, finite, >= 0. Light adds up: any weighted and coloured
+            sum over L is this scene under another light.
+    moving: [T, H, W], 0 where the surface keeps still, else the number of the moving or turning object, from 1.
+    meta:   format, seed, lights, camera, textures; see docs/dataset.md.
+    """
+
+    light: Float16
+    moving: UInt8
+    meta: dict[str, Any]
+
+
+class Shards:
+    """The scenes of a folder, in order of name. Nothing is kept open: read in as many processes as you like."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises InputError where the folder holds no light stage, or one of another format."""
+        self.folder = folder
+        self.settings = read_manifest(folder)
+        self.paths = sorted(folder.glob("scene_*.npz"))
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def read(self, index: int) -> Scene:
+        """Return a scene; raises InputError, naming the file, where it is not whole or not what `Scene` promises."""
+        return read_shard(self.paths[index])
+
+
+def shard_path(folder: Path, seed: int) -> Path:
+    """Return where the scene of a seed is kept."""
+    return folder / f"scene_{seed:06d}.npz"
+
+
+def read_shard(path: Path) -> Scene:
+    """Return the scene of a file; raises InputError, naming it, where it is not whole or not what `Scene` promises."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            light, moving, meta = file["light"], file["moving"], json.loads(str(file["meta"]))
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise _bad(path, f"cannot be read ({error})") from error
+    if not isinstance(meta, dict) or meta.get("format") != FORMAT:
+        raise _bad(path, f"has no description of format {FORMAT}")
+    if light.dtype != np.float16 or light.ndim != 5 or light.shape[-1] != 3 or 0 in light.shape:
+        raise _bad(path, f"has light {light.dtype} {light.shape}, expected float16 [T, L, H, W, 3]")
+    expected = (light.shape[0], *light.shape[2:4])
+    if moving.dtype != np.uint8 or moving.shape != expected:
+        raise _bad(path, f"has moving {moving.dtype} {moving.shape}, expected uint8 {expected}")
+    # One pass: NaN fails both comparisons, so that no array of flags is made for each.
+    if not (light.min() >= 0 and light.max() < np.inf):
+        raise _bad(path, "has light that is negative or not finite")
+    return Scene(light, moving, meta)
+
+
+def write_shard(path: Path, scene: Scene) -> None:
+    """Write a scene, whole or not at all."""
+    unfinished = path.with_suffix(".part")
+    with unfinished.open("wb") as file:
+        np.savez(file, light=scene.light, moving=scene.moving, meta=np.array(json.dumps(scene.meta)))
+    unfinished.replace(path)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Return the settings of a light stage; raises InputError where there is none, or one of another format."""
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{folder} is no light stage: it has no {MANIFEST}; make one with `relumix dataset render`"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read ({error}); restore it, or render into a new folder") from error
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise InputError(f"{path} is not of format {FORMAT}, which this relumix reads; render into a new folder")
+    settings = manifest.get("settings")
+    return dict(settings) if isinstance(settings, Mapping) else {}
+
+
+def write_manifest(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Say what a light stage is rendered with, whole or not at all."""
+    unfinished = folder / f"{MANIFEST}.part"
+    unfinished.write_text(json.dumps({"format": FORMAT, "settings": dict(settings)}, indent=2) + "\n", encoding="utf-8")
+    unfinished.replace(folder / MANIFEST)
+
+
+def _bad(path: Path, what: str) -> InputError:
+    return InputError(f"{path} {what}; delete it, and `relumix dataset render` makes it again")

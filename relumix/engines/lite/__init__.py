@@ -1,0 +1,5 @@
+"""The learned default engine: a small network, trained here, that ships with the package."""
+
+from relumix.engines.lite.engine import LiteEngine
+
+__all__ = ["LiteEngine"]

@@ -1,0 +1,156 @@
+"""The network of `lite`: which light to believe at each pixel, what to add to it, and how sure that is.
+
+It is shown a frame and what is known of one reference's light there (`clues`): the gain that optical flow carried, the
+gain of what looks alike, and how well either fits. It never sees pixels at full size and never makes any.
+
+Cross-attention from frame to reference is gated, as in ReLumix (arXiv 2509.23769): queries are the frame's features,
+keys those of the reference's plate, values its gain; the gate is learned from query, answer and best match.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812  the name that torch's own documentation gives it
+
+from relumix.engines.lite.clues import FRAME_PLANES, REFERENCE_PLANES
+
+STRIDE = 8
+"""Sides of what the network sees are padded to multiples of this."""
+
+_TRUST_FLOOR = 0.02
+_WIDEST_MISS = 4.0
+
+
+class Block(nn.Module):
+    """A residual pair of 3x3 convolutions that starts as the identity."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.second = _silent(nn.Conv2d(width, width, 3, padding=1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, width, h, w] to the same."""
+        result: Tensor = x + self.second(F.silu(self.first(F.silu(x))))
+        return result
+
+
+class Encoder(nn.Module):
+    """A picture at ever smaller sizes: widths[0] channels at its own, widths[1] at half, and so on."""
+
+    def __init__(self, planes: int, widths: tuple[int, ...], depth: int) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(planes, widths[0], 3, padding=1)
+        self.down = nn.ModuleList(nn.Conv2d(a, b, 4, stride=2, padding=1) for a, b in pairwise(widths))
+        self.blocks = nn.ModuleList(nn.Sequential(*(Block(width) for _ in range(depth))) for width in widths)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """[B, planes, h, w] to a list of [B, widths[i], h / 2^i, w / 2^i]."""
+        levels = [self.blocks[0](self.stem(x))]
+        for down, block in zip(self.down, list(self.blocks)[1:], strict=True):
+            levels.append(block(down(levels[-1])))
+        return levels
+
+
+class GatedCrossAttention(nn.Module):
+    """Frame tokens look up the reference's tokens; a gate says how much of the answer to take."""
+
+    def __init__(self, width: int, value_width: int, heads: int) -> None:
+        super().__init__()
+        self.heads, self.key_width = heads, width // heads
+        self.query, self.key = nn.Conv2d(width, width, 1), nn.Conv2d(width, width, 1)
+        self.value = nn.Conv2d(value_width, width, 1)
+        self.log_sharpness = nn.Parameter(torch.full((heads, 1, 1), math.log(8.0)))
+        self.log_nearness = nn.Parameter(torch.linspace(-1.0, 3.0, heads).reshape(heads, 1, 1))
+        self.gate = nn.Sequential(nn.Conv2d(2 * width + heads, width, 1), nn.SiLU(), nn.Conv2d(width, 1, 1))
+        self.out = nn.Conv2d(width, width, 1)
+
+    def forward(self, frame: Tensor, plate: Tensor, light: Tensor, place: Tensor, lit: Tensor) -> Tensor:
+        """Return [B, width, h, w] to be added to the frame's features.
+
+        frame, plate  [B, width, h, w] features of the frame and, by the same encoder, of the reference's plate.
+        light         [B, value_width, h, w] features of the reference's gain.
+        place         [B, 2, h, w] where in the reference each frame token is expected, (x, y) in long edges from the
+                      middle.
+        lit           [B, 1, h, w] in 0..1: where the reference's gain is known; other tokens are not looked at.
+        """
+        b, _, h, w = frame.shape
+        query, key, value = (self._tokens(x) for x in (self.query(frame), self.key(plate), self.value(light)))
+        scores = F.normalize(query, dim=-1) @ F.normalize(key, dim=-1).transpose(-1, -2) * self.log_sharpness.exp()
+        away = torch.cdist(place.flatten(2).transpose(1, 2), grid_of(place).flatten(2).transpose(1, 2)).square()
+        scores = scores - self.log_nearness.exp() * away[:, None]
+        scores = scores + torch.log(lit.flatten(2).clamp_min(1e-4))[:, None]
+        best = torch.logsumexp(scores, -1).reshape(b, self.heads, h, w) * 0.1
+        found = (scores.softmax(-1) @ value).transpose(-1, -2).reshape(b, -1, h, w)
+        gate = torch.sigmoid(self.gate(torch.cat([frame, found, best], 1)))
+        result: Tensor = gate * self.out(found)
+        return result
+
+    def _tokens(self, x: Tensor) -> Tensor:
+        return x.reshape(x.shape[0], self.heads, -1, x.shape[2] * x.shape[3]).transpose(-1, -2)
+
+
+class LightNet(nn.Module):
+    """See the module's docstring. About 1.9 million parameters as it ships."""
+
+    def __init__(self, widths: tuple[int, ...] = (24, 48, 80, 128), depth: int = 2, heads: int = 4) -> None:
+        super().__init__()
+        self.shape = {"widths": list(widths), "depth": depth, "heads": heads}
+        widths = tuple(widths)
+        self.appearance = Encoder(3, tuple(max(16, width // 2) for width in widths[:-1]) + widths[-1:], 1)
+        self.frame = Encoder(FRAME_PLANES, widths, depth)
+        self.light = Encoder(REFERENCE_PLANES, tuple(max(16, width // 2) for width in widths), 1)
+        self.attention = GatedCrossAttention(widths[-1], max(16, widths[-1] // 2), heads)
+        self.middle = nn.Sequential(*(Block(widths[-1]) for _ in range(2)))
+        ups = list(zip(widths[::-1], widths[-2::-1], strict=False))
+        self.up = nn.ModuleList(nn.Conv2d(a, b, 1) for a, b in ups)
+        self.blocks = nn.ModuleList(nn.Sequential(*(Block(b) for _ in range(depth))) for _, b in ups)
+        self.head = _silent(nn.Conv2d(widths[0], 1 + 3 + 1, 3, padding=1))
+
+    def forward(self, frame: Tensor, reference: Tensor, place: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return (trust [B, 1, h, w], residual [B, 3, h, w], miss [B, 1, h, w]).
+
+        frame      [B, FRAME_PLANES, h, w] clues of a frame; reference [B, REFERENCE_PLANES, h, w] of its reference.
+        place      [B, 2, h, w] as GatedCrossAttention takes it, at full size.
+        trust      0..1: the share of the carried gain; the rest is the matched one's.
+        residual   to be added, in units of the reference's spread.
+        miss       log2 of the error to be expected, in the same units.
+
+        An untrained network trusts as the flow engine does and adds nothing. h and w are multiples of STRIDE.
+        """
+        levels = self.frame(frame)
+        seen, known = self.appearance(frame[:, :3])[-1], self.appearance(reference[:, :3])[-1]
+        light = self.light(reference)[-1]
+        small = F.avg_pool2d(place, STRIDE), F.avg_pool2d(reference[:, -1:], STRIDE)
+        x = levels[-1] + self.attention(seen, known, light, *small)
+        x = self.middle(x)
+        for up, block, level in zip(self.up, self.blocks, levels[-2::-1], strict=True):
+            x = block(F.interpolate(up(x), scale_factor=2.0, mode="nearest") + level)
+        out = self.head(F.silu(x))
+        sure = frame[:, SURE : SURE + 1].clamp(_TRUST_FLOOR, 1 - _TRUST_FLOOR)
+        trust = torch.sigmoid(torch.logit(sure) + out[:, :1])
+        return trust, out[:, 1:4], _WIDEST_MISS * torch.tanh(out[:, 4:] / _WIDEST_MISS)
+
+
+SURE = 9
+"""The plane of a frame's clues that says how sure the carried gain is (see clues)."""
+
+
+def _silent(layer: nn.Conv2d) -> nn.Conv2d:
+    """Return a layer whose answer is 0 until it is trained."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+    return layer
+
+
+def grid_of(place: Tensor) -> Tensor:
+    """Return [B, 2, h, w]: every token's own place, (x, y) in long edges from the middle."""
+    b, _, h, w = place.shape
+    edge = max(h, w)
+    y = (torch.arange(h, dtype=place.dtype, device=place.device) - (h - 1) / 2) / edge
+    x = (torch.arange(w, dtype=place.dtype, device=place.device) - (w - 1) / 2) / edge
+    return torch.stack(torch.meshgrid(y, x, indexing="ij")[::-1]).expand(b, 2, h, w)
