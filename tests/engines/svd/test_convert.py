@@ -139,7 +139,8 @@ def test_every_name_of_the_published_network_is_known(shared):
 def test_blocks_are_numbered_as_sgm_does(sgm):
     with torch.device("meta"):
         unet = network(sgm)
-    shapes = {theirs: unet.state_dict()[ours].shape for ours, theirs in sgm_names(unet).items()}
+    weights = unet.state_dict()
+    shapes = {theirs: weights[ours].shape for ours, theirs in sgm_names(unet).items()}
     counted = (
         r"(input_blocks\.0\.0|.*\.\d+\.\d+\.in_layers\.2|middle_block\.\d\.in_layers\.2|.*\.(proj_in|op|conv))\.weight"
     )
