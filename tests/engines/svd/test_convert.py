@@ -274,7 +274,7 @@ class Harmful:
 @pytest.mark.parametrize(
     "save", [torch.save, lambda x, path: path.write_bytes(pickle.dumps(x))], ids=["torch", "pickle"]
 )
-def test_code_in_a_checkpoint_is_never_run(config, tmp_path, capsys, save):
+def test_code_in_a_checkpoint_is_never_run(config, tmp_path, capsys, recwarn, save):
     path = tmp_path / "relumix.pth"
     save({"state_dict": {"x": Harmful(tmp_path / "harm")}}, path)
     assert main(["convert", str(path), "--config", str(config), "-o", str(tmp_path / "made")]) == 2
@@ -283,6 +283,7 @@ def test_code_in_a_checkpoint_is_never_run(config, tmp_path, capsys, save):
         "expected tensors alone, get it from its authors as .safetensors\n"
     )
     assert sorted(file.name for file in tmp_path.iterdir()) == ["config.json", "relumix.pth"]
+    assert not recwarn.list
 
 
 @pytest.mark.parametrize("name", ["cut.safetensors", "cut.pth", "absent.pth", "absent.safetensors"])
