@@ -168,6 +168,7 @@ def _some(names: Sequence[str], most: int = 6) -> str:
 
 
 def add_base(made: Path, base: Path) -> None:
+    """Put the parts of Stable Video Diffusion that are not trained beside a network in made/unet."""
     for part in BASE_PARTS:
         shutil.copytree(base / part, made / part, copy_function=_link)
     index = base / "model_index.json"
