@@ -171,11 +171,6 @@ def add_base(made: Path, base: Path) -> None:
     """Put the parts of Stable Video Diffusion that are not trained beside a network in made/unet."""
     for part in BASE_PARTS:
         shutil.copytree(base / part, made / part, copy_function=_link)
-    index = base / "model_index.json"
-    if index.is_file():
-        parts = json.loads(index.read_text(encoding="utf-8"))
-        parts["unet"] = [RelightUNet.__module__, RelightUNet.__name__]
-        (made / index.name).write_text(json.dumps(parts, indent=2) + "\n", encoding="utf-8")
 
 
 def _link(source: str, target: str) -> None:

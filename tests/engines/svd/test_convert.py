@@ -331,17 +331,13 @@ def test_with_a_base_the_folder_is_a_whole_pipeline(small, config, tmp_path, cap
     for part in (*BASE_PARTS, "unet"):
         (base / part).mkdir(parents=True)
         (base / part / "config.json").write_text(f'{{"part": "{part}"}}')
-    (base / "model_index.json").write_text('{"vae": ["diffusers", "Vae"], "unet": ["diffusers", "UNet"]}')
     command = ["convert", str(tmp_path / "sgm.safetensors"), "--config", str(config), "--base", str(base)]
     assert main([*command, "-o", str(made)]) == 0
     assert capsys.readouterr().out.startswith(f"wrote {made / 'unet'}: ")
     assert same_weights(RelightUNet.from_pretrained(made), small[0])
     for part in BASE_PARTS:
         assert (made / part / "config.json").samefile(base / part / "config.json")
-    assert json.loads((made / "model_index.json").read_text()) == {
-        "vae": ["diffusers", "Vae"],
-        "unet": ["relumix.engines.svd.network", "RelightUNet"],
-    }
+    assert sorted(part.name for part in made.iterdir()) == sorted([*BASE_PARTS, "unet"])
 
 
 def test_a_base_that_lacks_parts(tmp_path):
