@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 
+from relumix.array_source import ArraySource
 from relumix.arrays import relit
 from relumix.engines import configured, load_engine
 from relumix.engines.svd.canvas import NetworkCanvas
 from relumix.engines.svd.memory import Weights, batched_if_it_fits, footprint
 from relumix.errors import InputError
+from relumix.propagate import Propagation
 from relumix.settings import Settings
+from relumix.working_shot import Shrunk
 from tests.engines.svd.models import make_model
 from tests.synthetic import make_shot, shadow_light
 
@@ -124,6 +127,17 @@ def test_direct_delivers_pixels_and_the_reference_as_it_is(model):
     for frame in shot.frames[1:]:
         assert np.isfinite(direct[frame].pixels).all() and direct[frame].pixels.min() >= 0
         assert np.abs(direct[frame].stops - light[frame].stops).max() > 0.1
+
+
+def test_what_is_remembered_is_bounded_by_the_window(model):
+    engine = load_engine("svd", model=model, device="cpu", options=QUICK)
+    shot = small_shot(24)
+    with Propagation(Shrunk(ArraySource(shot.plate, {1001: shot.truth[1001]}, None), 64), engine) as light:
+        for gain in light.gains(shot.frames):
+            assert not isinstance(gain, Exception)
+        clips = light._propagator._clips
+    assert len(clips._seen) <= 3 * 4
+    assert len(clips._decoded) <= 4
 
 
 def test_the_seed_decides(model):
