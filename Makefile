@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench bench-service proto example clean
+.PHONY: demo test lint bench bench-service bench-svd proto example clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.installed: setup.cfg constraints.txt
@@ -33,6 +33,9 @@ proto: $(VENV)/.installed  ## generate relumix/v1/ from proto/
 
 bench-service: $(VENV)/.installed  ## measure the server; minutes
 	$(BIN)/python tests/benchmarks/bench_service.py
+
+bench-svd: $(VENV)/.installed  ## measure Stable Video Diffusion's network; needs a GPU
+	$(BIN)/python tests/benchmarks/bench_svd.py
 
 example: $(VENV)/.installed  ## render the example shot again; half an hour
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt '.[dataset]'

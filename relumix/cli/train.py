@@ -7,6 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from relumix.cli.values import size
+from relumix.errors import InputError
+
 if TYPE_CHECKING:
     from relumix.train.loop import Task
 
@@ -18,6 +21,7 @@ def add_parser(commands: Subparsers) -> None:
     parser = commands.add_parser("train", help="teach an engine", description="Teach an engine.")
     engines = parser.add_subparsers(metavar="ENGINE", required=True)
     _add_lite(engines)
+    _add_svd(engines)
 
 
 def _add_lite(engines: Subparsers) -> None:
@@ -33,6 +37,24 @@ def _add_lite(engines: Subparsers) -> None:
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that prepare data (1)")
     add_loop_options(parser, steps=5000, rate=1e-3)
     parser.set_defaults(run=run_lite)
+
+
+def _add_svd(engines: Subparsers) -> None:
+    parser = engines.add_parser(
+        "svd",
+        help="the published method, from Stable Video Diffusion",
+        description="Fine-tune Stable Video Diffusion to carry light. The result, a whole model, is in OUT/final.",
+    )
+    add = parser.add_argument
+    add("--base", type=Path, required=True, metavar="DIR", help="Stable Video Diffusion, or a model to go on from")
+    add("--data", type=Path, required=True, metavar="DIR", help="CARLA Relight, or a light stage")
+    add("--frames", type=int, default=14, metavar="N", help="of a clip (14)")
+    add("--size", type=size, default=(512, 512), metavar="WxH", help="of CARLA's frames (512x512)")
+    add("--batch", type=int, default=1, metavar="N", help="clips a step (1)")
+    add("--pairs", type=int, default=20_000, metavar="N", help="different clips that are drawn in all (20000)")
+    add("--cache", type=Path, metavar="DIR", help="keep there what VAE and CLIP make of each clip")
+    add_loop_options(parser, steps=20_000, rate=2e-5)
+    parser.set_defaults(run=run_svd)
 
 
 def add_loop_options(parser: argparse.ArgumentParser, *, steps: int, rate: float) -> None:
@@ -54,6 +76,16 @@ def run_lite(args: argparse.Namespace) -> int:
     from relumix.train.lite import LiteTask  # noqa: PLC0415  the parser must not wait for torch
 
     return run_training(args, LiteTask(args.data, args.held_out, args.batch, args.workers, start=args.start))
+
+
+def run_svd(args: argparse.Namespace) -> int:
+    """Train svd. Returns the exit code."""
+    try:
+        from relumix.train.svd import SvdTask  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise InputError(f"training svd needs the package {error.name}: pip install 'relumix[train]'") from error
+    names = ("base", "data", "frames", "batch", "pairs", "cache", "device")
+    return run_training(args, SvdTask(size_px=args.size, **{name: getattr(args, name) for name in names}))
 
 
 def run_training(args: argparse.Namespace, task: Task) -> int:

@@ -148,7 +148,9 @@ class _Run:
         self.accelerator.init_trackers("tensorboard")
         model = task.model()
         # Some layers are faster by far on the CPU when channels lie together in memory.
-        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for parameter in model.parameters():
+            if parameter.ndim == 4:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
         self.optimizer = task.optimizer([p for p in model.parameters() if p.requires_grad], settings.rate)
         self.model, self.optimizer = self.accelerator.prepare(model, self.optimizer)
         decay = 0.5 ** (1 / settings.ema_halflife)

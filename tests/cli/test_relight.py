@@ -154,7 +154,10 @@ def test_settings_are_written_into_the_frames(shot):
         ),
         (["plate", "-r", "relit.1001.exr", "-o", "plate"], r"frame 1001 would be written over the input .*"),
         (["plate", "-r", "relit.1001.exr", "-o", "out", "--mix", "2"], r"mix is 2\.0: expected a number from 0 .*"),
-        (["plate", "-r", "relit.1001.exr", "-o", "out", "--engine", "x"], r"unknown engine 'x': expected one of flow"),
+        (
+            ["plate", "-r", "relit.1001.exr", "-o", "out", "--engine", "x"],
+            r"unknown engine 'x': expected one of .*",
+        ),
         (
             ["plate", "-r", "relit.1001.exr", "-o", "out", "--device", "cuda"],
             r"engine flow runs on the CPU: got --device cuda, expected auto or cpu",

@@ -125,8 +125,8 @@ class Clips:
             small = picture()
             placed = self._canvas.place(small)
             noise: Float32 = self._noise("augmentation", frame, (3, *placed.shape[:2])).permute(1, 2, 0).numpy()
-            noisy, clean = self._model.encode([placed + np.float32(self._options.augmentation) * noise, placed])
-            (embedding,) = self._model.embed([small])
+            noisy, clean = self._model.eyes.encode([placed + np.float32(self._options.augmentation) * noise, placed])
+            (embedding,) = self._model.eyes.embed([small])
             self._seen[key] = _Seen(noisy, clean, embedding)
         self._seen.move_to_end(key)
         while len(self._seen) > _WINDOWS_KEPT * self._options.window:
@@ -168,10 +168,10 @@ class Clips:
                 options.rho,
                 batched=self._batched,
             )
-        return latents[:wanted].float().cpu() / self._model.scaling_factor
+        return latents[:wanted].float().cpu() / self._model.eyes.scaling_factor
 
     def _decode(self, latents: Tensor) -> Float32:
-        return self._model.decode(latents, self._options.vae_slice)
+        return self._model.eyes.decode(latents, self._options.vae_slice)
 
     def _decode_source(self, frames: Sequence[int], seen: Sequence[_Seen]) -> Float32:
         """Return frames as the VAE gives them back; kept for the other references of their window."""

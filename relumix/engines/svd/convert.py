@@ -7,6 +7,7 @@ import os
 import pickle
 import shutil
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -72,7 +73,7 @@ def convert(checkpoint: Path, output: Path, *, config: Path | None = None, base:
             made = Path(scratch) / "made"
             unet.save_pretrained(made if base is None else made / "unet")
             if base is not None:
-                _add_base(made, base)
+                add_base(made, base)
             made.replace(output)
     except OSError as error:
         raise InputError(
@@ -105,7 +106,9 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)
-        found = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about pickles that it refuses in the next line
+            found = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError as error:
         raise InputError(
             f"{path} holds more than tensors and was not loaded, as code hidden in such a file would run: expected "
@@ -164,14 +167,10 @@ def _some(names: Sequence[str], most: int = 6) -> str:
     return ", ".join(names[:most]) + more
 
 
-def _add_base(made: Path, base: Path) -> None:
+def add_base(made: Path, base: Path) -> None:
+    """Put the parts of Stable Video Diffusion that are not trained beside a network in made/unet."""
     for part in BASE_PARTS:
         shutil.copytree(base / part, made / part, copy_function=_link)
-    index = base / "model_index.json"
-    if index.is_file():
-        parts = json.loads(index.read_text(encoding="utf-8"))
-        parts["unet"] = [RelightUNet.__module__, RelightUNet.__name__]
-        (made / index.name).write_text(json.dumps(parts, indent=2) + "\n", encoding="utf-8")
 
 
 def _link(source: str, target: str) -> None:

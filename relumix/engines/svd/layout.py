@@ -60,6 +60,10 @@ def network_config(sgm: Mapping[str, Any]) -> dict[str, Any]:
             f"the network's config has adm_in_channels {sgm['adm_in_channels']}, expected the sum of fps_embed_dim "
             f"{dims[0]} and cond_aug_embed_dim {dims[1]}: set them all"
         )
+    if sgm["channel_mult"][0] != 1:
+        raise InputError(
+            f"the network's config has channel_mult {sgm['channel_mult']}, expected one that begins with 1"
+        )
     channels = [int(sgm["model_channels"]) * int(factor) for factor in sgm["channel_mult"]]
     attends = [2**level in sgm["attention_resolutions"] for level in range(len(channels))]
     return {

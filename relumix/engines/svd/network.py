@@ -122,8 +122,8 @@ class RelightUNet(UNetSpatioTemporalConditionModel):
             logger.removeFilter(_is_no_list_of_weights)
         if wrong := sorted({*found["missing_keys"], *found["unexpected_keys"]}):
             raise InputError(
-                f"the weights in {path} do not fit their config: {len(wrong)} are missing or unknown, {wrong[0]} for one; "
-                "expected a folder that `relumix convert` or `relumix train svd` made"
+                f"the weights in {path} do not fit their config: {len(wrong)} are missing or unknown, {wrong[0]} for "
+                "one; expected a folder that `relumix convert` or `relumix train svd` made"
             )
         return unet
 

@@ -1,5 +1,6 @@
 """A whole svd model, tiny and random, on disk: the parts and the layout of a real one."""
 
+import json
 from pathlib import Path
 
 import torch
@@ -29,6 +30,9 @@ def make_base(folder: Path, seed: int = 0) -> Path:
             projection_dim=CLIP_WIDTH,
         )
         CLIPVisionModelWithProjection(config).save_pretrained(folder / "image_encoder")
+    (folder / "feature_extractor").mkdir()
+    colours = {"image_mean": [0.48, 0.46, 0.41], "image_std": [0.27, 0.26, 0.28]}
+    (folder / "feature_extractor/preprocessor_config.json").write_text(json.dumps(colours))
     EulerDiscreteScheduler(prediction_type="v_prediction").save_pretrained(folder / "scheduler")
     return folder
 

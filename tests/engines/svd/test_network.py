@@ -73,9 +73,7 @@ def test_a_new_gate_is_as_published():
 
 def test_every_attention_is_gated(unet):
     processors = unet.attn_processors.values()
-    assert (
-        len(processors) == 16 * 4
-    )  # two transformers a block at six, three at mid and up: 16; four attentions in each
+    assert len(processors) == 7 * 4  # transformers: 2 down, 1 in the middle, 4 up; attentions in each
     assert all(isinstance(processor, GatedAttnProcessor) for processor in processors)
 
 
@@ -94,8 +92,8 @@ def test_a_batch_of_clips_is_each_clip_by_itself(unet):
     batch = [torch.stack([a, b]) for a, b in zip(first, second, strict=True)]
     found = call(unet, batch[0], levels, *batch[2:])
     assert found.shape == (2, 3, 4, 8, 8)
-    assert close(found[0], call(unet, first[0], levels[0], *first[2:]))
-    assert close(found[1], call(unet, second[0], levels[1], *second[2:]))
+    assert close(found[0], call(unet, first[0], levels[0], *first[2:]), 1e-4)
+    assert close(found[1], call(unet, second[0], levels[1], *second[2:]), 1e-4)
     assert torch.equal(found, call(unet, batch[0], levels[:, None].expand(2, 3), *batch[2:]))
 
 
@@ -118,12 +116,13 @@ def test_saved_and_loaded_it_is_the_same(unet, tmp_path, subfolder):
     unet.save_pretrained(tmp_path / subfolder)
     again = RelightUNet.from_pretrained(tmp_path)
     assert again.config.vector_dims == [32, 64]
-    assert torch.equal(call(again, *conditions(unet)), call(unet, *conditions(unet)))
+    weights = unet.state_dict()
+    assert again.state_dict().keys() == weights.keys()
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in again.state_dict().items())
+    assert close(call(again, *conditions(unet)), call(unet, *conditions(unet)))
     assert RelightUNet.from_pretrained(tmp_path, torch_dtype=torch.bfloat16).dtype == torch.bfloat16
-    fresh = RelightUNet.from_config(again.config)
-    assert {name: x.shape for name, x in fresh.state_dict().items()} == {
-        name: x.shape for name, x in unet.state_dict().items()
-    }
+    fresh = RelightUNet.from_config(again.config).state_dict()
+    assert {name: tensor.shape for name, tensor in fresh.items()} == {name: t.shape for name, t in weights.items()}
 
 
 def test_what_is_saved_can_be_read_by_others(unet, tmp_path):
@@ -139,7 +138,7 @@ def test_stable_video_diffusion_untrained_is_refused(tmp_path, caplog, capfd):
     with pytest.raises(InputError) as error:
         RelightUNet.from_pretrained(tmp_path)
     assert str(error.value) == (
-        f"the weights in {tmp_path} do not fit their config: 192 are missing or unknown, "
+        f"the weights in {tmp_path} do not fit their config: 84 are missing or unknown, "
         "down_blocks.0.attentions.0.temporal_transformer_blocks.0.attn1.processor.gate for one; "
         "expected a folder that `relumix convert` or `relumix train svd` made"
     )

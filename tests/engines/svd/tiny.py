@@ -5,8 +5,15 @@ import torch
 from relumix.engines.svd.network import RelightUNet
 
 TINY = {
-    "block_out_channels": (32, 32, 64, 64),
-    "num_attention_heads": (2, 2, 4, 4),
+    "down_block_types": (
+        "CrossAttnDownBlockSpatioTemporal",
+        "CrossAttnDownBlockSpatioTemporal",
+        "DownBlockSpatioTemporal",
+    ),
+    "up_block_types": ("UpBlockSpatioTemporal", "CrossAttnUpBlockSpatioTemporal", "CrossAttnUpBlockSpatioTemporal"),
+    "block_out_channels": (32, 32, 64),
+    "layers_per_block": 1,
+    "num_attention_heads": (2, 2, 4),
     "cross_attention_dim": 32,
     "vector_dims": (32, 64),
 }

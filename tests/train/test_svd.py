@@ -1,0 +1,151 @@
+"""Training svd: where it starts, what it is taught with, and that it learns."""
+
+import numpy as np
+import pytest
+import torch
+from diffusers import UNetSpatioTemporalConditionModel
+from safetensors.torch import load_file
+
+from relumix.dataset.shards import Scene, shard_path, write_manifest, write_shard
+from relumix.engines import load_engine
+from relumix.errors import InputError
+from relumix.train.loop import StoppedError, TrainSettings, train
+from relumix.train.svd import SvdTask, starting_unet
+from relumix.train.svd_clips import open_clips
+from tests.engines.svd.models import CLIP_WIDTH, make_base
+from tests.engines.svd.tiny import TINY
+
+FRAMES = 3
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    """Stable Video Diffusion, tiny: its own U-Net has 8 channels and half the context."""
+    folder = make_base(tmp_path_factory.mktemp("base"))
+    config = {**TINY, "cross_attention_dim": CLIP_WIDTH}
+    dims = config.pop("vector_dims")
+    with torch.random.fork_rng():
+        torch.manual_seed(5)
+        UNetSpatioTemporalConditionModel(
+            in_channels=8,
+            addition_time_embed_dim=dims[0],
+            projection_class_embeddings_input_dim=sum(dims),
+            num_frames=FRAMES,
+            **config,
+        ).save_pretrained(folder / "unet")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory):
+    """A light stage of some random scenes, both splits among them."""
+    folder = tmp_path_factory.mktemp("stage")
+    write_manifest(folder, {})
+    for seed in range(12):
+        random = np.random.default_rng(seed)
+        light = random.uniform(0.05, 1, (FRAMES, 2, 32, 48, 3)).astype(np.float16)
+        scene = Scene(light, np.zeros((FRAMES, 32, 48), np.uint8), {"format": 1, "seed": seed})
+        write_shard(shard_path(folder, seed), scene)
+    return folder
+
+
+@pytest.fixture
+def task(base, stage, tmp_path):
+    return SvdTask(base, stage, frames=FRAMES, pairs=2, cache=tmp_path / "cache", device="cpu")
+
+
+def settings(steps, **changes):
+    quick = {"rate": 1e-3, "warmup": 1, "validate_every": 100, "checkpoint_every": 2, "log_every": 1, "device": "cpu"}
+    return TrainSettings(steps=steps, **{**quick, **changes})
+
+
+def test_it_starts_as_stable_video_diffusion_with_open_gates(base):
+    unet, plain = starting_unet(base), UNetSpatioTemporalConditionModel.from_pretrained(base / "unet")
+    with torch.no_grad():
+        for name, parameter in unet.named_parameters():
+            if "gate_activation" in name:
+                parameter.fill_(40.0 if name.endswith("bias") else 0.0)  # sigmoid: 1
+    latents, clip = torch.randn(FRAMES, 8, 8, 8), torch.randn(1, 1, CLIP_WIDTH)
+    vector = torch.randn(1, sum(TINY["vector_dims"]))
+    with torch.no_grad():
+        embedded = plain.add_embedding(vector)
+        plain.add_embedding.forward = lambda _: embedded  # its own forward would embed numbers
+        expected = plain(latents[None], torch.tensor(0.3), clip, torch.zeros(1, 3)).sample[0]
+        reference, more = torch.randn(FRAMES, 4, 8, 8), torch.randn(1, 1, CLIP_WIDTH)
+        context = torch.cat([clip, more], -1).expand(FRAMES, -1, -1)
+        made = unet(torch.cat([latents, reference], 1), torch.tensor(0.3), context, vector.expand(FRAMES, -1))
+    torch.testing.assert_close(made, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_loss_falls_and_the_result_is_a_model_that_loads(task, tmp_path):
+    folder = train(task, settings(12), tmp_path / "run")
+    rows = [line.split(",") for line in (tmp_path / "run/log.csv").read_text().splitlines()]
+    losses = [float(value) for _, key, value in rows if key == "mean"]
+    assert np.mean(losses[-3:]) < np.mean(losses[:3])
+    assert load_engine("svd", model=str(folder), device="cpu").name == "svd"
+
+
+def test_a_resumed_run_equals_an_unbroken_one(base, stage, tmp_path):
+    task = SvdTask(base, stage, frames=FRAMES, pairs=2, cache=tmp_path / "cache", device="cpu")
+    whole = train(task, settings(4), tmp_path / "whole")
+
+    class Interrupted(SvdTask):
+        def batches(self, seed, first_step):
+            for step, batch in enumerate(super().batches(seed, first_step), first_step):
+                if step == 2:
+                    raise KeyboardInterrupt
+                yield batch
+
+    broken = Interrupted(base, stage, frames=FRAMES, pairs=2, cache=tmp_path / "cache", device="cpu")
+    with pytest.raises((KeyboardInterrupt, StoppedError)):
+        train(broken, settings(4), tmp_path / "broken")
+    resumed = train(task, settings(4), tmp_path / "broken", resume=True)
+    one, other = (load_file(f / "unet/diffusion_pytorch_model.safetensors") for f in (whole, resumed))
+    assert one.keys() == other.keys()
+    for name in one:
+        torch.testing.assert_close(one[name], other[name], rtol=0, atol=0)
+
+
+def test_the_worst_elements_count_ever_more(task):
+    batch = next(task.batches(1, 0))
+    unet = starting_unet(task.base)
+
+    def loss(step):
+        return task.loss(unet, batch, step, torch.Generator().manual_seed(3))
+
+    with torch.no_grad():
+        (early, parts), (late, _) = loss(0), loss(10_000)
+    assert early == parts["mean"]
+    torch.testing.assert_close(late, 0.9 * parts["worst"] + 0.1 * parts["mean"])
+    assert parts["worst"] > parts["mean"]
+
+
+def test_what_vae_and_clip_made_is_kept_and_used_again(task):
+    first = next(task.batches(1, 0))
+    (kept,) = task.cache.iterdir()
+    before = kept.stat().st_mtime_ns
+    again = next(task.batches(1, 0))
+    assert kept.stat().st_mtime_ns == before
+    for key in first:
+        torch.testing.assert_close(first[key], again[key])
+
+
+def test_splits_share_no_scene(stage):
+    train_clips, held_out = (
+        open_clips(stage, split, frames=FRAMES, size_px=(64, 64)) for split in ("train", "validation")
+    )
+    assert not set(train_clips._paths) & set(held_out._paths)
+    source, target = train_clips.draw(0)
+    assert source.shape == target.shape == (FRAMES, 64, 64, 3)
+    assert np.abs(source).max() <= 1 and np.abs(target).max() <= 1
+
+
+def test_clips_longer_than_scenes_are_refused(base, stage):
+    task = SvdTask(base, stage, frames=FRAMES + 1, device="cpu")
+    with pytest.raises(InputError, match="choose fewer --frames, or render longer scenes"):
+        next(task.batches(1, 0))
+
+
+def test_a_base_that_is_none_is_refused(tmp_path):
+    with pytest.raises(InputError, match="expected Stable Video Diffusion as diffusers saves it, or a model"):
+        starting_unet(tmp_path)
