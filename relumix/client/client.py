@@ -208,6 +208,8 @@ def _info(server: Server) -> GetInfoResponse | TryAgainError:
     channel = server.channel()
     try:
         return server.info(channel)
+    except TryAgainError as error:
+        return error
     except grpc.RpcError as error:
         meaning = understood(server.address, error)
         if isinstance(meaning, InputError):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import grpc
 
+from relumix.client.statuses import TryAgainError
 from relumix.errors import InputError
 from relumix.v1.relight_pb2 import GetInfoRequest, GetInfoResponse
 from relumix.v1.relight_pb2_grpc import RelightServiceStub
@@ -62,9 +63,11 @@ class Server:
         return (("authorization", f"Bearer {self.token}"),) if self.token else ()
 
     def info(self, channel: grpc.Channel) -> GetInfoResponse:
-        """Ask a server what it is; raises grpc.RpcError."""
+        """Ask a server what it is; raises grpc.RpcError, and TryAgainError while it loads its engines."""
         stub = service(channel)
         info: GetInfoResponse = stub.GetInfo(GetInfoRequest(), timeout=_INFO_SECONDS, metadata=self.metadata)
+        if not info.engines:
+            raise TryAgainError(f"{self.address}: it is loading its engines")
         return info
 
 

@@ -19,7 +19,7 @@ RELUMIX = Path(sys.executable).parent / "relumix"
 _SLOW = """\
 #!{python}
 import sys, time
-from relumix.engines.flow import engine
+from relumix.engines.flow.propagator import TrackingPropagator
 from relumix.finish import Finisher
 
 def slowed(kind, name):
@@ -30,7 +30,7 @@ def slowed(kind, name):
     setattr(kind, name, slowly)
 
 slowed(Finisher, "_write")
-slowed(engine.FlowPropagator, "propagate")
+slowed(TrackingPropagator, "propagate")
 from relumix.cli.main import main
 sys.exit(main())
 """

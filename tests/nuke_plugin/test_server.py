@@ -36,10 +36,6 @@ def test_a_server_makes_what_this_machine_makes(comp):
         np.testing.assert_array_equal(comp.all_shown(), comp.commanded())
 
 
-@pytest.mark.xfail(
-    reason="the client takes a server that is back, but has not loaded its engines yet, for one that has none",
-    strict=False,
-)
 def test_a_server_that_is_killed_and_comes_back_costs_nothing_but_time(comp, address):
     comp.node["server"].setValue(address)
     with started(comp.slow(60), address):
