@@ -59,7 +59,7 @@ def test_the_gain_of_exact_pictures_is_exact():
 def test_whites_take_the_gain_of_their_surroundings():
     plate = np.full((1, 64, 64, 3), 0.2, np.float32)
     lit = plate * 2
-    plate[:, 30:34, 30:34] = 500
+    plate[:, 30:34, 30:34] = 5000
     lit[:, 30:34, 30:34] = 5
     stops = gain(tone.encode(plate), tone.encode(lit))
     around = stops[0, 0, 0, 0]
