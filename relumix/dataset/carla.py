@@ -28,6 +28,9 @@ _REVERSED_SHARE = 0.2
 
 _FRAME = re.compile(r"\d{5,}\.png")
 
+_BROKEN = (OSError, SyntaxError, ValueError)
+"""What Pillow raises at a damaged PNG."""
+
 
 @dataclass(frozen=True)
 class ClipPair:
@@ -166,7 +169,7 @@ class CarlaRelight:
                 raise InputError(f"{path} is {got}, expected {expected} as in its scene; record that light again")
             try:
                 resized = image.convert("RGB").resize(self.size_px, Image.Resampling.BICUBIC)
-            except (OSError, SyntaxError) as error:  # Pillow's word for a broken PNG.
+            except _BROKEN as error:
                 raise _unreadable(path, error) from None
         return np.asarray(resized, np.float32) / np.float32(255)
 
@@ -209,7 +212,7 @@ def _opened(path: Path) -> Image.Image:
     """Open a frame without reading its pixels. Raises InputError."""
     try:
         image = Image.open(path)
-    except (OSError, SyntaxError) as error:
+    except _BROKEN as error:
         raise _unreadable(path, error) from None
     if image.mode not in ("RGB", "RGBA"):
         with image:

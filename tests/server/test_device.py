@@ -12,7 +12,7 @@ from relumix_server.refusal import SessionCancelledError
 
 
 class SlowEngine:
-    name, version, window, overlap, tracks = "slow", "1", 4, 1, False
+    name, version, window, overlap, tracks, chained = "slow", "1", 4, 1, False, False
 
     def __init__(self):
         self.worked, self.threads, self.go = [], set(), threading.Event()

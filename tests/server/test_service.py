@@ -23,7 +23,8 @@ class Broken:
 
     def __init__(self):
         flow = load_engine("flow")
-        self.name, self.version, self.window, self.overlap, self.tracks = "flow", "1", flow.window, flow.overlap, True
+        self.name, self.version, self.tracks, self.chained = "flow", "1", True, False
+        self.window, self.overlap = flow.window, flow.overlap
 
     def start(self):
         return self
