@@ -43,7 +43,7 @@ def test_a_server_that_is_killed_and_comes_back_costs_nothing_but_time(comp, add
         comp.wait(lambda: sessions(address))
     with started(comp.slow(0), address):
         comp.wait(lambda: "relit" in comp.status() or comp.session.dialogs.messages)
-        assert comp.status() == "6 frames are relit"
+        assert comp.status() in ("6 frames are relit", f"6 frames are relit; {address}: Socket closed; trying again")
     np.testing.assert_array_equal(comp.all_shown(), comp.commanded())
 
 

@@ -1,0 +1,63 @@
+"""Engines other than the default, through a real server: the files that the command makes here, bit for bit."""
+
+import numpy as np
+import pytest
+
+from relumix.cli.main import main
+from relumix.client import RelightClient
+from tests.server.harness import serving
+from tests.shot import files
+from tests.synthetic import make_shot, shadow_light
+
+FRAMES = range(1001, 1009)
+
+
+@pytest.fixture
+def plate(tmp_path):
+    shot = make_shot(size=(64, 48), frames=FRAMES, pan=(1.5, 0.0), light=shadow_light(20))
+    for frame, pixels in shot.plate.items():
+        files.plain(tmp_path / f"plate/plate.{frame}.exr", pixels.astype(np.float16))
+    files.plain(tmp_path / "relit.1001.exr", shot.truth[1001].astype(np.float16))
+    return tmp_path
+
+
+def relit(folder, output, *options):
+    """Relight the plate into a folder of its own; returns its frames."""
+    command = ["relight", str(folder / "plate"), "-r", str(folder / "relit.1001.exr"), "-o", str(folder / output)]
+    assert main([*command, "--work-size", "64", "--progress", "none", *options]) == 0
+    return sorted((folder / output).iterdir())
+
+
+@pytest.fixture(scope="module")
+def svd(tmp_path_factory):
+    from tests.engines.svd.models import make_model
+
+    return str(make_model(tmp_path_factory.mktemp("svd")))
+
+
+def same(here, there):
+    assert len(here) == len(there) == len(FRAMES)
+    for one, other in zip(here, there, strict=True):
+        files.assert_same_pixels(one, other)
+
+
+def test_lite(plate):
+    here = relit(plate, "here", "--engine", "lite", "--device", "cpu")
+    with serving(plate, "--engine", "lite", "--device", "cpu") as server:
+        same(here, relit(plate, "there", "--engine", "lite", "--server", server.address))
+
+
+def test_svd(plate, svd):
+    options = ["--engine-option", "steps=1", "--engine-option", "window=4", "--engine-option", "overlap=1"]
+    here = relit(plate, "here", "--engine", "svd", "--model", svd, "--device", "cpu", *options)
+    with serving(plate, "--engine", "svd", "--model", svd, "--device", "cpu", *options) as server:
+        same(here, relit(plate, "there", "--engine", "svd", "--server", server.address))
+
+
+def test_one_server_holds_several_engines(plate):
+    with serving(plate, "--engine", "flow,lite", "--device", "cpu") as server:
+        (info,) = RelightClient(server.address).info().values()
+        assert [engine.name for engine in info.engines] == ["flow", "lite"]
+        for name in ("flow", "lite"):
+            here = relit(plate, f"here_{name}", "--engine", name)
+            same(here, relit(plate, f"there_{name}", "--engine", name, "--server", server.address))
