@@ -10,7 +10,6 @@ from relumix.engines.flow.propagator import Carry, TrackingPropagator
 from relumix.engines.flow.proposals import ReferenceLight, propose
 from relumix.engines.flow.temporal import Light
 
-_KEEP = 0.7
 _MATCHED_SURE = 0.2  # how much light by appearance counts beside light that was seen
 
 
@@ -27,7 +26,7 @@ class FlowEngine:
 
     def start(self) -> Propagator:
         """Begin a shot."""
-        return TrackingPropagator(_look, _KEEP)
+        return TrackingPropagator(_look)
 
 
 def _look(reference: WorkingReference, root: View) -> Carry:

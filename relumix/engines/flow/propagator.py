@@ -23,13 +23,9 @@ Carry = Callable[[View, Track], Light]
 class TrackingPropagator:
     """An engine at work on one shot that follows frames to references, carries each one's light, and smooths it."""
 
-    def __init__(self, look: Callable[[WorkingReference, View], Carry], keep: float) -> None:
-        """Begin a shot.
-
-        look  what the engine makes of a reference, whose view is given.
-        keep  0..1: how far it smooths in time (see `smooth`).
-        """
-        self._look, self._keep = look, keep
+    def __init__(self, look: Callable[[WorkingReference, View], Carry]) -> None:
+        """look: what the engine makes of a reference, whose view is given."""
+        self._look = look
         self._tracker = Tracker()
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="relumix-carry")
 
@@ -72,5 +68,5 @@ class TrackingPropagator:
                 views,
                 self._tracker.tracks(reference, root, approach, frames, views, steps),
             )
-            lights.append(smooth(list(carried), views, steps, self._keep))
+            lights.append(smooth(list(carried), views, steps))
         return lights

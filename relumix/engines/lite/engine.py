@@ -27,8 +27,7 @@ from relumix.errors import InputError
 
 WEIGHTS = "lite.safetensors"
 
-_KEEP = 0.3  # its light is stiller than what it is given; more would only blur it
-_LEAST_MISS = 0.4  # in units of spread: no light is surer than this
+_LEAST_MISS = 0.1  # in units of spread: no light is surer than this
 
 
 class LiteEngine:
@@ -59,7 +58,7 @@ class LiteEngine:
 
     def start(self) -> Propagator:
         """Begin a shot."""
-        return TrackingPropagator(partial(_Carrier.of, self), _KEEP)
+        return TrackingPropagator(partial(_Carrier.of, self))
 
     def ask(self, *planes: Float32) -> tuple[Float32, Float32, Float32]:
         """Return what the network says of planes [c, h, w] as it takes them: trust, residual and miss, [h, w, c]."""

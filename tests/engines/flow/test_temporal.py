@@ -10,14 +10,12 @@ from relumix.engines.flow.temporal import smooth
 from tests.engines.flow.frames import working
 from tests.synthetic import SyntheticShot, make_shot
 
-KEEP = 0.7
-
 
 def smoothed(shot: SyntheticShot, lights: list[Float32]) -> Float32:
     views = [View.of(frame) for frame in working(shot)]
     steps = [step(now, last) for last, now in pairwise(views)]
     even = np.ones(lights[0].shape[:2], np.float32)
-    return np.stack([stops for stops, _ in smooth([(light, even) for light in lights], views, steps, KEEP)])
+    return np.stack([stops for stops, _ in smooth([(light, even) for light in lights], views, steps)])
 
 
 def test_flicker_goes() -> None:
@@ -39,7 +37,7 @@ def test_a_cut_mixes_nothing() -> None:
     other = working(make_shot(frames=range(1, 3), seed=9))[1]
     views = [View.of(first), View.of(other)]
     lights = [np.full_like(first.rgb, 3), np.full_like(first.rgb, -3)]
-    out = smooth([(light, first.known) for light in lights], views, [step(views[1], views[0])], KEEP)
+    out = smooth([(light, first.known) for light in lights], views, [step(views[1], views[0])])
     assert np.median(out[0][0]) == pytest.approx(3, abs=0.5)
     assert np.median(out[1][0]) == pytest.approx(-3, abs=0.5)
 
@@ -54,9 +52,9 @@ def test_it_holds_little_more_than_it_returns() -> None:
     views = [View.of(frame) for frame in working(shot)]
     steps = [step(now, last) for last, now in pairwise(views)]
     lights = [(shot.stops[f], np.ones_like(views[0].log_luma)) for f in shot.frames]
-    smooth(lights, views, steps, KEEP)  # what views and steps keep for themselves is there from now on
+    smooth(lights, views, steps)  # what views and steps keep for themselves is there from now on
     tracemalloc.start()
-    result = smooth(lights, views, steps, KEEP)
+    result = smooth(lights, views, steps)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < 1.7 * sum(stops.nbytes + sure.nbytes for stops, sure in result)
