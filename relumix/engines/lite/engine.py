@@ -27,7 +27,7 @@ from relumix.errors import InputError
 
 WEIGHTS = "lite.safetensors"
 
-_LEAST_MISS = 0.1  # in units of spread: no light is surer than this
+_LEAST_MISS = 0.4  # in units of spread: no light is surer than this
 
 
 class LiteEngine:
