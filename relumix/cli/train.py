@@ -33,7 +33,7 @@ def _add_lite(engines: Subparsers) -> None:
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="light stage to learn from")
     parser.add_argument("--held-out", type=Path, required=True, metavar="DIR", help="light stage to validate on")
     parser.add_argument("--start", type=Path, metavar="FILE", help="weights to start from (a new network)")
-    parser.add_argument("--batch", type=int, default=4, metavar="N", help="frames a step (4)")
+    parser.add_argument("--batch", type=int, default=8, metavar="N", help="frames a step (8)")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that prepare data (1)")
     add_loop_options(parser, steps=5000, rate=1e-3)
     parser.set_defaults(run=run_lite)

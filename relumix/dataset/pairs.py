@@ -41,7 +41,7 @@ class Pair:
 def draw(scene: Scene, rng: np.random.Generator, frames: int) -> Pair:
     """Draw a pair of `frames` frames from a scene.
 
-    The clip may run backwards or skip frames, and be mirrored; its colour channels may change places. Raises ValueError
+    The clip may run backwards or skip frames, be cropped, and be mirrored; its colour channels may change places. Raises ValueError
     where the scene has fewer frames.
     """
     picked = _pick_frames(rng, scene.light.shape[0], frames)
@@ -49,6 +49,8 @@ def draw(scene: Scene, rng: np.random.Generator, frames: int) -> Pair:
     moving = scene.moving[picked]
     if rng.random() < 0.5:
         light, moving = light[..., ::-1, :], moving[..., ::-1]
+    if rng.random() < 0.5:
+        light, moving = _nearer(light, moving, rng)
     light = light[..., rng.permutation(3)]
     level = light.mean((0, 2, 3, 4))
     usable = np.flatnonzero(level > _KEPT_LIGHT)
@@ -93,6 +95,19 @@ def grainy(clean: Float32, rng: np.random.Generator) -> Float32:
     soft = np.stack([cv2.GaussianBlur(frame, (0, 0), blur) for frame in clean]) if blur else clean
     noise = rng.standard_normal(clean.shape, dtype=np.float32)
     return np.maximum(soft + noise * (np.float32(amount) * np.sqrt(soft * _MEAN) + np.float32(floor)), 0)
+
+
+def _nearer(light: Float32, moving: NDArray[np.uint8], rng: np.random.Generator) -> tuple[Float32, NDArray[np.uint8]]:
+    """A part of the picture, as large as the whole was: what a longer lens sees."""
+    height, width = moving.shape[1:]
+    share = rng.uniform(0.5, 1)
+    h, w = round(share * height), round(share * width)
+    y, x = int(rng.integers(0, height - h + 1)), int(rng.integers(0, width - w + 1))
+    enlarged = np.empty_like(light)
+    for t, i in np.ndindex(*light.shape[:2]):
+        enlarged[t, i] = cv2.resize(light[t, i, y : y + h, x : x + w], (width, height), interpolation=cv2.INTER_LINEAR)
+    masks = [cv2.resize(m[y : y + h, x : x + w], (width, height), interpolation=cv2.INTER_NEAREST) for m in moving]
+    return enlarged, np.stack(masks)
 
 
 def _pick_frames(rng: np.random.Generator, length: int, frames: int) -> NDArray[np.intp]:

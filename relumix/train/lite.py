@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import save_file
 from threadpoolctl import threadpool_limits
@@ -20,10 +22,11 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from relumix.dataset.pairs import Pair, draw
 from relumix.dataset.shards import Shards
-from relumix.engines.base import BLACK_OFFSET, MID_GREY, Float32, WorkingFrame, WorkingReference
+from relumix.engines.base import BLACK_OFFSET, MID_GREY, WorkingFrame, WorkingReference
 from relumix.engines.flow.correspondence import View, follow, stay, step
-from relumix.engines.flow.proposals import propose
-from relumix.engines.lite.clues import Known, frame_clues, place, reference_clues
+from relumix.engines.flow.proposals import believe, propose
+from relumix.engines.flow.temporal import smooth
+from relumix.engines.lite.clues import Known, frame_clues, planar, reference_clues, steady_clues
 from relumix.engines.lite.engine import WEIGHTS, load_network
 from relumix.engines.lite.network import LightNet
 from relumix.errors import InputError
@@ -31,9 +34,9 @@ from relumix.gain import measure
 from relumix.train.loop import Batch
 from relumix.working import LUMINANCE, median_stops
 
-_FRAMES = 4
-_TARGETS = 2
-_WIDEST_STOPS = 5.0
+_FRAMES = 8  # of a clip: what is averaged along the motion needs neighbours on both sides
+_CLIPS = 24  # prepared clips from which a batch is drawn, so that its examples come from many scenes
+_DRAWN_TWICE = 2  # batches for each clip that is prepared, which takes longer than to learn from it
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class LiteTask:
 
     data: Path
     held_out: Path
-    batch: int = 4
+    batch: int = 8
     workers: int = 1
     validation_frames: int = 48
     start: Path | None = None
@@ -65,10 +68,10 @@ class LiteTask:
         return torch.optim.AdamW(parameters, lr=rate, betas=(0.9, 0.98), weight_decay=1e-3)
 
     def batches(self, seed: int, first_step: int) -> Iterator[Batch]:
-        """Yield batches of examples (see `example`), each of the targets of batch / 2 clips."""
+        """Yield batches of examples (see `examples`), drawn from several clips."""
         stream = _Stream(self.data, seed, first_step, self.batch)
         loader = DataLoader(
-            stream, batch_size=None, num_workers=self.workers, prefetch_factor=8 if self.workers else None
+            stream, batch_size=None, num_workers=self.workers, prefetch_factor=4 if self.workers else None
         )
         return iter(loader)
 
@@ -76,6 +79,7 @@ class LiteTask:
         self, model: nn.Module, batch: Batch, step: int, generator: torch.Generator
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the loss: display values, stops, edges of the gain, and how well the network knows its error."""
+        batch = {key: value.float() for key, value in batch.items()}
         stops, miss = predict(model, batch)
         seen = display(batch, stops)
         wanted = display(batch, batch["truth"])
@@ -99,13 +103,12 @@ class LiteTask:
         }
 
     def validate(self, model: nn.Module) -> dict[str, float]:
-        """Return PSNR of display values over held-out frames, of the network and of the light it was given."""
+        """Return PSNR of display values over held-out frames, of the network and of the flow engine's light."""
         sums: dict[str, list[float]] = {}
         for batch in self._held_out():
             stops, _ = predict(model, batch)
-            given = blend(batch, batch["frame"][:, 9:10])
             wanted = display(batch, batch["truth"])
-            for what, light in (("", stops), ("given_", given)):
+            for what, light in (("", stops), ("given_", batch["steady"])):
                 square = (display(batch, light) - wanted).square().mean(1)
                 sums.setdefault(f"{what}psnr", []).extend(_psnr(square.mean((1, 2))))
                 moving = batch["moving"][:, 0] > 0.5
@@ -119,8 +122,8 @@ class LiteTask:
         folder.mkdir(parents=True, exist_ok=True)
         for i, batch in zip(range(6), self._held_out(), strict=False):
             stops, _ = predict(model, batch)
-            given = blend(batch, batch["frame"][:, 9:10])
-            strip = [display(batch, light)[0] for light in (torch.zeros_like(stops), given, stops, batch["truth"])]
+            lights = torch.zeros_like(stops), batch["steady"], stops, batch["truth"]
+            strip = [display(batch, light)[0] for light in lights]
             pixels = (torch.cat(strip, -1).permute(1, 2, 0) * 255).round().byte().numpy()
             Image.fromarray(pixels).save(folder / f"{i}.png")
 
@@ -130,54 +133,60 @@ class LiteTask:
         save_file(weights, folder / WEIGHTS, metadata={"network": json.dumps(cast(LightNet, model).shape)})
 
     def _held_out(self) -> Iterator[Batch]:
-        stream = _Stream(self.held_out, 77, 0, self.batch)
+        stream = _Stream(self.held_out, 77, 0, self.batch, clips=1)
         for _, batch in zip(range(self.validation_frames // self.batch), stream, strict=False):
-            yield batch
+            yield {key: value.float() for key, value in batch.items()}
 
 
 class _Stream(IterableDataset[Batch]):
-    """Batches without end. Batch n is a function of seed and n; workers take turns."""
+    """Batches without end, drawn from the last few clips that were prepared.
 
-    def __init__(self, folder: Path, seed: int, first: int, batch: int) -> None:
-        self._folder, self._seed, self._next, self._batch = folder, seed, first, batch
+    Batch n is a function of seed, n and the number of workers, which take turns.
+    """
+
+    def __init__(self, folder: Path, seed: int, first: int, batch: int, clips: int = _CLIPS) -> None:
+        self._folder, self._seed, self._next, self._batch, self._clips = folder, seed, first, batch, clips
 
     def __iter__(self) -> Iterator[Batch]:
         info = get_worker_info()
         turn, turns = (info.id, info.num_workers) if info else (0, 1)
         cv2.setNumThreads(1)
         threadpool_limits(1, user_api="blas")  # small products: its threads would only wait for each other
+        kept: dict[int, list[Example]] = {}
         for n in range(self._next + turn, 1 << 62, turns):
-            shards = Shards(self._folder)  # scenes that were rendered meanwhile join in
-            if len(shards) == 0:
-                raise InputError(f"{self._folder} holds no scenes: render some with relumix dataset render")
-            rng = np.random.default_rng([self._seed, n])
-            examples: list[dict[str, Float32]] = []
-            for _ in range(100):
-                examples += self._clip(shards, rng)
-                if len(examples) >= self._batch:
-                    break
-            else:
-                raise InputError(f"{self._folder}: none of 100 scenes drawn could be used")
-            yield {key: torch.from_numpy(np.stack([e[key] for e in examples[: self._batch]])) for key in examples[0]}
+            newest = (n // turns) // _DRAWN_TWICE
+            wanted = range(max(0, newest + 1 - self._clips), newest + 1)
+            kept = {c: kept[c] if c in kept else self._clip(turn + turns * c) for c in wanted}
+            rng = np.random.default_rng([self._seed, n, 1])
+            every = [example for clip in kept.values() for example in clip]
+            picked = rng.choice(len(every), self._batch, replace=len(every) < self._batch)
+            yield {key: torch.from_numpy(np.stack([every[i][key] for i in picked])) for key in every[0]}
 
-    def _clip(self, shards: Shards, rng: np.random.Generator) -> list[dict[str, Float32]]:
-        index = int(rng.integers(len(shards)))
-        try:
-            scene = shards.read(index)
-        except InputError as error:
-            print(f"skipped: {error}")
-            return []
-        return list(
-            examples(draw(scene, rng, _FRAMES), sorted(rng.choice(np.arange(1, _FRAMES), _TARGETS, replace=False)))
-        )
+    def _clip(self, number: int) -> list[Example]:
+        """The examples of one clip, in half precision."""
+        shards = Shards(self._folder)  # scenes that were rendered meanwhile join in
+        if len(shards) == 0:
+            raise InputError(f"{self._folder} holds no scenes: render some with relumix dataset render")
+        rng = np.random.default_rng([self._seed, number])
+        for _ in range(100):
+            try:
+                scene = shards.read(int(rng.integers(len(shards))))
+            except InputError as error:
+                print(f"skipped: {error}")
+                continue
+            return list(examples(draw(scene, rng, _FRAMES)))
+        raise InputError(f"{self._folder}: none of 100 scenes drawn could be used")
 
 
-def examples(pair: Pair, targets: Sequence[int]) -> Iterator[dict[str, Float32]]:
-    """Yield an example for each target frame of a pair: the engine's clues, and the light it should have found.
+Example = dict[str, "NDArray[np.float16]"]
 
-    All float32, planar. frame, reference, place: see LightNet. carried, matched, truth [3, h, w] stops; plate [3, h, w]
-    clean, at the reference's exposure; spread [1, 1, 1] stops; exposure [1, 1, 1] as `display` takes it; known
-    [1, h, w] where the plate has light; moving [1, h, w].
+
+def examples(pair: Pair) -> Iterator[Example]:
+    """Yield an example for each frame of a pair but the first: the engine's clues, and the light it should have found.
+
+    All float16, planar. frame, reference: see LightNet. steady, truth [3, h, w] stops without the reference's median:
+    the flow engine's light, and the other light; plate [3, h, w] clean, at the reference's exposure; spread [1, 1, 1]
+    stops; shown [3, 1, 1] as `display` takes it; known [1, h, w] where the plate has light; moving [1, h, w].
     """
     height, width = pair.plate.shape[1:3]
     size = (width, height)
@@ -187,47 +196,41 @@ def examples(pair: Pair, targets: Sequence[int]) -> Iterator[dict[str, Float32]]
     grade = median_stops(before, after, ones > 0)
     stops = measure(before, after * np.exp2(-grade)) + grade
     reference = WorkingReference(0, before, ones, stops, ones)
-    root = View.of(reference)
-    known = Known.of(reference, root, size)
-    level = known.light.level
+    frames = [reference, *(WorkingFrame(i, plate * exposure, ones) for i, plate in enumerate(pair.plate[1:], 1))]
+    views = [View.of(frame) for frame in frames]
+    steps = [step(now, last) for last, now in pairwise(views)]
+    known = Known.of(reference, views[0], size)
+    light, track = known.light, stay(views[0])
+    lights, clues = [light.itself()], []
+    for view, moved in zip(views[1:], steps, strict=True):
+        track = follow(moved, track, view, views[0])
+        found = propose(light, view, track)
+        lights.append(believe(light, found))
+        clues.append(frame_clues(known, view, track, found, size))
     shown = 0.18 / float(np.exp(np.log(np.maximum(pair.relit[0] @ LUMINANCE, 1e-6)).mean()))
-    last, track = root, stay(root)
-    for i in range(1, max(targets) + 1):
-        view = View.of(WorkingFrame(i, pair.plate[i] * exposure, ones))
-        track = follow(step(view, last), track, view, root)
-        last = view
-        if i not in targets:
-            continue
-        found = propose(known.light, view, track)
+    after_all = smooth(lights, views, steps)
+    for i, (steady, looks) in enumerate(zip(after_all[1:], clues, strict=True), 1):
         clean = pair.clean[i] * exposure
-        truth = measure(clean, pair.relit[i] * exposure * np.exp2(-level))
-        yield {
-            "frame": frame_clues(known, view, track, found, size),
+        truth = measure(clean, pair.relit[i] * exposure * np.exp2(-light.level))
+        example = {
+            "frame": np.concatenate([looks, steady_clues(known, steady, size)]),
             "reference": reference_clues(known, size),
-            "place": place(track, size),
-            "carried": _planar(found.carried),
-            "matched": _planar(found.matched),
-            "truth": _planar(np.clip(truth, -8, 8)),
-            "plate": _planar(clean),
-            "spread": np.full((1, 1, 1), max(known.spread, 1e-3), np.float32),
-            "shown": (np.exp2(level) * np.float32(shown) / exposure).reshape(3, 1, 1),
-            "known": (clean.max(-1) > 1e-4).astype(np.float32)[None],
-            "moving": (pair.moving[i] > 0).astype(np.float32)[None],
+            "steady": planar([steady[0] - light.level]),
+            "truth": planar([truth.clip(-8, 8)]),
+            "plate": planar([clean.clip(0, 1000)]),
+            "spread": np.full((1, 1, 1), max(known.spread, 1e-3)),
+            "shown": (np.exp2(light.level) * np.float32(shown) / exposure).reshape(3, 1, 1),
+            "known": (clean.max(-1) > 1e-4)[None],
+            "moving": (pair.moving[i] > 0)[None],
         }
+        yield {key: np.asarray(value, np.float16) for key, value in example.items()}
 
 
 def predict(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
     """Return the local gain [B, 3, h, w] in stops, and log2 of its expected error [B, 1, h, w] in units of spread."""
-    channels_last = (
-        batch[key].contiguous(memory_format=torch.channels_last) for key in ("frame", "reference", "place")
-    )
-    trust, residual, miss = model(*channels_last)
-    return blend(batch, trust.float()) + batch["spread"] * residual.float(), miss.float()
-
-
-def blend(batch: Batch, trust: Tensor) -> Tensor:
-    """Return the carried and the matched gain, blended by trust."""
-    return batch["matched"] + trust * (batch["carried"] - batch["matched"])
+    planes = (batch[key].float().contiguous(memory_format=torch.channels_last) for key in ("frame", "reference"))
+    correction, miss = model(*planes)
+    return batch["steady"].float() + batch["spread"].float() * correction.float(), miss.float()
 
 
 def display(batch: Batch, stops: Tensor) -> Tensor:
@@ -246,7 +249,3 @@ def _edges(light: Tensor, distance: int) -> Tensor:
 
 def _psnr(square: Tensor) -> list[float]:
     return cast("list[float]", (-10 * torch.log10(square.clamp_min(1e-10))).tolist())
-
-
-def _planar(image: Float32) -> Float32:
-    return np.ascontiguousarray(image.transpose(2, 0, 1), np.float32)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from relumix.engines.base import Propagator, WorkingReference
 from relumix.engines.flow.correspondence import Track, View
-from relumix.engines.flow.propagator import Carry, TrackingPropagator
-from relumix.engines.flow.proposals import ReferenceLight, propose
-from relumix.engines.flow.temporal import Light
-
-_MATCHED_SURE = 0.2  # how much light by appearance counts beside light that was seen
+from relumix.engines.flow.propagator import TrackingPropagator
+from relumix.engines.flow.proposals import ReferenceLight, believe, propose
+from relumix.engines.flow.temporal import Light, smooth
 
 
 class FlowEngine:
@@ -26,18 +25,23 @@ class FlowEngine:
 
     def start(self) -> Propagator:
         """Begin a shot."""
-        return TrackingPropagator(_look)
+        return TrackingPropagator(_Carrier.of)
 
 
-def _look(reference: WorkingReference, root: View) -> Carry:
-    """Return what carries a reference's light: along the flow where that is sure, by appearance elsewhere."""
-    light = ReferenceLight.of(reference, root)
+@dataclass(frozen=True)
+class _Carrier:
+    """Carries a reference's light: along the flow where that is sure, by appearance elsewhere. See `Carrier`."""
 
-    def carry(view: View, track: Track) -> Light:
-        if view.digest == root.digest:
-            return light.stops, light.trusted + np.float32(_MATCHED_SURE)
-        found = propose(light, view, track)
-        stops = light.level + found.matched + found.sure[..., None] * (found.carried - found.matched)
-        return stops, found.sure + np.float32(_MATCHED_SURE)
+    light: ReferenceLight
 
-    return carry
+    @classmethod
+    def of(cls, reference: WorkingReference, root: View) -> _Carrier:
+        return cls(ReferenceLight.of(reference, root))
+
+    def carry(self, view: View, track: Track) -> Light:
+        if view.digest == self.light.view.digest:
+            return self.light.itself()
+        return believe(self.light, propose(self.light, view, track))
+
+    def settle(self, carried: Sequence[Light], views: Sequence[View], steps: Sequence[Track]) -> list[Light]:
+        return smooth(carried, views, steps)

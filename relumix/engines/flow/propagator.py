@@ -5,25 +5,37 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from relumix.engines.base import Float32, Stone, WorkingFrame, WorkingReference
 from relumix.engines.flow.correspondence import Track, View, step
-from relumix.engines.flow.temporal import Light, mix, smooth
+from relumix.engines.flow.temporal import Light, mix
 from relumix.engines.flow.tracking import Tracker
 
 _THREADS = 2
 
-Carry = Callable[[View, Track], Light]
-"""From a frame and its track to a reference: that reference's light on it. Called by several threads at once."""
+Carried = TypeVar("Carried")
+
+
+class Carrier(Protocol[Carried]):
+    """What an engine makes of one reference in one window."""
+
+    def carry(self, view: View, track: Track) -> Carried:
+        """Take the light to a frame whose track to the reference is given. Called by several threads at once."""
+        ...
+
+    def settle(self, carried: Sequence[Carried], views: Sequence[View], steps: Sequence[Track]) -> list[Light]:
+        """Return the light on each frame of the window, held still. carried, views: one a frame; steps: as `smooth`."""
+        ...
 
 
 class TrackingPropagator:
-    """An engine at work on one shot that follows frames to references, carries each one's light, and smooths it."""
+    """An engine at work on one shot that follows frames to references and carries each one's light to them."""
 
-    def __init__(self, look: Callable[[WorkingReference, View], Carry]) -> None:
+    def __init__(self, look: Callable[[WorkingReference, View], Carrier[Any]]) -> None:
         """look: what the engine makes of a reference, whose view is given."""
         self._look = look
         self._tracker = Tracker()
@@ -63,10 +75,11 @@ class TrackingPropagator:
         for reference, approach in zip(references, approaches, strict=True):
             root = View.of(reference)
             # Only the pool holds the tracks, which are many: it lets go of each as its light is carried.
+            carrier = self._look(reference, root)
             carried = self._pool.map(
-                self._look(reference, root),
+                carrier.carry,
                 views,
                 self._tracker.tracks(reference, root, approach, frames, views, steps),
             )
-            lights.append(smooth(list(carried), views, steps))
+            lights.append(carrier.settle(list(carried), views, steps))
         return lights

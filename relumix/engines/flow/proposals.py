@@ -9,6 +9,9 @@ import numpy as np
 from relumix.engines.base import Float32, WorkingReference
 from relumix.engines.flow.appearance import MATCH_EDGE_PX, Bank, match
 from relumix.engines.flow.correspondence import Track, View, sample
+from relumix.engines.flow.temporal import Light
+
+_MATCHED_SURE = 0.2  # how much light by appearance counts beside light that was seen
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,10 @@ class ReferenceLight:
         local = reference.stops - level
         return cls(view, reference.stops, level, local, trusted, Bank.of(view, local, trusted, edge_px))
 
+    def itself(self) -> Light:
+        """The light on the reference's own picture."""
+        return self.stops, self.trusted + np.float32(_MATCHED_SURE)
+
 
 @dataclass(frozen=True)
 class Proposals:
@@ -60,3 +67,9 @@ def propose(light: ReferenceLight, view: View, track: Track) -> Proposals:
     carried: Float32 = local / np.maximum(weight, np.float32(1e-6))[..., None]
     sure = track.seen * track.alike(view, light.view) * weight * view.known
     return Proposals(carried, match(light.bank, view, track), sure)
+
+
+def believe(light: ReferenceLight, found: Proposals) -> Light:
+    """Take the carried light as far as it is sure, and the matched light for the rest."""
+    stops = light.level + found.matched + found.sure[..., None] * (found.carried - found.matched)
+    return stops, found.sure + np.float32(_MATCHED_SURE)

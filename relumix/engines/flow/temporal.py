@@ -9,24 +9,28 @@ import numpy as np
 from relumix.engines.base import Float32, WorkingReference
 from relumix.engines.flow.correspondence import Track, View, sample
 
-_KEEP = 0.7  # how much of what was gathered so far a frame takes on from its neighbour
+KEEP = 0.7
+"""What `smooth` keeps, where nothing else is asked for."""
 
 
 Light = tuple[Float32, Float32]
 """[h, w, 3] stops, and [h, w] > 0: how much they count."""
 
 
-def smooth(lights: Sequence[Light], views: Sequence[View], steps: Sequence[Track]) -> list[Light]:
+def smooth(
+    lights: Sequence[Light], views: Sequence[View], steps: Sequence[Track], keep: float = KEEP
+) -> list[Light]:
     """Each frame's light, averaged with that of its neighbours along the motion, and how much it then counts.
 
     lights, views  one for each of n frames.
     steps          n - 1 tracks: from frame i + 1 to frame i.
+    keep           how much of what was gathered so far a frame takes on from its neighbour.
 
     Two recursive passes, one from each end, gather what is still visible; nearer frames and surer light count more.
     """
-    before = [gathered for _, gathered in _gather(lights, views, steps)]
+    before = [gathered for _, gathered in _gather(lights, views, steps, keep)]
     smoothed = []
-    for own, after in _gather(lights[::-1], views[::-1], (step.reversed() for step in reversed(steps))):
+    for own, after in _gather(lights[::-1], views[::-1], (step.reversed() for step in reversed(steps)), keep):
         total = before.pop() + after - own
         # A view of its last plane would keep all of it.
         smoothed.append((total[..., :3] / total[..., 3:], total[..., 3].copy()))
@@ -34,7 +38,7 @@ def smooth(lights: Sequence[Light], views: Sequence[View], steps: Sequence[Track
 
 
 def _gather(
-    lights: Sequence[Light], views: Sequence[View], steps: Iterable[Track]
+    lights: Sequence[Light], views: Sequence[View], steps: Iterable[Track], keep: float
 ) -> Iterator[tuple[Float32, Float32]]:
     """Yield each frame's light times its weight, and weight, [h, w, 4]; and the same with what was gathered so far."""
     ways = iter(steps)
@@ -44,7 +48,7 @@ def _gather(
             gathered = own
         else:
             way = next(ways)
-            kept = _KEEP * way.seen * way.alike(views[i], views[i - 1])
+            kept = keep * way.seen * way.alike(views[i], views[i - 1])
             gathered = own + kept[..., None] * sample(gathered, way.there)
         yield own, gathered
 

@@ -1,4 +1,4 @@
-"""The learned engine: flow and appearance propose each reference's light; a network decides, adds, and doubts."""
+"""The learned engine: the flow engine's light, corrected by a network that also says how sure it is."""
 
 from __future__ import annotations
 
@@ -19,15 +19,24 @@ from relumix.engines.base import Float32, Propagator, WorkingReference
 from relumix.engines.flow.correspondence import Track, View
 from relumix.engines.flow.guided import upsample
 from relumix.engines.flow.propagator import TrackingPropagator
-from relumix.engines.flow.proposals import propose
-from relumix.engines.flow.temporal import Light
-from relumix.engines.lite.clues import NET_EDGE_PX, Known, frame_clues, place, reference_clues, shrink
+from relumix.engines.flow.proposals import believe, propose
+from relumix.engines.flow.temporal import Light, smooth
+from relumix.engines.lite.clues import (
+    NET_EDGE_PX,
+    Halves,
+    Known,
+    frame_clues,
+    reference_clues,
+    shrink,
+    steady_clues,
+)
 from relumix.engines.lite.network import STRIDE, LightNet
 from relumix.errors import InputError
 
 WEIGHTS = "lite.safetensors"
 
 _LEAST_MISS = 0.4  # in units of spread: no light is surer than this
+_KEEP = 0.7  # of the corrections of neighbours (see `smooth`)
 
 
 class LiteEngine:
@@ -45,7 +54,7 @@ class LiteEngine:
         self.network = load_network(path).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._lock = Lock()
         self.name = "lite"
-        self.version = f"1-{_digest(path)}"
+        self.version = f"2-{_digest(path)}"
         self.window = 16
         self.overlap = 2
         self.tracks = True
@@ -60,22 +69,26 @@ class LiteEngine:
         """Begin a shot."""
         return TrackingPropagator(partial(_Carrier.of, self))
 
-    def ask(self, *planes: Float32) -> tuple[Float32, Float32, Float32]:
-        """Return what the network says of planes [c, h, w] as it takes them: trust, residual and miss, [h, w, c]."""
-        tensors = (torch.from_numpy(p)[None].to(self.device, memory_format=torch.channels_last) for p in planes)
+    def ask(self, *planes: Halves) -> tuple[Float32, Float32]:
+        """Return what the network says of planes [c, h, w] as it takes them: correction and miss, [h, w, c]."""
+        tensors = (torch.from_numpy(p)[None].to(self.device, torch.float32) for p in planes)
         with self._lock, torch.inference_mode():  # one frame at a time: it uses all processors
-            said = self.network(*tensors)
-        trust, residual, miss = (s[0].permute(1, 2, 0).float().cpu().contiguous().numpy() for s in said)
-        return trust, residual, miss
+            said = self.network(*(t.contiguous(memory_format=torch.channels_last) for t in tensors))
+        correction, miss = (s[0].permute(1, 2, 0).float().cpu().contiguous().numpy() for s in said)
+        return correction, miss
+
+
+Carried = tuple[Light, "Halves | None"]
+"""The flow engine's light on a frame, and the clues; no clues where the frame is the reference's own picture."""
 
 
 @dataclass(frozen=True)
 class _Carrier:
-    """Carries one reference's light, as the network decides. It is called by several threads; the network by one."""
+    """Carries one reference's light as the flow engine does, then corrects it. See `Carrier`."""
 
     engine: LiteEngine
     known: Known
-    planes: Float32
+    planes: Halves
     size: tuple[int, int]
 
     @classmethod
@@ -85,21 +98,35 @@ class _Carrier:
         known = Known.of(reference, root, size)
         return cls(engine, known, reference_clues(known, size), size)
 
-    def __call__(self, view: View, track: Track) -> Light:
-        """Return the light on a frame, whose track to the reference is given."""
+    def carry(self, view: View, track: Track) -> Carried:
         light = self.known.light
         if view.digest == light.view.digest:
-            return light.stops, np.full(light.trusted.shape, 1 / _LEAST_MISS, np.float32)
+            return light.itself(), None
         found = propose(light, view, track)
-        clues = frame_clues(self.known, view, track, found, self.size)
-        trust, residual, miss = self.engine.ask(clues, self.planes, place(track, self.size))
+        return believe(light, found), frame_clues(self.known, view, track, found, self.size)
+
+    def settle(self, carried: Sequence[Carried], views: Sequence[View], steps: Sequence[Track]) -> list[Light]:
+        steady = smooth([light for light, _ in carried], views, steps)
+        corrections = [
+            self._correction(view, light, clues)
+            for view, light, (_, clues) in zip(views, steady, carried, strict=True)
+        ]
+        settled = smooth(corrections, views, steps, _KEEP)
+        return [(stops + more, counts) for (stops, _), (more, counts) in zip(steady, settled, strict=True)]
+
+    def _correction(self, view: View, steady: Light, clues: Halves | None) -> Light:
+        """What to add to the flow engine's light, in stops, and how much it counts."""
         height, width = view.log_luma.shape
-        trust, miss = (np.asarray(cv2.resize(s, (width, height)), np.float32) for s in (trust, miss))
-        added = residual * np.float32(self.known.spread)
+        if clues is None:
+            return np.zeros((height, width, 3), np.float32), np.full((height, width), 1 / _LEAST_MISS, np.float32)
+        correction, miss = self.engine.ask(
+            np.concatenate([clues, steady_clues(self.known, steady, self.size)]), self.planes
+        )
+        added = correction * np.float32(self.known.spread)
         if self.size != (width, height):
             added = upsample(added, shrink(view.log_rgb, self.size), view.log_rgb)
-        local = found.matched + trust[..., None] * (found.carried - found.matched) + added
-        return light.level + local, np.float32(1) / (np.exp2(miss) + np.float32(_LEAST_MISS))
+        miss = np.asarray(cv2.resize(miss, (width, height)), np.float32)
+        return added, np.float32(1) / (np.exp2(miss) + np.float32(_LEAST_MISS))
 
 
 def net_size(shape: Sequence[int]) -> tuple[int, int]:

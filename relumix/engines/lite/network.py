@@ -1,7 +1,8 @@
-"""The network of `lite`: which light to believe at each pixel, what to add to it, and how sure that is.
+"""The network of `lite`: what the flow engine's light lacks at each pixel, and how sure that is.
 
-It is shown a frame and what is known of one reference's light there (`clues`): the gain that optical flow carried, the
-gain of what looks alike, and how well either fits. It never sees pixels at full size and never makes any.
+It is shown a frame and what is known of one reference's light there (`clues`): the flow engine's light, and what that
+was made of: the gain that optical flow carried, the gain of what looks alike, and how well either fits. It never sees
+pixels at full size and never makes any.
 
 Cross-attention from frame to reference is gated, as in ReLumix (arXiv 2509.23769): queries are the frame's features,
 keys those of the reference's plate, values its gain; the gate is learned from query, answer and best match.
@@ -16,13 +17,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  the name that torch's own documentation gives it
 
-from relumix.engines.lite.clues import FRAME_PLANES, REFERENCE_PLANES
+from relumix.engines.lite.clues import CARRIED, FRAME_PLANES, LOOK, MATCHED, PLACE, REFERENCE_PLANES, STEADY
 
-STRIDE = 8
-"""Sides of what the network sees are padded to multiples of this."""
+STRIDE = 16
+"""Sides of what the network sees are multiples of this."""
 
-_TRUST_FLOOR = 0.02
 _WIDEST_MISS = 4.0
+_FIRST_DOUBT = -2.0  # how an untrained network judges what the flow engine's light was made of, against that light
+_ATTENDED = (-2, -1)  # levels that look at the reference: an eighth and a sixteenth of the size
 
 
 class Block(nn.Module):
@@ -95,49 +97,47 @@ class GatedCrossAttention(nn.Module):
 
 
 class LightNet(nn.Module):
-    """See the module's docstring. About 1.9 million parameters as it ships."""
+    """See the module's docstring. A U-Net that works at half the size it sees, and less."""
 
-    def __init__(self, widths: tuple[int, ...] = (24, 48, 80, 128), depth: int = 2, heads: int = 4) -> None:
+    def __init__(self, widths: tuple[int, ...] = (32, 64, 112, 160), depth: int = 2, heads: int = 4) -> None:
         super().__init__()
         self.shape = {"widths": list(widths), "depth": depth, "heads": heads}
-        widths = tuple(widths)
-        self.appearance = Encoder(3, tuple(max(16, width // 2) for width in widths[:-1]) + widths[-1:], 1)
-        self.frame = Encoder(FRAME_PLANES, widths, depth)
-        self.light = Encoder(REFERENCE_PLANES, tuple(max(16, width // 2) for width in widths), 1)
-        self.attention = GatedCrossAttention(widths[-1], max(16, widths[-1] // 2), heads)
+        widths, narrow = tuple(widths), tuple(max(16, width // 2) for width in widths)
+        looks = narrow[:-2] + widths[-2:]
+        self.frame = Encoder(4 * (FRAME_PLANES + 2), widths, depth)
+        self.appearance = Encoder(4 * 3, looks, 1)
+        self.light = Encoder(4 * REFERENCE_PLANES, narrow, 1)
+        self.attention = nn.ModuleList(GatedCrossAttention(widths[i], narrow[i], heads) for i in _ATTENDED)
         self.middle = nn.Sequential(*(Block(widths[-1]) for _ in range(2)))
         ups = list(zip(widths[::-1], widths[-2::-1], strict=False))
         self.up = nn.ModuleList(nn.Conv2d(a, b, 1) for a, b in ups)
         self.blocks = nn.ModuleList(nn.Sequential(*(Block(b) for _ in range(depth))) for _, b in ups)
-        self.head = _silent(nn.Conv2d(widths[0], 1 + 3 + 1, 3, padding=1))
+        self.head = _silent(nn.Conv2d(widths[0], 4 * (2 + 3 + 1 + 1), 3, padding=1))
 
-    def forward(self, frame: Tensor, reference: Tensor, place: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return (trust [B, 1, h, w], residual [B, 3, h, w], miss [B, 1, h, w]).
+    def forward(self, frame: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (correction [B, 3, h, w], miss [B, 1, h, w]), in units of the reference's spread.
 
-        frame      [B, FRAME_PLANES, h, w] clues of a frame; reference [B, REFERENCE_PLANES, h, w] of its reference.
-        place      [B, 2, h, w] as GatedCrossAttention takes it, at full size.
-        trust      0..1: the share of the carried gain; the rest is the matched one's.
-        residual   to be added, in units of the reference's spread.
-        miss       log2 of the error to be expected, in the same units.
+        frame       [B, FRAME_PLANES, h, w] clues of a frame; reference [B, REFERENCE_PLANES, h, w] of its reference.
+        correction  to be added to the flow engine's light.
+        miss        log2 of the error to be expected then.
 
-        An untrained network trusts as the flow engine does and adds nothing. h and w are multiples of STRIDE.
+        h and w are multiples of STRIDE.
         """
-        levels = self.frame(frame)
-        seen, known = self.appearance(frame[:, :3])[-1], self.appearance(reference[:, :3])[-1]
-        light = self.light(reference)[-1]
-        small = F.avg_pool2d(place, STRIDE), F.avg_pool2d(reference[:, -1:], STRIDE)
-        x = levels[-1] + self.attention(seen, known, light, *small)
-        x = self.middle(x)
+        levels = self.frame(F.pixel_unshuffle(torch.cat([frame, grid_of(frame)], 1), 2))
+        seen, known = (self.appearance(F.pixel_unshuffle(x[:, LOOK], 2)) for x in (frame, reference))
+        light = self.light(F.pixel_unshuffle(reference, 2))
+        for i, attention in zip(_ATTENDED, self.attention, strict=True):
+            shrink = frame.shape[-1] // levels[i].shape[-1]
+            place, lit = (F.avg_pool2d(x, shrink) for x in (frame[:, PLACE], reference[:, -1:]))
+            levels[i] = levels[i] + attention(seen[i], known[i], light[i], place, lit)
+        x = self.middle(levels[-1])
         for up, block, level in zip(self.up, self.blocks, levels[-2::-1], strict=True):
             x = block(F.interpolate(up(x), scale_factor=2.0, mode="nearest") + level)
-        out = self.head(F.silu(x))
-        sure = frame[:, SURE : SURE + 1].clamp(_TRUST_FLOOR, 1 - _TRUST_FLOOR)
-        trust = torch.sigmoid(torch.logit(sure) + out[:, :1])
-        return trust, out[:, 1:4], _WIDEST_MISS * torch.tanh(out[:, 4:] / _WIDEST_MISS)
-
-
-SURE = 9
-"""The plane of a frame's clues that says how sure the carried gain is (see clues)."""
+        said = F.pixel_shuffle(self.head(F.silu(x)), 2)
+        steady, carried, matched = frame[:, STEADY], frame[:, CARRIED], frame[:, MATCHED]
+        share = torch.cat([torch.zeros_like(said[:, :1]), said[:, :2] + _FIRST_DOUBT], 1).softmax(1)
+        chosen = share[:, 1:2] * (carried - steady) + share[:, 2:3] * (matched - steady) + said[:, 2:5]
+        return torch.sigmoid(said[:, 5:6]) * chosen, _WIDEST_MISS * torch.tanh(said[:, 6:] / _WIDEST_MISS)
 
 
 def _silent(layer: nn.Conv2d) -> nn.Conv2d:
@@ -147,10 +147,10 @@ def _silent(layer: nn.Conv2d) -> nn.Conv2d:
     return layer
 
 
-def grid_of(place: Tensor) -> Tensor:
-    """Return [B, 2, h, w]: every token's own place, (x, y) in long edges from the middle."""
-    b, _, h, w = place.shape
+def grid_of(planes: Tensor) -> Tensor:
+    """Return [B, 2, h, w]: every pixel's own place, (x, y) in long edges from the middle, for [B, any, h, w]."""
+    b, _, h, w = planes.shape
     edge = max(h, w)
-    y = (torch.arange(h, dtype=place.dtype, device=place.device) - (h - 1) / 2) / edge
-    x = (torch.arange(w, dtype=place.dtype, device=place.device) - (w - 1) / 2) / edge
+    y = (torch.arange(h, dtype=planes.dtype, device=planes.device) - (h - 1) / 2) / edge
+    x = (torch.arange(w, dtype=planes.dtype, device=planes.device) - (w - 1) / 2) / edge
     return torch.stack(torch.meshgrid(y, x, indexing="ij")[::-1]).expand(b, 2, h, w)
