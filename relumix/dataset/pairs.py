@@ -1,22 +1,26 @@
 """From a light stage to training pairs: a clip as a plate, and the same clip under another light.
 
 Every light of a scene was rendered alone, so a weighted, coloured sum of them is that scene as it would look under all
-of them together; one rendered scene gives pairs without end. The plate then gets what cameras add: lens blur and grain.
+of them together; one rendered scene gives pairs without end. The plate then gets what cameras add: blur and grain.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from relumix.dataset.shards import Scene
+from relumix.engines.base import WorkingFrame
+from relumix.engines.flow.correspondence import View, sample, step
 
 Float32 = NDArray[np.float32]
 
 _MEAN = 0.18
+_SHUTTER_STEPS = 7
 _KEPT_LIGHT = 1e-5
 """A light that adds less than this on average (behind a wall, say) is not used: scaled up, it would be noise."""
 
@@ -25,7 +29,7 @@ _KEPT_LIGHT = 1e-5
 class Pair:
     """A clip under two lights. All arrays float32 but `moving`; scene-linear, finite, >= 0.
 
-    plate     [T, h, w, 3] as a camera sees it; clean [T, h, w, 3] the same without lens blur and grain.
+    plate     [T, h, w, 3] as a camera sees it; clean [T, h, w, 3] the same without blur and grain.
     relit     [T, h, w, 3] the clip under the other light, clean.
     reference [h, w, 3] frame 0 of the plate as an artist relights it: with the plate's own grain.
     moving    [T, h, w] uint8, 0 where the surface keeps still.
@@ -57,7 +61,8 @@ def draw(scene: Scene, rng: np.random.Generator, frames: int) -> Pair:
     if usable.size == 0:
         usable = np.array([int(level.argmax())])
     clean, relit = (mix(light, light_mix(rng, level, usable)) for _ in range(2))
-    plate = grainy(clean, rng)
+    shutter = rng.uniform(0.2, 0.8) if rng.random() < 0.3 else 0.0
+    plate = grainy(motion_blurred(clean, shutter) if shutter else clean, rng)
     # A grade, a paint-over or a render on top of the plate keeps its grain; a render instead of it has none.
     grain = plate[0] / np.maximum(clean[0], 1e-4) if rng.random() < 0.6 else np.float32(1)
     return Pair(plate, clean, relit, relit[0] * np.clip(grain, 0, 4), np.ascontiguousarray(moving))
@@ -95,6 +100,23 @@ def grainy(clean: Float32, rng: np.random.Generator) -> Float32:
     soft = np.stack([cv2.GaussianBlur(frame, (0, 0), blur) for frame in clean]) if blur else clean
     noise = rng.standard_normal(clean.shape, dtype=np.float32)
     return np.maximum(soft + noise * (np.float32(amount) * np.sqrt(soft * _MEAN) + np.float32(floor)), 0)
+
+
+def motion_blurred(clean: Float32, shutter: float) -> Float32:
+    """Return a clip [T, h, w, 3] as a shutter sees it that is open for a share of each frame.
+
+    Every frame is drawn out along its optical flow (DIS) to the next; the last along that from the one before.
+    """
+    if len(clean) < 2:
+        return clean
+    known = np.ones(clean.shape[1:3], np.float32)
+    views = [View.of(WorkingFrame(t, frame, known)) for t, frame in enumerate(clean)]
+    flows = [step(here, there).there for here, there in pairwise(views)]
+    blurred = np.zeros_like(clean)
+    for frame, flow, out in zip(clean, [*flows, flows[-1]], blurred, strict=True):
+        for share in np.linspace(-shutter / 2, shutter / 2, _SHUTTER_STEPS, dtype=np.float32):
+            out += sample(frame, share * flow)
+    return blurred / np.float32(_SHUTTER_STEPS)
 
 
 def _nearer(light: Float32, moving: NDArray[np.uint8], rng: np.random.Generator) -> tuple[Float32, NDArray[np.uint8]]:

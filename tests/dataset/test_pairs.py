@@ -1,11 +1,12 @@
 """Training pairs: sums of lights, and what a camera adds."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relumix.dataset.pairs import draw, grainy, light_mix, mix
+from relumix.dataset.pairs import draw, grainy, light_mix, mix, motion_blurred
 from relumix.dataset.shards import Scene
 
 
@@ -42,6 +43,29 @@ def test_frames_run_forwards_or_backwards_at_an_even_pace():
         np.testing.assert_allclose(steps[0], steps[1], rtol=1e-3)
         paces.add(float(np.sign(steps[0])))
     assert paces == {-1.0, 1.0}
+
+
+def test_a_crop_is_as_large_as_the_whole_and_part_of_it():
+    ramp = np.broadcast_to(np.linspace(1, 2, 64, dtype=np.float32)[None, :, None], (48, 64, 3))
+    light = np.broadcast_to(ramp, (2, 1, 48, 64, 3)).astype(np.float16)
+    spans = []
+    for seed in range(30):
+        clean = draw(Scene(light, np.zeros((2, 48, 64), np.uint8), {}), np.random.default_rng(seed), 2).clean
+        assert clean.shape == (2, 48, 64, 3)
+        spans.append(float((clean.max((1, 2)) / clean.min((1, 2))).max()))
+    assert min(spans) < 1.7
+    assert max(spans) == pytest.approx(2, rel=0.01)
+
+
+def test_an_open_shutter_draws_out_what_moves_and_nothing_else():
+    picture = np.random.default_rng(2).random((16, 24, 3), np.float32)
+    plane = cv2.resize(picture, (96, 64), interpolation=cv2.INTER_CUBIC).clip(0.02)
+    still, panned = np.stack([plane[:, 10:74]] * 3), np.stack([plane[:, t : t + 64] for t in (0, 6, 12)])
+    np.testing.assert_allclose(motion_blurred(still, 0.5), still, atol=1e-6)
+    before, after = panned[1], motion_blurred(panned, 0.8)[1]
+    along, across = (np.abs(np.diff(after, axis=i)).mean() / np.abs(np.diff(before, axis=i)).mean() for i in (1, 0))
+    assert along < 0.85 * across
+    np.testing.assert_array_equal(motion_blurred(panned[:1], 0.5), panned[:1])
 
 
 def test_too_few_frames_are_refused():
