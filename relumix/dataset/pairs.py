@@ -45,8 +45,8 @@ class Pair:
 def draw(scene: Scene, rng: np.random.Generator, frames: int) -> Pair:
     """Draw a pair of `frames` frames from a scene.
 
-    The clip may run backwards or skip frames, be cropped, and be mirrored; its colour channels may change places. Raises ValueError
-    where the scene has fewer frames.
+    The clip may run backwards or skip frames, be cropped, and be mirrored; its colour channels may change places.
+    Raises ValueError where the scene has fewer frames.
     """
     picked = _pick_frames(rng, scene.light.shape[0], frames)
     light = scene.light[picked].astype(np.float32)
@@ -112,11 +112,13 @@ def motion_blurred(clean: Float32, shutter: float) -> Float32:
     known = np.ones(clean.shape[1:3], np.float32)
     views = [View.of(WorkingFrame(t, frame, known)) for t, frame in enumerate(clean)]
     flows = [step(here, there).there for here, there in pairwise(views)]
-    blurred = np.zeros_like(clean)
-    for frame, flow, out in zip(clean, [*flows, flows[-1]], blurred, strict=True):
-        for share in np.linspace(-shutter / 2, shutter / 2, _SHUTTER_STEPS, dtype=np.float32):
-            out += sample(frame, share * flow)
-    return blurred / np.float32(_SHUTTER_STEPS)
+    shares = np.linspace(-shutter / 2, shutter / 2, _SHUTTER_STEPS, dtype=np.float32)
+    return np.stack(
+        [
+            np.mean([sample(frame, share * flow) for share in shares], axis=0)
+            for frame, flow in zip(clean, [*flows, flows[-1]], strict=True)
+        ]
+    )
 
 
 def _nearer(light: Float32, moving: NDArray[np.uint8], rng: np.random.Generator) -> tuple[Float32, NDArray[np.uint8]]:

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, cast
 
@@ -36,7 +36,7 @@ from relumix.working import LUMINANCE, median_stops
 
 _FRAMES = 8  # of a clip: what is averaged along the motion needs neighbours on both sides
 _CLIPS = 24  # prepared clips from which a batch is drawn, so that its examples come from many scenes
-_DRAWN_TWICE = 2  # batches for each clip that is prepared, which takes longer than to learn from it
+_BATCHES_A_CLIP = 2  # to prepare a clip takes longer than to learn from it
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class LiteTask:
     held_out: Path
     batch: int = 8
     workers: int = 1
-    validation_frames: int = 48
+    validation_clips: int = 24
     start: Path | None = None
     name: str = "lite"
 
@@ -133,8 +133,8 @@ class LiteTask:
         save_file(weights, folder / WEIGHTS, metadata={"network": json.dumps(cast(LightNet, model).shape)})
 
     def _held_out(self) -> Iterator[Batch]:
-        stream = _Stream(self.held_out, 77, 0, self.batch, clips=1)
-        for _, batch in zip(range(self.validation_frames // self.batch), stream, strict=False):
+        stream = _Stream(self.held_out, 77, 0, self.batch, clips=1, batches_a_clip=1)
+        for batch in islice(stream, self.validation_clips):
             yield {key: value.float() for key, value in batch.items()}
 
 
@@ -144,8 +144,17 @@ class _Stream(IterableDataset[Batch]):
     Batch n is a function of seed, n and the number of workers, which take turns.
     """
 
-    def __init__(self, folder: Path, seed: int, first: int, batch: int, clips: int = _CLIPS) -> None:
-        self._folder, self._seed, self._next, self._batch, self._clips = folder, seed, first, batch, clips
+    def __init__(
+        self,
+        folder: Path,
+        seed: int,
+        first: int,
+        batch: int,
+        clips: int = _CLIPS,
+        batches_a_clip: int = _BATCHES_A_CLIP,
+    ) -> None:
+        self._folder, self._seed, self._next, self._batch = folder, seed, first, batch
+        self._clips, self._batches_a_clip = clips, batches_a_clip
 
     def __iter__(self) -> Iterator[Batch]:
         info = get_worker_info()
@@ -154,7 +163,7 @@ class _Stream(IterableDataset[Batch]):
         threadpool_limits(1, user_api="blas")  # small products: its threads would only wait for each other
         kept: dict[int, list[Example]] = {}
         for n in range(self._next + turn, 1 << 62, turns):
-            newest = (n // turns) // _DRAWN_TWICE
+            newest = n // turns // self._batches_a_clip
             wanted = range(max(0, newest + 1 - self._clips), newest + 1)
             kept = {c: kept[c] if c in kept else self._clip(turn + turns * c) for c in wanted}
             rng = np.random.default_rng([self._seed, n, 1])

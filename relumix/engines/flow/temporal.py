@@ -17,9 +17,7 @@ Light = tuple[Float32, Float32]
 """[h, w, 3] stops, and [h, w] > 0: how much they count."""
 
 
-def smooth(
-    lights: Sequence[Light], views: Sequence[View], steps: Sequence[Track], keep: float = KEEP
-) -> list[Light]:
+def smooth(lights: Sequence[Light], views: Sequence[View], steps: Sequence[Track], keep: float = KEEP) -> list[Light]:
     """Each frame's light, averaged with that of its neighbours along the motion, and how much it then counts.
 
     lights, views  one for each of n frames.

@@ -84,7 +84,11 @@ def steady_clues(known: Known, light: Light, size: tuple[int, int]) -> Halves:
 def reference_clues(known: Known, size: tuple[int, int]) -> Halves:
     """[REFERENCE_PLANES, h, w]: 0-2 log2 of its plate; 3-5 its gain, in units of spread; 6 where that is known."""
     light = known.light
-    planes = light.view.log_rgb * np.float32(0.5), known.in_spreads(light.local) * light.trusted[..., None], light.trusted
+    planes = (
+        light.view.log_rgb * np.float32(0.5),
+        known.in_spreads(light.local) * light.trusted[..., None],
+        light.trusted,
+    )
     return planar([shrink(plane, size) for plane in planes])
 
 

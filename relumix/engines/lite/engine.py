@@ -108,8 +108,7 @@ class _Carrier:
     def settle(self, carried: Sequence[Carried], views: Sequence[View], steps: Sequence[Track]) -> list[Light]:
         steady = smooth([light for light, _ in carried], views, steps)
         corrections = [
-            self._correction(view, light, clues)
-            for view, light, (_, clues) in zip(views, steady, carried, strict=True)
+            self._correction(view, light, clues) for view, light, (_, clues) in zip(views, steady, carried, strict=True)
         ]
         settled = smooth(corrections, views, steps, _KEEP)
         return [(stops + more, counts) for (stops, _), (more, counts) in zip(steady, settled, strict=True)]

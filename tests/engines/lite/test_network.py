@@ -3,54 +3,62 @@
 import pytest
 import torch
 
-from relumix.engines.lite.clues import FRAME_PLANES, REFERENCE_PLANES
-from relumix.engines.lite.network import SURE, LightNet, grid_of
+from relumix.engines.lite.clues import CARRIED, FRAME_PLANES, MATCHED, PLACE, REFERENCE_PLANES, STEADY
+from relumix.engines.lite.network import STRIDE, LightNet, grid_of
 
-SIZES = [(8, 8), (24, 40), (40, 16)]
+SMALL = {"widths": (8, 8, 16, 16), "depth": 1, "heads": 2}
 
 
 @pytest.fixture(scope="module")
 def network():
     torch.manual_seed(3)
-    return LightNet(widths=(8, 8, 16, 16), depth=1, heads=2)
+    return LightNet(**SMALL)
 
 
 def planes(height, width, seed=1):
     generator = torch.Generator().manual_seed(seed)
     frame = torch.rand(2, FRAME_PLANES, height, width, generator=generator)
-    reference = torch.rand(2, REFERENCE_PLANES, height, width, generator=generator)
-    return frame, reference, grid_of(torch.zeros(2, 2, height, width))
+    frame[:, PLACE] = grid_of(frame)
+    return frame, torch.rand(2, REFERENCE_PLANES, height, width, generator=generator)
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_an_untrained_network_trusts_as_the_flow_engine_does_and_adds_nothing(network, size):
-    frame, reference, place = planes(*size)
-    trust, residual, miss = network(frame, reference, place)
-    assert torch.allclose(trust, frame[:, SURE : SURE + 1].clamp(0.02, 0.98), atol=1e-5)
-    assert residual.shape == (2, 3, *size)
-    assert not residual.any()
+@pytest.mark.parametrize("size", [(STRIDE, STRIDE), (3 * STRIDE, 5 * STRIDE), (5 * STRIDE, 2 * STRIDE)])
+def test_an_untrained_network_leaves_light_alone_that_all_clues_agree_on(network, size):
+    frame, reference = planes(*size)
+    frame[:, CARRIED] = frame[:, MATCHED] = frame[:, STEADY]
+    correction, miss = network(frame, reference)
+    assert correction.shape == (2, 3, *size)
+    assert miss.shape == (2, 1, *size)
+    assert correction.abs().max() < 1e-6
     assert not miss.any()
+
+
+def test_an_untrained_network_leans_to_the_flow_engines_light(network):
+    frame, reference = planes(STRIDE, STRIDE)
+    correction, _ = network(frame, reference)
+    furthest = torch.maximum((frame[:, CARRIED] - frame[:, STEADY]).abs(), (frame[:, MATCHED] - frame[:, STEADY]).abs())
+    assert (correction.abs() <= 0.25 * furthest + 1e-6).all()
 
 
 def test_what_the_reference_does_not_know_is_not_looked_at():
     torch.manual_seed(4)
-    network = LightNet(widths=(8, 8, 16, 16), depth=1, heads=2)
+    network = LightNet(**SMALL)
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
-    frame, reference, place = planes(16, 128)
+    frame, reference = planes(2 * STRIDE, 32 * STRIDE)
     reference[:, -1] = 1
-    reference[:, -1, :, 32:] = 0
+    reference[:, -1, :, 8 * STRIDE :] = 0
     changed = reference.clone()
-    changed[:, 3:6, :, 96:] += 5  # beyond the reach of convolutions over the border
-    plain, other = (network(frame, r, place)[1] for r in (reference, changed))
+    changed[:, 3:6, :, 24 * STRIDE :] += 5  # beyond the reach of convolutions over the border
+    plain, other = (network(frame, r)[0] for r in (reference, changed))
     lit = reference.clone()
     lit[:, -1] = 1
-    seen = network(frame, torch.cat([changed[:, :6], lit[:, 6:]], 1), place)[1]
+    seen = network(frame, torch.cat([changed[:, :6], lit[:, 6:]], 1))[0]
     assert (other - plain).abs().max() < 0.05 * (seen - plain).abs().max()
 
 
 def test_places_are_in_long_edges_from_the_middle():
-    place = grid_of(torch.zeros(1, 2, 2, 4))
+    place = grid_of(torch.zeros(1, 5, 2, 4))
     assert place[0, 0, 0].tolist() == pytest.approx([-0.375, -0.125, 0.125, 0.375])
     assert place[0, 1, :, 0].tolist() == pytest.approx([-0.125, 0.125])
 
