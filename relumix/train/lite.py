@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice, pairwise
@@ -70,9 +71,8 @@ class LiteTask:
     def batches(self, seed: int, first_step: int) -> Iterator[Batch]:
         """Yield batches of examples (see `examples`), drawn from several clips."""
         stream = _Stream(self.data, seed, first_step, self.batch)
-        loader = DataLoader(
-            stream, batch_size=None, num_workers=self.workers, prefetch_factor=4 if self.workers else None
-        )
+        options = {"prefetch_factor": 4, "worker_init_fn": _leave_signals} if self.workers else {}
+        loader = DataLoader(stream, batch_size=None, num_workers=self.workers, **options)
         return iter(loader)
 
     def loss(
@@ -136,6 +136,12 @@ class LiteTask:
         stream = _Stream(self.held_out, 77, 0, self.batch, clips=1, batches_a_clip=1)
         for batch in islice(stream, self.validation_clips):
             yield {key: value.float() for key, value in batch.items()}
+
+
+def _leave_signals(worker: int) -> None:
+    """Leave it to the training to stop its workers: who stops a job may tell all its processes at once."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
 
 
 class _Stream(IterableDataset[Batch]):

@@ -1,6 +1,11 @@
 """Teaching lite, on a light stage of a few small pictures."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 
 import cv2
 import numpy as np
@@ -103,3 +108,34 @@ def test_a_stage_of_damaged_shards_is_refused(tmp_path):
     shard_path(tmp_path, 0).write_bytes(b"nothing")
     with pytest.raises(InputError, match=f"{tmp_path}: none of 100 scenes drawn could be used"):
         batch_of(tmp_path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no process groups")
+def test_a_signal_to_all_its_processes_ends_in_a_checkpoint(stage, tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "relumix.cli.main",
+        "train",
+        "lite",
+        "--data",
+        str(stage),
+        "--held-out",
+        str(stage),
+    ]
+    options = ["--out", str(tmp_path), "--steps", "100000", "--batch", "2", "--workers", "1", "--threads", "1"]
+    with subprocess.Popen(
+        [*command, *options, "--device", "cpu"], start_new_session=True, stderr=subprocess.PIPE
+    ) as run:
+        try:
+            log = tmp_path / "log.csv"
+            deadline = time.monotonic() + 120
+            while not log.exists() and time.monotonic() < deadline:
+                time.sleep(0.2)
+            os.killpg(run.pid, signal.SIGTERM)
+            said = run.communicate(timeout=120)[1].decode()
+        finally:
+            run.kill()
+    assert run.returncode == 143, said
+    (kept,) = (tmp_path / "checkpoints").iterdir()
+    assert f"relumix: stopped at step {int(kept.name[-6:])}; go on with --resume" in said
