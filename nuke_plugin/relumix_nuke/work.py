@@ -134,7 +134,8 @@ def prepare(node: nuke.Node) -> Work:
     order = Order.of(node)
     program = command.find(_text(node, "executable"))
     with render.undo_step("Relight"), render.left_as_it_was(node):
-        folder = cache.open_folder(node, order, render.hashes(node, order), program.version)
+        seen = render.seen(node, order)
+        folder = cache.open_folder(node, order, render.hashes(node, order, seen), seen, program.version)
         _refuse_running(node, folder)  # The artist may have undone the start of it.
         folder.take_over(cache.folder_of(node), order.views)
         render.render(node, order, folder)
@@ -159,20 +160,20 @@ def relight(node: nuke.Node) -> None:
 def is_stale(node: nuke.Node) -> bool:
     """Tell whether the node shows a result that is not made from what it is connected to and asked for now.
 
-    Looks at the inputs at the current frame alone, so that it is cheap.
+    Looks at the inputs at the current frame and view alone, so that it is cheap.
     """
     if not _text(node, "folder"):
         return False
     made_from = cache.folder_of(node).made_from()
     if made_from is None:
         return True
-    if made_from.look != Look.of(node).asdict() or set(made_from.seen) != set(knobs.connected(node)):
+    if made_from.look != Look.of(node).asdict() or set(made_from.inputs) != set(knobs.connected(node)):
         return True
     references = knobs.reference_frames(node)
     if references and references != sorted(made_from.inputs["Reference"]):
         return True
-    now = nuke.frame()
-    return any(render.hash_now(node, name) != by[now] for name, by in made_from.seen.items() if now in by)
+    now, seen = nuke.frame(), made_from.seen.get(nuke.thisView(), {})
+    return any(render.hash_now(node, name) != by[now] for name, by in seen.items() if now in by)
 
 
 def clear(node: nuke.Node) -> None:
