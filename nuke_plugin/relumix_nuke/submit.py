@@ -18,7 +18,7 @@ def submit(node: nuke.Node) -> list[Path]:
     Returns the folders of the bundles. When the farm is done, relighting the node takes its frames as they are. Raises
     RelumixError, CancelledError.
     """
-    prepared = work.prepare(node)
+    prepared = work.prepare(node, by_farm=True)
     chunk_size = int(node["chunk_size"].value())
     bundles = []
     for view in prepared.order.views:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import nuke
 
-from relumix_nuke import cache, command, job, knobs, render
+from relumix_nuke import cache, command, job, knobs, render, server
 from relumix_nuke.cache import Folder
 from relumix_nuke.errors import RelumixError
 from relumix_nuke.knobs import Look, Order
@@ -94,6 +94,8 @@ class Work:
             self._tell(progress, number, event["done"])
         elif kind == "warning":
             self.warnings.append(str(event["message"]))
+            progress.say(self.warnings[-1])
+            on_main(self._show, f"relighting; {self.warnings[-1]}", (), cancel)
         elif kind == "error" and frame is not None:
             self.failed.setdefault(frame, str(event["message"]))
 
@@ -122,17 +124,21 @@ class Work:
         text = f"{count} frame{'s are' if count > 1 else ' is'} relit"
         warnings = list(dict.fromkeys(self.warnings))
         more = f" (and {len(warnings) - 1} more warnings)" if len(warnings) > 1 else ""
-        return "; ".join([text, *warnings[:1]]) + more
+        return (f"{text}, with a warning: {warnings[0]}" if warnings else text) + more
 
 
-def prepare(node: nuke.Node) -> Work:
+def prepare(node: nuke.Node, *, by_farm: bool = False) -> Work:
     """Render what has changed and point the node at the folder of the job. On the main thread.
+
+    by_farm  a farm will run it: servers are for its machines to reach.
 
     Raises RelumixError, CancelledError.
     """
     _refuse_running(node, cache.folder_of(node))
     order = Order.of(node)
     program = command.find(_text(node, "executable"))
+    if order.server and not by_farm:
+        server.reach(order.server)
     with render.undo_step("Relight"), render.left_as_it_was(node):
         seen = render.seen(node, order)
         folder = cache.open_folder(node, order, render.hashes(node, order, seen), seen, program.version)

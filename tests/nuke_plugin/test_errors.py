@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.nuke_plugin.comps import RELUMIX, Comp, script
+from tests.nuke_plugin.comps import Comp, script
 from tests.nuke_plugin.conftest import PLUGIN
 from tests.shot import files
 
@@ -163,16 +163,25 @@ def test_a_frame_that_fails_costs_that_frame(comp):
     assert re.fullmatch(r"1 of 6 frames failed, the others are relit; the first of them: .*1004.*", pressed(comp))
 
 
-def test_no_server_at_that_address(comp):
+def test_no_server_at_those_addresses_is_known_before_anything_is_rendered(comp):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    patience = 'test "$1" = relight && set -- "$@" --patience 1'
-    impatient = script(comp.folder / "relumix", f'#!/bin/sh\n{patience}\nexec "{RELUMIX}" "$@"\n')
-    comp.node["executable"].setValue(impatient.as_posix())
+        port = free.getsockname()[1]
+    comp.node["where"].setValue("server")
+    comp.node["server"].setValue(f"127.0.0.1:{port}, [::1]:{port}")
+    assert re.fullmatch(
+        rf"no server answers \(127\.0\.0\.1:{port}: Connection refused; \[::1\]:{port}: .+\): "
+        r"correct its address, start it \(relumix serve\), or choose this machine",
+        pressed(comp),
+    )
+    assert comp.session.rendered == []
+
+
+@pytest.mark.parametrize("address", ["render7", "render7:", ":50051", "render7:5005l"])
+def test_what_is_no_address_of_a_server(comp, address):
     comp.node["where"].setValue("server")
     comp.node["server"].setValue(address)
-    assert re.fullmatch(rf"(relumix: )?.*{address}.*", pressed(comp))
+    assert pressed(comp) == f"'{address}' is no address of a server: expected HOST:PORT, like render7:50051"
 
 
 def test_without_a_window_it_is_done_when_the_call_returns(running, tmp_path):
