@@ -24,6 +24,7 @@ from relumix.v1.relight_pb2_grpc import add_RelightServiceServicer_to_server
 from relumix_server import logs
 from relumix_server.access import TokenCheck, credentials, read_tokens
 from relumix_server.device import Device, warm
+from relumix_server.memory import keep_freed_memory
 from relumix_server.metrics import Metrics
 from relumix_server.options import MAX_CHUNK_BYTES, MIB, Options, split_address
 from relumix_server.page import StatusPage
@@ -65,6 +66,7 @@ def serve(
     Raises InputError where the server cannot start.
     """
     logs.set_up(options.log_format)
+    keep_freed_memory()
     engines = {name: _loaded(name, options) for name in options.engine}
     asyncio.run(_serve(options, engines, on_ready, make_service))
 
