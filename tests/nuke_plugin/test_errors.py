@@ -37,6 +37,11 @@ def test_inputs_that_are_not_connected(comp):
     assert pressed(comp) == "Source is not connected: connect the plate"
 
 
+def test_a_range_without_frames(comp):
+    comp.source["first"].setValue(1007)
+    assert pressed(comp) == "frame range 1007-1006 is empty: correct it, or choose custom and write frames"
+
+
 def test_formats_that_differ(comp):
     files.plain(comp.folder / "small/small.1001.exr", np.zeros((10, 20, 3), np.float16))
     comp.node.setInput(1, comp.read("small"))

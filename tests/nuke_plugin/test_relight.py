@@ -6,7 +6,7 @@ import threading
 import numpy as np
 import pytest
 
-from tests.nuke_plugin.comps import Comp
+from tests.nuke_plugin.comps import Comp, spec
 from tests.shot import files
 
 
@@ -201,6 +201,25 @@ def test_a_range_of_its_own_and_one_frame(comp):
     np.testing.assert_array_equal(shown[3], plate[3])
     np.testing.assert_array_equal(shown[2], comp.all_shown(comp.painted)[2])
     assert [frame for _, frame in comp.session.rendered] == [1003, 1003]
+
+
+def test_the_range_of_the_project(comp):
+    comp.session.root["first_frame"].setValue(1003)
+    comp.session.root["last_frame"].setValue(1004)
+    comp.node["range"].setValue("global")
+    comp.relight()
+    assert comp.status() == "2 frames are relit"
+    assert comp.node["arrived"].value() == "1003-1004"
+
+
+def test_32_bit_float_from_end_to_end(comp):
+    comp.node["bits"].setValue("EXR 32 bit float")
+    comp.node["compression"].setValue("piz")
+    comp.relight()
+    (source,) = (comp.folder / "cache").rglob("source.*.1002.exr")
+    (result,) = (comp.folder / "cache").rglob("result.*.1002.exr")
+    assert [str(spec(path).format) for path in (source, result)] == ["float", "float"]
+    assert spec(result)["compression"] == "piz"
 
 
 def test_two_nodes_at_once(comp):
