@@ -2,7 +2,7 @@
 
     python tests/benchmarks/bench_farm.py [--frames 64] [--size 960x540] [--rounds 3]
 
-Prints the tables of docs/farm.md, as Markdown. The cost of cutting is counted, not timed: how many windows, and stepping
+Prints the tables of docs/farm.md, as Markdown. The cost of cutting is counted: how many windows, and stepping
 stones on the way to them, the tasks compute together, against one run. One and two workers are timed in turns, each
 bound to a core of its own, so that their ratio means something on a busy machine as well.
 """
