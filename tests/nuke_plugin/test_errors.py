@@ -1,6 +1,7 @@
 """What goes wrong is one sentence, in the status line and in one dialog; without a window it is an exception."""
 
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -129,6 +130,32 @@ def test_a_folder_that_cannot_be_written(comp):
     (comp.folder / "file").write_text("")
     comp.node["cache"].setValue((comp.folder / "file/cache").as_posix())
     assert re.fullmatch(r".*/file/cache/.* cannot be written \(Not a directory\): .*choose another.*", pressed(comp))
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder with room for 200 KB: the inputs, and some of the result."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", folder]
+    mounted = subprocess.run(command, capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip(f"a disk of its own cannot be had: {mounted.stderr.decode().strip()}")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.mark.skipif(shutil.which("mount") is None, reason="needs mount")
+def test_a_disk_that_is_full_keeps_what_is_finished(comp, small_disk):
+    comp.node["cache"].setValue(small_disk.as_posix())
+    assert re.fullmatch(rf"{small_disk}/.*\.main\.100\d\.exr cannot be written: [Nn]o space left .*", pressed(comp))
+    finished = {path: path.stat().st_mtime_ns for path in small_disk.rglob("result.*.exr")}
+    assert 0 < len(finished) < 6
+    subprocess.run(["mount", "-o", "remount,size=10m", small_disk], check=True)
+    comp.session.dialogs.messages.clear()
+    comp.relight()
+    assert {path: path.stat().st_mtime_ns for path in finished} == finished
+    np.testing.assert_array_equal(comp.all_shown(), comp.commanded())
 
 
 def test_a_frame_of_the_plate_that_is_missing_names_the_input_and_the_frames(comp):
