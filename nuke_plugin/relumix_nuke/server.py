@@ -24,7 +24,7 @@ def reach(addresses: str) -> None:
         try:
             with socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_SECONDS):
                 return
-        except (OSError, OverflowError) as error:
+        except (OSError, OverflowError, UnicodeError) as error:  # The last for what is no name of a host.
             failures.append(f"{address}: {getattr(error, 'strerror', None) or error}")
     raise RelumixError(
         f"no server answers ({'; '.join(failures)}): correct its address, start it (relumix serve), "

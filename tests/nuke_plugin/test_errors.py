@@ -209,6 +209,13 @@ def test_no_server_at_those_addresses_is_known_before_anything_is_rendered(comp)
     assert comp.session.rendered == []
 
 
+@pytest.mark.parametrize("address", ["a..b:50051", "127.0.0.1:99999"])
+def test_what_no_server_can_be_called(comp, address):
+    comp.node["where"].setValue("server")
+    comp.node["server"].setValue(address)
+    assert pressed(comp).startswith(f"no server answers ({address}: ")
+
+
 @pytest.mark.parametrize("address", ["render7", "render7:", ":50051", "render7:5005l"])
 def test_what_is_no_address_of_a_server(comp, address):
     comp.node["where"].setValue("server")

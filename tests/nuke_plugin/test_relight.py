@@ -222,6 +222,22 @@ def test_32_bit_float_from_end_to_end(comp):
     assert spec(result)["compression"] == "piz"
 
 
+def test_a_node_in_a_group(comp):
+    group = comp.nuke.nodes.Group(inputs=[])
+    with group:
+        source, reference = (comp.nuke.nodes.Input(name=name) for name in ("plate", "relit"))
+        reference["number"].setValue(1)
+        node = comp.relumix(source, reference)
+        comp.nuke.nodes.Output(inputs=[node])
+    group.setInput(0, comp.source)
+    group.setInput(1, comp.painted)
+    before = set(comp.nuke.allNodes(recurseGroups=True))
+    comp.relight(node)
+    assert comp.status(node) == "6 frames are relit"
+    assert set(comp.nuke.allNodes(recurseGroups=True)) == before
+    np.testing.assert_array_equal(comp.all_shown(group), comp.commanded())
+
+
 def test_two_nodes_at_once(comp):
     other = comp.relumix(comp.source, comp.grade)
     comp.press("relight")

@@ -51,6 +51,18 @@ def test_a_server_that_is_killed_and_comes_back_costs_nothing_but_time(comp, add
     np.testing.assert_array_equal(comp.all_shown(), comp.commanded())
 
 
+def test_one_that_does_not_come_back_is_given_up_when_the_artist_said_so(comp, address):
+    comp.node["server"].setValue(address)
+    comp.node["options"].setValue("--patience 1")
+    with started(comp.slow(60), address):
+        comp.press("relight")
+        comp.wait(lambda: sessions(address))
+    comp.wait(lambda: comp.session.dialogs.messages)
+    assert comp.session.dialogs.messages == [comp.status()]
+    assert comp.status().startswith(f"{address}: it cannot be reached: ")
+    assert comp.status().endswith("; given up: finished frames are kept, run the same command again to go on")
+
+
 def test_cancelling_frees_the_server(comp, address):
     comp.node["server"].setValue(address)
     with started(comp.slow(3), address):
