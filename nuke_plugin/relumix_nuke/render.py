@@ -64,14 +64,16 @@ def seen(node: nuke.Node, order: Order) -> dict[str, Hashes]:
     return found
 
 
-def hashes(node: nuke.Node, order: Order, seen: dict[str, Hashes]) -> Hashes:
+def hashes(node: nuke.Node, order: Order, by_view: dict[str, Hashes]) -> Hashes:
     """Return the hash of every input at the frames at which it is rendered: one for all views that are asked for.
+
+    by_view  what `seen` returned, which says it where only one view is asked for.
 
     It is the same whichever view is looked at, and with a window or without. It moves the current frame.
     """
     if len(order.views) == 1:
-        (of_view,) = seen.values()
-        return {name: {frame: of_view[name][frame] for frame in order.frames_of(name)} for name in order.inputs}
+        (of_view,) = by_view.values()
+        return {name: {frame: by[frame] for frame in order.frames_of(name)} for name, by in of_view.items()}
     found: Hashes = {name: {} for name in order.inputs}
     for name in order.inputs:
         with _in_each_view(node, name, order.views) as looks:
