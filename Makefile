@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench bench-service bench-svd proto example clean
+.PHONY: demo test lint bench bench-service bench-svd proto released example clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.installed: setup.cfg constraints.txt
@@ -30,6 +30,9 @@ bench: $(VENV)/.installed  ## measure speed and memory; minutes
 
 proto: $(VENV)/.installed  ## generate relumix/v1/ from proto/
 	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=. --pyi_out=. --grpc_python_out=. proto/relumix/v1/relight.proto
+
+released: $(VENV)/.installed  ## at a release: keep proto/ as what later ones must be compatible with
+	$(BIN)/python -m grpc_tools.protoc -I proto --descriptor_set_out=proto/released.binpb relumix/v1/relight.proto
 
 bench-service: $(VENV)/.installed  ## measure the server; minutes
 	$(BIN)/python tests/benchmarks/bench_service.py

@@ -54,8 +54,11 @@ class DirectPixels:
 
     @classmethod
     def fit(cls, stops: Float32, grade: Float32, canvas: Canvas, data_window: Box, pixels: Pixels) -> DirectPixels:
-        """Make it from an engine's stops [h, w, 3] at the working size, the grade [3] included."""
-        seen = working_frame(canvas, 0, pixels, data_window).rgb
+        """Make it from an engine's stops [h, w, 3] at the working size, the grade [3] included.
+
+        pixels  the plate, or a mip level of it, on data_window.
+        """
+        seen = working_frame(canvas, 0, _enlarged(pixels, data_window), data_window).rgb
         shown = shown_under(seen, stops - grade)
         agreement = _agreement(_log(seen), _log(shown))
         height, width = pixels.rgb.shape[:2]
@@ -92,6 +95,25 @@ def stops_between(plate: Float32, result: Float32, black_offset: Float32) -> Flo
     """Return the gain from plate to result in stops, [..., 3], as a gain map tells it."""
     stops: Float32 = np.log2((np.maximum(result, 0) + black_offset) / (np.maximum(plate, 0) + black_offset))
     return stops
+
+
+@dataclass(frozen=True)
+class _Pixels:
+    rgb: Float32
+    alpha: Float32 | None
+
+
+def _enlarged(pixels: Pixels, data_window: Box) -> Pixels:
+    """Return a mip level with a pixel for each of its data window's; by nearest ones, so that bad ones stay alone."""
+    size = data_window.width, data_window.height
+    if pixels.rgb.shape[1::-1] == size:
+        return pixels
+    rgb, alpha = (
+        None if each is None else np.asarray(cv2.resize(each, size, interpolation=cv2.INTER_NEAREST), np.float32)
+        for each in (pixels.rgb, pixels.alpha)
+    )
+    assert rgb is not None
+    return _Pixels(rgb, alpha)
 
 
 def _log(rgb: Float32) -> Float32:

@@ -1,10 +1,12 @@
+from dataclasses import dataclass
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relumix.plan import REACH, plan
+from relumix.errors import InputError
+from relumix.plan import REACH, plan, refuse_chunks
 
 
 @st.composite
@@ -77,6 +79,63 @@ def test_before_the_first_reference_the_grid_runs_backward():
 def test_an_engine_that_does_not_track_gets_no_approaches():
     laid = plan(range(1, 40), [1, 39], window=8, overlap=2, tracks=False)
     assert {w.approaches for w in laid.windows} == {((), ())}
+
+
+@given(shots())
+def test_a_chain_has_every_frame_on_the_way(shot):
+    frames, references, window, _ = shot
+    laid = plan(frames, references, window=window, overlap=1, tracks=False, chained=True)
+    for piece in laid.windows:
+        for reference, approach in zip(piece.references, piece.approaches, strict=True):
+            near = piece.frames[0] if reference <= piece.frames[0] else piece.frames[-1]
+            first, last = sorted((frames.index(reference), frames.index(near)))
+            assert sorted(approach) == list(frames[first : last + 1])
+            assert (approach[0], approach[-1]) == (reference, near)
+
+
+@given(shots())
+def test_a_chained_window_begins_with_the_last_frame_of_the_one_before(shot):
+    frames, _, window, _ = shot
+    windows = plan(frames, frames[:1], window=window, overlap=1, tracks=False, chained=True).windows
+    assert all(after.frames[0] == before.frames[-1] == after.approaches[0][-1] for before, after in pairwise(windows))
+
+
+def test_a_chain_reaches_over_the_whole_shot():
+    frames = range(1001, 1401)
+    laid = plan(frames, [1001], window=14, overlap=1, tracks=False, chained=True)
+    assert len(laid.windows) > REACH
+    assert laid.windows[-1].approaches == (tuple(range(1001, laid.windows[-1].frames[0] + 1)),)
+    assert laid.inputs(1400) == tuple(frames)
+
+
+def test_a_chain_between_two_references_comes_from_both_sides():
+    laid = plan(range(1, 12), [1, 11], window=6, overlap=1, tracks=False, chained=True)
+    assert [w.frames for w in laid.windows] == [(1, 2, 3, 4, 5, 6), (6, 7, 8, 9, 10, 11)]
+    assert laid.windows[0].approaches == ((1,), (11, 10, 9, 8, 7, 6))
+    assert laid.windows[1].approaches == ((1, 2, 3, 4, 5, 6), (11,))
+
+
+def test_a_chain_before_the_first_reference_runs_backward():
+    laid = plan(range(1, 9), [8], window=4, overlap=1, tracks=False, chained=True)
+    assert [w.frames for w in laid.windows] == [(5, 6, 7, 8), (2, 3, 4, 5), (1, 2)]
+    assert [w.approaches for w in laid.windows] == [((8,),), ((8, 7, 6, 5),), ((8, 7, 6, 5, 4, 3, 2),)]
+
+
+@dataclass(frozen=True)
+class Chained:
+    name: str = "svd"
+    chained: bool = True
+
+
+def test_a_chained_shot_is_taken_whole():
+    refuse_chunks(Chained(), range(8), range(8))
+    refuse_chunks(Chained(chained=False), range(8), [3])
+    with pytest.raises(InputError) as error:
+        refuse_chunks(Chained(), range(8), [3, 4])
+    assert str(error.value) == (
+        "2 of 8 frames were chosen, and engine svd is chained: each window needs all those before it; relight the "
+        "whole shot in one job, or leave out chained"
+    )
 
 
 def test_overlap_must_leave_room_to_advance():

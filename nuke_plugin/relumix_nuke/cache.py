@@ -33,13 +33,13 @@ Hashes = dict[str, dict[int, str]]
 class MadeFrom:
     """What the frames of a folder are made from.
 
-    inputs  the inputs at the frames at which they are rendered.
-    seen    the inputs at every frame of the shot: a change of the Reference shows wherever the artist looks.
+    inputs  the inputs at the frames at which they are rendered, in all views that were asked for together.
+    seen    by view, the inputs at every frame of the shot: a change of the Reference shows wherever the artist looks.
     look    how the light is carried and written.
     """
 
     inputs: Hashes
-    seen: Hashes
+    seen: dict[str, Hashes]
     look: dict[str, Any]
 
 
@@ -87,17 +87,17 @@ class Folder:
                 _link(file, self.path / file.name)
 
 
-def open_folder(node: nuke.Node, order: Order, seen: Hashes, version: str) -> Folder:
+def open_folder(node: nuke.Node, order: Order, inputs: Hashes, seen: dict[str, Hashes], version: str) -> Folder:
     """Return the folder of a node for what is asked for, made where it was not there. Raises RelumixError.
 
-    seen     the inputs at every frame of the shot.
-    version  the command's: another one makes other frames.
+    inputs, seen  as in MadeFrom.
+    version       the command's: another one makes other frames.
     """
-    inputs = {name: {frame: hashes[frame] for frame in order.frames_of(name)} for name, hashes in seen.items()}
     text = json.dumps([inputs, order.look.asdict(), version], sort_keys=True)
     key = hashlib.sha256(text.encode()).hexdigest()[:_KEY_DIGITS]
     folder = Folder(_root(node) / f"{_owner(node)}.{key}")
-    made_from = {"inputs": inputs, "seen": seen, "look": order.look.asdict()}
+    before = folder.made_from()
+    made_from = {"inputs": inputs, "seen": {**(before.seen if before else {}), **seen}, "look": order.look.asdict()}
     with writing(folder.path):
         folder.path.mkdir(parents=True, exist_ok=True)
         part = folder.path / f"{_MADE_FROM}.{os.getpid()}"
@@ -169,8 +169,9 @@ def _owner(node: nuke.Node) -> str:
 def _made_from(path: Path) -> MadeFrom | None:
     try:
         stored = json.loads((path / _MADE_FROM).read_text(encoding="utf-8"))
-        return MadeFrom(_by_frame(stored["inputs"]), _by_frame(stored["seen"]), stored["look"])
-    except (OSError, ValueError, KeyError):  # Gone, or of another version of the plugin: nothing to take over.
+        seen = {view: _by_frame(hashes) for view, hashes in stored["seen"].items()}
+        return MadeFrom(_by_frame(stored["inputs"]), seen, stored["look"])
+    except (OSError, ValueError, KeyError, AttributeError):  # Gone, or another plugin's: nothing to take over.
         return None
 
 

@@ -85,7 +85,7 @@ class Order:
             server=_server(node),
             views=_views(node),
             inputs=connected(node),
-            options=_words(look.options),
+            options=words(look.options, "more options"),
         )
 
     @property
@@ -107,6 +107,19 @@ def connected(node: nuke.Node) -> tuple[str, ...]:
 def reference_frames(node: nuke.Node) -> list[int]:
     """Return the reference frames as written; none stand for the first frame. Raises RelumixError."""
     return frames.parse(node["reference_frames"].value(), "reference frames")
+
+
+def words(text: str, knob: str) -> tuple[str, ...]:
+    r"""Return the words of a command line. Quotes keep spaces; a backslash is one, as in C:\studio\token.
+
+    Raises RelumixError, with the name of the knob, where a quote is not closed.
+    """
+    lexer = shlex.shlex(text, posix=True, punctuation_chars=False)
+    lexer.whitespace_split, lexer.commenters, lexer.escape = True, "", ""
+    try:
+        return tuple(lexer)
+    except ValueError as error:
+        raise RelumixError(f"{knob} cannot be read, as {text}: {str(error).lower()}") from error
 
 
 def show(node: nuke.Node, status: str, arrived: Iterable[int] = ()) -> None:
@@ -191,13 +204,6 @@ def _server(node: nuke.Node) -> str | None:
     if not address:
         raise RelumixError("no server is named: write HOST:PORT beside where, or choose this machine")
     return address
-
-
-def _words(options: str) -> tuple[str, ...]:
-    try:
-        return tuple(shlex.split(options))
-    except ValueError as error:
-        raise RelumixError(f"more options cannot be read, as {options}: {str(error).lower()}") from error
 
 
 def _views(node: nuke.Node) -> tuple[str, ...]:

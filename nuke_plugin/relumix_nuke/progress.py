@@ -32,6 +32,13 @@ class Progress:
         self._task.setMessage(f"{done} of {total} frames")
         self._task.setProgress(100 * done // max(total, 1))
 
+    def say(self, text: str) -> None:
+        """Show something to know, until the next frame is there."""
+        if self._task is None:
+            nuke.tprint(f"{self._title}: {text}")
+        else:
+            self._task.setMessage(text)
+
     def cancelled(self) -> bool:
         """Tell whether the artist has pressed the bar's Cancel."""
         return self._task is not None and bool(self._task.isCancelled())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import subprocess
 from pathlib import Path
 
@@ -18,7 +17,7 @@ def submit(node: nuke.Node) -> list[Path]:
     Returns the folders of the bundles. When the farm is done, relighting the node takes its frames as they are. Raises
     RelumixError, CancelledError.
     """
-    prepared = work.prepare(node)
+    prepared = work.prepare(node, by_farm=True)
     chunk_size = int(node["chunk_size"].value())
     bundles = []
     for view in prepared.order.views:
@@ -35,8 +34,8 @@ def submit(node: nuke.Node) -> list[Path]:
 
 
 def _hand_over(written: str, bundle: Path) -> None:
+    arguments = [*knobs.words(written, "submit with"), str(bundle)]
     try:
-        arguments = [*shlex.split(written), str(bundle)]
         subprocess.Popen(arguments, env=command.environment(), stdin=subprocess.DEVNULL)
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise RelumixError(f"'{written}' cannot be run ({error}): correct submit with; the job is {bundle}") from error

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import nuke
 
-from relumix_nuke import cache, command, job, knobs, render
+from relumix_nuke import cache, command, job, knobs, render, server
 from relumix_nuke.cache import Folder
 from relumix_nuke.errors import RelumixError
 from relumix_nuke.knobs import Look, Order
@@ -94,6 +94,8 @@ class Work:
             self._tell(progress, number, event["done"])
         elif kind == "warning":
             self.warnings.append(str(event["message"]))
+            progress.say(self.warnings[-1])
+            on_main(self._show, f"relighting; {self.warnings[-1]}", (), cancel)
         elif kind == "error" and frame is not None:
             self.failed.setdefault(frame, str(event["message"]))
 
@@ -122,19 +124,24 @@ class Work:
         text = f"{count} frame{'s are' if count > 1 else ' is'} relit"
         warnings = list(dict.fromkeys(self.warnings))
         more = f" (and {len(warnings) - 1} more warnings)" if len(warnings) > 1 else ""
-        return "; ".join([text, *warnings[:1]]) + more
+        return (f"{text}, with a warning: {warnings[0]}" if warnings else text) + more
 
 
-def prepare(node: nuke.Node) -> Work:
+def prepare(node: nuke.Node, *, by_farm: bool = False) -> Work:
     """Render what has changed and point the node at the folder of the job. On the main thread.
+
+    by_farm  a farm will run it: servers are for its machines to reach.
 
     Raises RelumixError, CancelledError.
     """
     _refuse_running(node, cache.folder_of(node))
     order = Order.of(node)
     program = command.find(_text(node, "executable"))
+    if order.server and not by_farm:
+        server.reach(order.server)
     with render.undo_step("Relight"), render.left_as_it_was(node):
-        folder = cache.open_folder(node, order, render.hashes(node, order), program.version)
+        seen = render.seen(node, order)
+        folder = cache.open_folder(node, order, render.hashes(node, order, seen), seen, program.version)
         _refuse_running(node, folder)  # The artist may have undone the start of it.
         folder.take_over(cache.folder_of(node), order.views)
         render.render(node, order, folder)
@@ -159,20 +166,20 @@ def relight(node: nuke.Node) -> None:
 def is_stale(node: nuke.Node) -> bool:
     """Tell whether the node shows a result that is not made from what it is connected to and asked for now.
 
-    Looks at the inputs at the current frame alone, so that it is cheap.
+    Looks at the inputs at the current frame and view alone, so that it is cheap.
     """
     if not _text(node, "folder"):
         return False
     made_from = cache.folder_of(node).made_from()
     if made_from is None:
         return True
-    if made_from.look != Look.of(node).asdict() or set(made_from.seen) != set(knobs.connected(node)):
+    if made_from.look != Look.of(node).asdict() or set(made_from.inputs) != set(knobs.connected(node)):
         return True
     references = knobs.reference_frames(node)
     if references and references != sorted(made_from.inputs["Reference"]):
         return True
-    now = nuke.frame()
-    return any(render.hash_now(node, name) != by[now] for name, by in made_from.seen.items() if now in by)
+    now, seen = nuke.frame(), made_from.seen.get(nuke.thisView(), {})
+    return any(render.hash_now(node, name) != by[now] for name, by in seen.items() if now in by)
 
 
 def clear(node: nuke.Node) -> None:

@@ -22,10 +22,11 @@ _KEEPALIVE_MS = 15_000
 _LARGEST_MESSAGE_BYTES = 64 << 20
 
 _OPTIONS = (
-    # A machine that lost power says nothing: ask it now and then while a stream is open.
+    # A machine that lost power, or a server that hangs, says nothing: ask it now and then while a stream is open.
     ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
     ("grpc.keepalive_timeout_ms", _KEEPALIVE_MS),
     ("grpc.http2.ping_timeout_ms", _KEEPALIVE_MS),
+    ("grpc.http2.max_pings_without_data", 0),  # no end of it: gRPC would ask twice while an engine thinks, and stop
     ("grpc.max_receive_message_length", _LARGEST_MESSAGE_BYTES),
     ("grpc.max_send_message_length", _LARGEST_MESSAGE_BYTES),
     # A new channel tries at once; channels that share connections would wait for each other's back-off.

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relumix.client.statuses import TryAgainError
-from relumix.v1.relight_pb2 import PIXEL_TYPE_FLOAT, PIXEL_TYPE_HALF, FrameChunk, RawPlanes, Role
+from relumix.v1.relight_pb2 import PIXEL_TYPE_FLOAT, PIXEL_TYPE_HALF, FrameChunk, RawPlanes, RelightRequest, Role
 
 _PIECE_BYTES = 1 << 20
 
@@ -56,25 +56,22 @@ class Payload:
             raise DamagedError(f"{len(self.data)} bytes came for raw pixels {shape} of {dtype}")
         return np.frombuffer(self.data, dtype).reshape(shape).astype(np.float32)
 
-    def pieces(self, frame: int, role: Role, most_bytes: int) -> Iterator[FrameChunk]:
-        """Cut it."""
+    def pieces(self, frame: int, role: Role, most_bytes: int) -> Iterator[RelightRequest]:
+        """Cut it into messages with a chunk each."""
         view, total = memoryview(self.data), len(self.data)
         size = min(_PIECE_BYTES, most_bytes or _PIECE_BYTES)
         for offset in range(0, total, size):
             data = bytes(view[offset : offset + size])
-            piece = FrameChunk(
-                frame=frame,
-                role=role,
-                offset=offset,
-                total_bytes=total,
-                data=data,
-                crc32c=google_crc32c.value(data),
-            )
+            request = RelightRequest()
+            piece = request.chunk  # Filled in its place: a message that is put into another is copied.
+            piece.frame, piece.role = frame, role
+            piece.offset, piece.total_bytes = offset, total
+            piece.data, piece.crc32c = data, google_crc32c.value(data)
             if offset == 0:
                 piece.name = self.name
                 if self.raw is not None:
                     piece.raw.CopyFrom(self.raw)
-            yield piece
+            yield request
 
 
 class Joiner:
@@ -87,14 +84,15 @@ class Joiner:
 
     def add(self, piece: FrameChunk) -> Payload | None:
         """Take the next piece; returns the whole with the last. Raises DamagedError where it is not the next."""
-        if google_crc32c.value(piece.data) != piece.crc32c:
+        data = piece.data  # Each look at the field is a copy of it.
+        if google_crc32c.value(data) != piece.crc32c:
             raise DamagedError(f"frame {piece.frame} was damaged on its way")
-        if piece.offset != self._bytes or self._bytes + len(piece.data) > piece.total_bytes:
+        if piece.offset != self._bytes or self._bytes + len(data) > piece.total_bytes:
             raise DamagedError(f"frame {piece.frame} came in the wrong order")
         if not self._pieces:
             self._first = FrameChunk(name=piece.name, raw=piece.raw if piece.HasField("raw") else None)
-        self._pieces.append(piece.data)
-        self._bytes += len(piece.data)
+        self._pieces.append(data)
+        self._bytes += len(data)
         if self._bytes < piece.total_bytes:
             return None
         raw = self._first.raw if self._first.HasField("raw") else None

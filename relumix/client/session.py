@@ -140,8 +140,7 @@ class Session:
         except FrameError as error:
             yield RelightRequest(absent=FrameAbsent(frame=frame, role=role, message=str(error)))
             return
-        for piece in payload.pieces(frame, role, most_bytes):
-            yield RelightRequest(chunk=piece)
+        yield from payload.pieces(frame, role, most_bytes)
 
 
 def _order(opening: Open, sources: Sequence[int], deliver: Sequence[int]) -> Iterator[tuple[int, Role]]:

@@ -29,6 +29,9 @@ _ABOUT_THE_JOB = {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND}
 
 _UNREACHABLE = re.compile(r"failed to connect to all addresses; last error: .*: ([^:]+?)(?: \(\d+\))?$")
 
+_SILENT = {"Deadline Exceeded", "ping timeout", "keepalive watchdog timeout"}
+"""How gRPC calls a server that says nothing: its machine froze, the network is gone, or it hangs."""
+
 _HUNG_UP = {"Socket closed", "Connection reset by peer", "End of TCP stream"}
 
 
@@ -71,6 +74,8 @@ def _retry_seconds(call: Any) -> float | None:
 
 def _reason(details: str) -> str:
     """Return the end of what gRPC says at length about a server that cannot be reached."""
+    if details in _SILENT:
+        return "it does not answer"
     found = _UNREACHABLE.search(details)
     if not found:
         return details

@@ -62,6 +62,19 @@ class WorkingReference(WorkingFrame):
     stops: Float32
     lit: Float32
 
+    @property
+    def trusted(self) -> Float32:
+        """[h, w] float32 in 0..1: the share of the pixel for which both the plate and the gain are known."""
+        return self.lit * self.known
+
+    def level(self) -> Float32:
+        """Return its light's level, the median of the gain over what is trusted: [3] float32 stops, 0 without any.
+
+        An engine takes it out before any arithmetic and puts it back after: so a plain grade passes exactly.
+        """
+        seen = self.stops[self.trusted > 0.5]
+        return np.median(seen, axis=0).astype(np.float32) if len(seen) else np.zeros(3, np.float32)
+
 
 @dataclass(frozen=True)
 class Window:

@@ -22,7 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from relumix.engines.base import Float32
-from relumix.engines.svd.convert import add_base
+from relumix.engines.svd.convert import add_base, check_base
 from relumix.engines.svd.edm import loss_weight, precondition
 from relumix.engines.svd.eyes import Eyes, load_part
 from relumix.engines.svd.model import device_of
@@ -37,6 +37,9 @@ _HARD_STEPS, _HARD_SHARE, _HARD_WEIGHT = 5_000, 0.1, 0.9
 _DROPPED_SHARE = 0.1
 _VALIDATION_CLIPS = 8
 _PICTURE_STEPS = 8
+_NEVER_ASKED = (".attn2.to_q.weight", ".attn2.to_k.weight")
+"""They compare with the context, which is a single token: no gradient reaches them, and distributed training waits for
+that of every parameter that has one."""
 _CARRIED = ("down_block_types", "up_block_types", "block_out_channels", "layers_per_block", "num_attention_heads")
 
 
@@ -66,7 +69,12 @@ class SvdTask:
     name: str = field(default="svd", init=False)
 
     def settings(self) -> dict[str, Any]:
-        """Return what is kept beside the weights."""
+        """Return what is kept beside the weights.
+
+        Raises InputError for a base or data that are none: nothing of a run is begun then.
+        """
+        check_base(self.base)
+        self._train_clips  # noqa: B018  opened, and so looked at
         names = ("frames", "batch", "size_px", "pairs", "fps", "augmentation")
         return {"base": str(self.base), "data": str(self.data), **{name: getattr(self, name) for name in names}}
 
@@ -74,6 +82,8 @@ class SvdTask:
         """Return the network to start from, with gradient checkpointing."""
         unet = starting_unet(self.base)
         unet.enable_gradient_checkpointing()
+        for name, parameter in unet.named_parameters():
+            parameter.requires_grad_(not name.endswith(_NEVER_ASKED))
         return unet
 
     def optimizer(self, parameters: list[nn.Parameter], rate: float) -> torch.optim.Optimizer:

@@ -96,25 +96,27 @@ class Intake:
 
     # The side of the stream.
 
-    def chunk(self, chunk: pb.FrameChunk) -> None:
-        """Take a piece of a frame. Raises RefusedError."""
+    def chunk(self, chunk: pb.FrameChunk) -> int:
+        """Take a piece of a frame; returns its size in bytes. Raises RefusedError."""
         wanted = self._wanted(chunk.role, chunk.frame)
-        self._check_piece(chunk)
-        self.received_bytes += len(chunk.data)
+        data = chunk.data  # Each look at the field is a copy of it.
+        self._check_piece(chunk, data)
+        self.received_bytes += len(data)
         arrival = self._arrivals.get(wanted)
         if arrival is None:
             arrival = self._arrivals[wanted] = self._begin(wanted, chunk)
         elif arrival.complete:
-            self._repeat(wanted, arrival, chunk)
-            return
-        self._follow(wanted, arrival, chunk)
+            self._repeat(wanted, arrival, chunk, data)
+            return len(data)
+        self._follow(wanted, arrival, chunk, data)
         with self._changed:  # So that no file comes back after `end` removed it.
             if arrival.path:
                 with arrival.path.open("ab") as file:
-                    file.write(chunk.data)
-                self._held_bytes += len(chunk.data)
+                    file.write(data)
+                self._held_bytes += len(data)
             if arrival.complete:
                 self._changed.notify_all()
+        return len(data)
 
     def absent(self, message: pb.FrameAbsent) -> None:
         """Take note of a frame that will not come. Raises RefusedError."""
@@ -220,8 +222,8 @@ class Intake:
         if self._closed:
             raise _invalid("a message came after close: expected nothing more")
 
-    def _check_piece(self, chunk: pb.FrameChunk) -> None:
-        called, size = _called((chunk.role, chunk.frame)), len(chunk.data)
+    def _check_piece(self, chunk: pb.FrameChunk, data: bytes) -> None:
+        called, size = _called((chunk.role, chunk.frame)), len(data)
         if not 0 < size <= MAX_CHUNK_BYTES:
             raise _invalid(f"{called} has a piece of {size} bytes: expected 1 to {MAX_CHUNK_BYTES}")
         if chunk.total_bytes > self._max_frame_bytes:
@@ -232,7 +234,7 @@ class Intake:
         if chunk.offset + size > chunk.total_bytes:
             end = chunk.offset + size
             raise _invalid(f"{called} has a piece that ends at {end}, behind its end at {chunk.total_bytes}")
-        if google_crc32c.value(chunk.data) != chunk.crc32c:
+        if google_crc32c.value(data) != chunk.crc32c:
             raise RefusedError(
                 Code.DATA_LOSS, f"{called} was damaged on the way: its CRC-32C is not the one it was sent with"
             )
@@ -275,7 +277,7 @@ class Intake:
             )
         return shape
 
-    def _follow(self, wanted: Wanted, arrival: Arrival, chunk: pb.FrameChunk) -> None:
+    def _follow(self, wanted: Wanted, arrival: Arrival, chunk: pb.FrameChunk, data: bytes) -> None:
         """Take a piece behind those that are there."""
         if chunk.offset != arrival.received:
             raise _invalid(
@@ -285,13 +287,13 @@ class Intake:
             raise _invalid(
                 f"{_called(wanted)} has {chunk.total_bytes} bytes, and had {arrival.total_bytes} in its first piece"
             )
-        arrival.crc32c = google_crc32c.extend(arrival.crc32c, bytes(chunk.data))
-        arrival.received += len(chunk.data)
+        arrival.crc32c = google_crc32c.extend(arrival.crc32c, data)
+        arrival.received += len(data)
 
-    def _repeat(self, wanted: Wanted, arrival: Arrival, chunk: pb.FrameChunk) -> None:
+    def _repeat(self, wanted: Wanted, arrival: Arrival, chunk: pb.FrameChunk, data: bytes) -> None:
         """Take a piece of a frame that is there already: it must be the same."""
         again = self._repeats.setdefault(wanted, Arrival(arrival.name, chunk.total_bytes, None))
-        self._follow(wanted, again, chunk)
+        self._follow(wanted, again, chunk, data)
         same = arrival.absent is None and again.total_bytes == arrival.total_bytes
         if not same or (again.complete and again.crc32c != arrival.crc32c):
             raise _invalid(f"{_called(wanted)} was sent twice, and not the same")

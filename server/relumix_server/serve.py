@@ -24,6 +24,7 @@ from relumix.v1.relight_pb2_grpc import add_RelightServiceServicer_to_server
 from relumix_server import logs
 from relumix_server.access import TokenCheck, credentials, read_tokens
 from relumix_server.device import Device, warm
+from relumix_server.memory import keep_freed_memory
 from relumix_server.metrics import Metrics
 from relumix_server.options import MAX_CHUNK_BYTES, MIB, Options, split_address
 from relumix_server.page import StatusPage
@@ -45,6 +46,7 @@ GRPC_OPTIONS = (
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),  # no end of it: gRPC would ask twice while nothing is sent, and stop
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
     ("grpc.http2.max_ping_strikes", 0),
 )
@@ -65,6 +67,7 @@ def serve(
     Raises InputError where the server cannot start.
     """
     logs.set_up(options.log_format)
+    keep_freed_memory()
     engines = {name: _loaded(name, options) for name in options.engine}
     asyncio.run(_serve(options, engines, on_ready, make_service))
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 import google_crc32c
 from google.rpc import code_pb2
@@ -267,8 +267,7 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
     async def _take(self, intake: Intake, message: pb.RelightRequest) -> None:
         kind = message.WhichOneof("message")
         if kind == "chunk":
-            self._metrics.received(len(message.chunk.data))
-            await asyncio.to_thread(intake.chunk, message.chunk)
+            self._metrics.received(await asyncio.to_thread(intake.chunk, message.chunk))
         elif kind == "absent":
             intake.absent(message.absent)
         elif kind == "close":
@@ -352,27 +351,18 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
         await self._write(context, pb.RelightResponse(done=done))
 
     async def _send_file(self, context: Context, frame: int, role: pb.Role, path: Path, shape: Shape | None) -> None:
-        total, offset = path.stat().st_size, 0
+        total = path.stat().st_size
         with path.open("rb") as file:
-            while offset < total:
-                data = await asyncio.to_thread(file.read, SENT_BYTES)
-                chunk = pb.FrameChunk(
-                    frame=frame,
-                    role=role,
-                    offset=offset,
-                    total_bytes=total,
-                    data=data,
-                    crc32c=google_crc32c.value(data),
-                )
+            for offset in range(0, total, SENT_BYTES):
+                response = await asyncio.to_thread(_piece, file, frame, role, offset, total)
                 if shape and not offset:
-                    chunk.raw.CopyFrom(
+                    response.chunk.raw.CopyFrom(
                         pb.RawPlanes(
                             width=shape.width, height=shape.height, channels=shape.channels, type=KINDS[shape.kind]
                         )
                     )
-                await self._write(context, pb.RelightResponse(chunk=chunk))
-                self._metrics.sent(len(data))
-                offset += len(data)
+                await self._write(context, response)
+                self._metrics.sent(min(SENT_BYTES, total - offset))
 
     async def _write(self, context: Context, message: pb.RelightResponse) -> None:
         """Write a message. Raises RefusedError where the client does not read."""
@@ -388,3 +378,14 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
         self._metrics.error(session, refusal.code.name, str(refusal))
         await context.abort(refusal.code, str(refusal), refusal.details())
         raise AssertionError("abort raises")
+
+
+def _piece(file: BinaryIO, frame: int, role: pb.Role, offset: int, total: int) -> pb.RelightResponse:
+    """Read the piece at an offset of a file."""
+    response = pb.RelightResponse()
+    piece = response.chunk  # Filled in its place: a message that is put into another is copied.
+    piece.frame, piece.role = frame, role
+    piece.offset, piece.total_bytes = offset, total
+    data = file.read(SENT_BYTES)
+    piece.data, piece.crc32c = data, google_crc32c.value(data)
+    return response

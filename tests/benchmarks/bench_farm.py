@@ -1,10 +1,10 @@
 """What cutting a shot into tasks costs, and what a second worker gains.
 
-    python tests/benchmarks/bench_farm.py [--frames 64] [--size 320x180] [--rounds 3]
+    python tests/benchmarks/bench_farm.py [--frames 64] [--size 960x540] [--rounds 3]
 
-The cost of cutting is counted, not timed: how many windows, and stepping stones on the way to them, the tasks compute
-together, against one run. One and two workers are timed in turns, each bound to a core of its own, so that their ratio
-means something on a busy machine as well.
+Prints the tables of docs/farm.md, as Markdown. The cost of cutting is counted: how many windows, and stepping
+stones on the way to them, the tasks compute together, against one run. One and two workers are timed in turns, each
+bound to a core of its own, so that their ratio means something on a busy machine as well.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ def count() -> None:
     engine = load_engine("flow")
     laid = plan(SHOT, SHOT[:1], window=engine.window, overlap=engine.overlap, tracks=engine.tracks)
     whole, _ = counted(laid, SHOT)
-    print(f"{len(SHOT)} frames: {whole} windows in one run")
+    print("| frames of a task | tasks | windows, against one run | stepping stones |\n|--:|--:|--:|--:|")
     for size in CHUNKS:
         tasks = [counted(laid, SHOT[first : first + size]) for first in range(0, len(SHOT), size)]
         windows, stones = (sum(each) for each in zip(*tasks, strict=True))
-        print(f"tasks of {size:3d}: {len(tasks):3d} tasks, {windows / whole:.2f} times the windows, {stones} stones")
+        print(f"| {size} | {len(tasks)} | {windows / whole:.2f} times | {stones} |")
 
 
 def workers(folder: Path, tasks: list[str], number: int) -> float:
@@ -68,11 +68,26 @@ def workers(folder: Path, tasks: list[str], number: int) -> float:
     return time.perf_counter() - began
 
 
+def time_workers(folder: Path, tasks: list[str], rounds: int) -> None:
+    """Print how long one worker and two take for the same tasks, in turns."""
+    seconds: dict[int, list[float]] = {1: [], 2: []}
+    for _ in range(rounds):
+        for number, taken in seconds.items():
+            taken.append(workers(folder, tasks, number))
+    print("\n| workers | seconds, round by round | median | against one worker |\n|--:|---|--:|--:|")
+    for number, taken in seconds.items():
+        against = statistics.median(one / this for one, this in zip(seconds[1], taken, strict=True))
+        print(
+            f"| {number} | {', '.join(f'{each:.1f}' for each in taken)} | {statistics.median(taken):.1f} s "
+            f"| {against:.2f} times as fast |"
+        )
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, default=64)
-    parser.add_argument("--size", default="320x180")
+    parser.add_argument("--size", default="960x540")
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
     count()
@@ -83,9 +98,8 @@ def main() -> None:
         make_plate(folder / "plate", width, height, args.frames).rename(folder / "relit.exr")
         last = 1000 + args.frames
         tasks = [f"{first}-{min(first + TASK_FRAMES - 1, last)}" for first in range(1001, last + 1, TASK_FRAMES)]
-        pairs = [(workers(folder, tasks, 1), workers(folder, tasks, 2)) for _ in range(args.rounds)]
-    print("seconds of one worker and of two: " + "; ".join(f"{one:.1f}, {two:.1f}" for one, two in pairs))
-    print(f"two workers are {statistics.median(one / two for one, two in pairs):.2f} times as fast as one")
+        print(f"\n{args.frames} frames of {args.size} in {len(tasks)} tasks, each worker on a core of its own:")
+        time_workers(folder, tasks, args.rounds)
 
 
 if __name__ == "__main__":

@@ -16,24 +16,26 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-
-import google_crc32c
-import grpc
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from relumix.client.connection import servers
+from relumix.client.payload import Payload
+from relumix.client.session import Session
+from relumix.client.shipment import RemoteEngine
 from relumix.v1 import relight_pb2 as pb
-from relumix.v1.relight_pb2_grpc import RelightServiceStub
 from tests.benchmarks.bench_relight import make_plate
+from tests.benchmarks.echo_server import ECHO
 
 SIZE = (1920, 1080)
 ROUNDS = 3
 CLIENTS = (1, 4, 16)
 CLIENT_FRAMES = 8
-PAYLOAD_FRAMES, PAYLOAD_BYTES, PIECE_BYTES = 48, 32 << 20, 4 << 20
+PAYLOAD_FRAMES, PAYLOAD_BYTES, PIECE_BYTES = 96, 8 << 20, 1 << 20
 
 
 @contextmanager
@@ -99,31 +101,61 @@ def crowd(folder: Path, engine: str, address: str) -> dict[int, float]:
     return rates
 
 
-def payload(address: str) -> dict[str, float]:
-    """Megabytes a second through a server that relights nothing, each byte counted once on its way there and back."""
-    piece = bytes(PIECE_BYTES)
-    checksum = google_crc32c.value(piece)
+@dataclass
+class Boxes:
+    """A relumix.client.shipment.Shipment of frames that nobody looks into."""
 
-    def said() -> Iterator[pb.RelightRequest]:
-        frames = range(1, PAYLOAD_FRAMES + 1)
-        yield pb.RelightRequest(open=pb.Open(frames=frames, references=[1]))
-        for frame in frames:
-            for offset in range(0, PAYLOAD_BYTES, PIECE_BYTES):
-                chunk = pb.FrameChunk(
-                    frame=frame, role=pb.ROLE_SOURCE, name=f"{frame}.exr", offset=offset, total_bytes=PAYLOAD_BYTES,
-                    data=piece, crc32c=checksum,
-                )  # fmt: skip
-                yield pb.RelightRequest(chunk=chunk)
-        yield pb.RelightRequest(close=pb.Close())
+    engine: RemoteEngine
+    roles = (pb.ROLE_RESULT,)
+    data = bytes(PAYLOAD_BYTES)
 
-    received = 0
-    with grpc.insecure_channel(address, [("grpc.max_receive_message_length", 16 << 20)]) as channel:
-        began = time.perf_counter()
-        for response in RelightServiceStub(channel).Relight(said()):
-            received += len(response.chunk.data)
-        seconds = time.perf_counter() - began
+    def opening(self, frames: Sequence[int]) -> pb.Open:
+        """Ask for all of them."""
+        return pb.Open(frames=frames, references=frames[:1])
+
+    def load(self, frame: int, role: pb.Role) -> Payload:
+        """Return a box."""
+        return Payload(f"{frame}.exr", self.data)
+
+    def account(self, stage_seconds: Mapping[str, float]) -> None:
+        """Nobody asks."""
+
+
+def through_service(address: str) -> float:
+    """Megabytes a second each way, by the client's own stream, through a server that relights nothing."""
+    server, frames, received = servers(address)[0], range(1, PAYLOAD_FRAMES + 1), 0
+    with server.channel() as channel:
+        engine = RemoteEngine.of(server.info(channel), "flow")
+    assert engine is not None
+    began = time.perf_counter()
+    for delivery in Session(server, Boxes(engine), frames).deliveries():  # type: ignore[arg-type]  # without a plan
+        received += len(delivery.payloads[pb.ROLE_RESULT].data)
     assert received == PAYLOAD_FRAMES * PAYLOAD_BYTES
-    return {"megabytes_a_second_each_way": received / seconds / 1e6, "megabytes_a_second": 2 * received / seconds / 1e6}
+    return received / (time.perf_counter() - began) / 1e6
+
+
+def through_grpc(address: str) -> float:
+    """Megabytes a second each way through a gRPC server that sends bytes back, and nothing else."""
+    piece, count = bytes(PIECE_BYTES), PAYLOAD_FRAMES * PAYLOAD_BYTES // PIECE_BYTES
+    with servers(address)[0].channel() as channel:
+        began = time.perf_counter()
+        received = sum(map(len, channel.stream_stream(ECHO)(piece for _ in range(count))))
+    assert received == count * PIECE_BYTES
+    return received / (time.perf_counter() - began) / 1e6
+
+
+def payload() -> dict[str, float]:
+    """How fast frames travel where nothing is done to them; gRPC alone, in turn with it, is the yardstick."""
+    with (
+        server("tests/benchmarks/echo_server.py") as service,
+        server("tests/benchmarks/echo_server.py", "plain") as bare,
+    ):
+        rates = [(through_service(service), through_grpc(bare)) for _ in range(ROUNDS)]
+    return {
+        "megabytes_a_second_each_way": statistics.median(rate for rate, _ in rates),
+        "grpc_alone": statistics.median(rate for _, rate in rates),
+        "share_of_grpc_alone": statistics.median(rate / alone for rate, alone in rates),
+    }
 
 
 def main() -> None:
@@ -135,8 +167,7 @@ def main() -> None:
     args = parser.parse_args()
     found: dict[str, object] = {"engine": args.engine}
     with tempfile.TemporaryDirectory() as folder:
-        with server("tests/benchmarks/echo_server.py") as address:
-            found["payload"] = payload(address)
+        found["payload"] = payload()
         command = ("-m", "relumix.cli.main", "serve", "--listen", "127.0.0.1:0", "--metrics", "none")
         with server(*command, "--engine", args.engine, "--max-sessions", str(max(CLIENTS))) as address:
             found["one_client"] = compare(Path(folder) / "compare", args.engine, args.frames, address)

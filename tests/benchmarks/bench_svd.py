@@ -1,8 +1,8 @@
 """How fast the svd network is, and how much memory it takes: full size, random weights, 25 steps with guidance.
 
     python tests/benchmarks/bench_svd.py [--frames 14,30,61] [--json FILE]     on a GPU
-    python tests/benchmarks/bench_svd.py --dry-run                             tiny networks, on the CPU: does it run
-    python tests/benchmarks/bench_svd.py --count                               values that live at once; no GPU, no data
+    python tests/benchmarks/bench_svd.py --dry-run     tiny networks, on the CPU: does it run; half a minute
+    python tests/benchmarks/bench_svd.py --count       what relumix.engines.svd.memory counts on; no GPU; as long
 
 Each clip is sampled and decoded twice: as the engine does it (half precision, compiled, the VAE by slices), and plainly
 (weights in float32 under autocast, not compiled, the whole clip in the VAE at once), with the same weights and noise.
@@ -119,7 +119,8 @@ class Bench:
             return latents
 
         expected, plain_seconds, plain_peak = self.measured(plainly)
-        unet, vae = unet.to(self._half), vae.to(self._half)
+        for part in (unet, vae):
+            torch.nn.Module.to(part, self._half)  # diffusers' own warns of layers to be kept, and names none
         if self.device.type == "cuda":
             lay_channels_last(unet)
         denoiser = torch.compile(unet, dynamic=False) if self.device.type == "cuda" else unet
@@ -195,12 +196,14 @@ class Living(TorchDispatchMode):
         return out
 
 
-def count() -> None:
-    """Print the factors of relumix.engines.svd.memory, counted on tensors without data."""
+def counted() -> dict[str, float]:
+    """Return the factors of relumix.engines.svd.memory by name, counted on tensors without data."""
 
     def flash(query: Tensor, key: Tensor, value: Tensor, *args: object, **kwargs: object) -> Tensor:
         return query.new_empty((*query.shape[:-1], value.shape[-1]))
 
+    frames, side = 14, 64
+    pixels = (8 * side) ** 2
     exact, F.scaled_dot_product_attention = F.scaled_dot_product_attention, flash
     try:
         with torch.device("meta"), torch.no_grad():
@@ -209,16 +212,19 @@ def count() -> None:
                 for module in network.modules():  # some are made on the CPU whatever is asked
                     for name, parameter in module.named_parameters(recurse=False):
                         setattr(module, name, torch.nn.Parameter(parameter.to("meta"), requires_grad=False))
-            frames, side = 14, 64
-            inputs = (torch.empty(frames, 12, side, side), torch.empty(1), torch.empty(frames, 1, 2048))
-            for name, values, work in (
-                ("U-Net, a latent", frames * side**2, lambda: unet(*inputs, torch.empty(frames, 768))),
-                ("decoder, a pixel", 4 * side**2 * 64, lambda: vae.decode(torch.empty(4, 4, side, side), 4)),
-                ("encoder, a pixel", side**2 * 64, lambda: vae.encode(torch.empty(1, 3, 8 * side, 8 * side))),
-            ):
+            shapes = ((12, side, side), (1, 2048), (768,))
+            latents, context, vector = (torch.empty(2, frames, *shape) for shape in shapes)
+            works = (
+                ("UNET_VALUES_A_LATENT", 2 * frames * side**2, lambda: unet(latents, torch.empty(1), context, vector)),
+                ("DECODER_VALUES_A_PIXEL", 4 * pixels, lambda: vae.decode(torch.empty(4, 4, side, side), 4)),
+                ("ENCODER_VALUES_A_PIXEL", pixels, lambda: vae.encode(torch.empty(1, 3, 8 * side, 8 * side))),
+            )
+            found = {}
+            for name, values, work in works:
                 with Living() as living:
                     work()
-                print(f"{name}: {living.peak / values / 4:.0f} values")
+                found[name] = living.peak / values / 4
+            return found
     finally:
         F.scaled_dot_product_attention = exact
 
@@ -232,7 +238,8 @@ def main() -> None:
     parser.add_argument("--count", action="store_true")
     args = parser.parse_args()
     if args.count:
-        count()
+        for name, factor in counted().items():
+            print(f"{name} {factor:.0f}")
         return
     if not (args.dry_run or torch.cuda.is_available()):
         print("bench_svd: skipped, torch finds no GPU here (--dry-run tries it on the CPU, with tiny networks)")

@@ -1,22 +1,32 @@
 """A server that sends every frame back as it came: what is left of the service when nothing is relit.
 
     python tests/benchmarks/echo_server.py [BYTES]   memory budget
+    python tests/benchmarks/echo_server.py plain     gRPC alone
 
 It takes streams, checks, spools and sends as ever; no frame is decoded.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
+from typing import Any
+
+import grpc
+from grpc import aio
 
 from relumix.v1 import relight_pb2 as pb
+from relumix_server.memory import keep_freed_memory
 from relumix_server.options import GIB, Options
 from relumix_server.request import Request
-from relumix_server.serve import ready_line, serve
+from relumix_server.serve import GRPC_OPTIONS, ready_line, serve
 from relumix_server.service import RelightService
 from relumix_server.session import Session
 from relumix_server.shots import Made
+
+ECHO = "/echo/Echo"
+"""The method of the plain server."""
 
 
 class EchoSession(Session):
@@ -43,7 +53,32 @@ class EchoService(RelightService):
         return made
 
 
-if __name__ == "__main__":
+async def plain() -> None:
+    """Serve without the service: bytes come back as they came."""
+
+    async def echo(_: object, context: Any) -> None:
+        while (message := await context.read()) is not aio.EOF:
+            await context.write(message)
+
+    _, service, method = ECHO.split("/")
+    handlers = {method: grpc.stream_stream_rpc_method_handler(echo)}
+    server = aio.server(options=GRPC_OPTIONS)
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service, handlers)])
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    ready_line(f"127.0.0.1:{port}")
+    await server.wait_for_termination()
+
+
+def main() -> None:
+    """Serve until ended."""
+    if sys.argv[1:] == ["plain"]:
+        keep_freed_memory()
+        asyncio.run(plain())
     budget = int(sys.argv[1]) if len(sys.argv) > 1 else 4 * GIB
     options = Options(listen="127.0.0.1:0", metrics=None, workers=1, memory_budget=budget)
     serve(options, ready_line, EchoService)
+
+
+if __name__ == "__main__":
+    main()

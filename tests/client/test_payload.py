@@ -9,6 +9,10 @@ from relumix.client.payload import DamagedError, Joiner, Payload
 from relumix.v1.relight_pb2 import PIXEL_TYPE_HALF, ROLE_SOURCE, RawPlanes
 
 
+def cut(payload, most_bytes, frame=1):
+    return [request.chunk for request in payload.pieces(frame, ROLE_SOURCE, most_bytes)]
+
+
 def joined(pieces):
     joiner = Joiner()
     return [joiner.add(piece) for piece in pieces][-1]
@@ -16,7 +20,7 @@ def joined(pieces):
 
 @given(st.binary(min_size=1, max_size=300), st.integers(1, 400))
 def test_what_was_cut_is_joined(data, most_bytes):
-    pieces = list(Payload("plate/p.0001.exr", data).pieces(1, ROLE_SOURCE, most_bytes))
+    pieces = cut(Payload("plate/p.0001.exr", data), most_bytes)
     assert all(len(piece.data) <= most_bytes for piece in pieces)
     whole = joined(pieces)
     assert (whole.name, whole.data, whole.raw) == ("plate/p.0001.exr", data, None)
@@ -25,7 +29,7 @@ def test_what_was_cut_is_joined(data, most_bytes):
 @given(st.integers(1, 5), st.integers(1, 5), st.sampled_from([1, 3, 4]), st.sampled_from([np.float16, np.float32]))
 def test_arrays_come_out_as_they_went_in(height, width, channels, dtype):
     array = np.random.default_rng(0).normal(size=(height, width, channels)).astype(dtype)
-    whole = joined(Payload.of_array("frame 1", array).pieces(1, ROLE_SOURCE, 7))
+    whole = joined(cut(Payload.of_array("frame 1", array), 7))
     np.testing.assert_array_equal(whole.array(), array.astype(np.float32))
     assert (whole.raw.type == PIXEL_TYPE_HALF) == (dtype == np.float16)
 
@@ -37,7 +41,7 @@ def test_a_mask_is_one_channel():
 
 @pytest.mark.parametrize("bad", ["data", "offset", "total", "again"])
 def test_damage_is_noticed(bad):
-    pieces = list(Payload("p.exr", bytes(range(100))).pieces(7, ROLE_SOURCE, 40))
+    pieces = cut(Payload("p.exr", bytes(range(100))), 40, frame=7)
     if bad == "data":
         pieces[1].data = pieces[1].data[::-1]
     elif bad == "offset":

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from tests.farm.shots import assert_same, bundled, relit
+from tests.farm.shots import assert_same, bundled, relit, relumix
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,6 +36,23 @@ def test_a_worker_with_other_folders_and_a_server_of_its_own(shot, openjd):
     code, said = openjd("run", template, "--path-mapping-rules", json.dumps(rules))
     assert code == 0, said
     assert "openjd_status: a server with flow at 127.0.0.1:" in said
+    assert_same(shot / "plain", shot / "out")
+
+
+def test_frames_below_zero(shot, openjd):
+    """Numbers that begin like an option, on every command line between the shell and the engine."""
+    (shot / "below").mkdir()
+    for frame, path in enumerate(sorted((shot / "plate").iterdir())[:5], -3):
+        (shot / f"below/p.{frame:04d}.exr").write_bytes(path.read_bytes())
+    job = ["below", "--reference=-2=relit.1001.exr", "--frames=-3-1", "--gain-out=gain/g.####.exr"]
+    plain = relumix(shot, "relight", *job, "-o", "plain")
+    assert plain.returncode == 0, plain.stderr
+    made = relumix(shot, "farm", "bundle", *job, "-o", "out", "--chunk-size", "3", "--bundle", "job")
+    assert made.returncode == 0, made.stderr
+    code, said = openjd("run", "job/template.yaml")
+    assert code == 0, said
+    assert "Frame(CHUNK[INT]) = -3--1\n" in said
+    assert "openjd_status: all 5 frames are there" in said
     assert_same(shot / "plain", shot / "out")
 
 

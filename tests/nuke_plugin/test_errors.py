@@ -1,6 +1,7 @@
 """What goes wrong is one sentence, in the status line and in one dialog; without a window it is an exception."""
 
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.nuke_plugin.comps import RELUMIX, Comp, script
+from tests.nuke_plugin.comps import Comp, script
 from tests.nuke_plugin.conftest import PLUGIN
 from tests.shot import files
 
@@ -35,6 +36,11 @@ def test_inputs_that_are_not_connected(comp):
     comp.session.dialogs.messages.clear()
     comp.node.setInput(0, None)
     assert pressed(comp) == "Source is not connected: connect the plate"
+
+
+def test_a_range_without_frames(comp):
+    comp.source["first"].setValue(1007)
+    assert pressed(comp) == "frame range 1007-1006 is empty: correct it, or choose custom and write frames"
 
 
 def test_formats_that_differ(comp):
@@ -126,6 +132,32 @@ def test_a_folder_that_cannot_be_written(comp):
     assert re.fullmatch(r".*/file/cache/.* cannot be written \(Not a directory\): .*choose another.*", pressed(comp))
 
 
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder with room for 200 KB: the inputs, and some of the result."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", folder]
+    mounted = subprocess.run(command, capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip(f"a disk of its own cannot be had: {mounted.stderr.decode().strip()}")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.mark.skipif(shutil.which("mount") is None, reason="needs mount")
+def test_a_disk_that_is_full_keeps_what_is_finished(comp, small_disk):
+    comp.node["cache"].setValue(small_disk.as_posix())
+    assert re.fullmatch(rf"{small_disk}/.*\.main\.100\d\.exr cannot be written: [Nn]o space left .*", pressed(comp))
+    finished = {path: path.stat().st_mtime_ns for path in small_disk.rglob("result.*.exr")}
+    assert 0 < len(finished) < 6
+    subprocess.run(["mount", "-o", "remount,size=10m", small_disk], check=True)
+    comp.session.dialogs.messages.clear()
+    comp.relight()
+    assert {path: path.stat().st_mtime_ns for path in finished} == finished
+    np.testing.assert_array_equal(comp.all_shown(), comp.commanded())
+
+
 def test_a_frame_of_the_plate_that_is_missing_names_the_input_and_the_frames(comp):
     (comp.folder / "plate/plate.1004.exr").unlink()
     said = pressed(comp)
@@ -163,16 +195,32 @@ def test_a_frame_that_fails_costs_that_frame(comp):
     assert re.fullmatch(r"1 of 6 frames failed, the others are relit; the first of them: .*1004.*", pressed(comp))
 
 
-def test_no_server_at_that_address(comp):
+def test_no_server_at_those_addresses_is_known_before_anything_is_rendered(comp):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    patience = 'test "$1" = relight && set -- "$@" --patience 1'
-    impatient = script(comp.folder / "relumix", f'#!/bin/sh\n{patience}\nexec "{RELUMIX}" "$@"\n')
-    comp.node["executable"].setValue(impatient.as_posix())
+        port = free.getsockname()[1]
+    comp.node["where"].setValue("server")
+    comp.node["server"].setValue(f"127.0.0.1:{port}, [::1]:{port}")
+    assert re.fullmatch(
+        rf"no server answers \(127\.0\.0\.1:{port}: Connection refused; \[::1\]:{port}: .+\): "
+        r"correct its address, start it \(relumix serve\), or choose this machine",
+        pressed(comp),
+    )
+    assert comp.session.rendered == []
+
+
+@pytest.mark.parametrize("address", ["a..b:50051", "127.0.0.1:99999"])
+def test_what_no_server_can_be_called(comp, address):
     comp.node["where"].setValue("server")
     comp.node["server"].setValue(address)
-    assert re.fullmatch(rf"(relumix: )?.*{address}.*", pressed(comp))
+    assert pressed(comp).startswith(f"no server answers ({address}: ")
+
+
+@pytest.mark.parametrize("address", ["render7", "render7:", ":50051", "render7:5005l"])
+def test_what_is_no_address_of_a_server(comp, address):
+    comp.node["where"].setValue("server")
+    comp.node["server"].setValue(address)
+    assert pressed(comp) == f"'{address}' is no address of a server: expected HOST:PORT, like render7:50051"
 
 
 def test_without_a_window_it_is_done_when_the_call_returns(running, tmp_path):

@@ -6,7 +6,7 @@ import threading
 import numpy as np
 import pytest
 
-from tests.nuke_plugin.comps import Comp
+from tests.nuke_plugin.comps import Comp, spec
 from tests.shot import files
 
 
@@ -203,6 +203,41 @@ def test_a_range_of_its_own_and_one_frame(comp):
     assert [frame for _, frame in comp.session.rendered] == [1003, 1003]
 
 
+def test_the_range_of_the_project(comp):
+    comp.session.root["first_frame"].setValue(1003)
+    comp.session.root["last_frame"].setValue(1004)
+    comp.node["range"].setValue("global")
+    comp.relight()
+    assert comp.status() == "2 frames are relit"
+    assert comp.node["arrived"].value() == "1003-1004"
+
+
+def test_32_bit_float_from_end_to_end(comp):
+    comp.node["bits"].setValue("EXR 32 bit float")
+    comp.node["compression"].setValue("piz")
+    comp.relight()
+    (source,) = (comp.folder / "cache").rglob("source.*.1002.exr")
+    (result,) = (comp.folder / "cache").rglob("result.*.1002.exr")
+    assert [str(spec(path).format) for path in (source, result)] == ["float", "float"]
+    assert spec(result)["compression"] == "piz"
+
+
+def test_a_node_in_a_group(comp):
+    group = comp.nuke.nodes.Group(inputs=[])
+    with group:
+        source, reference = (comp.nuke.nodes.Input(name=name) for name in ("plate", "relit"))
+        reference["number"].setValue(1)
+        node = comp.relumix(source, reference)
+        comp.nuke.nodes.Output(inputs=[node])
+    group.setInput(0, comp.source)
+    group.setInput(1, comp.painted)
+    before = set(comp.nuke.allNodes(recurseGroups=True))
+    comp.relight(node)
+    assert comp.status(node) == "6 frames are relit"
+    assert set(comp.nuke.allNodes(recurseGroups=True)) == before
+    np.testing.assert_array_equal(comp.all_shown(group), comp.commanded())
+
+
 def test_two_nodes_at_once(comp):
     other = comp.relumix(comp.source, comp.grade)
     comp.press("relight")
@@ -282,26 +317,6 @@ def test_clear_goes_back_to_the_plate_and_empties_the_cache(comp):
     assert not list((comp.folder / "cache").rglob("*.exr"))
     comp.relight()
     np.testing.assert_array_equal(comp.all_shown(), comp.commanded())
-
-
-def test_two_views_are_two_jobs(nuke, tmp_path):
-    comp = Comp(nuke, tmp_path)
-    nuke.root["views"].setValue("left right")
-    nuke.view = "left"
-    for view, times in (("left", 1), ("right", 2)):
-        for frame in comp.frames:
-            for name, pixels in (("stereo", comp.made.plate[frame]), ("lit", comp.made.truth[frame])):
-                files.plain(tmp_path / f"{name}/{name}.{view}.{frame}.exr", (times * pixels).astype(np.float16))
-    source, lit = comp.read("stereo"), comp.read("lit")
-    for node, name in ((source, "stereo"), (lit, "lit")):
-        node["file"].setValue(f"{(tmp_path / name / name).as_posix()}.%V.####.exr")
-    node = comp.relumix(source, lit)
-    node["views"].setValue("all")
-    comp.relight(node)
-    left = comp.all_shown(node)
-    np.testing.assert_array_equal(left, comp.commanded())
-    nuke.view = "right"
-    np.testing.assert_allclose(comp.all_shown(node), 2 * left, rtol=5e-3)
 
 
 def test_colour_management_does_not_touch_what_goes_through_files(comp):

@@ -1,5 +1,6 @@
 """The node and a real server."""
 
+import re
 import socket
 import subprocess
 from contextlib import contextmanager
@@ -41,10 +42,25 @@ def test_a_server_that_is_killed_and_comes_back_costs_nothing_but_time(comp, add
     with started(comp.slow(60), address):
         comp.press("relight")
         comp.wait(lambda: sessions(address))
+    comp.wait(lambda: comp.status().startswith("relighting; "))
+    assert re.fullmatch(rf"relighting; {address}: .+; trying again", comp.status())
+    assert comp.status().endswith(comp.session.tasks.history[-1][1]), "the bar says so too"
     with started(comp.slow(0), address):
         comp.wait(lambda: "relit" in comp.status() or comp.session.dialogs.messages)
-        assert comp.status() in ("6 frames are relit", f"6 frames are relit; {address}: Socket closed; trying again")
+    assert re.fullmatch(rf"6 frames are relit, with a warning: {address}: .+; trying again", comp.status())
     np.testing.assert_array_equal(comp.all_shown(), comp.commanded())
+
+
+def test_one_that_does_not_come_back_is_given_up_when_the_artist_said_so(comp, address):
+    comp.node["server"].setValue(address)
+    comp.node["options"].setValue("--patience 1")
+    with started(comp.slow(60), address):
+        comp.press("relight")
+        comp.wait(lambda: sessions(address))
+    comp.wait(lambda: comp.session.dialogs.messages)
+    assert comp.session.dialogs.messages == [comp.status()]
+    assert comp.status().startswith(f"{address}: it cannot be reached: ")
+    assert comp.status().endswith("; given up: finished frames are kept, run the same command again to go on")
 
 
 def test_cancelling_frees_the_server(comp, address):

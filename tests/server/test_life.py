@@ -16,7 +16,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from relumix.v1 import relight_pb2 as pb
 from relumix.v1.relight_pb2_grpc import RelightServiceStub
-from tests.server.harness import FRAMES, Disk, ask, opening, serving
+from tests.server.harness import CLOSE, FRAMES, Disk, ask, opening, serving
 
 SERVICE = "relumix.v1.RelightService"
 TOKEN = "a-token-that-nobody-guesses"
@@ -244,6 +244,24 @@ def test_a_killed_client_leaves_nothing(server, disk, tmp_path):
     assert until(lambda: rested(server))
     assert until(lambda: server.open_files() <= files + 1)
     assert server.resident_bytes() < before + (32 << 20)
+
+
+@pytest.mark.parametrize("frames", [3, 6], ids=["that has more to send", "that would only have to read"])
+def test_a_frozen_client_is_given_up_on(tmp_path, disk, frames):
+    """It holds its connection, and says and takes nothing."""
+    said = tmp_path / "said"
+    messages = [*disk.said(frames=FRAMES[:frames])][:-1] + [CLOSE] * (frames == len(FRAMES))
+    said.write_bytes(pickle.dumps([message.SerializeToString() for message in messages]))
+    with serving(tmp_path, "--idle-seconds", "2") as server:
+        client = subprocess.Popen([sys.executable, "-c", CLIENT, server.address, str(said)], stdout=subprocess.PIPE)
+        try:
+            assert client.stdout.readline().strip() == b"accepted"
+            client.send_signal(signal.SIGSTOP)
+            assert until(lambda: rested(server), 60)
+        finally:
+            client.kill()
+            client.wait()
+            client.stdout.close()
 
 
 def test_a_slow_reader_holds_up_only_itself(tmp_path, server, disk, made, held):

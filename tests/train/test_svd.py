@@ -6,13 +6,14 @@ import torch
 from diffusers import UNetSpatioTemporalConditionModel
 from safetensors.torch import load_file
 
+from relumix.cli.main import main
 from relumix.dataset.shards import Scene, shard_path, write_manifest, write_shard
 from relumix.engines import load_engine
 from relumix.errors import InputError
 from relumix.train.loop import StoppedError, TrainSettings, train
 from relumix.train.svd import SvdTask, starting_unet
 from relumix.train.svd_clips import open_clips
-from tests.engines.svd.models import CLIP_WIDTH, make_base
+from tests.engines.svd.models import CLIP_WIDTH, make_svd
 from tests.engines.svd.tiny import TINY
 
 FRAMES = 3
@@ -20,20 +21,7 @@ FRAMES = 3
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
-    """Stable Video Diffusion, tiny: its own U-Net has 8 channels and half the context."""
-    folder = make_base(tmp_path_factory.mktemp("base"))
-    config = {**TINY, "cross_attention_dim": CLIP_WIDTH}
-    dims = config.pop("vector_dims")
-    with torch.random.fork_rng():
-        torch.manual_seed(5)
-        UNetSpatioTemporalConditionModel(
-            in_channels=8,
-            addition_time_embed_dim=dims[0],
-            projection_class_embeddings_input_dim=sum(dims),
-            num_frames=FRAMES,
-            **config,
-        ).save_pretrained(folder / "unet")
-    return folder
+    return make_svd(tmp_path_factory.mktemp("base"))
 
 
 @pytest.fixture(scope="module")
@@ -149,3 +137,32 @@ def test_clips_longer_than_scenes_are_refused(base, stage):
 def test_a_base_that_is_none_is_refused(tmp_path):
     with pytest.raises(InputError, match="expected Stable Video Diffusion as diffusers saves it, or a model"):
         starting_unet(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (
+            "base",
+            "the base {} has no folder vae, image_encoder, feature_extractor, scheduler: expected Stable Video "
+            "Diffusion as diffusers saves it",
+        ),
+        ("data", "{} is no folder: expected CARLA Relight, map/scene/light/00000.png"),
+    ],
+)
+def test_a_folder_that_is_none_is_said_before_a_run_is_begun(base, stage, tmp_path, capsys, broken, said):
+    folders = {"base": base, "data": stage, broken: tmp_path / "absent"}
+    options = [f"--{name}={folder}" for name, folder in folders.items()]
+    assert main(["train", "svd", *options, "--frames", str(FRAMES), "--out", str(tmp_path / "run")]) == 2
+    assert capsys.readouterr().err == f"relumix: {said.format(tmp_path / 'absent')}\n"
+    assert not (tmp_path / "run").exists()
+
+
+def test_every_parameter_that_learns_is_told_how(task):
+    unet = task.model()
+    loss, _ = task.loss(unet, next(task.batches(1, 0)), 0, torch.Generator().manual_seed(3))
+    loss.backward()
+    learns = {name for name, parameter in unet.named_parameters() if parameter.requires_grad}
+    assert {name for name, parameter in unet.named_parameters() if parameter.grad is not None} == learns
+    still = {name for name, _ in unet.named_parameters()} - learns
+    assert still and all("attn2.to_q" in name or "attn2.to_k" in name for name in still)

@@ -60,10 +60,8 @@ def convert(checkpoint: Path, output: Path, *, config: Path | None = None, base:
     """
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise InputError(f"{output} is there already: expected a new or an empty folder, choose another with -o")
-    if base is not None and (lacks := [part for part in BASE_PARTS if not (base / part).is_dir()]):
-        raise InputError(
-            f"the base {base} has no folder {', '.join(lacks)}: expected Stable Video Diffusion as diffusers saves it"
-        )
+    if base is not None:
+        check_base(base)
     wanted = network_config(PUBLISHED if config is None else read_config(config))
     network, left_out = split_checkpoint(read_checkpoint(checkpoint))
     unet = load_network(network, wanted, checkpoint)
@@ -165,6 +163,14 @@ def load_network(tensors: Mapping[str, Tensor], config: Mapping[str, Any], sourc
 def _some(names: Sequence[str], most: int = 6) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
+
+
+def check_base(base: Path) -> None:
+    """Raise InputError where a folder lacks a part that `add_base` takes from it."""
+    if lacks := [part for part in BASE_PARTS if not (base / part).is_dir()]:
+        raise InputError(
+            f"the base {base} has no folder {', '.join(lacks)}: expected Stable Video Diffusion as diffusers saves it"
+        )
 
 
 def add_base(made: Path, base: Path) -> None:

@@ -45,10 +45,8 @@ class ReferenceLight:
     @classmethod
     def of(cls, reference: WorkingReference) -> ReferenceLight:
         """Take a reference's light apart."""
-        trusted = reference.lit * reference.known > 0.5
-        seen = reference.stops[trusted]
-        level = np.median(seen, axis=0).astype(np.float32) if len(seen) else np.zeros(3, np.float32)
-        return cls(level, reference.stops - level, trusted)
+        level = reference.level()
+        return cls(level, reference.stops - level, reference.trusted > 0.5)
 
     @property
     def plain(self) -> bool:

@@ -15,11 +15,11 @@ import torch
 from relumix.engines.svd.canvas import NetworkCanvas
 from relumix.errors import InputError
 
-UNET_VALUES_A_LATENT = 9_600
+UNET_VALUES_A_LATENT = 9_100
 """Values that live at once in the U-Net, for each latent pixel of each frame of each branch."""
 
 DECODER_VALUES_A_PIXEL = 1_030
-ENCODER_VALUES_A_PIXEL = 640
+ENCODER_VALUES_A_PIXEL = 650
 """The same in the VAE, for each pixel of each frame at work."""
 
 _OVERHEAD, _CONTEXT_BYTES = 1.2, 1 << 29

@@ -2,9 +2,10 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
-from diffusers import AutoencoderKLTemporalDecoder, EulerDiscreteScheduler
+from diffusers import AutoencoderKLTemporalDecoder, EulerDiscreteScheduler, UNetSpatioTemporalConditionModel
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from tests.engines.svd.tiny import TINY, tiny_unet
@@ -30,10 +31,26 @@ def make_base(folder: Path, seed: int = 0) -> Path:
             projection_dim=CLIP_WIDTH,
         )
         CLIPVisionModelWithProjection(config).save_pretrained(folder / "image_encoder")
-    (folder / "feature_extractor").mkdir()
+    (folder / "feature_extractor").mkdir(exist_ok=True)
     colours = {"image_mean": [0.48, 0.46, 0.41], "image_std": [0.27, 0.26, 0.28]}
     (folder / "feature_extractor/preprocessor_config.json").write_text(json.dumps(colours))
     EulerDiscreteScheduler(prediction_type="v_prediction").save_pretrained(folder / "scheduler")
+    return folder
+
+
+def make_svd(folder: Path, seed: int = 0, **network: Any) -> Path:
+    """Write Stable Video Diffusion itself: its own U-Net has 8 channels and half the context; returns the folder."""
+    make_base(folder, seed)
+    config = {**TINY, "cross_attention_dim": CLIP_WIDTH, **network}
+    dims = config.pop("vector_dims")
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        UNetSpatioTemporalConditionModel(
+            in_channels=8,
+            addition_time_embed_dim=dims[0],
+            projection_class_embeddings_input_dim=sum(dims),
+            **config,
+        ).save_pretrained(folder / "unet")
     return folder
 
 

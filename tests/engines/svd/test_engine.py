@@ -6,8 +6,10 @@ import pytest
 from relumix.array_source import ArraySource
 from relumix.arrays import relit
 from relumix.engines import configured, load_engine
+from relumix.engines.svd import chain, clip
 from relumix.engines.svd.canvas import NetworkCanvas
 from relumix.engines.svd.memory import Weights, batched_if_it_fits, footprint
+from relumix.engines.svd.sampler import sample
 from relumix.errors import InputError
 from relumix.propagate import Propagation
 from relumix.settings import Settings
@@ -95,14 +97,29 @@ def test_anchored_and_chained_windows_begin_alike_and_part_later(model):
     assert np.abs(chained[1007].stops - anchored[1007].stops).max() > 1e-3
 
 
-def test_a_chain_is_the_same_from_either_end_of_what_is_asked(model):
-    """Frames before a reference are delivered first and come last in the chain: links that were forgotten, or not made
-    yet, are made on the way."""
+def test_links_of_a_chain_that_were_forgotten_are_made_again_and_come_out_the_same(model, monkeypatch):
+    """Frames before a reference are delivered first and come last in the chain."""
     shot = small_shot()
-    whole = run(model, shot, [1008], "chained=true")
-    again = run(model, shot, [1008], "chained=true")
+    remembered = run(model, shot, [1008], "chained=true")
+    monkeypatch.setattr(chain, "_LINKS_KEPT", 1)
+    forgotten = run(model, shot, [1008], "chained=true")
     for frame in shot.frames:
-        np.testing.assert_array_equal(again[frame].pixels, whole[frame].pixels)
+        np.testing.assert_array_equal(forgotten[frame].pixels, remembered[frame].pixels)
+
+
+def test_a_compiled_network_sees_clips_of_one_length(model, monkeypatch):
+    seen = []
+
+    def sampled(unet, noise, *args, **kwargs):
+        seen.append(len(noise))
+        return sample(unet, noise, *args, **kwargs)
+
+    monkeypatch.setattr(clip, "sample", sampled)
+    engine, shot = load_engine("svd", model=model, device="cpu", options=QUICK), small_shot(6)
+    engine._model.compiled = True
+    with Propagation(Shrunk(ArraySource(shot.plate, {1001: shot.truth[1001]}, None), 64), engine) as light:
+        assert [gain.stops.shape for gain in light.gains(shot.frames)] == [(32, 48, 3)] * 6
+    assert seen == [4, 4, 4]
 
 
 def test_a_chained_shot_is_not_cut(model):

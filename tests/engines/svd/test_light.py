@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relumix.direct import shown_under, stops_to
 from relumix.engines.base import MID_GREY, WorkingReference
 from relumix.engines.svd import tone
 from relumix.engines.svd.canvas import NetworkCanvas
@@ -88,9 +87,3 @@ def test_light_that_is_measured_is_what_makes_the_reference():
     plate, lit = random.uniform(0, 2, (2, 8, 8, 3)).astype(np.float32)
     lit = np.maximum(lit, plate)  # where light is taken away a little of it stays, so that black is no light
     np.testing.assert_allclose(relit(plate, measure(plate, lit)), lit, atol=1e-4)
-
-
-def test_direct_stops_are_undone():
-    random = np.random.default_rng(3)
-    plate, shown = random.uniform(0, 9, (2, 8, 8, 3)).astype(np.float32)
-    np.testing.assert_allclose(shown_under(plate, stops_to(plate, shown)), shown, rtol=1e-4, atol=1e-5)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .expressions import At
-from .knobs import Channel_Knob, ChannelMask_Knob, Knob
+from .knobs import Channel_Knob, ChannelMask_Knob, Knob, OneView_Knob
 from .node import Node
 from .number_knobs import AColor_Knob, Boolean_Knob, Double_Knob, Int_Knob
 from .pictures import Picture
@@ -164,6 +164,44 @@ class Dissolve(Node):
         return one.with_channels(mixed)
 
 
+class OneView(Node):
+    """One view of its input, whichever is looked at. As a Dot it has no hash of its own, which is the worst case."""
+
+    _class = "OneView"
+
+    def _own_knobs(self) -> list[Knob]:
+        return [OneView_Knob("view", None, self._session.views())]
+
+    def _in_view(self, at: At) -> At:
+        return At(self, at.frame, str(self["view"].value()))
+
+    def _picture(self, at: At) -> Picture:
+        return self._input_picture(0, self._in_view(at))
+
+    def _effects(self, at: At) -> tuple[Any, ...]:
+        return super()._effects(self._in_view(at))
+
+    def opHashes(self) -> list[int]:  # noqa: N802  the name is Nuke's
+        return []
+
+
+class JoinViews(Node):
+    """An input a view, in the order of the script's views."""
+
+    _class = "JoinViews"
+    _inputs_least, _inputs_most = 1, 100
+
+    def _of_view(self, at: At) -> int:
+        return self._session.views().index(at.view)
+
+    def _picture(self, at: At) -> Picture:
+        return self._input_picture(self._of_view(at), at)
+
+    def _effects(self, at: At) -> tuple[Any, ...]:
+        node = self.input(self._of_view(at))
+        return ("JoinViews", node._effects(At(node, at.frame, at.view)) if node else None)
+
+
 class Copy(Node):
     """Channels of its first input (A) into its second (B): from0 goes to to0, and so on."""
 
@@ -216,6 +254,8 @@ SIMPLE: dict[str, type[Node]] = {
             Multiply,
             Switch,
             Dissolve,
+            OneView,
+            JoinViews,
             Copy,
         ),
     )

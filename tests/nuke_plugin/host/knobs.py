@@ -312,6 +312,10 @@ class Pulldown_Knob(Enumeration_Knob):
     pass
 
 
+class OneView_Knob(Enumeration_Knob):
+    """A view of the script."""
+
+
 class Channel_Knob(Knob):
     def __init__(self, name: str, label: str | None = None, value: str = "rgba") -> None:
         super().__init__(name, label)

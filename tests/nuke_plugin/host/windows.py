@@ -86,6 +86,11 @@ class ViewerWindow(MainThreadOnly):
     def view(self) -> str:
         return self._session.view
 
+    def setView(self, view: str) -> None:
+        if view not in self._session.views():
+            raise ValueError(f"no view is named {view}")
+        self._session.view = view
+
 
 class Menu(MainThreadOnly):
     """A menu, a toolbar or an entry of one: `/` in a name goes a level down."""
