@@ -34,12 +34,7 @@ class ReferenceLight:
     @classmethod
     def of(cls, reference: WorkingReference, view: View, edge_px: int = MATCH_EDGE_PX) -> ReferenceLight:
         """Look at a reference. edge_px: the long edge of the picture in which appearance is matched."""
-        trusted = reference.lit * reference.known
-        # The median is taken out before any arithmetic, and put back: so a plain grade passes exactly.
-        known = trusted > 0.5
-        level = np.zeros(3, np.float32)
-        if known.any():
-            level = np.median(reference.stops[known], axis=0).astype(np.float32)
+        trusted, level = reference.trusted, reference.level()
         local = reference.stops - level
         return cls(view, reference.stops, level, local, trusted, Bank.of(view, local, trusted, edge_px))
 
