@@ -71,7 +71,7 @@ class LiteTask:
     def batches(self, seed: int, first_step: int) -> Iterator[Batch]:
         """Yield batches of examples (see `examples`), drawn from several clips."""
         stream = _Stream(self.data, seed, first_step, self.batch)
-        options = {"prefetch_factor": 4, "worker_init_fn": _leave_signals} if self.workers else {}
+        options: dict[str, Any] = {"prefetch_factor": 4, "worker_init_fn": _leave_signals} if self.workers else {}
         loader = DataLoader(stream, batch_size=None, num_workers=self.workers, **options)
         return iter(loader)
 
