@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
+from torch import Tensor
 
 from relumix.engines.base import Float32, Propagator, WorkingReference
 from relumix.engines.flow.correspondence import Track, View
@@ -30,7 +31,7 @@ from relumix.engines.lite.clues import (
     shrink,
     steady_clues,
 )
-from relumix.engines.lite.network import STRIDE, LightNet
+from relumix.engines.lite.network import STRIDE, Learned, LightNet
 from relumix.errors import InputError
 
 WEIGHTS = "lite.safetensors"
@@ -69,13 +70,22 @@ class LiteEngine:
         """Begin a shot."""
         return TrackingPropagator(partial(_Carrier.of, self))
 
-    def ask(self, *planes: Halves) -> tuple[Float32, Float32]:
-        """Return what the network says of planes [c, h, w] as it takes them: correction and miss, [h, w, c]."""
-        tensors = (torch.from_numpy(p)[None].to(self.device, torch.float32) for p in planes)
+    def learn(self, reference: Halves) -> list[Learned]:
+        """Return what the network is to know of a reference, whose clues [c, h, w] are given."""
+        with self._lock, torch.inference_mode():
+            learned: list[Learned] = self.network.learn(self._tensor(reference))
+        return learned
+
+    def correct(self, frame: Halves, learned: list[Learned]) -> tuple[Float32, Float32]:
+        """Return correction and miss, [h, w, c], as the network has them of a frame's clues [c, h, w]."""
         with self._lock, torch.inference_mode():  # one frame at a time: it uses all processors
-            said = self.network(*(t.contiguous(memory_format=torch.channels_last) for t in tensors))
+            said = self.network.correct(self._tensor(frame), learned)
         correction, miss = (s[0].permute(1, 2, 0).float().cpu().contiguous().numpy() for s in said)
         return correction, miss
+
+    def _tensor(self, planes: Halves) -> Tensor:
+        tensor = torch.from_numpy(planes)[None].to(self.device, torch.float32)
+        return tensor.contiguous(memory_format=torch.channels_last)
 
 
 Carried = tuple[Light, "Halves | None"]
@@ -88,7 +98,7 @@ class _Carrier:
 
     engine: LiteEngine
     known: Known
-    planes: Halves
+    learned: list[Learned]
     size: tuple[int, int]
 
     @classmethod
@@ -96,7 +106,7 @@ class _Carrier:
         """Look at a reference, whose view is given."""
         size = net_size(root.log_luma.shape)
         known = Known.of(reference, root, size)
-        return cls(engine, known, reference_clues(known, size), size)
+        return cls(engine, known, engine.learn(reference_clues(known, size)), size)
 
     def carry(self, view: View, track: Track) -> Carried:
         light = self.known.light
@@ -118,9 +128,8 @@ class _Carrier:
         height, width = view.log_luma.shape
         if clues is None:
             return np.zeros((height, width, 3), np.float32), np.full((height, width), 1 / _LEAST_MISS, np.float32)
-        correction, miss = self.engine.ask(
-            np.concatenate([clues, steady_clues(self.known, steady, self.size)]), self.planes
-        )
+        every = np.concatenate([clues, steady_clues(self.known, steady, self.size)])
+        correction, miss = self.engine.correct(every, self.learned)
         added = correction * np.float32(self.known.spread)
         if self.size != (width, height):
             added = upsample(added, shrink(view.log_rgb, self.size), view.log_rgb)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -58,6 +59,11 @@ class Encoder(nn.Module):
         return levels
 
 
+Learned = tuple[Tensor, Tensor, Tensor]
+"""A reference as one attention knows it: keys [B, heads, c, n], values [B, heads, n, c], and [B, 1, 1, n], the natural
+logarithm of how far each of its n tokens is known."""
+
+
 class GatedCrossAttention(nn.Module):
     """Frame tokens look up the reference's tokens; a gate says how much of the answer to take."""
 
@@ -71,21 +77,28 @@ class GatedCrossAttention(nn.Module):
         self.gate = nn.Sequential(nn.Conv2d(2 * width + heads, width, 1), nn.SiLU(), nn.Conv2d(width, 1, 1))
         self.out = nn.Conv2d(width, width, 1)
 
-    def forward(self, frame: Tensor, plate: Tensor, light: Tensor, place: Tensor, lit: Tensor) -> Tensor:
+    def learn(self, plate: Tensor, light: Tensor, lit: Tensor) -> Learned:
+        """Return what is to be known of a reference.
+
+        plate  [B, width, h, w] features of its plate, by the encoder that sees the frames.
+        light  [B, value_width, h, w] features of its gain.
+        lit    [B, 1, h, w] in 0..1: where its gain is known; other tokens are not looked at.
+        """
+        key = F.normalize(self._tokens(self.key(plate)), dim=-1).transpose(-1, -2)
+        return key, self._tokens(self.value(light)), torch.log(lit.flatten(2).clamp_min(1e-4))[:, None]
+
+    def forward(self, frame: Tensor, place: Tensor, learned: Learned) -> Tensor:
         """Return [B, width, h, w] to be added to the frame's features.
 
-        frame, plate  [B, width, h, w] features of the frame and, by the same encoder, of the reference's plate.
-        light         [B, value_width, h, w] features of the reference's gain.
-        place         [B, 2, h, w] where in the reference each frame token is expected, (x, y) in long edges from the
-                      middle.
-        lit           [B, 1, h, w] in 0..1: where the reference's gain is known; other tokens are not looked at.
+        frame    [B, width, h, w] features of the frame.
+        place    [B, 2, h, w] where in the reference each frame token is expected, (x, y) in long edges from the middle.
+        learned  of the reference.
         """
         b, _, h, w = frame.shape
-        query, key, value = (self._tokens(x) for x in (self.query(frame), self.key(plate), self.value(light)))
-        scores = F.normalize(query, dim=-1) @ F.normalize(key, dim=-1).transpose(-1, -2) * self.log_sharpness.exp()
+        key, value, lit = learned
+        scores = F.normalize(self._tokens(self.query(frame)), dim=-1) @ key * self.log_sharpness.exp()
         away = torch.cdist(place.flatten(2).transpose(1, 2), grid_of(place).flatten(2).transpose(1, 2)).square()
-        scores = scores - self.log_nearness.exp() * away[:, None]
-        scores = scores + torch.log(lit.flatten(2).clamp_min(1e-4))[:, None]
+        scores = scores - self.log_nearness.exp() * away[:, None] + lit
         best = torch.logsumexp(scores, -1).reshape(b, self.heads, h, w) * 0.1
         found = (scores.softmax(-1) @ value).transpose(-1, -2).reshape(b, -1, h, w)
         gate = torch.sigmoid(self.gate(torch.cat([frame, found, best], 1)))
@@ -114,22 +127,33 @@ class LightNet(nn.Module):
         self.blocks = nn.ModuleList(nn.Sequential(*(Block(b) for _ in range(depth))) for _, b in ups)
         self.head = _silent(nn.Conv2d(widths[0], 4 * (2 + 3 + 1 + 1), 3, padding=1))
 
+    def learn(self, reference: Tensor) -> list[Learned]:
+        """Return what is to be known of a reference, [B, REFERENCE_PLANES, h, w]: the same for all its frames."""
+        known = self.appearance(F.pixel_unshuffle(reference[:, LOOK], 2))
+        light = self.light(F.pixel_unshuffle(reference, 2))
+        attentions = cast("list[GatedCrossAttention]", self.attention)
+        return [
+            attention.learn(known[i], light[i], _shrunk(reference[:, -1:], known[i]))
+            for i, attention in zip(_ATTENDED, attentions, strict=True)
+        ]
+
     def forward(self, frame: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
+        """Learn a reference, [B, REFERENCE_PLANES, h, w], and correct a frame at once: see `correct`."""
+        return self.correct(frame, self.learn(reference))
+
+    def correct(self, frame: Tensor, learned: list[Learned]) -> tuple[Tensor, Tensor]:
         """Return (correction [B, 3, h, w], miss [B, 1, h, w]), in units of the reference's spread.
 
-        frame       [B, FRAME_PLANES, h, w] clues of a frame; reference [B, REFERENCE_PLANES, h, w] of its reference.
+        frame       [B, FRAME_PLANES, h, w] clues of a frame; learned: of its reference, of the same size.
         correction  to be added to the flow engine's light.
         miss        log2 of the error to be expected then.
 
         h and w are multiples of STRIDE.
         """
         levels = self.frame(F.pixel_unshuffle(torch.cat([frame, grid_of(frame)], 1), 2))
-        seen, known = (self.appearance(F.pixel_unshuffle(x[:, LOOK], 2)) for x in (frame, reference))
-        light = self.light(F.pixel_unshuffle(reference, 2))
-        for i, attention in zip(_ATTENDED, self.attention, strict=True):
-            shrink = frame.shape[-1] // levels[i].shape[-1]
-            place, lit = (F.avg_pool2d(x, shrink) for x in (frame[:, PLACE], reference[:, -1:]))
-            levels[i] = levels[i] + attention(seen[i], known[i], light[i], place, lit)
+        seen = self.appearance(F.pixel_unshuffle(frame[:, LOOK], 2))
+        for i, attention, known in zip(_ATTENDED, self.attention, learned, strict=True):
+            levels[i] = levels[i] + attention(seen[i], _shrunk(frame[:, PLACE], seen[i]), known)
         x = self.middle(levels[-1])
         for up, block, level in zip(self.up, self.blocks, levels[-2::-1], strict=True):
             x = block(F.interpolate(up(x), scale_factor=2.0, mode="nearest") + level)
@@ -138,6 +162,10 @@ class LightNet(nn.Module):
         share = torch.cat([torch.zeros_like(said[:, :1]), said[:, :2] + _FIRST_DOUBT], 1).softmax(1)
         chosen = share[:, 1:2] * (carried - steady) + share[:, 2:3] * (matched - steady) + said[:, 2:5]
         return torch.sigmoid(said[:, 5:6]) * chosen, _WIDEST_MISS * torch.tanh(said[:, 6:] / _WIDEST_MISS)
+
+
+def _shrunk(planes: Tensor, like: Tensor) -> Tensor:
+    return F.avg_pool2d(planes, planes.shape[-1] // like.shape[-1])
 
 
 def _silent(layer: nn.Conv2d) -> nn.Conv2d:
