@@ -1,7 +1,7 @@
 """Makes what a tiny svd model is trained from, where Stable Video Diffusion's weights are not at hand.
 
     python tests/benchmarks/tiny_svd.py --data STAGE --out DIR
-    relumix train svd --base DIR/base --data DIR/stage --out DIR/run --frames 4 --cache DIR/cache --rate 1e-3
+    relumix train svd --base DIR/base --data DIR/stage --out DIR/run --frames 4 --cache DIR/cache --rate 1e-3 ...
 
 DIR/stage is the light stage, its scenes averaged down to 64 pixels. DIR/base has the structure of Stable Video
 Diffusion in small: a VAE that averages squares of 8x8 pixels, random CLIP, and a random U-Net of 8 channels.
