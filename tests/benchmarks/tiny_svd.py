@@ -10,11 +10,14 @@ Diffusion in small: a VAE that averages squares of 8x8 pixels, random CLIP, and 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
 import torch
 from diffusers import AutoencoderKLTemporalDecoder
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from relumix.dataset.shards import MANIFEST, Scene, Shards, write_manifest, write_shard
 from tests.engines.svd.models import make_svd
