@@ -17,6 +17,7 @@ import OpenImageIO as oiio
 from numpy.typing import NDArray
 
 from relumix.detail import Gain
+from relumix.engines.base import Float32, WorkingReference
 from relumix.errors import FrameError, InputError
 from relumix.finish import Finisher
 from relumix.settings import Settings
@@ -133,13 +134,14 @@ def _refuse_large(path: Path | None, most: int) -> None:
 
 
 def begin(frame: Frame) -> dict[str, Any]:
-    """Look at the first reference's frame. Returns whether alpha counts, warnings, and the canvas."""
+    """Read the first reference. Returns whether alpha counts, warnings, the canvas, and what `light` does."""
     source = _source(frame).judged()
-    canvas = Shrunk(source, frame.settings.work_size).canvas()
+    canvas, lights = Shrunk(source, frame.settings.work_size).lights()
     return {
         "use_alpha": source.use_alpha,
         "warnings": list(source.warnings),
         "canvas": [*_box(canvas.window), canvas.width, canvas.height, canvas.exposure],
+        **_arrays(*lights[frame.frame]),
         "seconds": source.watch.seconds(),
     }
 
@@ -147,9 +149,12 @@ def begin(frame: Frame) -> dict[str, Any]:
 def light(frame: Frame, canvas: Canvas) -> dict[str, Any]:
     """Read a reference. Returns what makes a WorkingReference, and its grade."""
     source = _source(frame)
-    seen, grade = Shrunk(source, frame.settings.work_size).light(canvas, frame.frame)
-    arrays = {"rgb": seen.rgb, "known": seen.known, "stops": seen.stops, "lit": seen.lit, "grade": grade}
+    arrays = _arrays(*Shrunk(source, frame.settings.work_size).light(canvas, frame.frame))
     return {**arrays, "seconds": source.watch.seconds()}
+
+
+def _arrays(seen: WorkingReference, grade: Float32) -> dict[str, Any]:
+    return {"rgb": seen.rgb, "known": seen.known, "stops": seen.stops, "lit": seen.lit, "grade": grade}
 
 
 def look(frame: Frame, canvas: Canvas) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -72,7 +72,8 @@ class SessionShot:
             self._use_alpha, self.warnings = found["use_alpha"], found["warnings"]
             *box, width, height, exposure = found["canvas"]
             canvas = Canvas(Box(*box), width, height, exposure)
-            return canvas, {frame: self._light(canvas, frame) for frame in self.references}
+            others = {frame: self._light(canvas, frame) for frame in self.references[1:]}
+            return canvas, {first: _light_of(first, found), **others}
         except FrameError as error:
             text = f"the plate of reference frame {error.frame} cannot be read: {error}"
             raise _of_job(text, error) from error
@@ -89,9 +90,7 @@ class SessionShot:
                 self._path(pb.ROLE_SOURCE, frame)
 
     def _light(self, canvas: Canvas, frame: int) -> Light:
-        found = self._call("light", frame, self._files(frame, reference=True), canvas)
-        arrays = (found[name] for name in ("rgb", "known", "stops", "lit"))
-        return WorkingReference(frame, *arrays), np.asarray(found["grade"], np.float32)
+        return _light_of(frame, self._call("light", frame, self._files(frame, reference=True), canvas))
 
     def finish(self, canvas: Canvas, gain: Gain | FrameError) -> Made | FrameError:
         """Relight and write a frame; returns what failed. Raises InputError where no frame can be written."""
@@ -260,6 +259,11 @@ class SessionShot:
             if path != name:
                 text = text.replace(path, name)
         return text
+
+
+def _light_of(frame: int, found: Mapping[str, Any]) -> Light:
+    arrays = (found[name] for name in ("rgb", "known", "stops", "lit"))
+    return WorkingReference(frame, *arrays), np.asarray(found["grade"], np.float32)
 
 
 def _of_job(text: str, error: FrameError) -> Exception:

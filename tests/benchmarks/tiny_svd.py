@@ -1,7 +1,7 @@
 """Makes what a tiny svd model is trained from, where Stable Video Diffusion's weights are not at hand.
 
     python tests/benchmarks/tiny_svd.py --data STAGE --out DIR
-    relumix train svd --base DIR/base --data DIR/stage --out DIR/run --frames 4 --cache DIR/cache --rate 1e-3
+    relumix train svd --base DIR/base --data DIR/stage --out DIR/run --frames 4 --cache DIR/cache --rate 1e-3 ...
 
 DIR/stage is the light stage, its scenes averaged down to 64 pixels. DIR/base has the structure of Stable Video
 Diffusion in small: a VAE that averages squares of 8x8 pixels, random CLIP, and a random U-Net of 8 channels.
@@ -10,11 +10,14 @@ Diffusion in small: a VAE that averages squares of 8x8 pixels, random CLIP, and 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
 import torch
 from diffusers import AutoencoderKLTemporalDecoder
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from relumix.dataset.shards import MANIFEST, Scene, Shards, write_manifest, write_shard
 from tests.engines.svd.models import make_svd
