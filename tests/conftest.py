@@ -1,6 +1,10 @@
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("any_machine", deadline=None)  # a busy one is no failure
+hypothesis.settings.load_profile("any_machine")
 
 
 @pytest.fixture(scope="session")

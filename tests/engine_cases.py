@@ -67,7 +67,7 @@ def every_engine(cases=CASES, **strategies):
                 test(lambda **changes: case.settings(models.get(case.engine), **changes), **drawn)
 
             if strategies:
-                checks = settings(max_examples=case.examples, deadline=None, suppress_health_check=list(HealthCheck))
+                checks = settings(max_examples=case.examples, suppress_health_check=list(HealthCheck))
                 hold = checks(given(**strategies)(hold))
             hold()
 

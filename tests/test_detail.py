@@ -32,7 +32,7 @@ def noise(height, width, seed=0):
 
 
 @given(width=st.integers(1, 90), height=st.integers(1, 70), work=st.integers(64, 96), alpha=st.booleans())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_no_light_is_the_plate_bit_for_bit(width, height, work, alpha):
     rgb, box = noise(height, width), Box(0, 0, width, height)
     canvas = Canvas.fit(box, work)
@@ -42,7 +42,7 @@ def test_no_light_is_the_plate_bit_for_bit(width, height, work, alpha):
 
 
 @given(grade=st.floats(-5, 5), x=st.integers(-30, 30), y=st.integers(-30, 30))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_pure_grade_is_exact_wherever_the_data_window_lies(grade, x, y):
     rgb, box = noise(40, 60) * 100, Box(x, y, 60, 40)
     canvas = Canvas(Box(0, 0, 64, 48), 32, 24)
@@ -131,7 +131,6 @@ def test_alpha_premultiplies_the_light_in_black():
 
 
 @given(x=st.integers(-20, 20), scale=st.sampled_from([1, 2, 4]))
-@settings(deadline=None)
 def test_a_mip_level_gets_the_light_of_its_place(x, scale):
     box = Box(x, 0, 64, 32)
     canvas = Canvas(Box(0, 0, 64, 32), 64, 32)

@@ -50,7 +50,7 @@ def halved(rgb):
 
 
 @given(width=st.integers(1, 90), height=st.integers(1, 70), work=st.integers(8, 96), stops=st.floats(-4, 4))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_an_engine_that_shows_the_plate_gives_the_plate(width, height, work, stops):
     rgb, box = noise(height, width, spread=3), Box(0, 0, width, height)
     canvas = Canvas.fit(box, work)
@@ -59,7 +59,7 @@ def test_an_engine_that_shows_the_plate_gives_the_plate(width, height, work, sto
 
 
 @given(seed=st.integers(0, 99), exposure=st.floats(0.01, 100))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_at_the_working_size_it_is_what_is_shown(seed, exposure):
     rgb, shown = noise(seed=seed) / np.float32(exposure), noise(seed=seed + 1, spread=3)
     canvas = Canvas(BOX, WIDTH, HEIGHT, exposure)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from relumix.engines.base import MID_GREY
@@ -32,7 +32,6 @@ def test_the_long_edge_is_the_work_size_and_nothing_is_enlarged(window, work_siz
 
 
 @given(stops=st.floats(-10, 10))
-@settings(deadline=None)
 def test_exposure_brings_the_median_to_mid_grey(stops):
     rgb, box = noise(40, 60) * np.float32(2.0**stops), Box(0, 0, 60, 40)
     factor = exposure_of(Canvas.fit(box, 64), Level(rgb), box)
@@ -82,7 +81,6 @@ def test_alpha_is_divided_out_over_the_average():
 
 
 @given(gains=st.tuples(*[st.floats(0.05, 20)] * 3), half=st.booleans())
-@settings(deadline=None)
 def test_a_grade_is_all_grade_and_no_local_gain(gains, half):
     rgb, box = noise(48, 64), Box(0, 0, 64, 48)
     relit = rgb * np.array(gains, np.float32)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from relumix.color.spaces import WorkingSpace, primaries_name, reference_space, working_space
@@ -52,7 +52,6 @@ def test_linear_values_are_not_touched() -> None:
     assert working_space(None).to_linear(rgb) is rgb
 
 
-@settings(deadline=None)  # The configuration is read on first use.
 @given(st.floats(0.0, 1.0))
 def test_srgb_is_decoded_as_its_standard_says(code: float) -> None:
     expected = code / 12.92 if code <= 0.04045 else ((code + 0.055) / 1.055) ** 2.4

@@ -51,7 +51,7 @@ def test_a_seed_is_a_scene():
     assert not np.array_equal(one.camera.eyes, other.camera.eyes)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(seed=st.integers(1, 10**6), frames=st.integers(1, 16))
 def test_scenes_are_sound(seed: int, frames: int):
     plan = of(seed, frames)

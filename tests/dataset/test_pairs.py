@@ -21,7 +21,7 @@ def test_light_adds_up():
     np.testing.assert_allclose(mix(light, weights), light[:, 0] * [1, 2, 3] + light[:, 2] * 0.5, rtol=1e-6)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 1000), frames=st.integers(1, 8))
 def test_a_pair_is_a_function_of_its_seed_and_sound(seed, frames):
     one, two = (draw(scene(), np.random.default_rng(seed), frames) for _ in range(2))

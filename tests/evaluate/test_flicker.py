@@ -25,7 +25,7 @@ def measure(results, sources, known=KNOWN):
 
 
 @given(grade=st.tuples(*[st.floats(0.05, 20)] * 3))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_a_pure_grade_does_not_flicker(grade):
     sources = pan(3)
     first, *rest = measure([s * np.float32(grade) for s in sources], sources)

@@ -15,13 +15,13 @@ def frames(nuke):
 
 
 @given(wanted=FRAMES)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_text_is_read_as_it_was_written(frames, wanted):
     assert frames.parse(frames.text(wanted), "frames") == sorted(wanted)
 
 
 @given(wanted=FRAMES)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_expression_is_1_on_the_frames_alone(frames, wanted):
     text = frames.expression(wanted).replace("&&", " and ").replace("||", " or ")
     code = compile(text, "ready", "eval")

@@ -99,7 +99,7 @@ def sound(answer):
     assert "Error:" not in answer.details
 
 
-FEW = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 
 
 @FEW

@@ -253,7 +253,7 @@ def test_half_is_clipped_where_it_is_finite(tmp_path: Path) -> None:
     assert np.array_equal(found, np.array([65504, -65504, 65504, np.inf, -np.inf, np.nan]), equal_nan=True)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     half=arrays.arrays(np.float16, (5, 4, 4), elements=st.floats(width=16)),
     whole=arrays.arrays(np.uint32, (5, 4)),

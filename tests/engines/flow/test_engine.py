@@ -8,7 +8,7 @@ from relumix.engines.flow.engine import FlowEngine
 from tests.engines.flow.frames import reference, working
 from tests.synthetic import SyntheticShot, grade_light, make_shot, shadow_light
 
-few = settings(max_examples=5, deadline=None)
+few = settings(max_examples=5)
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ def test_edges_lie_where_the_guide_has_them() -> None:
     assert np.abs(out - edge(64) * np.float32(0.5)).max() < 0.2  # of 2 stops; bilinear: 1
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(constant=st.floats(-20, 20), scale=st.floats(-5, 5))
 def test_it_is_linear_and_passes_constants(constant: float, scale: float) -> None:
     random = np.random.default_rng(3)

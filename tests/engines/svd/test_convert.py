@@ -134,7 +134,7 @@ def test_every_name_of_the_published_network_is_known(shared):
     assert {PREFIX + theirs for theirs in names.values()} == known.keys() | widens
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(sgm=hyper_parameters)
 def test_blocks_are_numbered_as_sgm_does(sgm):
     with torch.device("meta"):
@@ -150,7 +150,7 @@ def test_blocks_are_numbered_as_sgm_does(sgm):
     assert found == sgm_blocks(sgm)
 
 
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=3)
 @given(sgm=hyper_parameters)
 def test_any_network_of_this_structure_comes_through(tmp_path_factory, sgm):
     folder = tmp_path_factory.mktemp("network")

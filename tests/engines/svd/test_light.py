@@ -31,7 +31,7 @@ def test_mid_grey_is_where_srgb_has_it():
     np.testing.assert_allclose(tone.encode(np.float32([[MID_GREY] * 3])), 2 * 0.4614 - 1, atol=1e-3)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(height=st.integers(1, 200), width=st.integers(1, 200))
 def test_any_aspect_is_padded_and_never_cropped(height, width):
     canvas = NetworkCanvas.fit(height, width, 1 << 20)

@@ -79,7 +79,7 @@ def test_schedule_and_vector_are_the_published(published):
     torch.testing.assert_close(vector.expand(len(io["vector"]), -1), io["vector"], rtol=0, atol=1e-6)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(steps=st.integers(1, 30), sigma_min=st.floats(0.002, 0.5), sigma_max=st.floats(1, 1000), rho=st.floats(1, 9))
 def test_diffusers_scheduler_is_exact(steps, sigma_min, sigma_max, rho):
     given_inputs, network = inputs(), Watched()
