@@ -69,10 +69,10 @@ def test_svd(plate, svd):
         same(here, relit(plate, "there", "--engine", "svd", "--server", server.address))
 
 
-def test_one_server_holds_several_engines(plate):
-    with serving(plate, "--engine", "flow,lite", "--device", "cpu") as server:
+def test_one_server_holds_several_engines_and_the_model_is_that_of_svd(plate, svd):
+    with serving(plate, "--engine", "flow,lite,svd", "--model", svd, "--device", "cpu") as server:
         (info,) = RelightClient(server.address).info().values()
-        assert [engine.name for engine in info.engines] == ["flow", "lite"]
+        assert [engine.name for engine in info.engines] == ["flow", "lite", "svd"]
         for name in ("flow", "lite"):
             here = relit(plate, f"here_{name}", "--engine", name)
             same(here, relit(plate, f"there_{name}", "--engine", name, "--server", server.address))
