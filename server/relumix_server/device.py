@@ -101,6 +101,10 @@ class Turns:
         if self._running:
             self._running.cancel()
 
+    def end(self) -> None:
+        """Let go of what the engine keeps of the shot, its threads among it; no window may be under way."""
+        self._propagator = self._running = None
+
 
 def warm(engine: Engine, device: Device) -> None:
     """Let an engine relight a few small frames, so that the first session does not wait for what loads late."""

@@ -98,6 +98,7 @@ class Session:
             )
         finally:
             self.intake.end(SessionCancelledError())
+            self._engine.end()
             self._shot.close()
             self.idle_since = time.monotonic()
 

@@ -2,6 +2,7 @@
 
 import threading
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -87,6 +88,23 @@ def test_a_cancelled_session_leaves_the_queue(device):
     with pytest.raises(SessionCancelledError):
         waiting.propagate(["b1"], [], [])
     assert engine.worked == ["a0"]
+
+
+def test_what_an_engine_keeps_of_a_shot_goes_with_it(device):
+    class Shot(SlowEngine):
+        def start(self):
+            made = SlowEngine()
+            made.go.set()
+            kept.append(weakref.ref(made))
+            return made
+
+    kept = []
+    turns = Turns(Shot(), device)
+    turns.start().propagate(["a0"], [], [])
+    assert kept[0]() is not None
+    turns.end()
+    device.submit(lambda: None).result()  # What it did before is then let go of by its thread, too.
+    assert kept[0]() is None
 
 
 def test_what_an_engine_raises_reaches_its_session(device):
