@@ -74,7 +74,8 @@ def serve(
 
 def _loaded(name: str, options: Options) -> Engine:
     """Load an engine before anything is started: a wrong name or a missing package ends here."""
-    theirs = [other for other in WITH_MODEL if other in options.engine][-1:]  # lite has weights of its own, svd has not.
+    # Where both are there, svd's: lite has weights of its own.
+    theirs = [other for other in WITH_MODEL if other in options.engine][-1:]
     if len(options.engine) > 1 and name not in theirs:
         return load_engine(name, device=options.device if name in WITH_MODEL else "auto")
     return load_engine(name, model=options.model, device=options.device, options=options.engine_options)

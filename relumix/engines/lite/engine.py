@@ -37,7 +37,7 @@ from relumix.errors import InputError
 WEIGHTS = "lite.safetensors"
 
 _LEAST_MISS = 0.4  # in units of spread: no light is surer than this
-_KEEP = 0.7  # of the corrections of neighbours (see `smooth`)
+_KEEP = 0.4  # of the corrections of neighbours (see `smooth`), which lie on light that was averaged already
 
 
 class LiteEngine:
