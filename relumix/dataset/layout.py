@@ -13,7 +13,7 @@ import numpy as np
 
 from relumix.dataset import lights
 from relumix.dataset.lights import Light
-from relumix.dataset.meshes import Mesh, grid, joined, move, rod, scale, sheet, superellipsoid, turn
+from relumix.dataset.meshes import Mesh, box, grid, joined, move, rod, scale, sheet, superellipsoid, turn
 from relumix.dataset.props import PROPS, hills
 from relumix.dataset.surfaces import Photos, Surface, surface
 from relumix.dataset.textures import Float64
@@ -26,7 +26,11 @@ FASTEST_CAMERA, FASTEST_THING = 12 / 256, 14 / 256
 SLOWEST_CAMERA, SLOWEST_THING = 1.5 / 256, 0.8 / 256
 PLACES_TRIED = 8
 PASSER_BY_SHARE = 0.35
+SETTINGS = {"room": 0.45, "open ground": 0.3, "street": 0.25}
 CAMERAS = {"static": 0.25, "dolly": 0.2, "pan": 0.15, "orbit": 0.2, "hand-held": 0.2}
+DRIVE_SHARE = 0.75
+LONGEST_DRIVE = 0.9
+HOUSES, STREET_THINGS = (3, 7), (4, 8)
 TUMBLING = {"blob", "box", "knot", "rounded"}
 LOW_SUN_DEG, HIGH_SUN_DEG = (10.0, 28.0), (32.0, 75.0)
 OTHER_LIGHTS = ("sphere", "area", "practical")
@@ -88,11 +92,16 @@ def layout(seed: int, attempt: int, frames: int, light_count: int, photos: Photo
     """Return the scene of a seed; another `attempt` is another scene, for where the camera sees nothing in one."""
     random = np.random.default_rng([seed, attempt])
     view = _View(random.uniform(4, 9), random.uniform(0.5, 3.5), random.uniform(32, 62), frames)
-    setting = str(random.choice(["room", "open ground"], p=[0.6, 0.4]))
+    setting = str(random.choice(list(SETTINGS), p=list(SETTINGS.values())))
     things = _room(random, view, photos) if setting == "room" else _open_ground(random, view, photos)
     backdrops = len(things)
-    camera = _camera(random, view)
-    things += _things(random, view, camera, photos)
+    if setting == "street":
+        camera = _drive(random, view) if random.random() < DRIVE_SHARE else _camera(random, view)
+        things += _houses(random, view, photos)
+        things += _things(random, view, camera, photos, STREET_THINGS)
+    else:
+        camera = _camera(random, view)
+        things += _things(random, view, camera, photos, THINGS)
     lamps, stands = _lights(random, view, setting, light_count)
     if random.random() < PASSER_BY_SHARE and light_count > 1:
         things.append(_passer_by(random, view, lamps[1].origin, photos))
@@ -133,6 +142,32 @@ def _open_ground(random: Random, view: _View, photos: Photos) -> list[Thing]:
     return things
 
 
+def _houses(random: Random, view: _View, photos: Photos) -> list[Thing]:
+    """Blocks of stories on both sides of a street that runs away from the camera."""
+    curb = view.width(view.distance) * random.uniform(0.35, 0.6)
+    end = {-1: -0.8 * view.distance, 1: -0.8 * view.distance}
+    houses = []
+    for _ in range(int(random.integers(HOUSES[0], HOUSES[1] + 1))):
+        side = min(end, key=lambda s: end[s] + random.uniform(0, 1))
+        deep, wide, high = view.distance * random.uniform((0.5, 0.3, 0.25), (1.3, 0.8, 1.1))
+        walls = box(wide, deep, high)
+        stories = Mesh(walls.points, walls.normals, walls.uv * np.float32(random.uniform(1, 4)), walls.faces)
+        place = move(side * (curb + wide / 2 + random.uniform(0, 0.3)), end[side] + deep / 2, high / 2)
+        houses.append(Thing(stories.moved(place @ turn("z", random.normal(0, 2))), surface(random, photos)))
+        end[side] += deep + view.distance * random.uniform(0.05, 0.4)
+    return houses
+
+
+def _drive(random: Random, view: _View) -> Camera:
+    """A camera that goes straight ahead, or back, and looks a little aside."""
+    way = view.distance * math.exp(random.uniform(math.log(0.2), math.log(LONGEST_DRIVE)))
+    t = view.times() / max(view.frames - 1, 1)
+    ahead = np.stack([0 * t, t, 0 * t], axis=1) * way
+    eyes = np.array([random.normal(0, 0.2), -view.distance, min(view.height, 2.0)]) + ahead
+    aside = view.width(view.distance) * random.uniform(-0.2, 0.2)
+    return Camera("drive", eyes, np.array([aside, 0.0, random.uniform(0.5, 1.2)]) + ahead, view.fov_deg)
+
+
 def _camera(random: Random, view: _View) -> Camera:
     kind = str(random.choice(list(CAMERAS), p=list(CAMERAS.values())))
     t = view.times()[:, None]
@@ -170,9 +205,9 @@ def _wandering(random: Random, view: _View) -> Float64:
     return np.asarray(np.sum(waves, axis=0))
 
 
-def _things(random: Random, view: _View, camera: Camera, photos: Photos) -> list[Thing]:
+def _things(random: Random, view: _View, camera: Camera, photos: Photos, between: tuple[int, int]) -> list[Thing]:
     """Things on the ground in sight, apart from each other and from the camera's way; some move or turn."""
-    count = int(random.integers(THINGS[0], THINGS[1] + 1))
+    count = int(random.integers(between[0], between[1] + 1))
     names = random.choice(sorted(PROPS), count)
     taken: list[tuple[float, float, float]] = []
     things = []

@@ -31,7 +31,7 @@ from relumix.engines.lite.clues import (
     shrink,
     steady_clues,
 )
-from relumix.engines.lite.network import STRIDE, Learned, LightNet
+from relumix.engines.lite.network import STRIDE, LightNet, Memory
 from relumix.errors import InputError
 
 WEIGHTS = "lite.safetensors"
@@ -55,7 +55,7 @@ class LiteEngine:
         self.network = load_network(path).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._lock = Lock()
         self.name = "lite"
-        self.version = f"2-{_digest(path)}"
+        self.version = f"3-{_digest(path)}"
         self.window = 16
         self.overlap = 2
         self.tracks = True
@@ -70,16 +70,16 @@ class LiteEngine:
         """Begin a shot."""
         return TrackingPropagator(partial(_Carrier.of, self))
 
-    def learn(self, reference: Halves) -> list[Learned]:
+    def learn(self, reference: Halves) -> Memory:
         """Return what the network is to know of a reference, whose clues [c, h, w] are given."""
         with self._lock, torch.inference_mode():
-            learned: list[Learned] = self.network.learn(self._tensor(reference))
-        return learned
+            known: Memory = self.network.learn(self._tensor(reference))
+        return known
 
-    def correct(self, frame: Halves, learned: list[Learned]) -> tuple[Float32, Float32]:
+    def correct(self, frame: Halves, known: Memory) -> tuple[Float32, Float32]:
         """Return correction and miss, [h, w, c], as the network has them of a frame's clues [c, h, w]."""
         with self._lock, torch.inference_mode():  # one frame at a time: it uses all processors
-            said = self.network.correct(self._tensor(frame), learned)
+            said = self.network.correct(self._tensor(frame), known)
         correction, miss = (s[0].permute(1, 2, 0).float().cpu().contiguous().numpy() for s in said)
         return correction, miss
 
@@ -98,7 +98,7 @@ class _Carrier:
 
     engine: LiteEngine
     known: Known
-    learned: list[Learned]
+    memory: Memory
     size: tuple[int, int]
 
     @classmethod
@@ -129,7 +129,7 @@ class _Carrier:
         if clues is None:
             return np.zeros((height, width, 3), np.float32), np.full((height, width), 1 / _LEAST_MISS, np.float32)
         every = np.concatenate([clues, steady_clues(self.known, steady, self.size)])
-        correction, miss = self.engine.correct(every, self.learned)
+        correction, miss = self.engine.correct(every, self.memory)
         added = correction * np.float32(self.known.spread)
         if self.size != (width, height):
             added = upsample(added, shrink(view.log_rgb, self.size), view.log_rgb)
