@@ -101,6 +101,12 @@ def _moving_numbers(plan: Layout) -> NDArray[np.uint8]:
     return numbers
 
 
+def _turning(plan: Layout) -> list[int]:
+    """The numbers in `moving` of the things that turn, whether or not they also slide."""
+    ways = [thing.places for thing in plan.things if thing.places is not None]
+    return [i for i, places in enumerate(ways, 1) if not np.allclose(places[:, :3, :3], np.eye(3))]
+
+
 def _scale(light: Float32) -> float:
     luminance = light @ LUMINANCE
     mean = float(np.minimum(luminance, np.percentile(luminance, 99)).mean())
@@ -123,5 +129,6 @@ def _meta(seed: int, attempt: int, plan: Layout, scales: list[float]) -> dict[st
             "eyes": plan.camera.eyes.round(4).tolist(),
             "targets": plan.camera.targets.round(4).tolist(),
         },
+        "turning": _turning(plan),
         "textures": [thing.surface.name for thing in plan.things],
     }

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relumix.dataset.layout import FASTEST_CAMERA, Layout, layout
+from relumix.dataset.layout import FASTEST_CAMERA, HOUSES, LONGEST_DRIVE, Layout, _drive, _houses, _View, layout
 from relumix.dataset.meshes import box, grid, move, superellipsoid, turn
 from relumix.dataset.props import PROPS
 from relumix.dataset.surfaces import Photos
@@ -70,3 +70,17 @@ def test_scenes_are_sound(seed: int, frames: int):
         if thing.places is not None:
             assert thing.places.shape == (frames, 4, 4)
             np.testing.assert_allclose(np.linalg.det(thing.places[:, :3, :3]), 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_drive_goes_straight_down_its_street(seed: int):
+    random = np.random.default_rng(seed)
+    view = _View(random.uniform(4, 9), 1.5, random.uniform(32, 62), 8)
+    camera, houses = _drive(random, view), _houses(random, view, PHOTOS)
+    way = np.diff(camera.eyes, axis=0)
+    assert np.allclose(way, way[0]) and way[0, 1] > 0 and not way[:, [0, 2]].any()
+    assert 0 < way.sum(axis=0)[1] <= LONGEST_DRIVE * view.distance
+    assert HOUSES[0] <= len(houses) <= HOUSES[1]
+    sides = [np.sign(house.mesh.points[:, 0]) for house in houses]
+    assert all((side == side[0]).all() for side in sides) and len({side[0] for side in sides}) == 2
+    assert min(np.abs(house.mesh.points[:, 0]).min() for house in houses) > np.abs(camera.eyes[:, 0]).max()

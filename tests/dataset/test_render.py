@@ -35,6 +35,7 @@ def test_a_scene_is_a_shard(folder: Path):
     assert scene.light.shape == (2, 4, 24, 32, 3)
     assert [light["kind"] for light in scene.meta["lights"]] == ["dome", "sun", "sun", "spot"]
     assert scene.meta["seed"] == 5
+    assert set(scene.meta["turning"]) <= set(range(1, 20))
     luminance = scene.light.astype(np.float32) @ scenes.LUMINANCE
     for i in range(4):
         assert np.minimum(luminance[:, i], np.percentile(luminance[:, i], 99)).mean() == pytest.approx(0.18, rel=0.05)
