@@ -37,7 +37,7 @@ from relumix.working import LUMINANCE, median_stops
 
 _FRAMES = 8  # of a clip: what is averaged along the motion needs neighbours on both sides
 _CLIPS = 24  # prepared clips from which a batch is drawn, so that its examples come from many scenes
-_SMALL = 0.003  # of display values: what misses by less does not matter
+_MATCH_SHARE = 0.46  # of a picture's long edge: as coarsely as a large picture is matched, and quick
 _BATCHES_A_CLIP = 2  # to prepare a clip takes longer than to learn from it
 
 
@@ -79,17 +79,15 @@ class LiteTask:
     def loss(
         self, model: nn.Module, batch: Batch, step: int, generator: torch.Generator
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the loss: display values, their errors' change in time, stops, edges of the gain, and how well the
-        network knows its error."""
+        """Return the loss: display values, stops, edges of the gain, and how well the network knows its error."""
         batch = {key: value.float() for key, value in batch.items()}
         stops, miss = predict(model, batch)
         seen = display(batch, stops)
         wanted = display(batch, batch["truth"])
         weight = batch["known"]
-        miss_shown = (seen - wanted) * weight
-        shown = (miss_shown.square() + _SMALL**2).sqrt().mean() + 4 * miss_shown.square().mean()
-        pairs = len(miss_shown) // 2 * 2
-        flicker = (miss_shown[0:pairs:2] - miss_shown[1:pairs:2]).abs().mean() if pairs else shown * 0
+        shown = (((seen - wanted).square() + 1e-4).sqrt() * weight).mean() + 4 * (
+            (seen - wanted).square() * weight
+        ).mean()
         # What lies in the dark adds little light, whatever its gain.
         matters = weight * (batch["plate"].amax(1, keepdim=True) / MID_GREY).clamp(0.05, 1).sqrt()
         wrong = (stops - batch["truth"]).abs()
@@ -97,10 +95,9 @@ class LiteTask:
         edges = sum((_edges(stops, d) - _edges(batch["truth"], d)).abs().clamp_max(2.0).mean() for d in (1, 4))
         scaled = wrong.detach().mean(1, keepdim=True) / batch["spread"]
         known = ((scaled + 0.01) * torch.exp2(-miss) + miss * math.log(2)).mean()
-        total = shown + 0.2 * flicker + 0.15 * far + 0.1 * edges + 0.02 * known
+        total = shown + 0.15 * far + 0.1 * edges + 0.02 * known
         return total, {
             "display": shown.detach(),
-            "flicker": flicker.detach(),
             "stops": far.detach(),
             "edges": cast(Tensor, edges).detach(),
             "miss": known.detach(),
@@ -149,7 +146,7 @@ def _leave_signals(worker: int) -> None:
 
 
 class _Stream(IterableDataset[Batch]):
-    """Batches without end, drawn from the last few clips that were prepared: frames that follow each other, in pairs.
+    """Batches without end, drawn from the last few clips that were prepared.
 
     Batch n is a function of seed, n and the number of workers, which take turns.
     """
@@ -177,10 +174,9 @@ class _Stream(IterableDataset[Batch]):
             wanted = range(max(0, newest + 1 - self._clips), newest + 1)
             kept = {c: kept[c] if c in kept else self._clip(turn + turns * c) for c in wanted}
             rng = np.random.default_rng([self._seed, n, 1])
-            pairs = [pair for clip in kept.values() for pair in pairwise(clip)]
-            chosen = rng.choice(len(pairs), -(-self._batch // 2), replace=2 * len(pairs) < self._batch)
-            picked = [example for i in chosen for example in pairs[i]][: self._batch]
-            yield {key: torch.from_numpy(np.stack([example[key] for example in picked])) for key in picked[0]}
+            every = [example for clip in kept.values() for example in clip]
+            picked = rng.choice(len(every), self._batch, replace=len(every) < self._batch)
+            yield {key: torch.from_numpy(np.stack([every[i][key] for i in picked])) for key in every[0]}
 
     def _clip(self, number: int) -> list[Example]:
         """The examples of one clip, in half precision."""
@@ -219,7 +215,7 @@ def examples(pair: Pair) -> Iterator[Example]:
     frames = [reference, *(WorkingFrame(i, plate * exposure, ones) for i, plate in enumerate(pair.plate[1:], 1))]
     views = [View.of(frame) for frame in frames]
     steps = [step(now, last) for last, now in pairwise(views)]
-    known = Known.of(reference, views[0], size)
+    known = Known.of(reference, views[0], round(_MATCH_SHARE * width))
     light, track = known.light, stay(views[0])
     lights, clues = [light.itself()], []
     for view, moved in zip(views[1:], steps, strict=True):

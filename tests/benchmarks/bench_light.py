@@ -71,7 +71,7 @@ def regions(scene: Scene, plate: Float32, truth: Float32) -> dict[str, list[Bool
     return {
         "unseen": unseen(plate),
         "moving": list(scene.moving > 0),
-        "turning": list(np.isin(scene.moving, scene.meta["turning"])),
+        "turning": list(np.isin(scene.moving, scene.meta.get("turning", []))),
         "shadow": list(still & (np.abs(gain - gain[0]) > SHADOW_STOPS)),
     }
 

@@ -7,6 +7,7 @@ nothing looks alike it becomes the nearest neighbour in colour and place, so it 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -26,6 +27,11 @@ _NEAR_SIGMA_PX, _FAR_SIGMA_PX = 1.5, 5.0
 _LOOSE, _TIGHT = 0.4, 1.2  # 1 / percent of the long edge: trust in a place that the flow lost, or holds
 _LEAST_STILL = 0.02
 _ROWS = 64  # queries at a time: their distances to all keys stay in the processor's cache
+
+
+Attend = Callable[[Sequence[Float32], Float32, Float32], Float32]
+"""(queries, each [pixels, f]; keys [n, f]; stops [n, 3]) to [pixels, 3]: the mean of stops, weighted by the exponential
+of a pixel's product with a key, summed over its queries."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +62,13 @@ class Bank:
         return cls(_features(reference, 0.0, edge_px)[kept], _places(height, width)[kept], light[kept], edge_px)
 
 
-def match(bank: Bank, frame: View, track: Track) -> Float32:
+def match(bank: Bank, frame: View, track: Track, attend: Attend | None = None) -> Float32:
     """[h, w, 3] stops for a frame whose track to the bank's reference is given.
 
     A pixel looks around the place where the flow says it was, closely where the flow is sure. As far as the camera
     stands still it also looks around its own place, for light that stays while things turn in it.
+
+    attend: what computes it, where not numpy.
     """
     features = _features(frame, track.exposure, bank.edge_px)
     height, width = features.shape[:2]
@@ -72,7 +80,8 @@ def match(bank: Bank, frame: View, track: Track) -> Float32:
     guesses = [(here + motion, sure, 0.0)]
     if track.still_share > _LEAST_STILL:
         guesses.append((here, np.full_like(sure, _LOOSE), float(np.log(track.still_share))))
-    stops = _attend(bank, features, guesses).reshape(height, width, 3)
+    queries, keys = _queries(features, guesses), _keys(bank)
+    stops = (attend or _attend)(queries, keys, bank.stops).reshape(height, width, 3)
     return upsample(stops, shrink(frame.log_rgb, bank.edge_px), frame.log_rgb)
 
 
@@ -86,27 +95,36 @@ def shrink(image: Float32, edge_px: int) -> Float32:
     )
 
 
-def _attend(bank: Bank, features: Float32, guesses: list[tuple[Float32, Float32, float]]) -> Float32:
-    """[n, 3] stops: the bank's, weighted by exp(-distance² / 2) in features and place.
+def _keys(bank: Bank) -> Float32:
+    """[n, f]: what the bank's entries have to say to `_queries`."""
+    ones, reach = np.ones((len(bank.stops), 1), np.float32), np.square(bank.places).sum(1, keepdims=True)
+    return np.concatenate([bank.features, bank.places, reach, _half_square(bank.features), ones], 1)
 
-    guesses  of the place, which add up: (place [h, w, 2], precision [h, w], log of the prior) each.
+
+def _queries(features: Float32, guesses: list[tuple[Float32, Float32, float]]) -> list[Float32]:
+    """[pixels, f] for each guess of the place: (place [h, w, 2], precision [h, w], log of the prior).
+
+    The product with a key is the logarithm of its weight: prior * exp(-distance² / 2) in features and place.
     """
     looks = features.reshape(-1, features.shape[-1])
-    ones = np.ones((len(bank.stops), 1), np.float32)
-    reach = np.square(bank.places).sum(1, keepdims=True)
-    keys = np.concatenate([bank.features, bank.places, reach, _half_square(bank.features), ones], 1).T.copy()
-    values = np.concatenate([bank.stops, ones], 1)
     queries = []
     for place, precision, prior in guesses:
         at, squared = place.reshape(-1, 2), np.square(precision).reshape(-1, 1)
         own = np.float32(prior) - _half_square(looks) - squared * _half_square(at)
         queries.append(np.concatenate([looks, squared * at, -0.5 * squared, -np.ones_like(own), own], 1))
-    out = np.empty((len(looks), 3), np.float32)
+    return queries
+
+
+def _attend(queries: Sequence[Float32], keys: Float32, stops: Float32) -> Float32:
+    """See `Attend`."""
+    across = keys.T.copy()
+    values = np.concatenate([stops, np.ones((len(stops), 1), np.float32)], 1)
+    out = np.empty((len(queries[0]), 3), np.float32)
     room = np.empty((len(queries), _ROWS, len(values)), np.float32)
-    for i in range(0, len(looks), _ROWS):
-        scores = room[:, : min(_ROWS, len(looks) - i)]
+    for i in range(0, len(out), _ROWS):
+        scores = room[:, : min(_ROWS, len(out) - i)]
         for query, score in zip(queries, scores, strict=True):
-            np.matmul(query[i : i + _ROWS], keys, out=score)
+            np.matmul(query[i : i + _ROWS], across, out=score)
         scores -= scores.max((0, 2), keepdims=True)
         total = np.sum([weights @ values for weights in np.exp(scores, out=scores)], axis=0)
         out[i : i + _ROWS] = total[:, :3] / total[:, 3:]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from relumix.engines.base import Float32, WorkingReference
-from relumix.engines.flow.appearance import MATCH_EDGE_PX, Bank, match
+from relumix.engines.flow.appearance import MATCH_EDGE_PX, Attend, Bank, match
 from relumix.engines.flow.correspondence import Track, View, sample
 from relumix.engines.flow.temporal import Light
 
@@ -55,13 +55,13 @@ class Proposals:
     sure: Float32
 
 
-def propose(light: ReferenceLight, view: View, track: Track) -> Proposals:
-    """Carry and match a reference's light to a frame whose track to it is given."""
+def propose(light: ReferenceLight, view: View, track: Track, attend: Attend | None = None) -> Proposals:
+    """Carry and match a reference's light to a frame whose track to it is given. attend: see `match`."""
     weight = sample(light.trusted, track.there)
     local = sample(light.local * light.trusted[..., None], track.there)
     carried: Float32 = local / np.maximum(weight, np.float32(1e-6))[..., None]
     sure = track.seen * track.alike(view, light.view) * weight * view.known
-    return Proposals(carried, match(light.bank, view, track), sure)
+    return Proposals(carried, match(light.bank, view, track, attend), sure)
 
 
 def believe(light: ReferenceLight, found: Proposals) -> Light:

@@ -14,27 +14,21 @@ from relumix.engines.base import Float32, WorkingReference
 from relumix.engines.flow.correspondence import Track, View, sample, squared_length
 from relumix.engines.flow.proposals import Proposals, ReferenceLight
 from relumix.engines.flow.temporal import Light
-from relumix.engines.lite.background import background
 
 NET_EDGE_PX = 384
 """Long edge of what the network sees."""
 
-MATCH_SHARE = 176 / NET_EDGE_PX
-"""Of that edge: the long edge of the picture in which appearance is matched."""
+MATCH_EDGE_PX = 224
+"""Long edge of the picture in which appearance is matched: more than the flow engine's, since much hangs on it."""
 
-FRAME_PLANES = 33
+FRAME_PLANES = 23
 REFERENCE_PLANES = 7
-LOOK, CARRIED, MATCHED, PLACE = slice(0, 3), slice(3, 6), slice(6, 9), slice(17, 19)
-RESTED, REST_PLACE, STEADY = slice(19, 22), slice(27, 29), slice(29, 32)
-GAIN = slice(3, 6)
-"""Which of a frame's planes are what (see `frame_clues`, `steady_clues`); LOOK holds for a reference's too, and GAIN
-is a reference's."""
-
-CLIP = 4.0
-"""Stops, and units of spread, beyond which a clue says nothing more."""
+LOOK, CARRIED, MATCHED, PLACE, STEADY = slice(0, 3), slice(3, 6), slice(6, 9), slice(17, 19), slice(19, 22)
+"""Which of a frame's planes are what (see `frame_clues`, `steady_clues`); LOOK holds for a reference's too."""
 
 Halves = NDArray[np.float16]
 
+_CLIP = 4.0  # stops, and units of spread, beyond which a clue says nothing more
 _LEAST_SPREAD_STOPS = 0.05  # what is less is noise, and would be all that is seen if it were scaled up
 
 
@@ -46,48 +40,36 @@ class Known:
     spread: float
 
     @classmethod
-    def of(cls, reference: WorkingReference, view: View, size: tuple[int, int]) -> Known:
-        """Look at a reference that the network sees at `size` (width, height)."""
-        light = ReferenceLight.of(reference, view, round(MATCH_SHARE * max(size)))
+    def of(cls, reference: WorkingReference, view: View, match_edge_px: int = MATCH_EDGE_PX) -> Known:
+        """Look at a reference. match_edge_px: long edge of the picture in which appearance is matched."""
+        light = ReferenceLight.of(reference, view, match_edge_px)
         trusted = light.trusted > 0.5
         return cls(light, float(np.sqrt(np.square(light.local[trusted]).mean())) if trusted.any() else 0.0)
 
     def in_spreads(self, local: Float32) -> Float32:
         """A local gain in units of the spread, what is far out cut off."""
-        return np.clip(local * np.float32(1 / max(self.spread, _LEAST_SPREAD_STOPS)), -CLIP, CLIP)
+        return np.clip(local * np.float32(1 / max(self.spread, _LEAST_SPREAD_STOPS)), -_CLIP, _CLIP)
 
 
 def frame_clues(known: Known, view: View, track: Track, found: Proposals, size: tuple[int, int]) -> Halves:
-    """[29, h, w] at `size` (width, height): what is known of a frame by itself.
+    """[19, h, w] at `size` (width, height): what is known of a frame by itself.
 
     0-2 log2 of the frame at the reference's exposure; 3-5 the carried and 6-8 the matched gain, in units of spread;
     9 how sure the carried gain is; 10 whether the flow finds its way back; 11-13 the reference's plate, carried, less
     the frame, in stops; 14 whether the plate is known; 15 how far it moved, in long edges; 16 log2 of the spread; 17-18
     where in the reference the flow expects it, (x, y) in long edges from the middle.
-
-    19-28 are of the place in the reference that shows the same spot of a world in which nothing moves, for light that
-    rests while things turn and pass in it: 19-21 the gain there; 22-24 the reference's plate there, less the frame; 25
-    how far the flow strays from it, in long edges; 26 whether it lies in the picture; 27-28 where it is, as 17-18.
     """
     own: Float32 = view.log_rgb - np.float32(track.exposure)
     miss = sample(known.light.view.log_rgb, track.there) - own
-    edge = np.float32(max(track.there.shape[:2]))
-    moved, rest = track.there / edge, background(track)
-    places = _places(*own.shape[:2])
-    rested = places + rest / edge
+    moved = track.there / np.float32(max(track.there.shape[:2]))
     planes: list[Float32] = [
         own * np.float32(0.5),
         known.in_spreads(found.carried),
         known.in_spreads(found.matched),
-        *(found.sure, track.seen, np.clip(miss, -CLIP, CLIP), view.known),
+        *(found.sure, track.seen, np.clip(miss, -_CLIP, _CLIP), view.known),
         np.sqrt(squared_length(moved)).astype(np.float32),
         np.full(own.shape[:2], np.log2(max(known.spread, _LEAST_SPREAD_STOPS)), np.float32),
-        moved + places,
-        known.in_spreads(sample(known.light.local * known.light.trusted[..., None], rest)),
-        np.clip(sample(known.light.view.log_rgb, rest) - own, -CLIP, CLIP),
-        np.sqrt(squared_length(moved - rest / edge)).astype(np.float32),
-        (np.abs(rested) <= np.abs(places).max((0, 1))).all(-1).astype(np.float32),
-        rested,
+        moved + _places(*own.shape[:2]),
     ]
     return planar([shrink(plane, size) for plane in planes])
 

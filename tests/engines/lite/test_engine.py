@@ -10,7 +10,9 @@ from safetensors.torch import load_file, save_file
 
 from relumix.arrays import relit
 from relumix.engines import load_engine
+from relumix.engines.flow.appearance import _attend as in_numpy
 from relumix.engines.lite.engine import WEIGHTS, LiteEngine, load_network, net_size
+from relumix.engines.lite.engine import attend as in_torch
 from relumix.engines.lite.network import LightNet
 from relumix.errors import InputError
 from relumix.settings import Settings
@@ -34,7 +36,7 @@ def test_the_network_sees_multiples_of_its_stride_no_larger_than_its_edge(shape,
 def test_the_weights_that_ship_are_small_and_named_in_the_version():
     engine = load_engine("lite", device="cpu")
     assert isinstance(engine, LiteEngine)
-    assert re.fullmatch(r"2-[0-9a-f]{8}", engine.version)
+    assert re.fullmatch(r"3-[0-9a-f]{8}", engine.version)
     assert sum(p.numel() for p in engine.network.parameters()) <= 8_000_000
 
 
@@ -79,3 +81,14 @@ def test_every_key_must_be_there(tmp_path):
 def test_a_device_that_is_not_there_is_refused():
     with pytest.raises(InputError, match="got --device cuda, but torch finds no CUDA device here"):
         load_engine("lite", device="cuda")
+
+
+@pytest.mark.parametrize("guesses", [1, 2])
+def test_light_is_matched_as_the_flow_engine_does_it(guesses):
+    random = np.random.default_rng(guesses)
+    queries = [random.normal(size=(300, 16)).astype(np.float32) for _ in range(guesses)]
+    keys, stops = random.normal(size=(200, 16)).astype(np.float32), random.normal(size=(200, 3)).astype(np.float32)
+    weights = np.exp(np.stack([query.astype(np.float64) @ keys.T for query in queries])).sum(0)
+    wanted = weights @ stops / weights.sum(1, keepdims=True)
+    for attend in (in_numpy, in_torch):
+        np.testing.assert_allclose(attend(queries, keys, stops), wanted, atol=1e-4)
