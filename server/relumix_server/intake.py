@@ -13,6 +13,7 @@ from google.rpc import code_pb2
 
 from relumix.shot.sequence import IMAGE_SUFFIXES
 from relumix.v1 import relight_pb2 as pb
+from relumix.wire import Piece
 from relumix_server.desk import Shape
 from relumix_server.options import MAX_CHUNK_BYTES
 from relumix_server.refusal import Code, CodedFrameError, RefusedError, SessionCancelledError
@@ -96,10 +97,10 @@ class Intake:
 
     # The side of the stream.
 
-    def chunk(self, chunk: pb.FrameChunk) -> int:
+    def piece(self, piece: Piece) -> int:
         """Take a piece of a frame; returns its size in bytes. Raises RefusedError."""
+        chunk, data = piece.head, piece.data
         wanted = self._wanted(chunk.role, chunk.frame)
-        data = chunk.data  # Each look at the field is a copy of it.
         self._check_piece(chunk, data)
         self.received_bytes += len(data)
         arrival = self._arrivals.get(wanted)
@@ -110,6 +111,9 @@ class Intake:
             return len(data)
         self._follow(wanted, arrival, chunk, data)
         with self._changed:  # So that no file comes back after `end` removed it.
+            if self._ended is not None:
+                self._spool.release(arrival.path)
+                arrival.path = None
             if arrival.path:
                 with arrival.path.open("ab") as file:
                     file.write(data)

@@ -19,8 +19,7 @@ from grpc_reflection.v1alpha import reflection
 from relumix.engines import WITH_MODEL, load_engine
 from relumix.engines.base import Engine
 from relumix.errors import InputError
-from relumix.v1 import relight_pb2 as pb
-from relumix.v1.relight_pb2_grpc import add_RelightServiceServicer_to_server
+from relumix.wire import SERVICE
 from relumix_server import logs
 from relumix_server.access import TokenCheck, credentials, read_tokens
 from relumix_server.device import Device, warm
@@ -29,11 +28,10 @@ from relumix_server.metrics import Metrics
 from relumix_server.options import MAX_CHUNK_BYTES, MIB, Options, split_address
 from relumix_server.page import StatusPage
 from relumix_server.refusal import Code
-from relumix_server.service import RelightService
+from relumix_server.service import RelightService, add_to
 from relumix_server.spool import Spool
 from relumix_server.workers import Workers
 
-SERVICE = pb.DESCRIPTOR.services_by_name["RelightService"].full_name
 CLOSE_SECONDS = 1.0
 """That finished streams get to have their last bytes read."""
 WATCH_SECONDS = 0.5
@@ -172,7 +170,7 @@ async def _listening(
         metrics.error("", Code.UNAUTHENTICATED.name, "a call came without a token that this server knows")
 
     server = aio.server(interceptors=[TokenCheck(tokens, refused)] if tokens else [], options=GRPC_OPTIONS)
-    add_RelightServiceServicer_to_server(service, server)
+    add_to(server, service)
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     names = (SERVICE, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, server)

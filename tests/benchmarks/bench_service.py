@@ -129,7 +129,7 @@ def through_service(address: str) -> float:
     assert engine is not None
     began = time.perf_counter()
     for delivery in Session(server, Boxes(engine), frames).deliveries():  # type: ignore[arg-type]  # without a plan
-        received += len(delivery.payloads[pb.ROLE_RESULT].data)
+        received += delivery.payloads[pb.ROLE_RESULT].size_bytes
     assert received == PAYLOAD_FRAMES * PAYLOAD_BYTES
     return received / (time.perf_counter() - began) / 1e6
 
