@@ -2,8 +2,8 @@
 
 protobuf copies a frame each time that it goes into a message, into its bytes, out of those, and out of the message:
 much of all that is done to it on its way. Here a chunk is a Piece: what says which piece it is and, beside it, the
-data, copied once into the bytes of a message and once out of them. Only where one field ends and the next begins is
-read here; all fields but the data are protobuf's to read and to write.
+data, which are copied into the bytes of a message once and looked at in their place there. Only where one field ends
+and the next begins is read here; all fields but the data are protobuf's to read and to write.
 """
 
 from __future__ import annotations
@@ -11,11 +11,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeVar
 
+import google_crc32c
+import numpy as np
+
 from relumix.v1.relight_pb2 import DESCRIPTOR, FrameChunk, RelightRequest, RelightResponse
 
 SERVICE = DESCRIPTOR.services_by_name["RelightService"].full_name
 RELIGHT = f"/{SERVICE}/Relight"
 """The stream, as HTTP/2 calls it."""
+
+FLOW_OPTIONS = (("grpc.http2.lookahead_bytes", 8 << 20), ("grpc.http2.bdp_probe", 0))
+"""Of channels and servers: two of the largest pieces may be on their way before the first is read.
+
+What gRPC finds out by itself lets less travel, and each side wait for the other.
+"""
 
 Stream = TypeVar("Stream", RelightRequest, RelightResponse)
 
@@ -29,12 +38,20 @@ class Piece:
     """A FrameChunk in two parts: `head` is all of it but its data."""
 
     head: FrameChunk
-    data: bytes
+    data: bytes | memoryview
 
 
 def kind(message: RelightRequest | RelightResponse | Piece) -> str | None:
     """Return the name of what a message holds, None where that is nothing known."""
     return "chunk" if isinstance(message, Piece) else message.WhichOneof("message")
+
+
+def crc32c(data: bytes | memoryview, before: int = 0) -> int:
+    """Return the CRC-32C of data; with that of what lies `before` them, of both."""
+    # The C of google_crc32c takes arrays where they lie, but no memoryview; its Python takes bytes alone.
+    buffer = np.frombuffer(data, np.uint8) if google_crc32c.implementation == "c" else bytes(data)
+    crc: int = google_crc32c.extend(before, buffer)
+    return crc
 
 
 def request_bytes(message: RelightRequest | Piece) -> bytes:
@@ -93,7 +110,7 @@ def _cut(message: bytes, key: int) -> Piece | None:
     if found is None:
         return None
     begin, data_begin, end = found
-    return Piece(FrameChunk.FromString(message[start:begin] + message[end:]), message[data_begin:end])
+    return Piece(FrameChunk.FromString(message[start:begin] + message[end:]), memoryview(message)[data_begin:end])
 
 
 def _data_of(message: bytes, at: int) -> tuple[int, int, int] | None:

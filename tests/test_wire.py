@@ -35,7 +35,7 @@ def whole(kind, message):
     if not isinstance(message, wire.Piece):
         return message
     made = kind(chunk=message.head)
-    made.chunk.data = message.data
+    made.chunk.data = bytes(message.data)
     return made
 
 
@@ -110,7 +110,8 @@ def check(serialized):
             wire.request_of(serialized)
         return
     found = wire.request_of(serialized)
-    assert isinstance(found, wire.Piece) == (expected.WhichOneof("message") == "chunk")
-    assert whole(pb.RelightRequest, found).SerializeToString(deterministic=True) == expected.SerializeToString(
-        deterministic=True
-    )
+    assert wire.kind(found) == expected.WhichOneof("message")
+    if isinstance(found, wire.Piece):  # what nobody knows beside a chunk is left out
+        assert whole(pb.RelightRequest, found).chunk.SerializeToString() == expected.chunk.SerializeToString()
+    else:
+        assert found == expected

@@ -34,6 +34,7 @@ _OPTIONS = (
     # A new channel tries at once; channels that share connections would wait for each other's back-off.
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.enable_http_proxy", 0),
+    *wire.FLOW_OPTIONS,
 )
 
 

@@ -198,7 +198,7 @@ def settings_message(settings: Settings) -> SettingsMessage:
     return SettingsMessage(**{name: value for name, value in settings.asdict().items() if name in names})
 
 
-def store(path: Path, parts: Sequence[bytes]) -> None:
+def store(path: Path, parts: Sequence[bytes | memoryview]) -> None:
     """Write a file, given in pieces, under a name that only appears once it is whole. Raises InputError."""
     hidden = path.with_name(f".{path.stem}.{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
     try:

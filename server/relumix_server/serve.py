@@ -19,7 +19,7 @@ from grpc_reflection.v1alpha import reflection
 from relumix.engines import WITH_MODEL, load_engine
 from relumix.engines.base import Engine
 from relumix.errors import InputError
-from relumix.wire import SERVICE
+from relumix.wire import FLOW_OPTIONS, SERVICE
 from relumix_server import logs
 from relumix_server.access import TokenCheck, credentials, read_tokens
 from relumix_server.device import Device, warm
@@ -47,6 +47,7 @@ GRPC_OPTIONS = (
     ("grpc.http2.max_pings_without_data", 0),  # no end of it: gRPC would ask twice while nothing is sent, and stop
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
     ("grpc.http2.max_ping_strikes", 0),
+    *FLOW_OPTIONS,
 )
 
 log = logging.getLogger("relumix_server")

@@ -46,7 +46,7 @@ def test_a_mask_is_one_channel():
 def test_damage_is_noticed(bad):
     pieces = cut(Payload("p.exr", bytes(range(100))), 40, frame=7)
     if bad == "data":
-        pieces[1] = replace(pieces[1], data=pieces[1].data[::-1])
+        pieces[1] = replace(pieces[1], data=bytes(pieces[1].data[::-1]))
     elif bad == "offset":
         pieces[1].head.offset += 1
     elif bad == "total":
