@@ -52,6 +52,7 @@ def add_parser(commands: Subparsers) -> None:
     add("--workers", type=int, metavar="N", help="processes that read and write frames (as many as cores, 2 to 8)")
     add("--worker-memory", type=_bytes, metavar="BYTES", help="that each of them may take (8G)")
     add("--frame-seconds", type=float, metavar="S", help="that one of them may spend on a frame (120)")
+    add("--window-seconds", type=float, metavar="S", help="of an engine on one window; longer, and it hangs (900)")
     add("--idle-seconds", type=float, metavar="S", help="after which a client that is waited for has gone (120)")
     add("--drain-seconds", type=float, metavar="S", help="that running sessions get after SIGTERM (600)")
     add("--exit-idle-seconds", type=float, metavar="S", help="without a session, after which the server ends (never)")

@@ -88,8 +88,13 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
         self._draining = True
         with suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._idle.wait(), seconds)
+        self.give_up("the server stops: go on at another one, or later")
+
+    def give_up(self, why: str) -> None:
+        """Take no more streams, and end those that run."""
+        self._draining = True
         for session in list(self.sessions.values()):
-            session.outbox.fail(RefusedError(Code.UNAVAILABLE, "the server stops: go on at another one, or later", 1.0))
+            session.outbox.fail(RefusedError(Code.UNAVAILABLE, why, 1.0))
 
     async def rest(self) -> None:
         """Return when no thread of a session works any more."""

@@ -31,8 +31,8 @@ SIZE = (80, 48)
 class Server:
     """`relumix serve` at a free port of loopback, ended by its own pid."""
 
-    def __init__(self, *options: str, folder: Path) -> None:
-        command = [sys.executable, "-m", "relumix.cli.main", "serve", "--listen", "127.0.0.1:0", "--log-format", "json"]
+    def __init__(self, *options: str, folder: Path, module: str = "relumix.cli.main") -> None:
+        command = [sys.executable, "-m", module, "serve", "--listen", "127.0.0.1:0", "--log-format", "json"]
         self.spool = folder / "spool"
         self.spool.mkdir(exist_ok=True)
         command += ["--metrics", "127.0.0.1:0", "--workers", "2", "--spool", str(self.spool), *options]
