@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from relumix.cli.values import let_idle_threads_sleep
 from relumix.errors import InputError
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ def run(args: argparse.Namespace) -> int:
         if getattr(args, "dry_run", False):
             print(json.dumps(options.asdict(), indent=2))
             return 0
+        let_idle_threads_sleep()
         from relumix_server.serve import ready_line, serve  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise InputError(f"the server needs the package {error.name}: pip install 'relumix[server]'") from error

@@ -50,12 +50,21 @@ def server(*command: str) -> Iterator[str]:
         process.wait(30)
 
 
-def relight(folder: Path, output: Path, engine: str, *options: str) -> float:
-    """Run the command; returns the seconds of the job itself, without the start of Python."""
+@dataclass(frozen=True)
+class Took:
+    """Seconds of a job: itself, the engine loaded and the server reached; and of the command as a whole."""
+
+    job: float
+    command: float
+
+
+def relight(folder: Path, output: Path, engine: str, *options: str) -> Took:
+    """Run the command."""
     command = [sys.executable, "-m", "relumix.cli.main", "relight", str(folder), "-r", str(folder.parent / "relit.exr")]
     command += ["-o", str(output), "--engine", engine, "--overwrite", "--progress", "json", *options]
+    began = time.perf_counter()
     ended = subprocess.run(command, capture_output=True, text=True, check=True)
-    return float(json.loads(ended.stdout.splitlines()[-1])["seconds"])
+    return Took(float(json.loads(ended.stdout.splitlines()[-1])["seconds"]), time.perf_counter() - began)
 
 
 def plate(folder: Path, size: tuple[int, int], frames: int) -> Path:
@@ -75,11 +84,16 @@ def compare(folder: Path, engine: str, frames: int, address: str) -> dict[str, f
         there.append(relight(source, folder / "there", engine, "--server", address))
     for path in (folder / "here").iterdir():
         assert path.read_bytes() == (folder / "there" / path.name).read_bytes(), path.name
-    overhead = statistics.median(b / a for a, b in zip(here, there, strict=True)) - 1
+    pairs = list(zip(here, there, strict=True))
     return {
-        "seconds_a_frame_here": statistics.median(here) / frames,
-        "seconds_a_frame_through_server": statistics.median(there) / frames,
-        "overhead": overhead,
+        "frames": frames,
+        "seconds_a_frame_here": statistics.median(took.job for took in here) / frames,
+        "seconds_a_frame_through_server": statistics.median(took.job for took in there) / frames,
+        "overhead": statistics.median(b.job / a.job for a, b in pairs) - 1,
+        "least_overhead": min(b.job / a.job for a, b in pairs) - 1,
+        "most_overhead": max(b.job / a.job for a, b in pairs) - 1,
+        "command_seconds_here": statistics.median(took.command for took in here),
+        "command_seconds_through_server": statistics.median(took.command for took in there),
     }
 
 
