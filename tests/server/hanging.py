@@ -9,7 +9,9 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
+import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from relumix.cli.main import main
 from relumix.engines import load_engine
@@ -37,10 +39,13 @@ class Hanging:
         approaches: Sequence[Sequence[Stone]],
     ) -> Float32:
         """Carry light, once."""
-        if self._warm and os.environ["RELUMIX_HANGS"] == "lock":
+        how, _, file = os.environ["RELUMIX_HANGS"].partition(":")
+        if self._warm and how == "lock":
             ctypes.PyDLL(None).pause()
-        if self._warm:
+        if self._warm and how == "alone":
             threading.Event().wait()
+        while how == "warm" and not Path(file).exists():
+            time.sleep(0.05)
         self._warm = True
         return self._flow.start().propagate(frames, references, approaches)
 

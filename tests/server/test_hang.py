@@ -1,4 +1,6 @@
-"""An engine that hangs while its server still answers pings: it costs that server, and no frame."""
+"""An engine that hangs while its server still answers pings: it costs that server, and no frame. One that is slow to
+get warm costs time.
+"""
 
 import threading
 
@@ -9,6 +11,7 @@ from relumix.client import RelightClient
 from relumix.engines import load_engine
 from relumix.events import Done, Warned
 from tests.server.harness import Disk, Server, ask, serving
+from tests.server.test_life import until
 
 SAID = "the engine hangs: it worked on one window for more than 1 s"
 
@@ -18,10 +21,12 @@ def hanging(tmp_path, monkeypatch):
     """Start a server whose engine hangs: alone, or with Python's lock."""
     started = []
 
-    def start(how):
+    def start(how, **when):
         monkeypatch.setenv("RELUMIX_HANGS", how)
         (tmp_path / "hanging").mkdir()
-        started.append(Server("--window-seconds", "1", folder=tmp_path / "hanging", module="tests.server.hanging"))
+        folder, module = tmp_path / "hanging", "tests.server.hanging"
+        options = () if how.startswith("warm") else ("--window-seconds", "1")
+        started.append(Server(*options, folder=folder, module=module, **when))
         return started[0]
 
     yield start
@@ -91,3 +96,26 @@ def test_the_process_ends_where_nothing_else_can_end_it(hanging, disk):
     assert server.process.wait(60) == 1
     server._reader.join(10)
     assert any("propagate" in line["message"] for line in server.log)
+
+
+def test_nothing_is_served_until_the_engine_is_warm(hanging, disk, tmp_path):
+    server = hanging(f"warm:{tmp_path / 'go'}", ready=False)
+    assert until(lambda: any(line["message"].startswith("listening") for line in server.log))
+    (server.address,) = [line["address"] for line in server.log if line["message"].startswith("listening")]
+    said, thread = watched(server)
+    thread.join(30)
+    assert said == ["NOT_SERVING"]
+    assert list(server.info().engines) == []
+    answer = ask(server, disk.said())
+    assert (answer.status.name, answer.details, answer.retry_seconds) == (
+        "UNAVAILABLE",
+        "the server is not ready yet: its engine loads",
+        2.0,
+    )
+    (tmp_path / "go").touch()
+    server.await_ready()
+    with server.channel() as channel:
+        health = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=20)
+    assert health.status == health_pb2.HealthCheckResponse.SERVING
+    assert len(ask(server, disk.said()).results) == len(disk.frames)
+    assert server.stop() == 0
