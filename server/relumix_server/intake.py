@@ -291,7 +291,7 @@ class Intake:
             raise _invalid(
                 f"{_called(wanted)} has {chunk.total_bytes} bytes, and had {arrival.total_bytes} in its first piece"
             )
-        arrival.crc32c = crc32c(data, arrival.crc32c)
+        arrival.crc32c = crc32c(data, arrival.crc32c) if chunk.offset else chunk.crc32c
 
     def _repeat(self, wanted: Wanted, arrival: Arrival, chunk: pb.FrameChunk, data: bytes | memoryview) -> None:
         """Take a piece of a frame that is there already: it must be the same."""

@@ -135,8 +135,11 @@ class Boxes:
         """Nobody asks."""
 
 
-def through_service(address: str) -> float:
-    """Megabytes a second each way, by the client's own stream, through a server that relights nothing."""
+def through_service(address: str, result_bytes: int = PAYLOAD_BYTES) -> float:
+    """Megabytes a second on the way there, by the client's own stream, to a server that relights nothing.
+
+    result_bytes  what comes back for each frame.
+    """
     server, frames, received = servers(address)[0], range(1, PAYLOAD_FRAMES + 1), 0
     with server.channel() as channel:
         engine = RemoteEngine.of(server.info(channel), "flow")
@@ -144,8 +147,8 @@ def through_service(address: str) -> float:
     began = time.perf_counter()
     for delivery in Session(server, Boxes(engine), frames).deliveries():  # type: ignore[arg-type]  # without a plan
         received += delivery.payloads[pb.ROLE_RESULT].size_bytes
-    assert received == PAYLOAD_FRAMES * PAYLOAD_BYTES
-    return received / (time.perf_counter() - began) / 1e6
+    assert received == PAYLOAD_FRAMES * result_bytes
+    return PAYLOAD_FRAMES * PAYLOAD_BYTES / (time.perf_counter() - began) / 1e6
 
 
 def through_grpc(address: str) -> float:
@@ -163,14 +166,17 @@ def payload() -> dict[str, float]:
     with (
         server("tests/benchmarks/echo_server.py") as service,
         server("tests/benchmarks/echo_server.py", "plain") as bare,
+        server("tests/benchmarks/echo_server.py", "sink") as sink,
     ):
         rates = [(through_service(service), through_grpc(bare)) for _ in range(1 + PAYLOAD_ROUNDS)]
-    del rates[0]  # the first finds memory that the kernel has yet to clear
+        there = [through_service(sink, 1) for _ in range(1 + PAYLOAD_ROUNDS)]
+    del rates[0], there[0]  # the first find memory that the kernel has yet to clear
     return {
         "megabytes_a_second_each_way": statistics.median(rate for rate, _ in rates),
         "least": min(rate for rate, _ in rates),
         "most": max(rate for rate, _ in rates),
         "grpc_alone": statistics.median(rate for _, rate in rates),
+        "megabytes_a_second_there_alone": statistics.median(there),
         "share_of_grpc_alone": statistics.median(rate / alone for rate, alone in rates),
     }
 
