@@ -440,8 +440,12 @@ def test_tls_and_client_certificates(tmp_path, disk, made):
 
 def test_logs_say_which_session(server, disk, made):
     answer = ask(server, disk.said(keys=disk.keys(made)))
-    told = [line for line in server.log if line.get("session") == answer.accepted.session_id]
-    assert [line["message"] for line in told] == [
+
+    def told():
+        return [line["message"] for line in server.log if line.get("session") == answer.accepted.session_id]
+
+    assert until(lambda: len(told()) > 1)  # Its end is told after the client has all.
+    assert told() == [
         f"session begins: {len(FRAMES)} of {len(FRAMES)} frames with flow",
         f"session ends: {len(FRAMES)} frames written, 0 failed",
     ]
