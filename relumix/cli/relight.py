@@ -11,6 +11,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from relumix.cli.progress import Show, shown_as
+from relumix.cli.values import let_idle_threads_sleep
 from relumix.errors import InputError
 from relumix.events import Done, Failed, OnEvent, Start
 from relumix.settings import Settings
@@ -94,6 +95,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _here(args: argparse.Namespace, settings: Settings, on_event: OnEvent) -> int:
+    let_idle_threads_sleep()
     try:
         from relumix import job  # noqa: PLC0415  the parser must not wait for numpy
     except ModuleNotFoundError as error:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from relumix.cli.values import let_idle_threads_sleep
 from relumix.errors import InputError
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def add_parser(commands: Subparsers) -> None:
     add("--workers", type=int, metavar="N", help="processes that read and write frames (as many as cores, 2 to 8)")
     add("--worker-memory", type=_bytes, metavar="BYTES", help="that each of them may take (8G)")
     add("--frame-seconds", type=float, metavar="S", help="that one of them may spend on a frame (120)")
+    add("--window-seconds", type=float, metavar="S", help="of an engine on one window; longer, and it hangs (900)")
     add("--idle-seconds", type=float, metavar="S", help="after which a client that is waited for has gone (120)")
     add("--drain-seconds", type=float, metavar="S", help="that running sessions get after SIGTERM (600)")
     add("--exit-idle-seconds", type=float, metavar="S", help="without a session, after which the server ends (never)")
@@ -78,6 +80,7 @@ def run(args: argparse.Namespace) -> int:
         if getattr(args, "dry_run", False):
             print(json.dumps(options.asdict(), indent=2))
             return 0
+        let_idle_threads_sleep()
         from relumix_server.serve import ready_line, serve  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise InputError(f"the server needs the package {error.name}: pip install 'relumix[server]'") from error

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 
 import grpc
 
+from relumix import wire
 from relumix.client.statuses import TryAgainError
 from relumix.errors import InputError
-from relumix.v1.relight_pb2 import GetInfoRequest, GetInfoResponse
+from relumix.v1.relight_pb2 import GetInfoRequest, GetInfoResponse, RelightResponse
 from relumix.v1.relight_pb2_grpc import RelightServiceStub
+from relumix.wire import Piece
 
 _ADDRESS = re.compile(r"(?:\[[0-9a-fA-F:.%]+\]|[^\s:/,\[\]]+):(\d{1,5})")
 
@@ -32,6 +34,7 @@ _OPTIONS = (
     # A new channel tries at once; channels that share connections would wait for each other's back-off.
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.enable_http_proxy", 0),
+    *wire.FLOW_OPTIONS,
 )
 
 
@@ -75,6 +78,14 @@ class Server:
 def service(channel: grpc.Channel) -> RelightServiceStub:
     """Return what can be asked over a channel."""
     return RelightServiceStub(channel)
+
+
+def relight(channel: grpc.Channel) -> Callable[..., Iterator[RelightResponse | Piece]]:
+    """Return the stream that can be opened over a channel, whose chunks are Pieces."""
+    call: Callable[..., Iterator[RelightResponse | Piece]] = channel.stream_stream(
+        wire.RELIGHT, request_serializer=wire.request_bytes, response_deserializer=wire.response_of
+    )
+    return call
 
 
 def servers(

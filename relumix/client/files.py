@@ -106,9 +106,9 @@ class FileShipment:
         path = self.job.output.path(delivery.frame)
         with self.job.source.watch.stage("write"):
             if self.gain_output and ROLE_GAIN in delivery.payloads:
-                store(self.gain_output.path(delivery.frame), delivery.payloads[ROLE_GAIN].data)
+                store(self.gain_output.path(delivery.frame), delivery.payloads[ROLE_GAIN].parts)
             if ROLE_RESULT in delivery.payloads:
-                store(path, delivery.payloads[ROLE_RESULT].data)
+                store(path, delivery.payloads[ROLE_RESULT].parts)
         return FrameDone(delivery.frame, str(path), nonfinite_pixels=delivery.nonfinite_pixels)
 
     def account(self, stage_seconds: Mapping[str, float]) -> None:
@@ -198,12 +198,13 @@ def settings_message(settings: Settings) -> SettingsMessage:
     return SettingsMessage(**{name: value for name, value in settings.asdict().items() if name in names})
 
 
-def store(path: Path, data: bytes | memoryview) -> None:
-    """Write a file under a name that only appears once it is whole. Raises InputError."""
+def store(path: Path, parts: Sequence[bytes | memoryview]) -> None:
+    """Write a file, given in pieces, under a name that only appears once it is whole. Raises InputError."""
     hidden = path.with_name(f".{path.stem}.{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        hidden.write_bytes(data)
+        with hidden.open("wb") as file:
+            file.writelines(parts)
         hidden.replace(path)
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror or error}") from None

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
 from relumix.client.statuses import TryAgainError
-from relumix.v1.relight_pb2 import PIXEL_TYPE_FLOAT, PIXEL_TYPE_HALF, FrameChunk, RawPlanes, RelightRequest, Role
+from relumix.v1.relight_pb2 import PIXEL_TYPE_FLOAT, PIXEL_TYPE_HALF, FrameChunk, RawPlanes, Role
+from relumix.wire import Piece, crc32c
 
-_PIECE_BYTES = 1 << 20
+_PIECE_BYTES = 4 << 20
+"""Payload of one message, where the server takes as much: each costs the same few changes of thread."""
 
 
 class DamagedError(TryAgainError):
@@ -22,7 +23,7 @@ class DamagedError(TryAgainError):
 
 @dataclass(frozen=True)
 class Payload:
-    """A frame on its way.
+    """A frame to send.
 
     name  what errors call it.
     data  an image file, or raw pixels.
@@ -47,53 +48,66 @@ class Payload:
         )
         return cls(name, planes.reshape(-1).view(np.uint8).data, raw)
 
+    def pieces(self, frame: int, role: Role, most_bytes: int) -> Iterator[Piece]:
+        """Cut it into chunks."""
+        view, total = memoryview(self.data), len(self.data)
+        size = min(_PIECE_BYTES, most_bytes or _PIECE_BYTES)
+        for offset in range(0, total, size):
+            data = view[offset : offset + size]
+            head = FrameChunk(frame=frame, role=role, offset=offset, total_bytes=total, crc32c=crc32c(data))
+            if offset == 0:
+                head.name = self.name
+                if self.raw is not None:
+                    head.raw.CopyFrom(self.raw)
+            yield Piece(head, data)
+
+
+@dataclass(frozen=True)
+class Received:
+    """A frame that came.
+
+    parts  an image file, or raw pixels, in pieces that lie one behind another.
+    raw    what the pixels are, None for a file.
+    """
+
+    parts: Sequence[bytes | memoryview]
+    raw: RawPlanes | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        """How long it is."""
+        return sum(map(len, self.parts))
+
     def array(self) -> NDArray[np.float32]:
         """Return raw pixels as [h, w, c] float32. Raises DamagedError where they are not what they are said to be."""
         raw = self.raw or RawPlanes()
         dtype = np.dtype("<f2" if raw.type == PIXEL_TYPE_HALF else "<f4")
         shape = (raw.height, raw.width, len(raw.channels))
-        if not raw.type or len(self.data) != math.prod(shape) * dtype.itemsize:
-            raise DamagedError(f"{len(self.data)} bytes came for raw pixels {shape} of {dtype}")
-        return np.frombuffer(self.data, dtype).reshape(shape).astype(np.float32)
-
-    def pieces(self, frame: int, role: Role, most_bytes: int) -> Iterator[RelightRequest]:
-        """Cut it into messages with a chunk each."""
-        view, total = memoryview(self.data), len(self.data)
-        size = min(_PIECE_BYTES, most_bytes or _PIECE_BYTES)
-        for offset in range(0, total, size):
-            data = bytes(view[offset : offset + size])
-            request = RelightRequest()
-            piece = request.chunk  # Filled in its place: a message that is put into another is copied.
-            piece.frame, piece.role = frame, role
-            piece.offset, piece.total_bytes = offset, total
-            piece.data, piece.crc32c = data, google_crc32c.value(data)
-            if offset == 0:
-                piece.name = self.name
-                if self.raw is not None:
-                    piece.raw.CopyFrom(self.raw)
-            yield request
+        if not raw.type or self.size_bytes != math.prod(shape) * dtype.itemsize:
+            raise DamagedError(f"{self.size_bytes} bytes came for raw pixels {shape} of {dtype}")
+        return np.frombuffer(b"".join(self.parts), dtype).reshape(shape).astype(np.float32)
 
 
 class Joiner:
     """Pieces of one frame, joined."""
 
     def __init__(self) -> None:
-        self._pieces: list[bytes] = []
+        self._pieces: list[bytes | memoryview] = []
         self._bytes = 0
         self._first = FrameChunk()
 
-    def add(self, piece: FrameChunk) -> Payload | None:
+    def add(self, piece: Piece) -> Received | None:
         """Take the next piece; returns the whole with the last. Raises DamagedError where it is not the next."""
-        data = piece.data  # Each look at the field is a copy of it.
-        if google_crc32c.value(data) != piece.crc32c:
-            raise DamagedError(f"frame {piece.frame} was damaged on its way")
-        if piece.offset != self._bytes or self._bytes + len(data) > piece.total_bytes:
-            raise DamagedError(f"frame {piece.frame} came in the wrong order")
+        head, data = piece.head, piece.data
+        if crc32c(data) != head.crc32c:
+            raise DamagedError(f"frame {head.frame} was damaged on its way")
+        if head.offset != self._bytes or self._bytes + len(data) > head.total_bytes:
+            raise DamagedError(f"frame {head.frame} came in the wrong order")
         if not self._pieces:
-            self._first = FrameChunk(name=piece.name, raw=piece.raw if piece.HasField("raw") else None)
+            self._first = head
         self._pieces.append(data)
         self._bytes += len(data)
-        if self._bytes < piece.total_bytes:
+        if self._bytes < head.total_bytes:
             return None
         raw = self._first.raw if self._first.HasField("raw") else None
-        return Payload(self._first.name, b"".join(self._pieces), raw)
+        return Received(self._pieces, raw)

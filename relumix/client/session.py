@@ -9,8 +9,8 @@ from typing import Any
 
 import grpc
 
-from relumix.client.connection import Server, service
-from relumix.client.payload import DamagedError, Joiner, Payload
+from relumix.client.connection import Server, relight
+from relumix.client.payload import DamagedError, Joiner, Received
 from relumix.client.shipment import Delivery, RemoteEngine, Shipment
 from relumix.client.statuses import TryAgainError, understood
 from relumix.errors import FrameError, InputError
@@ -28,6 +28,7 @@ from relumix.v1.relight_pb2 import (
     RelightRequest,
     Role,
 )
+from relumix.wire import Piece
 
 _SENDER_SECONDS = 2.0
 """How long to wait for the sending thread, which may be reading a file, when its stream is over: left alone it would
@@ -47,7 +48,7 @@ class Session:
         self._cancelled, self._sent = False, threading.Event()
         self._trouble: BaseException | None = None
         self._joiners: dict[tuple[int, Role], Joiner] = {}
-        self._whole: dict[int, dict[Role, Payload]] = {}
+        self._whole: dict[int, dict[Role, Received]] = {}
 
     def cancel(self) -> None:
         """End it, from any thread; may be called again."""
@@ -65,7 +66,7 @@ class Session:
             self._check(RemoteEngine.of(info, self._shipment.engine.name))
             opening = self._shipment.opening(self._frames)
             requests = self._requests(opening, info.limits.max_chunk_bytes)
-            call = service(self._channel).Relight(requests, metadata=self._server.metadata)
+            call = relight(self._channel)(requests, metadata=self._server.metadata)
             try:
                 yield from self._responses(call)
             finally:
@@ -95,14 +96,12 @@ class Session:
 
     def _responses(self, call: Any) -> Iterator[Delivery | FrameError]:
         for response in call:
+            if isinstance(response, Piece):
+                self._take(response)
+                continue
             kind = response.WhichOneof("message")
             if kind == "accepted" and not self._accepted.done():
                 self._accepted.set_result(response.accepted)
-            elif kind == "chunk":
-                joiner = self._joiners.setdefault((response.chunk.frame, response.chunk.role), Joiner())
-                if (payload := joiner.add(response.chunk)) is not None:
-                    del self._joiners[response.chunk.frame, response.chunk.role]
-                    self._whole.setdefault(response.chunk.frame, {})[response.chunk.role] = payload
             elif kind == "done":
                 yield self._delivery(response.done)
             elif kind == "error":
@@ -112,13 +111,20 @@ class Session:
                 return
         raise TryAgainError(f"{self._server.address}: the stream ended before its summary")
 
+    def _take(self, piece: Piece) -> None:
+        frame, role = piece.head.frame, piece.head.role
+        joiner = self._joiners.setdefault((frame, role), Joiner())
+        if (payload := joiner.add(piece)) is not None:
+            del self._joiners[frame, role]
+            self._whole.setdefault(frame, {})[role] = payload
+
     def _delivery(self, done: FrameDone) -> Delivery:
         payloads = self._whole.pop(done.frame, {})
         if lacking := [Role.Name(role) for role in self._shipment.roles if role not in payloads]:
             raise DamagedError(f"frame {done.frame} came without {', '.join(lacking)}")
         return Delivery(done.frame, payloads, done.nonfinite_pixels)
 
-    def _requests(self, opening: Open, most_bytes: int) -> Iterator[RelightRequest]:
+    def _requests(self, opening: Open, most_bytes: int) -> Iterator[RelightRequest | Piece]:
         """Yield what is sent, in the order in which the server will ask for it. Runs on a thread of gRPC's."""
         try:
             yield RelightRequest(open=opening)
@@ -134,7 +140,7 @@ class Session:
         finally:
             self._sent.set()
 
-    def _frame(self, frame: int, role: Role, most_bytes: int) -> Iterator[RelightRequest]:
+    def _frame(self, frame: int, role: Role, most_bytes: int) -> Iterator[RelightRequest | Piece]:
         try:
             payload = self._shipment.load(frame, role)
         except FrameError as error:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from relumix.client.payload import Payload
+from relumix.client.payload import Payload, Received
 from relumix.plan import Plan, plan
 from relumix.v1.relight_pb2 import Engine, GetInfoResponse, Open, Role
 
@@ -69,7 +69,7 @@ class Delivery:
     """A frame as a server sent it: its payloads by role (none where the server wrote files)."""
 
     frame: int
-    payloads: Mapping[Role, Payload]
+    payloads: Mapping[Role, Received]
     nonfinite_pixels: int
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import faulthandler
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 
@@ -15,22 +17,46 @@ from relumix_server.refusal import SessionCancelledError
 class Device:
     """The thread on which engines work. A session has one window in the queue at most, so that none can crowd it."""
 
-    def __init__(self, on_queue: Callable[[int], None] = lambda _: None) -> None:
-        """`on_queue` is told how many windows wait or are worked on."""
+    def __init__(self, on_queue: Callable[[int], None] = lambda _: None, *, last_seconds: float | None = None) -> None:
+        """Start it.
+
+        on_queue      is told how many windows wait or are worked on.
+        last_seconds  of one window, after which the process ends at once, with the stacks of its threads on stderr and
+                      exit code 1: for an engine that hangs and holds Python's lock. None: never.
+        """
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="relumix-device")
         self._lock, self._queued, self._on_queue = threading.Lock(), 0, on_queue
+        self._last_seconds = last_seconds
+        self._began: float | None = None
 
     @property
     def queued(self) -> int:
         """How many windows wait or are worked on."""
         return self._queued
 
+    @property
+    def seconds(self) -> float:
+        """How long the window at hand has been worked on; 0 while there is none."""
+        began = self._began
+        return 0.0 if began is None else time.monotonic() - began
+
     def submit(self, call: Callable[[], Float32]) -> Future[Float32]:
         """Queue a window."""
-        future = self._thread.submit(call)
+        future = self._thread.submit(self._work, call)
         self._count(1)
         future.add_done_callback(lambda _: self._count(-1))
         return future
+
+    def _work(self, call: Callable[[], Float32]) -> Float32:
+        self._began = time.monotonic()
+        if self._last_seconds is not None:
+            faulthandler.dump_traceback_later(self._last_seconds, exit=True)
+        try:
+            return call()
+        finally:
+            if self._last_seconds is not None:
+                faulthandler.cancel_dump_traceback_later()
+            self._began = None
 
     def _count(self, change: int) -> None:
         with self._lock:
@@ -38,8 +64,8 @@ class Device:
             self._on_queue(self._queued)
 
     def close(self) -> None:
-        """End the thread, behind the window that it is at."""
-        self._thread.shutdown(cancel_futures=True)
+        """Take no more windows; the thread ends behind the one that it is at, and nobody waits for that."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
 
 
 class Turns:

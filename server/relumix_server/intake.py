@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-import google_crc32c
 from google.rpc import code_pb2
 
 from relumix.shot.sequence import IMAGE_SUFFIXES
 from relumix.v1 import relight_pb2 as pb
+from relumix.wire import Piece, crc32c
 from relumix_server.desk import Shape
 from relumix_server.options import MAX_CHUNK_BYTES
 from relumix_server.refusal import Code, CodedFrameError, RefusedError, SessionCancelledError
@@ -96,10 +96,10 @@ class Intake:
 
     # The side of the stream.
 
-    def chunk(self, chunk: pb.FrameChunk) -> int:
+    def piece(self, piece: Piece) -> int:
         """Take a piece of a frame; returns its size in bytes. Raises RefusedError."""
+        chunk, data = piece.head, piece.data
         wanted = self._wanted(chunk.role, chunk.frame)
-        data = chunk.data  # Each look at the field is a copy of it.
         self._check_piece(chunk, data)
         self.received_bytes += len(data)
         arrival = self._arrivals.get(wanted)
@@ -110,10 +110,14 @@ class Intake:
             return len(data)
         self._follow(wanted, arrival, chunk, data)
         with self._changed:  # So that no file comes back after `end` removed it.
+            if self._ended is not None:
+                self._spool.release(arrival.path)
+                arrival.path = None
             if arrival.path:
                 with arrival.path.open("ab") as file:
                     file.write(data)
                 self._held_bytes += len(data)
+            arrival.received += len(data)  # Not before they are in the file: who waits for it takes it then.
             if arrival.complete:
                 self._changed.notify_all()
         return len(data)
@@ -222,7 +226,7 @@ class Intake:
         if self._closed:
             raise _invalid("a message came after close: expected nothing more")
 
-    def _check_piece(self, chunk: pb.FrameChunk, data: bytes) -> None:
+    def _check_piece(self, chunk: pb.FrameChunk, data: bytes | memoryview) -> None:
         called, size = _called((chunk.role, chunk.frame)), len(data)
         if not 0 < size <= MAX_CHUNK_BYTES:
             raise _invalid(f"{called} has a piece of {size} bytes: expected 1 to {MAX_CHUNK_BYTES}")
@@ -234,7 +238,7 @@ class Intake:
         if chunk.offset + size > chunk.total_bytes:
             end = chunk.offset + size
             raise _invalid(f"{called} has a piece that ends at {end}, behind its end at {chunk.total_bytes}")
-        if google_crc32c.value(data) != chunk.crc32c:
+        if crc32c(data) != chunk.crc32c:
             raise RefusedError(
                 Code.DATA_LOSS, f"{called} was damaged on the way: its CRC-32C is not the one it was sent with"
             )
@@ -277,8 +281,8 @@ class Intake:
             )
         return shape
 
-    def _follow(self, wanted: Wanted, arrival: Arrival, chunk: pb.FrameChunk, data: bytes) -> None:
-        """Take a piece behind those that are there."""
+    def _follow(self, wanted: Wanted, arrival: Arrival, chunk: pb.FrameChunk, data: bytes | memoryview) -> None:
+        """Check that a piece lies behind those that are there."""
         if chunk.offset != arrival.received:
             raise _invalid(
                 f"{_called(wanted)} has a piece at {chunk.offset}: expected the one at {arrival.received}, in order"
@@ -287,13 +291,13 @@ class Intake:
             raise _invalid(
                 f"{_called(wanted)} has {chunk.total_bytes} bytes, and had {arrival.total_bytes} in its first piece"
             )
-        arrival.crc32c = google_crc32c.extend(arrival.crc32c, data)
-        arrival.received += len(data)
+        arrival.crc32c = crc32c(data, arrival.crc32c) if chunk.offset else chunk.crc32c
 
-    def _repeat(self, wanted: Wanted, arrival: Arrival, chunk: pb.FrameChunk, data: bytes) -> None:
+    def _repeat(self, wanted: Wanted, arrival: Arrival, chunk: pb.FrameChunk, data: bytes | memoryview) -> None:
         """Take a piece of a frame that is there already: it must be the same."""
         again = self._repeats.setdefault(wanted, Arrival(arrival.name, chunk.total_bytes, None))
         self._follow(wanted, again, chunk, data)
+        again.received += len(data)
         same = arrival.absent is None and again.total_bytes == arrival.total_bytes
         if not same or (again.complete and again.crc32c != arrival.crc32c):
             raise _invalid(f"{_called(wanted)} was sent twice, and not the same")

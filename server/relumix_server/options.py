@@ -33,6 +33,7 @@ class Options:
     workers            processes that read and write frames; None: as many as there are cores, 2 to 8.
     worker_memory      bytes that each of them may take.
     frame_seconds      that one of them may spend on a frame.
+    window_seconds     that an engine may work on one window, after which it hangs and the server ends.
     idle_seconds       after which a client that is waited for has gone.
     drain_seconds      that running sessions get after SIGTERM.
     exit_idle_seconds  without a session, after which the server ends; None: never.
@@ -58,6 +59,7 @@ class Options:
     workers: int | None = None
     worker_memory: int = 8 * GIB
     frame_seconds: float = 120.0
+    window_seconds: float = 900.0
     idle_seconds: float = 120.0
     drain_seconds: float = 600.0
     exit_idle_seconds: float | None = None

@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -19,8 +19,7 @@ from grpc_reflection.v1alpha import reflection
 from relumix.engines import WITH_MODEL, load_engine
 from relumix.engines.base import Engine
 from relumix.errors import InputError
-from relumix.v1 import relight_pb2 as pb
-from relumix.v1.relight_pb2_grpc import add_RelightServiceServicer_to_server
+from relumix.wire import FLOW_OPTIONS, SERVICE
 from relumix_server import logs
 from relumix_server.access import TokenCheck, credentials, read_tokens
 from relumix_server.device import Device, warm
@@ -29,15 +28,17 @@ from relumix_server.metrics import Metrics
 from relumix_server.options import MAX_CHUNK_BYTES, MIB, Options, split_address
 from relumix_server.page import StatusPage
 from relumix_server.refusal import Code
-from relumix_server.service import RelightService
+from relumix_server.service import RelightService, add_to
 from relumix_server.spool import Spool
 from relumix_server.workers import Workers
 
-SERVICE = pb.DESCRIPTOR.services_by_name["RelightService"].full_name
 CLOSE_SECONDS = 1.0
 """That finished streams get to have their last bytes read."""
 WATCH_SECONDS = 0.5
-"""How often the server looks whether anybody still needs it."""
+"""How often the server looks whether anybody still needs it, and whether its engine hangs."""
+LAST_SECONDS = 10.0
+"""How long after an engine hangs the process ends, where nothing else could end it."""
+HUNG_EXIT_CODE = 1
 
 GRPC_OPTIONS = (
     ("grpc.max_receive_message_length", MAX_CHUNK_BYTES + 12 * MIB),  # An opening message may name many paths.
@@ -49,9 +50,14 @@ GRPC_OPTIONS = (
     ("grpc.http2.max_pings_without_data", 0),  # no end of it: gRPC would ask twice while nothing is sent, and stop
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
     ("grpc.http2.max_ping_strikes", 0),
+    *FLOW_OPTIONS,
 )
 
 log = logging.getLogger("relumix_server")
+
+
+class HungError(Exception):
+    """An engine works on one window without end."""
 
 
 def serve(
@@ -64,12 +70,16 @@ def serve(
     on_ready      is told the address once engines are warm.
     make_service  what serves; a benchmark has its own.
 
-    Raises InputError where the server cannot start.
+    Raises InputError where the server cannot start. Where an engine hangs, the process ends here, with exit code 1.
     """
     logs.set_up(options.log_format)
     keep_freed_memory()
     engines = {name: _loaded(name, options) for name in options.engine}
-    asyncio.run(_serve(options, engines, on_ready, make_service))
+    try:
+        asyncio.run(_serve(options, engines, on_ready, make_service))
+    except HungError:
+        logging.shutdown()
+        os._exit(HUNG_EXIT_CODE)  # any other end would wait for the engine's thread
 
 
 def _loaded(name: str, options: Options) -> Engine:
@@ -101,7 +111,7 @@ async def _serve(
             threads=max(1, cores // options.worker_count),
         )
         stack.callback(workers.close)
-        device = Device()
+        device = Device(last_seconds=options.window_seconds + LAST_SECONDS)
         stack.callback(device.close)
         service = make_service(options, spool, workers, device, metrics)
         health = health_aio.HealthServicer()
@@ -114,14 +124,41 @@ async def _serve(
         await _say(health, health_pb2.HealthCheckResponse.SERVING)
         log.info("serving %s", ", ".join(engines), extra={"address": address})
         on_ready(address)
-        await _first(stop.wait(), _forsaken(options, service))
-        stop.set()  # From here on a signal is a second one.
-        log.info("draining: no new sessions, %d run on", len(service.sessions))
-        await health.enter_graceful_shutdown()
-        await _first(service.drain(options.drain_seconds), again.wait())
-        await server.stop(CLOSE_SECONDS)
-        await service.rest()
+        life = asyncio.ensure_future(_live(options, service, server, health, stop, again))
+        await _first(life, _hung(device, options.window_seconds))
+        if life.cancelled():
+            why = f"the engine hangs: it worked on one window for more than {options.window_seconds:g} s"
+            log.error("%s; the server ends", why)
+            await health.enter_graceful_shutdown()
+            service.give_up(f"{why}; go on at another server, or later")
+            await server.stop(CLOSE_SECONDS)
+            raise HungError
+        life.result()
     log.info("stopped")
+
+
+async def _live(
+    options: Options,
+    service: RelightService,
+    server: aio.Server,
+    health: health_aio.HealthServicer,
+    stop: asyncio.Event,
+    again: asyncio.Event,
+) -> None:
+    """Serve until told to stop, and until the sessions that run have ended."""
+    await _first(stop.wait(), _forsaken(options, service))
+    stop.set()  # From here on a signal is a second one.
+    log.info("draining: no new sessions, %d run on", len(service.sessions))
+    await health.enter_graceful_shutdown()
+    await _first(service.drain(options.drain_seconds), again.wait())
+    await server.stop(CLOSE_SECONDS)
+    await service.rest()
+
+
+async def _hung(device: Device, limit_seconds: float) -> None:
+    """Return when an engine works on a window for too long."""
+    while device.seconds <= limit_seconds:
+        await asyncio.sleep(WATCH_SECONDS)
 
 
 def _on_signals(stop: asyncio.Event, again: asyncio.Event) -> None:
@@ -148,11 +185,13 @@ async def _forsaken(options: Options, service: RelightService) -> None:
             return
 
 
-async def _first(*waits: object) -> None:
-    tasks = [asyncio.ensure_future(wait) for wait in waits]  # type: ignore[call-overload]
+async def _first(*waits: Awaitable[bool | None]) -> None:
+    """Return when one of these does; the others are cancelled."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
     _, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in pending:
         task.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
 
 
 def _opened_spool(options: Options) -> Spool:
@@ -172,7 +211,7 @@ async def _listening(
         metrics.error("", Code.UNAUTHENTICATED.name, "a call came without a token that this server knows")
 
     server = aio.server(interceptors=[TokenCheck(tokens, refused)] if tokens else [], options=GRPC_OPTIONS)
-    add_RelightServiceServicer_to_server(service, server)
+    add_to(server, service)
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     names = (SERVICE, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, server)

@@ -1,6 +1,6 @@
 """What the service costs: against the command in this process, payload without an engine, and many clients.
 
-    python tests/benchmarks/bench_service.py [--frames 16] [--engine flow] [--json FILE]
+    python tests/benchmarks/bench_service.py [--frames 16] [--engine flow] [--only payload] [--json FILE]
 
 Servers are processes of their own on loopback. Runs in this process and through the server take turns, so that what
 else the machine does meets both. Figures of one run can be compared with each other, not with another machine's.
@@ -32,10 +32,10 @@ from tests.benchmarks.bench_relight import make_plate
 from tests.benchmarks.echo_server import ECHO
 
 SIZE = (1920, 1080)
-ROUNDS = 3
+ROUNDS, PAYLOAD_ROUNDS = 3, 7
 CLIENTS = (1, 4, 16)
 CLIENT_FRAMES = 8
-PAYLOAD_FRAMES, PAYLOAD_BYTES, PIECE_BYTES = 96, 8 << 20, 1 << 20
+PAYLOAD_FRAMES, PAYLOAD_BYTES, PIECE_BYTES = 96, 8 << 20, 4 << 20
 
 
 @contextmanager
@@ -50,12 +50,21 @@ def server(*command: str) -> Iterator[str]:
         process.wait(30)
 
 
-def relight(folder: Path, output: Path, engine: str, *options: str) -> float:
-    """Run the command; returns the seconds of the job itself, without the start of Python."""
+@dataclass(frozen=True)
+class Took:
+    """Seconds of a job: itself, the engine loaded and the server reached; and of the command as a whole."""
+
+    job: float
+    command: float
+
+
+def relight(folder: Path, output: Path, engine: str, *options: str) -> Took:
+    """Run the command."""
     command = [sys.executable, "-m", "relumix.cli.main", "relight", str(folder), "-r", str(folder.parent / "relit.exr")]
     command += ["-o", str(output), "--engine", engine, "--overwrite", "--progress", "json", *options]
+    began = time.perf_counter()
     ended = subprocess.run(command, capture_output=True, text=True, check=True)
-    return float(json.loads(ended.stdout.splitlines()[-1])["seconds"])
+    return Took(float(json.loads(ended.stdout.splitlines()[-1])["seconds"]), time.perf_counter() - began)
 
 
 def plate(folder: Path, size: tuple[int, int], frames: int) -> Path:
@@ -75,11 +84,16 @@ def compare(folder: Path, engine: str, frames: int, address: str) -> dict[str, f
         there.append(relight(source, folder / "there", engine, "--server", address))
     for path in (folder / "here").iterdir():
         assert path.read_bytes() == (folder / "there" / path.name).read_bytes(), path.name
-    overhead = statistics.median(b / a for a, b in zip(here, there, strict=True)) - 1
+    pairs = list(zip(here, there, strict=True))
     return {
-        "seconds_a_frame_here": statistics.median(here) / frames,
-        "seconds_a_frame_through_server": statistics.median(there) / frames,
-        "overhead": overhead,
+        "frames": frames,
+        "seconds_a_frame_here": statistics.median(took.job for took in here) / frames,
+        "seconds_a_frame_through_server": statistics.median(took.job for took in there) / frames,
+        "overhead": statistics.median(b.job / a.job for a, b in pairs) - 1,
+        "least_overhead": min(b.job / a.job for a, b in pairs) - 1,
+        "most_overhead": max(b.job / a.job for a, b in pairs) - 1,
+        "command_seconds_here": statistics.median(took.command for took in here),
+        "command_seconds_through_server": statistics.median(took.command for took in there),
     }
 
 
@@ -121,17 +135,20 @@ class Boxes:
         """Nobody asks."""
 
 
-def through_service(address: str) -> float:
-    """Megabytes a second each way, by the client's own stream, through a server that relights nothing."""
+def through_service(address: str, result_bytes: int = PAYLOAD_BYTES) -> float:
+    """Megabytes a second on the way there, by the client's own stream, to a server that relights nothing.
+
+    result_bytes  what comes back for each frame.
+    """
     server, frames, received = servers(address)[0], range(1, PAYLOAD_FRAMES + 1), 0
     with server.channel() as channel:
         engine = RemoteEngine.of(server.info(channel), "flow")
     assert engine is not None
     began = time.perf_counter()
     for delivery in Session(server, Boxes(engine), frames).deliveries():  # type: ignore[arg-type]  # without a plan
-        received += len(delivery.payloads[pb.ROLE_RESULT].data)
-    assert received == PAYLOAD_FRAMES * PAYLOAD_BYTES
-    return received / (time.perf_counter() - began) / 1e6
+        received += delivery.payloads[pb.ROLE_RESULT].size_bytes
+    assert received == PAYLOAD_FRAMES * result_bytes
+    return PAYLOAD_FRAMES * PAYLOAD_BYTES / (time.perf_counter() - began) / 1e6
 
 
 def through_grpc(address: str) -> float:
@@ -149,11 +166,17 @@ def payload() -> dict[str, float]:
     with (
         server("tests/benchmarks/echo_server.py") as service,
         server("tests/benchmarks/echo_server.py", "plain") as bare,
+        server("tests/benchmarks/echo_server.py", "sink") as sink,
     ):
-        rates = [(through_service(service), through_grpc(bare)) for _ in range(ROUNDS)]
+        rates = [(through_service(service), through_grpc(bare)) for _ in range(1 + PAYLOAD_ROUNDS)]
+        there = [through_service(sink, 1) for _ in range(1 + PAYLOAD_ROUNDS)]
+    del rates[0], there[0]  # the first find memory that the kernel has yet to clear
     return {
         "megabytes_a_second_each_way": statistics.median(rate for rate, _ in rates),
+        "least": min(rate for rate, _ in rates),
+        "most": max(rate for rate, _ in rates),
         "grpc_alone": statistics.median(rate for _, rate in rates),
+        "megabytes_a_second_there_alone": statistics.median(there),
         "share_of_grpc_alone": statistics.median(rate / alone for rate, alone in rates),
     }
 
@@ -163,15 +186,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, default=16)
     parser.add_argument("--engine", default="flow")
+    parser.add_argument("--only", choices=("payload", "one_client", "clients"))
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     found: dict[str, object] = {"engine": args.engine}
-    with tempfile.TemporaryDirectory() as folder:
+    if args.only in (None, "payload"):
         found["payload"] = payload()
+    if args.only != "payload":
         command = ("-m", "relumix.cli.main", "serve", "--listen", "127.0.0.1:0", "--metrics", "none")
-        with server(*command, "--engine", args.engine, "--max-sessions", str(max(CLIENTS))) as address:
-            found["one_client"] = compare(Path(folder) / "compare", args.engine, args.frames, address)
-            found["frames_a_second_by_clients"] = crowd(Path(folder) / "crowd", args.engine, address)
+        options = ("--engine", args.engine, "--max-sessions", str(max(CLIENTS)))
+        with tempfile.TemporaryDirectory() as folder, server(*command, *options) as address:
+            if args.only in (None, "one_client"):
+                found["one_client"] = compare(Path(folder) / "compare", args.engine, args.frames, address)
+            if args.only in (None, "clients"):
+                found["frames_a_second_by_clients"] = crowd(Path(folder) / "crowd", args.engine, address)
     print(json.dumps(found, indent=2))
     if args.json:
         args.json.write_text(json.dumps(found))

@@ -1,6 +1,7 @@
 """A server that sends every frame back as it came: what is left of the service when nothing is relit.
 
     python tests/benchmarks/echo_server.py [BYTES]   memory budget
+    python tests/benchmarks/echo_server.py sink      one byte comes back in place of each frame
     python tests/benchmarks/echo_server.py plain     gRPC alone
 
 It takes streams, checks, spools and sends as ever; no frame is decoded.
@@ -11,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -37,20 +39,38 @@ class EchoSession(Session):
             path = self.intake.wait(pb.ROLE_SOURCE, frame).path
             assert path is not None
             back = self._spool.place(path.suffix, path.stat().st_size)
-            os.link(path, back)
+            self._answer(path, back)
             self.intake.release(pb.ROLE_SOURCE, frame)
             self._put(Made(frame, 0, back))
         self.outbox.put(pb.Summary(written=self.counts.written))
+
+    def _answer(self, path: Path, back: Path) -> None:
+        os.link(path, back)
+
+
+class SinkSession(EchoSession):
+    """Takes sources, and sends next to nothing."""
+
+    def _answer(self, path: Path, back: Path) -> None:
+        back.write_bytes(b"x")
 
 
 class EchoService(RelightService):
     """Serves EchoSessions."""
 
+    kind: type[EchoSession] = EchoSession
+
     def session(self, request: Request) -> Session:
         """Make what does a job."""
         made = super().session(request)
-        made.__class__ = EchoSession
+        made.__class__ = self.kind
         return made
+
+
+class SinkService(EchoService):
+    """Serves SinkSessions."""
+
+    kind = SinkSession
 
 
 async def plain() -> None:
@@ -75,9 +95,10 @@ def main() -> None:
     if sys.argv[1:] == ["plain"]:
         keep_freed_memory()
         asyncio.run(plain())
-    budget = int(sys.argv[1]) if len(sys.argv) > 1 else 4 * GIB
+    sink = sys.argv[1:] == ["sink"]
+    budget = int(sys.argv[1]) if sys.argv[1:] and not sink else 4 * GIB
     options = Options(listen="127.0.0.1:0", metrics=None, workers=1, memory_budget=budget)
-    serve(options, ready_line, EchoService)
+    serve(options, ready_line, SinkService if sink else EchoService)
 
 
 if __name__ == "__main__":

@@ -54,6 +54,16 @@ def test_a_shot_is_relit_and_the_last_lines_say_where(shot):
     assert re.fullmatch(r"5 frames relit in [\d.]+ s, [\d.]+ frames a second\nwrote out\n", result.stdout)
 
 
+@pytest.mark.parametrize(("given", "counts"), [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "active"}, "ACTIVE")])
+def test_torchs_threads_sleep_while_they_wait_if_nobody_says_otherwise(shot, monkeypatch, given, counts):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    for name, value in {"OMP_DISPLAY_ENV": "true", **given}.items():
+        monkeypatch.setenv(name, value)
+    result = relumix(shot, "relight", "plate", "-r", "relit.1001.exr", "-o", "out", "--engine", "lite")
+    assert result.returncode == 0, result.stderr
+    assert set(re.findall(r"OMP_WAIT_POLICY *= *'(\w+)'", result.stderr)) == {counts}
+
+
 def test_json_events_are_complete_and_in_order(shot):
     result = relumix(shot, "relight", "plate", "-r", "1001=relit.1001.exr", "-o", "out", "--progress", "json")
     told = events(result)

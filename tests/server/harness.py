@@ -31,8 +31,8 @@ SIZE = (80, 48)
 class Server:
     """`relumix serve` at a free port of loopback, ended by its own pid."""
 
-    def __init__(self, *options: str, folder: Path) -> None:
-        command = [sys.executable, "-m", "relumix.cli.main", "serve", "--listen", "127.0.0.1:0", "--log-format", "json"]
+    def __init__(self, *options: str, folder: Path, module: str = "relumix.cli.main", ready: bool = True) -> None:
+        command = [sys.executable, "-m", module, "serve", "--listen", "127.0.0.1:0", "--log-format", "json"]
         self.spool = folder / "spool"
         self.spool.mkdir(exist_ok=True)
         command += ["--metrics", "127.0.0.1:0", "--workers", "2", "--spool", str(self.spool), *options]
@@ -40,6 +40,12 @@ class Server:
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+        self.address = ""
+        if ready:
+            self.await_ready()
+
+    def await_ready(self) -> None:
+        """Return when it serves."""
         line = self.process.stdout.readline()
         if not line:
             self._reader.join(10)

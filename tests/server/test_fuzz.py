@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -142,6 +143,13 @@ def test_after_all_that_the_server_is_right(server, disk, made):
     assert server.kept_files() == []
 
 
+def serves(server):
+    """Whether the health service says so."""
+    with server.channel() as channel:
+        answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=20)
+    return answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
 @pytest.fixture(scope="module")
 def limited(tmp_path_factory):
     folder = tmp_path_factory.mktemp("limited")
@@ -166,6 +174,7 @@ class TestDamagedFiles:
             if error:
                 assert re.match(r"frame 1004[ :(]", error.message), error.message
                 assert "\n" not in error.message
+            assert serves(limited), path.name
             if len(statuses) % 20 == 0 or path == files[-1]:
                 good = ask(limited, disk.said(keys=disk.keys(made)))
                 assert good.results == made, path.name

@@ -285,6 +285,19 @@ def test_a_reader_that_stops_is_given_up_on(tmp_path, held):
         stream.leave()
 
 
+def test_frames_beyond_the_memory_budget_lie_on_disk(tmp_path, disk, made, held):
+    with serving(tmp_path, "--memory-budget", "1") as server:
+        messages = list(disk.said(keys=disk.keys(made)))
+        stream = held(*messages[:4], server=server)
+        assert until(lambda: server.info().load.spool_bytes > 0)
+        assert server.info().load.memory_bytes == 0
+        assert {server.spool} == {path.parent.parent for path in server.kept_files()}
+        stream.say(*messages[4:])
+        results = b"".join(r.chunk.data for r in stream.call if r.WhichOneof("message") == "chunk")
+        assert results == b"".join(made.values())
+        assert until(lambda: rested(server))
+
+
 def test_sigterm_lets_running_sessions_end(tmp_path, disk, made, held):
     with serving(tmp_path) as server:
         messages = list(disk.said(keys=disk.keys(made)))
@@ -427,8 +440,12 @@ def test_tls_and_client_certificates(tmp_path, disk, made):
 
 def test_logs_say_which_session(server, disk, made):
     answer = ask(server, disk.said(keys=disk.keys(made)))
-    told = [line for line in server.log if line.get("session") == answer.accepted.session_id]
-    assert [line["message"] for line in told] == [
+
+    def told():
+        return [line["message"] for line in server.log if line.get("session") == answer.accepted.session_id]
+
+    assert until(lambda: len(told()) > 1)  # Its end is told after the client has all.
+    assert told() == [
         f"session begins: {len(FRAMES)} of {len(FRAMES)} frames with flow",
         f"session ends: {len(FRAMES)} frames written, 0 failed",
     ]

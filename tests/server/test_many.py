@@ -1,5 +1,7 @@
 """Many clients at once, and many one after another."""
 
+import subprocess
+import sys
 import threading
 import time
 
@@ -20,26 +22,39 @@ SESSIONS = 300
 SETTLED = 50
 
 
-def test_clients_of_all_sizes_at_once_are_all_served_alike(tmp_path):
-    flow = load_engine("flow")
-    kinds = [((64, 40), 64), ((96, 64), 96), ((160, 90), 128), ((64, 40), 80)]
-    frames = range(1, 2 + WINDOWS * (flow.window - flow.overlap))
-    disks = [Disk(tmp_path / str(i), size=size, frames=frames, pan=(0.5, 0)) for i, (size, _) in enumerate(kinds)]
-    made = [
-        disk.in_process(work_size=work_size, engine="flow") for disk, (_, work_size) in zip(disks, kinds, strict=True)
+def frames_of(engine):
+    """The frames of a shot of so many windows."""
+    loaded = load_engine(engine)
+    return range(1, 2 + WINDOWS * (loaded.window - loaded.overlap))
+
+
+def by_command(disk, work_size, engine):
+    """What the command makes of a shot, in a process of its own: torch's sums depend on its number of threads."""
+    command = [sys.executable, "-m", "relumix.cli.main", "relight", disk.folder / "plate", "-o", disk.folder / "out"]
+    command += ["-r", f"1={disk.reference(1)}", "--engine", engine, "--work-size", str(work_size), "--progress", "none"]
+    subprocess.run(command, check=True)
+    return {int(path.stem.split(".")[1]): path.read_bytes() for path in sorted((disk.folder / "out").glob("*.exr"))}
+
+
+def test_clients_of_all_sizes_and_engines_at_once_are_all_served_alike(tmp_path):
+    kinds = [((64, 40), 64, "flow"), ((96, 64), 96, "flow"), ((160, 90), 128, "flow"), ((64, 40), 64, "lite")]
+    disks = [
+        Disk(tmp_path / str(i), size=size, frames=frames_of(engine), pan=(0.5, 0))
+        for i, (size, _, engine) in enumerate(kinds)
     ]
+    made = [by_command(disk, work_size, engine) for disk, (_, work_size, engine) in zip(disks, kinds, strict=True)]
     seconds, answers, together = [0.0] * CLIENTS, [None] * CLIENTS, threading.Barrier(CLIENTS)
 
     def client(number):
-        disk, work_size = disks[number % 4], kinds[number % 4][1]
-        settings = pb.Settings(engine="flow", work_size=work_size)
+        disk, (_, work_size, engine) = disks[number % 4], kinds[number % 4]
+        settings = pb.Settings(engine=engine, work_size=work_size)
         said = list(disk.said(keys=disk.keys(made[number % 4]), settings=settings))
         together.wait()
         began = time.monotonic()
         answers[number] = ask(server, said, timeout=900)
         seconds[number] = time.monotonic() - began
 
-    with serving(tmp_path, "--max-sessions", str(CLIENTS)) as server:
+    with serving(tmp_path, "--max-sessions", str(CLIENTS), "--engine", "flow,lite") as server:
         threads = [threading.Thread(target=client, args=(number,)) for number in range(CLIENTS)]
         for thread in threads:
             thread.start()

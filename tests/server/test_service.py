@@ -8,11 +8,11 @@ from grpc import aio
 
 from relumix.engines import load_engine
 from relumix.v1 import relight_pb2 as pb
-from relumix.v1.relight_pb2_grpc import RelightServiceStub, add_RelightServiceServicer_to_server
+from relumix.v1.relight_pb2_grpc import RelightServiceStub
 from relumix_server.device import Device
 from relumix_server.metrics import Metrics
 from relumix_server.options import Options
-from relumix_server.service import RelightService
+from relumix_server.service import RelightService, add_to
 from relumix_server.spool import Spool
 from relumix_server.workers import Workers
 from tests.server.harness import opening, retry_of
@@ -50,7 +50,7 @@ def refused(parts, engines, said):
     async def talk():
         service, server = RelightService(*parts), aio.server()
         service.open(engines)
-        add_RelightServiceServicer_to_server(service, server)
+        add_to(server, service)
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
         async with aio.insecure_channel(f"127.0.0.1:{port}") as channel:

@@ -1,0 +1,155 @@
+"""The messages of a stream as bytes, without a copy of the pixels in them.
+
+protobuf copies a frame each time that it goes into a message, into its bytes, out of those, and out of the message:
+much of all that is done to it on its way. Here a chunk is a Piece: what says which piece it is and, beside it, the
+data, which are copied into the bytes of a message once and looked at in their place there. Only where one field ends
+and the next begins is read here; all fields but the data are protobuf's to read and to write.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import google_crc32c
+import numpy as np
+
+from relumix.v1.relight_pb2 import DESCRIPTOR, FrameChunk, RelightRequest, RelightResponse
+
+SERVICE = DESCRIPTOR.services_by_name["RelightService"].full_name
+RELIGHT = f"/{SERVICE}/Relight"
+"""The stream, as HTTP/2 calls it."""
+
+FLOW_OPTIONS = (("grpc.http2.lookahead_bytes", 8 << 20), ("grpc.http2.bdp_probe", 0))
+"""Of channels and servers: two of the largest pieces may be on their way before the first is read.
+
+What gRPC finds out by itself lets less travel, and each side wait for the other.
+"""
+
+Stream = TypeVar("Stream", RelightRequest, RelightResponse)
+
+_VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5  # wire types
+_FIXED_BYTES = {_EIGHT_BYTES: 8, _FOUR_BYTES: 4}
+_LONGEST_VARINT_BYTES = 5
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A FrameChunk in two parts: `head` is all of it but its data."""
+
+    head: FrameChunk
+    data: bytes | memoryview
+
+
+def kind(message: RelightRequest | RelightResponse | Piece) -> str | None:
+    """Return the name of what a message holds, None where that is nothing known."""
+    return "chunk" if isinstance(message, Piece) else message.WhichOneof("message")
+
+
+def crc32c(data: bytes | memoryview, before: int = 0) -> int:
+    """Return the CRC-32C of data; with that of what lies `before` them, of both."""
+    # The C of google_crc32c takes arrays where they lie, but no memoryview; its Python takes bytes alone.
+    buffer = np.frombuffer(data, np.uint8) if google_crc32c.implementation == "c" else bytes(data)
+    crc: int = google_crc32c.extend(before, buffer)
+    return crc
+
+
+def request_bytes(message: RelightRequest | Piece) -> bytes:
+    """Serialize what a client says."""
+    return _joined(message, _REQUEST_KEY) if isinstance(message, Piece) else message.SerializeToString()
+
+
+def response_bytes(message: RelightResponse | Piece) -> bytes:
+    """Serialize what a server says."""
+    return _joined(message, _RESPONSE_KEY) if isinstance(message, Piece) else message.SerializeToString()
+
+
+def request_of(message: bytes) -> RelightRequest | Piece:
+    """Parse what a client says; a chunk is always a Piece. Raises google.protobuf.message.DecodeError."""
+    return _cut(message, _REQUEST_KEY) or _parted(RelightRequest.FromString(message))
+
+
+def response_of(message: bytes) -> RelightResponse | Piece:
+    """Parse what a server says; a chunk is always a Piece. Raises google.protobuf.message.DecodeError."""
+    return _cut(message, _RESPONSE_KEY) or _parted(RelightResponse.FromString(message))
+
+
+_REQUEST_KEY, _RESPONSE_KEY, _DATA_KEY = (
+    message.DESCRIPTOR.fields_by_name[name].number << 3 | _LENGTH
+    for message, name in ((RelightRequest, "chunk"), (RelightResponse, "chunk"), (FrameChunk, "data"))
+)
+"""The bytes before the length of these fields."""
+
+
+def _joined(piece: Piece, key: int) -> bytes:
+    head = piece.head.SerializeToString()
+    intro = bytes((_DATA_KEY,)) + _varint(len(piece.data))
+    length = len(head) + len(intro) + len(piece.data)
+    return b"".join((bytes((key,)), _varint(length), head, intro, piece.data))
+
+
+def _parted(message: Stream) -> Stream | Piece:
+    if message.WhichOneof("message") != "chunk":
+        return message
+    data = message.chunk.data
+    message.chunk.ClearField("data")
+    return Piece(message.chunk, data)
+
+
+def _cut(message: bytes, key: int) -> Piece | None:
+    """Return the one chunk that a message is; None where it is laid out as no serializer would, or something else."""
+    if message[:1] != bytes((key,)):
+        return None
+    try:
+        length, start = _read_varint(message, 1)
+        if start + length != len(message):
+            return None
+        found = _data_of(message, start)
+    except (IndexError, ValueError):
+        return None
+    if found is None:
+        return None
+    begin, data_begin, end = found
+    return Piece(FrameChunk.FromString(message[start:begin] + message[end:]), memoryview(message)[data_begin:end])
+
+
+def _data_of(message: bytes, at: int) -> tuple[int, int, int] | None:
+    """Return where the data of the chunk from `at` on lie: their key, they themselves, their end; None without."""
+    found = None
+    while at < len(message):
+        begin, key, at = at, message[at], at + 1
+        wire = key & 7
+        if key > 127 or (key == _DATA_KEY and found):
+            return None
+        if wire == _LENGTH:
+            size, at = _read_varint(message, at)
+            if key == _DATA_KEY:
+                found = begin, at, at + size
+            at += size
+        elif wire == _VARINT:
+            _, at = _read_varint(message, at)
+        elif wire in _FIXED_BYTES:
+            at += _FIXED_BYTES[wire]
+        else:
+            return None
+    return found if at == len(message) else None
+
+
+def _varint(value: int) -> bytes:
+    encoded = bytearray()
+    while value > 127:
+        encoded.append(value & 127 | 128)
+        value >>= 7
+    encoded.append(value)
+    return bytes(encoded)
+
+
+def _read_varint(message: bytes, at: int) -> tuple[int, int]:
+    """Return a number and where it ends. Raises IndexError, and ValueError for one longer than any length is."""
+    value = 0
+    for place in range(_LONGEST_VARINT_BYTES):
+        byte = message[at + place]
+        value |= (byte & 127) << 7 * place
+        if byte < 128:
+            return value, at + place + 1
+    raise ValueError("longer than any length")

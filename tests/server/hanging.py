@@ -1,0 +1,55 @@
+"""`relumix serve` with an engine that hangs at its first window of a shot, and not when it is warmed up.
+
+RELUMIX_HANGS=lock python -m tests.server.hanging serve ...    holding Python's lock, so that no other thread runs
+RELUMIX_HANGS=alone python -m tests.server.hanging serve ...   the others go on
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from relumix.cli.main import main
+from relumix.engines import load_engine
+from relumix.engines.base import Float32, Propagator, Stone, WorkingFrame, WorkingReference
+from relumix_server import serve
+
+
+class Hanging:
+    """The flow engine, until its second window."""
+
+    def __init__(self) -> None:
+        self._flow, self._warm = load_engine("flow"), False
+        self.name, self.version = self._flow.name, self._flow.version
+        self.window, self.overlap = self._flow.window, self._flow.overlap
+        self.tracks, self.chained = self._flow.tracks, self._flow.chained
+
+    def start(self) -> Propagator:
+        """Begin a shot."""
+        return self
+
+    def propagate(
+        self,
+        frames: Sequence[WorkingFrame],
+        references: Sequence[WorkingReference],
+        approaches: Sequence[Sequence[Stone]],
+    ) -> Float32:
+        """Carry light, once."""
+        how, _, file = os.environ["RELUMIX_HANGS"].partition(":")
+        if self._warm and how == "lock":
+            ctypes.PyDLL(None).pause()
+        if self._warm and how == "alone":
+            threading.Event().wait()
+        while how == "warm" and not Path(file).exists():
+            time.sleep(0.05)
+        self._warm = True
+        return self._flow.start().propagate(frames, references, approaches)
+
+
+if __name__ == "__main__":
+    serve.load_engine = lambda name, **_: Hanging()  # type: ignore[assignment]
+    raise SystemExit(main())
