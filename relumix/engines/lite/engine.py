@@ -38,6 +38,7 @@ from relumix.errors import InputError
 WEIGHTS = "lite.safetensors"
 
 _LEAST_MISS = 0.4  # in units of spread: no light is surer than this
+_SURER = 4  # power by which the surer of two references' light counts: one that shows little must not spoil a frame
 _KEEP = 0.4  # of the corrections of neighbours (see `smooth`), which lie on light that was averaged already
 
 
@@ -122,7 +123,7 @@ class _Carrier:
             self._correction(view, light, clues) for view, light, (_, clues) in zip(views, steady, carried, strict=True)
         ]
         settled = smooth(corrections, views, steps, _KEEP)
-        return [(stops + more, counts) for (stops, _), (more, counts) in zip(steady, settled, strict=True)]
+        return [(stops + more, counts**_SURER) for (stops, _), (more, counts) in zip(steady, settled, strict=True)]
 
     def _correction(self, view: View, steady: Light, clues: Halves | None) -> Light:
         """What to add to the flow engine's light, in stops, and how much it counts."""
