@@ -290,8 +290,8 @@ def test_frames_beyond_the_memory_budget_lie_on_disk(tmp_path, disk, made, held)
         messages = list(disk.said(keys=disk.keys(made)))
         stream = held(*messages[:4], server=server)
         assert until(lambda: server.info().load.spool_bytes > 0)
+        assert until(lambda: {server.spool} == {path.parent.parent for path in server.kept_files()})
         assert server.info().load.memory_bytes == 0
-        assert {server.spool} == {path.parent.parent for path in server.kept_files()}
         stream.say(*messages[4:])
         results = b"".join(r.chunk.data for r in stream.call if r.WhichOneof("message") == "chunk")
         assert results == b"".join(made.values())
