@@ -11,7 +11,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from relumix.cli.progress import Show, shown_as
-from relumix.cli.values import let_idle_threads_sleep
+from relumix.cli.threads import let_idle_threads_sleep
 from relumix.errors import InputError
 from relumix.events import Done, Failed, OnEvent, Start
 from relumix.settings import Settings

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from relumix.cli.values import let_idle_threads_sleep
+from relumix.cli.threads import let_idle_threads_sleep
 from relumix.errors import InputError
 
 if TYPE_CHECKING:

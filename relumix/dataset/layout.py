@@ -159,7 +159,7 @@ def _houses(random: Random, view: _View, photos: Photos) -> list[Thing]:
 
 
 def _drive(random: Random, view: _View) -> Camera:
-    """A camera that goes straight ahead, or back, and looks a little aside."""
+    """A camera that goes straight ahead and looks a little aside."""
     way = view.distance * math.exp(random.uniform(math.log(0.2), math.log(LONGEST_DRIVE)))
     t = view.times() / max(view.frames - 1, 1)
     ahead = np.stack([0 * t, t, 0 * t], axis=1) * way
