@@ -83,7 +83,7 @@ def finite(rgb: Float32) -> NDArray[np.bool_]:
 def working_frame(canvas: Canvas, frame: int, pixels: Pixels, data_window: Box) -> WorkingFrame:
     """Return a plate frame as an engine sees it. Non-finite pixels count as unseen."""
     rgb, known = _average(canvas, pixels.rgb, pixels.alpha, finite(pixels.rgb), data_window)
-    return WorkingFrame(frame, np.maximum(rgb, 0) * np.float32(canvas.exposure), known)
+    return WorkingFrame(frame, np.maximum(rgb, 0) * np.float32(canvas.exposure), known, exposure=canvas.exposure)
 
 
 def exposure_of(canvas: Canvas, pixels: Pixels, data_window: Box) -> float:
@@ -111,7 +111,8 @@ def working_reference(
     before, after = np.maximum(before, 0) * exposure, np.maximum(after, 0) * exposure
     grade = median_stops(before, after, lit > 0.5)
     local = measure(before, after * np.exp2(-grade))
-    return WorkingReference(frame, plain.rgb, plain.known, _fill(local, lit) + grade, lit), grade
+    stops = _fill(local, lit) + grade
+    return WorkingReference(frame, plain.rgb, plain.known, stops, lit, exposure=canvas.exposure), grade
 
 
 def median_stops(before: Float32, after: Float32, lit: NDArray[np.bool_]) -> Float32:

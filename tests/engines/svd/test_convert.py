@@ -7,11 +7,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from relumix.engines.svd.layout import PUBLISHED, network_config, sgm_names
 from safetensors.torch import load_file, save_file
 
 from relumix.cli.main import main
 from relumix.engines.svd.convert import BASE_PARTS, convert
-from relumix.engines.svd.layout import PUBLISHED, network_config, sgm_names
 from relumix.engines.svd.network import RelightUNet
 from relumix.errors import InputError
 from tests.engines.svd.tiny import conditions

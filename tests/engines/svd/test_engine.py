@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from relumix.engines.svd.canvas import NetworkCanvas
 
 from relumix.array_source import ArraySource
 from relumix.arrays import relit
 from relumix.engines import configured, load_engine
 from relumix.engines.svd import chain, clip
-from relumix.engines.svd.canvas import NetworkCanvas
 from relumix.engines.svd.memory import Weights, batched_if_it_fits, footprint
 from relumix.engines.svd.sampler import sample
 from relumix.errors import InputError

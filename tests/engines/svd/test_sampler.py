@@ -5,11 +5,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from relumix.engines.svd.layout import network_config
 from safetensors.torch import load_file
 
 from relumix.engines.svd.convert import load_network, read_checkpoint, read_config, split_checkpoint
 from relumix.engines.svd.edm import karras_sigmas, loss_weight, precondition
-from relumix.engines.svd.layout import network_config
 from relumix.engines.svd.sampler import euler_scheduler, sample, vector_conditioning
 from tests.engines.svd.tiny import tiny_unet
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relumix.engines.base import Float32, Stone, WorkingFrame, WorkingReference
-from relumix.engines.svd.light import ReferenceLight
+from relumix.engines.svd.reference_light import ReferenceLight
 
-_LINKS_KEPT = 64
+LINKS_KEPT = 64
 """Relit frames that are remembered: some hundred megabytes at the default working size. Others are made again."""
 
 
@@ -28,7 +28,7 @@ Carry = Callable[[Anchor, Sequence[WorkingFrame], WorkingReference, ReferenceLig
 """The local stops of frames that follow an anchor."""
 
 
-class Chain:
+class ChainedWindows:
     """The relit frames at which clips join, every `step` frames outwards from a reference.
 
     They are a function of the frames on the way alone, so what was forgotten is made again and comes out the same.
@@ -81,6 +81,6 @@ class Chain:
     def _remember(self, reference: WorkingReference, at: int, frame: WorkingFrame, local: Float32) -> Anchor:
         half = local.astype(np.float16)
         self._links[reference.frame, at] = frame.frame, half
-        while len(self._links) > _LINKS_KEPT:
+        while len(self._links) > LINKS_KEPT:
             self._links.popitem(last=False)
         return Anchor(frame, half.astype(np.float32))
