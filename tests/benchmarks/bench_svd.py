@@ -22,11 +22,11 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F  # noqa: N812  as everyone calls it
 from diffusers import AutoencoderKLTemporalDecoder
+from relumix.engines.svd.canvas import NetworkCanvas
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
-from relumix.engines.svd.canvas import NetworkCanvas
 from relumix.engines.svd.memory import Weights, footprint
 from relumix.engines.svd.model import lay_channels_last
 from relumix.engines.svd.network import RelightUNet

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from relumix.engines.base import Float32, WorkingFrame
 from relumix.engines.svd.conditioning import EncodedFrame, FrameEncoder
 from relumix.engines.svd.memory import batched_if_it_fits
 from relumix.engines.svd.model import SvdModel
 from relumix.engines.svd.options import SvdOptions
 from relumix.engines.svd.reformat import Reformat
 from relumix.engines.svd.sampler import sample, vector_conditioning
+from relumix.gain.proxy import ProxyFrame
+from relumix.types import Float32
 
 
 class ClipSampler:
@@ -34,7 +35,7 @@ class ClipSampler:
         )
         self._batched: dict[int, bool] = {}
 
-    def sample(self, source: Sequence[EncodedFrame], reference: EncodedFrame, frames: Sequence[WorkingFrame]) -> Tensor:
+    def sample(self, source: Sequence[EncodedFrame], reference: EncodedFrame, frames: Sequence[ProxyFrame]) -> Tensor:
         """Return the latents of the relit clip [padded, 4, h, w], not scaled: its own frames, then those that pad it.
 
         source  the clip's frames, of which the first is the relit one; frames: their numbers are their noise's.
@@ -102,6 +103,6 @@ class ClipSampler:
             )
         return self._batched[frames]
 
-    def _start_noise(self, kind: str, frame: WorkingFrame) -> Tensor:
+    def _start_noise(self, kind: str, frame: ProxyFrame) -> Tensor:
         height, width = (side // 8 for side in self.reformat.picture)
         return self.encoder.noise(kind, frame.frame, (4, height, width))

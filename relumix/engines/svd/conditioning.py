@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from relumix.engines.base import Float32
 from relumix.engines.svd.image_encoders import ImageEncoders
 from relumix.engines.svd.reformat import Reformat
+from relumix.types import Float32
 
 _CLIPS_KEPT = 3  # whose frames, as the encoders see them, are remembered
 

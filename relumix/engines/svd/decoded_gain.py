@@ -9,10 +9,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from relumix.direct import stops_to
-from relumix.engines.base import Float32
 from relumix.engines.svd.shown_light import ShownLight
-from relumix.gain import measure
+from relumix.gain.direct_transfer import stops_to
+from relumix.gain.log_gain import measure
+from relumix.types import Float32
 
 _WHITE, _BLACK = 0.06, 0.04  # of a picture's 0..1: how near to its ends it carries no gain
 _AROUND_SHARE = 1 / 32  # of the long edge: from how far light is taken where a picture carries none

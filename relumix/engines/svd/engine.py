@@ -14,17 +14,19 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from relumix.direct import shown_under
-from relumix.engines.base import Float32, Propagator, Stone, WorkingFrame, WorkingReference
+from relumix.engines.base import Keyframe, Propagator
 from relumix.engines.svd.chained_windows import Anchor, ChainedWindows
 from relumix.engines.svd.clip_sampler import ClipSampler
 from relumix.engines.svd.conditioning import EncodedFrame
 from relumix.engines.svd.decoded_gain import gain, pixels
 from relumix.engines.svd.model import SvdModel
-from relumix.engines.svd.options import SvdOptions
+from relumix.engines.svd.options import TRAINED_FRAMES, SvdOptions
 from relumix.engines.svd.reference_light import ReferenceLight, relit
 from relumix.engines.svd.shown_light import ShownLight
 from relumix.errors import InputError
+from relumix.gain.direct_transfer import shown_under
+from relumix.gain.proxy import ProxyFrame, ProxyReference
+from relumix.types import Float32
 
 _AT_LOADING = ("precision", "encode_precision", "decode_precision", "offload", "compile")
 
@@ -33,13 +35,14 @@ class SvdEngine:
     """The published method (arXiv 2509.23769). See `Engine`."""
 
     def __init__(self, model: SvdModel, options: SvdOptions | None = None, *, direct: bool = False) -> None:
-        """Make it; `direct` has it deliver the network's pixels, as stops, in place of light (see relumix.direct)."""
+        """Make it; `direct` has it deliver the network's pixels, as stops, in place of light."""
         self.name = "svd"
         self.version = "2"
         self.tracks = False
         self._model, self._options, self._direct = model, options or SvdOptions(), direct
         self.chained = self._options.chained
-        self.window = self._options.clip_frames - (0 if self.chained else 1)
+        # Anchored clips have the reference before the frames of their window, the others have it among them.
+        self.window = self._options.clip_frames - (self._options.windows == "anchored")
         self.overlap = 1 if self.chained else self._options.overlap
         self.device = str(model.device)
 
@@ -77,19 +80,19 @@ class SvdPropagator:
 
     def propagate(
         self,
-        frames: Sequence[WorkingFrame],
-        references: Sequence[WorkingReference],
-        approaches: Sequence[Sequence[Stone]],
+        frames: Sequence[ProxyFrame],
+        references: Sequence[ProxyReference],
+        keyframe_paths: Sequence[Sequence[Keyframe]],
     ) -> Float32:
         """Carry the light of the references to the frames of one window (see `Propagator.propagate`)."""
         sides = [
-            self._from(reference, frames, approach) for reference, approach in zip(references, approaches, strict=True)
+            self._from(reference, frames, path) for reference, path in zip(references, keyframe_paths, strict=True)
         ]
         return np.stack(
             [_mixed(frame.frame, references, [side[i] for side in sides]) for i, frame in enumerate(frames)]
         )
 
-    def _from(self, reference: WorkingReference, frames: Sequence[WorkingFrame], approach: Sequence[Stone]) -> Float32:
+    def _from(self, reference: ProxyReference, frames: Sequence[ProxyFrame], path: Sequence[Keyframe]) -> Float32:
         """[n, h, w, 3] stops on the frames, by the light of one reference."""
         light = ReferenceLight.of(reference)
         stops = np.broadcast_to(light.level, (len(frames), *reference.stops.shape)).copy()
@@ -99,24 +102,43 @@ class SvdPropagator:
         window = [frames[i] for i in outwards]
         anchor = Anchor(reference, light.local)
         if self._chain is not None:
-            anchor = self._chain.anchor(reference, light, approach)
+            anchor = self._chain.anchor(reference, light, path)
         local = {anchor.frame.frame: anchor.local}
         rest = [frame for frame in window if frame.frame not in (reference.frame, anchor.frame.frame)]
         if rest:
-            carried = self._carry(anchor, rest, reference, light)
+            carried = self._carried(anchor, rest, reference, light)
             local |= {frame.frame: each for frame, each in zip(rest, carried, strict=True)}
             if self._chain is not None:
-                self._chain.keep(reference, approach, rest, carried)
+                self._chain.keep(reference, path, rest, carried)
         for i in outwards:
             stops[i] += local.get(frames[i].frame, np.float32(0))
         return stops
 
+    def _carried(
+        self, anchor: Anchor, frames: Sequence[ProxyFrame], reference: ProxyReference, light: ReferenceLight
+    ) -> Float32:
+        """[n, h, w, 3] local stops on frames that follow an anchor outwards, in one clip or, where one is left over, two.
+
+        For leading windows beyond the first have not the reference among their frames: with it they are one too many.
+        """
+        most = self._options.clip_frames - 1
+        if len(frames) <= most:
+            return self._carry(anchor, frames, reference, light)
+        shared = min(most, TRAINED_FRAMES[0] - 1)
+        first = self._carry(anchor, frames[:most], reference, light)
+        last = self._carry(anchor, frames[-shared:], reference, light)
+        made = np.concatenate([first, last[-1:]])
+        weight = np.linspace(0, 1, shared + 1, dtype=np.float32)[1:-1, None, None, None]
+        made[-shared:-1] += weight * (last[:-1] - made[-shared:-1])
+        return made
+
     def _carry(
-        self, anchor: Anchor, frames: Sequence[WorkingFrame], reference: WorkingReference, light: ReferenceLight
+        self, anchor: Anchor, frames: Sequence[ProxyFrame], reference: ProxyReference, light: ReferenceLight
     ) -> Float32:
         """[n, h, w, 3] local stops on frames that follow an anchor outwards: the method, one clip of it."""
         options, clip = self._options, [anchor.frame, *frames]
-        clips = self._clips = self._clips or ClipSampler(self._model, options, (reference.rgb.shape[0], reference.rgb.shape[1]))
+        height, width = reference.rgb.shape[:2]
+        clips = self._clips = self._clips or ClipSampler(self._model, options, (height, width))
         clips.batched(len(clip))  # refuses what does not fit, before anything is done for it
 
         # 1. Pictures. Scene-linear light becomes photographs: exposed, under a curve, the reference at its level.
@@ -152,13 +174,13 @@ class SvdPropagator:
         answered = light.trusted if anchor.frame is reference else anchor.frame.known > 0.5
         return light.calibrated(made[1:], made[0], anchor.local, answered)
 
-    def _plate(self, clips: ClipSampler, shown: ShownLight, frame: WorkingFrame) -> EncodedFrame:
+    def _plate(self, clips: ClipSampler, shown: ShownLight, frame: ProxyFrame) -> EncodedFrame:
         """Return a source frame as the networks see it."""
         key = "plate", frame.frame, shown.plate_stops
         return clips.encoder.encode(key, frame.frame, lambda: shown.plate(frame.rgb))
 
     def _relit(
-        self, clips: ClipSampler, shown: ShownLight, relit_frame: Anchor, reference: WorkingReference, values: str
+        self, clips: ClipSampler, shown: ShownLight, relit_frame: Anchor, reference: ProxyReference, values: str
     ) -> EncodedFrame:
         """Return a relit frame as the networks see it, its picture "signed" in -1..1 or "unsigned" in 0..1."""
         frame, local = relit_frame.frame, relit_frame.local
@@ -174,7 +196,7 @@ class SvdPropagator:
         self,
         clips: ClipSampler,
         latents: Tensor,
-        clip: Sequence[WorkingFrame],
+        clip: Sequence[ProxyFrame],
         backward: bool,
         outside: Callable[[Float32], Float32],
     ) -> Float32:
@@ -187,7 +209,7 @@ class SvdPropagator:
         return np.stack([clips.reformat.take(picture, outside(frame.rgb)) for picture, frame in pairs])
 
 
-def _mixed(frame: int, references: Sequence[WorkingReference], sides: Sequence[Float32]) -> Float32:
+def _mixed(frame: int, references: Sequence[ProxyReference], sides: Sequence[Float32]) -> Float32:
     """[h, w, 3]: a reference is its own; between two, light passes from one to the other, in stops."""
     for reference in references:
         if reference.frame == frame:

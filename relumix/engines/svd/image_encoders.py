@@ -13,10 +13,10 @@ from diffusers import AutoencoderKLTemporalDecoder
 from torch import Tensor, nn
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
-from relumix.engines.base import Float32
 from relumix.engines.svd.clip_resize import antialiased_resize
 from relumix.engines.svd.loading import DTYPES, load_diffusers, load_weights, read_json, read_weights
 from relumix.errors import InputError
+from relumix.types import Float32
 
 _CLIP_MEAN, _CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 

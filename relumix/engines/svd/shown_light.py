@@ -13,10 +13,11 @@ from typing import Literal
 
 import numpy as np
 
-from relumix.engines.base import Float32, WorkingFrame
 from relumix.engines.svd import tone_curve
 from relumix.engines.svd.tone_curve import Curve
-from relumix.working import LUMINANCE
+from relumix.gain.downsample import LUMINANCE
+from relumix.gain.proxy import ProxyFrame
+from relumix.types import Float32
 
 Level = Literal["bounded", "whole", "none"]
 
@@ -43,7 +44,7 @@ class ShownLight:
 
     @classmethod
     def of(
-        cls, reference: WorkingFrame, level: Float32, *, exposure: str, curve: Curve, shown: Level = "bounded"
+        cls, reference: ProxyFrame, level: Float32, *, exposure: str, curve: Curve, shown: Level = "bounded"
     ) -> ShownLight:
         """Choose it.
 

@@ -13,7 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from relumix.engines.base import MID_GREY, Float32
+from relumix.gain.log_gain import MID_GREY
+from relumix.types import Float32
 
 Curve = Literal["reinhard", "srgb"]
 

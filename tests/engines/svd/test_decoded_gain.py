@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from relumix.direct import shown_under
 from relumix.engines.svd.decoded_gain import gain, pixels
 from relumix.engines.svd.shown_light import ShownLight
-from relumix.gain import measure
+from relumix.gain.direct_transfer import shown_under
+from relumix.gain.log_gain import measure
 
 SHOWN = ShownLight(0.0, np.zeros(3, np.float32), "reinhard")
 

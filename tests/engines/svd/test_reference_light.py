@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from relumix.engines.base import MID_GREY, WorkingReference
 from relumix.engines.svd.reference_light import ReferenceLight, relit
-from relumix.gain import measure
+from relumix.gain.log_gain import MID_GREY, measure
+from relumix.gain.proxy import ProxyReference
 
 ONES = np.ones((4, 6), np.float32)
 
 
 def reference(local, level=0.0):
     rgb = np.full((4, 6, 3), MID_GREY, np.float32)
-    return WorkingReference(1, rgb, ONES, (np.asarray(local) + level).astype(np.float32), ONES)
+    return ProxyReference(1, rgb, ONES, (np.asarray(local) + level).astype(np.float32), ONES)
 
 
 @pytest.mark.parametrize(("spread", "plain"), [(0.0, True), (0.015, True), (0.1, False)])

@@ -5,16 +5,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relumix.engines.base import MID_GREY, WorkingFrame
 from relumix.engines.svd.shown_light import BRIGHTEST_STOPS, DARKEST_STOPS, MOST_TINT_STOPS, ShownLight, bounded
-from relumix.working import LUMINANCE
+from relumix.gain.downsample import LUMINANCE
+from relumix.gain.log_gain import MID_GREY
+from relumix.gain.proxy import ProxyFrame
 
 ONES = np.ones((2, 2), np.float32)
 levels = st.lists(st.floats(-9, 9, width=32), min_size=3, max_size=3).map(lambda drawn: np.array(drawn, np.float32))
 
 
 def frame(exposure=1.0):
-    return WorkingFrame(1, np.full((2, 2, 3), MID_GREY, np.float32), ONES, exposure=exposure)
+    return ProxyFrame(1, np.full((2, 2, 3), MID_GREY, np.float32), ONES, exposure=exposure)
 
 
 def luminance_stops(level):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from relumix.engines.base import MID_GREY
 from relumix.engines.svd import tone_curve
+from relumix.gain.log_gain import MID_GREY
 
 
 def grey(*values):
