@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from relumix.dataset import llvm
 from relumix.dataset.scenes import StageSettings, render_scene
 from relumix.dataset.shards import MANIFEST, read_manifest, read_shard, shard_path, write_manifest, write_shard
 from relumix.dataset.surfaces import Photos
@@ -83,13 +84,20 @@ def each(make: Callable[[int], None], seeds: Sequence[int], workers: int) -> Ite
 
 def _start(workers: int) -> None:
     """Start the renderer of a process, with its share of the cores."""
+    no_llvm = ""
     try:
-        import drjit  # noqa: PLC0415  only rendering needs it
-
-        from relumix.dataset import stage  # noqa: PLC0415
+        llvm.use()
+    except InputError as error:
+        if os.environ.get(llvm.VARIABLE):
+            raise
+        no_llvm = str(error)
     except ModuleNotFoundError as error:
         raise InputError(f"rendering needs {error.name}, which is missing: pip install 'relumix[dataset]'") from error
-    stage.start()
+    import drjit  # noqa: PLC0415  only rendering needs it
+
+    from relumix.dataset import stage  # noqa: PLC0415
+
+    stage.start(no_llvm)
     drjit.set_thread_count(max((os.cpu_count() or 1) // workers, 1))
 
 
