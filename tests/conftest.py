@@ -21,7 +21,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[WITHOUT_LLVM] = ""
     try:
         use()
-    except (InputError, ModuleNotFoundError) as error:
+    except InputError as error:
         config.stash[WITHOUT_LLVM] = str(error)
         os.environ[VARIABLE] = NO_LLVM
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import subprocess
@@ -18,6 +17,7 @@ from typing import Any
 
 from relumix.dataset.llvm_probe import WORKS, dotted
 from relumix.errors import InputError
+from relumix.extras import require
 
 VARIABLE = "DRJIT_LIBLLVM_PATH"
 FOLDERS = (
@@ -56,7 +56,7 @@ def use(folders: Sequence[Path] | None = None) -> Path:
 
     What DRJIT_LIBLLVM_PATH names is taken and no other; else `folders` are looked through (None: those of the system).
     Raises InputError, in one line that says what to install, where none works or Dr.Jit has loaded another already;
-    ModuleNotFoundError without Dr.Jit.
+    MissingPackageError without Dr.Jit.
     """
     chosen = library(os.environ, system_folders() if folders is None else folders)
     if (drjit := sys.modules.get("drjit")) and _loaded(drjit) != chosen.version:
@@ -71,10 +71,9 @@ def use(folders: Sequence[Path] | None = None) -> Path:
 def library(environment: Mapping[str, str], folders: Sequence[Path]) -> Tried:
     """Return the library that an environment names, or else the newest of these folders that works.
 
-    Each is tried in a process of its own. Raises InputError and ModuleNotFoundError as `use` does.
+    Each is tried in a process of its own. Raises as `use` does.
     """
-    if importlib.util.find_spec("drjit") is None:
-        raise ModuleNotFoundError("No module named 'drjit'", name="drjit")
+    require("rendering", "dataset", "drjit")
     if named := environment.get(VARIABLE):
         if (tried := probe(Path(named))).trouble:
             raise InputError(f"Dr.Jit cannot work with what {VARIABLE} names, {tried}; {CURE}")

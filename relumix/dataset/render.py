@@ -15,6 +15,7 @@ from relumix.dataset.scenes import StageSettings, render_scene
 from relumix.dataset.shards import MANIFEST, read_manifest, read_shard, shard_path, write_manifest, write_shard
 from relumix.dataset.surfaces import Photos
 from relumix.errors import InputError
+from relumix.extras import MissingPackageError, needed
 
 
 @dataclass(frozen=True)
@@ -82,17 +83,18 @@ def each(make: Callable[[int], None], seeds: Sequence[int], workers: int) -> Ite
         pool.shutdown(cancel_futures=True)
 
 
+@needed("rendering", "dataset")
 def _start(workers: int) -> None:
     """Start the renderer of a process, with its share of the cores."""
     no_llvm = ""
     try:
         llvm.use()
+    except MissingPackageError:
+        raise
     except InputError as error:
         if os.environ.get(llvm.VARIABLE):
             raise
         no_llvm = str(error)
-    except ModuleNotFoundError as error:
-        raise InputError(f"rendering needs {error.name}, which is missing: pip install 'relumix[dataset]'") from error
     import drjit  # noqa: PLC0415  only rendering needs it
 
     from relumix.dataset import stage  # noqa: PLC0415
