@@ -1,6 +1,6 @@
 """Render the example shot: a plate under an overcast sky, and the same frames at sunset as its ground truth.
 
-    pip install "relumix[dataset]"
+    pip install '.[dataset]'
     python examples/shot/render.py
 
 Mitsuba also needs LLVM (Debian, Ubuntu: `apt-get install libllvm19`): the newest is taken that works with it, or what
