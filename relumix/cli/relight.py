@@ -98,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
 @needed("relighting here", "local", otherwise=", or name a --server")
 def _here(args: argparse.Namespace, settings: Settings, on_event: OnEvent) -> int:
     let_idle_threads_sleep()
-    from relumix import job  # noqa: PLC0415  the parser must not wait for numpy
+    from relumix.pipeline import job  # noqa: PLC0415  the parser must not wait for numpy
 
     refuse_idle(args)
     prepared = job.prepare(args.source, parse_references(args.reference), args.output, settings)
