@@ -12,7 +12,7 @@ from relumix.errors import FrameError
 from relumix.events import FrameDone
 from relumix.gain.downsample import Canvas
 from relumix.gain.gain_transfer import Gain, relight
-from relumix.pipeline.fingerprint import KEY_ATTRIBUTE
+from relumix.pipeline.fingerprint import KEY_ATTRIBUTE, REFERENCES_ATTRIBUTE
 from relumix.preview.previews import Shown
 from relumix.shot.gain_map_image import bare
 from relumix.shot.picture import Picture, nonfinite
@@ -126,7 +126,7 @@ class Finisher:
         return {
             "relumix:version": __version__,
             "relumix:engine": settings.engine,
-            "relumix:references": json.dumps(references, ensure_ascii=False),
+            REFERENCES_ATTRIBUTE: json.dumps(references, ensure_ascii=False),
             "relumix:settings": json.dumps(settings.pixels(), ensure_ascii=False),
             KEY_ATTRIBUTE: key,
         }
