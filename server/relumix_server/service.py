@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Any, NoReturn
 
 import grpc
@@ -176,15 +177,7 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
 
 
 def _described(engine: Engine) -> pb.Engine:
-    return pb.Engine(
-        name=engine.name,
-        version=engine.version,
-        device=str(getattr(engine, "device", "cpu")),
-        window=engine.window,
-        overlap=engine.overlap,
-        tracks=engine.tracks,
-        chained=engine.chained,
-    )
+    return pb.Engine(name=engine.name, device=str(getattr(engine, "device", "cpu")), **asdict(engine.windowing))
 
 
 def _limits(options: Options, *, by_path: bool) -> pb.Limits:
