@@ -13,10 +13,10 @@ from relumix.shot.exr_header import HeaderError, read_headers
 from relumix.shot.source import PlateSource
 from relumix.version import __version__
 
-KEY_ATTRIBUTE = "relumix:key"
+FINGERPRINT_ATTRIBUTE = "relumix:key"
 
 
-class Keys:
+class Fingerprints:
     """The keys of a job's frames.
 
     A key covers everything that decides the file: the program and engine, the settings, and name, size and time of
@@ -48,7 +48,7 @@ class Keys:
         if not all(path.exists() for path in paths):
             return False
         key = self.of(frame)
-        return all(stored_key(path) == key for path in paths)
+        return all(stored_fingerprint(path) == key for path in paths)
 
     def _stat(self, paths: Iterable[Path]) -> list[list[str | int]]:
         found = []
@@ -59,13 +59,17 @@ class Keys:
         return found
 
 
-def stored_key(path: Path) -> str | None:
+def stored_fingerprint(path: Path) -> str | None:
     """Return the key that a file was written with; None where relumix did not write it, or it cannot be read."""
     try:
         _, headers = read_headers(path)
     except (HeaderError, OSError):
         return None
-    keys = [header[KEY_ATTRIBUTE].value.decode("ascii", "replace") for header in headers if KEY_ATTRIBUTE in header]
+    keys = [
+        header[FINGERPRINT_ATTRIBUTE].value.decode("ascii", "replace")
+        for header in headers
+        if FINGERPRINT_ATTRIBUTE in header
+    ]
     return keys[0] if keys else None
 
 

@@ -16,7 +16,7 @@ from relumix.gain.downsample import Canvas
 from relumix.gain.gain_transfer import Gain
 from relumix.gain.proxy import ProxyFrame, ProxyReference
 from relumix.gain.proxy_shot import Light
-from relumix.shot.windows import Box
+from relumix.shot.box import Box
 from relumix.util.stopwatch import Stopwatch
 from relumix.v1 import relight_pb2 as pb
 from relumix_server import worker_tasks

@@ -21,7 +21,7 @@ from relumix.gain.downsample import Canvas
 from relumix.gain.gain_transfer import Gain
 from relumix.gain.proxy import ProxyReference
 from relumix.gain.proxy_shot import DownsampledShot
-from relumix.pipeline.write_frame import Finisher
+from relumix.pipeline.write_frame import FrameWriter
 from relumix.settings import Settings
 from relumix.shot.images import ImageError, data_window, display_window, opened, what_went_wrong
 from relumix.shot.layout import layout_of
@@ -172,7 +172,7 @@ def finish(frame: Frame, canvas: Canvas, gain: Gain, key: str, result: Path, gai
         OutputPattern(path, source.shot, [frame.frame]) if path else None for path in (result, gain_map)
     )
     assert output is not None
-    done = Finisher(source, canvas, output, gain_output, lambda _: key, show=False).finish(gain)
+    done = FrameWriter(source, canvas, output, gain_output, lambda _: key, show=False).finish(gain)
     if isinstance(done, FrameError):
         raise done
     return {"nonfinite": done.event.nonfinite_pixels, "seconds": source.watch.seconds()}
