@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from relumix.cli import record_carla
 from relumix.cli.values import size
-from relumix.extras import needed
+from relumix.util.extras import needed
 
 if TYPE_CHECKING:
     from relumix.dataset.light_stage.scenes import StageSettings

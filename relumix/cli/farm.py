@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from relumix.cli.progress import OpenJD
 from relumix.cli.relight import EXIT_SOME_FAILED, WITH_SERVER, parse_references, refuse_idle, settings_of, show
 from relumix.errors import InputError
-from relumix.extras import needed
 from relumix.farm import CHUNK_SIZE
 from relumix.settings import Settings
+from relumix.util.extras import needed
 
 if TYPE_CHECKING:
     from relumix.farm.paths import Rules

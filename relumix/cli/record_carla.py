@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from relumix.cli.progress import counted
 from relumix.cli.values import size
 from relumix.errors import InputError
-from relumix.extras import needed
+from relumix.util.extras import needed
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]

@@ -14,8 +14,8 @@ from relumix.cli.progress import Show, shown_as
 from relumix.cli.threads import let_idle_threads_sleep
 from relumix.errors import InputError
 from relumix.events import Done, Failed, OnEvent, Start
-from relumix.extras import needed
 from relumix.settings import Settings
+from relumix.util.extras import needed
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]

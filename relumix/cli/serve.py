@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from relumix.cli.threads import let_idle_threads_sleep
 from relumix.errors import InputError
-from relumix.extras import needed
+from relumix.util.extras import needed
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]

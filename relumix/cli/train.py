@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relumix.cli.values import size
-from relumix.extras import needed
+from relumix.util.extras import needed
 
 if TYPE_CHECKING:
     from relumix.train.loop import Task

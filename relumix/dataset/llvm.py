@@ -17,7 +17,7 @@ from typing import Any
 
 from relumix.dataset.llvm_probe import WORKS, dotted
 from relumix.errors import InputError
-from relumix.extras import require
+from relumix.util.extras import require
 
 VARIABLE = "DRJIT_LIBLLVM_PATH"
 FOLDERS = (

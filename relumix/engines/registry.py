@@ -7,8 +7,8 @@ from pathlib import Path
 
 from relumix.engines.base import Configurable, Engine
 from relumix.errors import InputError
-from relumix.extras import needed
 from relumix.settings import Settings
+from relumix.util.extras import needed
 
 ENGINES = ("lite", "flow", "svd")
 """Names that load_engine takes."""

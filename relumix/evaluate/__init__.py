@@ -3,7 +3,7 @@
 evaluate   measures a sequence of files; everything else is about its Report.
 """
 
-from relumix.extras import needed
+from relumix.util.extras import needed
 
 with needed("evaluate", "local"):
     from relumix.evaluate.html import write_html

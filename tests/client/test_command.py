@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from relumix.extras import install_command
+from relumix.util.extras import install_command
 from tests.client.command import command, finished
 from tests.client.shots import write_shot
 from tests.shot import files

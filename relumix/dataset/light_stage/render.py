@@ -15,7 +15,7 @@ from relumix.dataset.light_stage.scenes import StageSettings, render_scene
 from relumix.dataset.light_stage.surfaces import Photos
 from relumix.dataset.shards import MANIFEST, read_manifest, read_shard, shard_path, write_manifest, write_shard
 from relumix.errors import InputError
-from relumix.extras import MissingPackageError, needed
+from relumix.util.extras import MissingPackageError, needed
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import pytest
 
 from relumix.engines.svd.weights import PARTS
 from relumix.errors import InputError
-from relumix.extras import install_command, needed, require
+from relumix.util.extras import install_command, needed, require
 
 ROOT = Path(__file__).resolve().parents[1]
 PLATE = str(ROOT / "examples/shot/plate")
@@ -72,7 +72,7 @@ PYTHON = {
 def test_from_python_it_is_the_same_line(code: str, module: str, extra: str, tmp_path: Path):
     done = without(module, code, tmp_path)
     name, _, message = done.stderr.splitlines()[-1].partition(": ")
-    assert name == "relumix.extras.MissingPackageError"
+    assert name == "relumix.util.extras.MissingPackageError"
     assert message.partition(" needs the package ")[2] == f"{module}: {install_command(extra)}"
 
 
