@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from relumix.pipeline.fingerprint import stored_key
+from relumix.pipeline.fingerprint import stored_fingerprint
 from relumix.shot.sequence import IMAGE_SUFFIXES
 from relumix_server.status_errors import Code, StatusError
 
@@ -57,7 +57,7 @@ class AllowedPaths:
             stat = _stat(path)
             if stat and (stat.st_dev, stat.st_ino) in taken:
                 raise StatusError(Code.INVALID_ARGUMENT, f"frame {frame} would be written over the input {text}")
-            if stat and not overwrite and stored_key(path) is None:
+            if stat and not overwrite and stored_fingerprint(path) is None:
                 raise StatusError(
                     Code.FAILED_PRECONDITION,
                     f"{text} exists and relumix did not write it: choose another output, or overwrite",

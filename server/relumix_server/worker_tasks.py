@@ -23,15 +23,15 @@ from relumix.gain.downsample import Canvas
 from relumix.gain.gain_transfer import Gain
 from relumix.gain.proxy import ProxyFrame, ProxyReference
 from relumix.gain.proxy_shot import DownsampledShot, Light
-from relumix.pipeline.write_frame import Finisher
+from relumix.pipeline.write_frame import FrameWriter
 from relumix.settings import Settings
+from relumix.shot.box import Box
 from relumix.shot.images import ImageError, data_window, display_window, opened, what_went_wrong
 from relumix.shot.layout import layout_of
 from relumix.shot.plate import Plate
 from relumix.shot.sequence import OutputPattern
 from relumix.shot.sequence import Sequence as Shot
 from relumix.shot.source import PlateSource
-from relumix.shot.windows import Box
 from relumix.types import Float32
 from relumix.util.stopwatch import Stopwatch
 
@@ -237,7 +237,7 @@ class RelightFrame(Task[FrameWritten]):
             for path in (self.result, self.gain_path)
         )
         assert output is not None
-        done = Finisher(source, self.canvas, output, gain_output, lambda _: self.key, show=False).finish(self.gain)
+        done = FrameWriter(source, self.canvas, output, gain_output, lambda _: self.key, show=False).finish(self.gain)
         if isinstance(done, FrameError):
             raise done
         return FrameWritten(nonfinite_pixels=done.event.nonfinite_pixels, seconds=source.watch.seconds())

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from relumix.shot.windows import Box
+from relumix.shot.box import Box
 from relumix_server.shared_memory import HEADER, MessageError, receive, send
 
 
