@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from relumix.cli import record_carla
 from relumix.cli.values import size
+from relumix.util.extras import needed
 
 if TYPE_CHECKING:
     from relumix.dataset.light_stage.scenes import StageSettings
@@ -61,6 +62,7 @@ def _add_stage(parser: argparse.ArgumentParser, size_px: tuple[int, int], frames
     )
 
 
+@needed("dataset render", "dataset")
 def run_render(args: argparse.Namespace) -> int:
     """Render training scenes. Returns the exit code."""
     from tqdm import tqdm  # noqa: PLC0415  the parser must not wait for numpy
@@ -75,6 +77,7 @@ def run_render(args: argparse.Namespace) -> int:
     return 0
 
 
+@needed("dataset shots", "dataset")
 def run_shots(args: argparse.Namespace) -> int:
     """Render held-out shots. Returns the exit code."""
     from tqdm import tqdm  # noqa: PLC0415

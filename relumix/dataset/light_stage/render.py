@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from relumix.dataset import llvm
 from relumix.dataset.light_stage.scenes import StageSettings, render_scene
 from relumix.dataset.light_stage.surfaces import Photos
 from relumix.dataset.shards import MANIFEST, read_manifest, read_shard, shard_path, write_manifest, write_shard
 from relumix.errors import InputError
+from relumix.util.extras import MissingPackageError, needed
 
 
 @dataclass(frozen=True)
@@ -81,15 +83,23 @@ def each(make: Callable[[int], None], seeds: Sequence[int], workers: int) -> Ite
         pool.shutdown(cancel_futures=True)
 
 
+@needed("rendering", "dataset")
 def _start(workers: int) -> None:
     """Start the renderer of a process, with its share of the cores."""
+    no_llvm = ""
     try:
-        import drjit  # noqa: PLC0415  only rendering needs it
+        llvm.use()
+    except MissingPackageError:
+        raise
+    except InputError as error:
+        if os.environ.get(llvm.VARIABLE):
+            raise
+        no_llvm = str(error)
+    import drjit  # noqa: PLC0415  only rendering needs it
 
-        from relumix.dataset.light_stage import stage  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise InputError(f"rendering needs {error.name}, which is missing: pip install 'relumix[dataset]'") from error
-    stage.start()
+    from relumix.dataset.light_stage import stage  # noqa: PLC0415
+
+    stage.start(no_llvm)
     drjit.set_thread_count(max((os.cpu_count() or 1) // workers, 1))
 
 
