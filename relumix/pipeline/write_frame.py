@@ -81,6 +81,7 @@ class FrameWriter:
         frame = gain.frame
         mask = self.source.read_mask(frame, picture)
         reference = self.source.read_reference(frame, picture) if self._is_reference(frame) else None
+        delivered = reference is not None and self.source.delivers_reference(frame, picture)
         with self.source.watch.stage("transfer"):
             levels = [
                 relight(
@@ -90,7 +91,7 @@ class FrameWriter:
                     gain,
                     mix=self.source.settings.mix,
                     mask=_at_size(mask, level.rgb),
-                    reference=reference if i == 0 else None,
+                    reference=reference if i == 0 and delivered else None,
                     stops=stops if i == 0 else None,
                     direct=self.source.settings.transfer == "direct",
                 )

@@ -233,7 +233,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(shot):
 
 
 def test_references_are_parsed():
-    assert parse_references(["a.exr", "1060=b=c.exr", "-5=d.exr"]) == {None: "a.exr", 1060: "b=c.exr", -5: "d.exr"}
+    assert parse_references(["a.exr", "1060=b=c.exr", "-5=d.exr"]) == {None: ["a.exr"], 1060: "b=c.exr", -5: "d.exr"}
     with pytest.raises(InputError, match=r"^frame 7 has two references, a\.exr and b\.exr: keep one of them$"):
         parse_references(["7=a.exr", "7=b.exr"])
 
