@@ -39,7 +39,7 @@ class StageSettings:
 
     def as_json(self) -> dict[str, Any]:
         """Return what the manifest keeps."""
-        return asdict(self) | {"size": list(self.size)}
+        return {"renderer": "mitsuba"} | asdict(self) | {"size": list(self.size)}
 
 
 def render_scene(seed: int, settings: StageSettings, photos: Photos) -> Scene:

@@ -8,38 +8,40 @@ from typing import Any
 
 from relumix.errors import InputError
 
-VARIANTS = ("auto", "cuda", "llvm")
+DEVICES = ("auto", "cpu", "cuda")
 
 
 @dataclass(frozen=True)
 class Types:
-    """Dr.Jit's array types of one backend."""
+    """Dr.Jit's array types of one backend, "cuda" or "llvm"."""
 
-    variant: str
+    name: str
     Float: Any
     UInt32: Any
     Bool: Any
     Array3f: Any
 
 
-def choose(variant: str = "auto") -> Types:
-    """Return the types of "cuda", "llvm", or of what there is ("auto", CUDA first).
+def choose(device: str = "auto") -> Types:
+    """Return the types for "cpu", "cuda", or for what there is ("auto": CUDA first).
 
-    Raises InputError for another name, where drjit is missing, or where the backend does not work here.
+    Raises InputError for another name, where drjit is missing, or where there is nothing to render with.
     """
-    if variant not in VARIANTS:
-        raise InputError(f"got variant {variant!r}, expected one of {', '.join(VARIANTS)}")
+    if device not in DEVICES:
+        raise InputError(f"got device {device!r}, expected one of {', '.join(DEVICES)}")
     try:
         import drjit as dr  # noqa: PLC0415  only rendering needs it
     except ModuleNotFoundError as error:
         raise InputError("rendering needs drjit, which is missing: pip install 'relumix[dataset]'") from error
-    backends = {"cuda": dr.JitBackend.CUDA, "llvm": dr.JitBackend.LLVM}
-    wanted = list(backends) if variant == "auto" else [variant]
-    for name in wanted:
-        if dr.has_backend(backends[name]):
-            module = importlib.import_module(f"drjit.{name}")
-            return Types(name, module.Float, module.UInt32, module.Bool, module.Array3f)
-    raise InputError(
-        f"Dr.Jit found no {' and no '.join(wanted)} backend; on a processor install LLVM "
-        "(Debian: apt-get install libllvm19)"
-    )
+    if device != "cpu" and dr.has_backend(dr.JitBackend.CUDA):
+        return _types("cuda")
+    if device != "cuda" and dr.has_backend(dr.JitBackend.LLVM):
+        return _types("llvm")
+    wanted = {"auto": "neither a CUDA device nor an LLVM library", "cpu": "no LLVM library", "cuda": "no CUDA device"}
+    cure = "give --device cpu" if device == "cuda" else "install LLVM (Debian: apt-get install libllvm19)"
+    raise InputError(f"Dr.Jit found {wanted[device]}; {cure}")
+
+
+def _types(name: str) -> Types:
+    module = importlib.import_module(f"drjit.{name}")
+    return Types(name, module.Float, module.UInt32, module.Bool, module.Array3f)

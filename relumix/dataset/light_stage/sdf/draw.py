@@ -1,4 +1,4 @@
-"""A scene from its seed. Everything draws from a stream of random numbers of its own, so that one does not shift others.
+"""A scene from its seed. Everything draws from a stream of random numbers of its own, so that none shifts others.
 
 The camera looks along +y from about (0, -distance), at a point above the origin. What a version of the generator draws
 never changes: something new joins in a new version, and a stage's manifest says which version drew it.
@@ -172,7 +172,9 @@ def _caster(stream: Streams, view: View, camera: Camera, ground: Ground, lamps: 
         size = view.width(view.distance) * random.uniform(0.1, 0.24)
         scaled = props.scaled(shape, size)
         wide, high = props.reach(scaled)
-        shaded = np.array([random.normal(0, 0.1) * view.width(view.distance), random.normal(-0.08, 0.12) * view.distance])
+        shaded = np.array(
+            [random.normal(0, 0.1) * view.width(view.distance), random.normal(-0.08, 0.12) * view.distance]
+        )
         # The shadow of what is at this share of its height falls on the middle of the way.
         base = np.array([*(shaded + sun[:2] / sun[2] * high * random.uniform(0.3, 0.8)), 0.0])
         across = np.array([-sun[1], sun[0]]) / max(math.hypot(sun[0], sun[1]), 1e-6)

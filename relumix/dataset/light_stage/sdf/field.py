@@ -84,7 +84,7 @@ class Field:
         def step(t: Any, i: Any, live: Any) -> Any:
             distance = self.distance(origin + way * t)
             t = t + _STEP * distance
-            return t, i + 1, (distance > 2e-4 + 4e-4 * t) & (t < far) & (i < _STEPS)
+            return t, i + 1, (distance > 1e-4 + 1e-4 * t) & (t < far) & (i < _STEPS)
 
         state = (dr.full(self._types.Float, 0.02, dr.width(way)), dr.zeros(self._types.UInt32, dr.width(way)))
         t, _, _ = dr.while_loop((*state, dr.full(self._types.Bool, True, dr.width(way))), going_on, step)

@@ -67,7 +67,7 @@ def _lamp(random: Random, view: View, ground: Ground, spot: bool) -> Lamp:
     """A lamp over the picture, beside it or in it, before all walls."""
     wide = view.width(view.distance)
     target = np.array([random.normal(0, 0.15) * wide, random.normal(0, 0.15) * view.distance, 0.4])
-    place = target + [0, 0, 3.0]
+    place = target + np.array([0, 0, 3.0])
     for _ in range(_TRIED):
         away = view.distance * random.uniform(0.25, 0.8)
         flat, up = random.uniform(0, math.tau), random.uniform(0.2, 1.1)
@@ -80,7 +80,9 @@ def _lamp(random: Random, view: View, ground: Ground, spot: bool) -> Lamp:
     axis = (target - place) / away
     cutoff = math.radians(random.uniform(14, 36)) if spot else math.pi
     hardness = math.exp(random.uniform(*np.log(LAMP_HARDNESS)))
-    return Lamp("spot" if spot else "lamp", place, _tint(random, 0.4) * LAMP_IRRADIANCE * away**2, hardness, axis, cutoff)
+    return Lamp(
+        "spot" if spot else "lamp", place, _tint(random, 0.4) * LAMP_IRRADIANCE * away**2, hardness, axis, cutoff
+    )
 
 
 def _direction(azimuth_deg: float, elevation_deg: float) -> Float64:

@@ -29,8 +29,8 @@ class Frames:
     """F frames of L lights, as flat arrays of Dr.Jit, which pass to torch by DLPack and to numpy.
 
     radiance, irradiance  [L, 3, F, H, W, S] scene-linear Rec.709, S samples a pixel, the first at its middle; the dome
-                          first. Irradiance is what arrives; radiance what is seen. Each light adds to the others.
-    seen                  [L, F, H, W, S] 0..1, the share of the light that no shadow takes; of the dome, how open it is.
+                          first. Irradiance is what arrives, radiance what is seen. Each light adds to the others.
+    seen                  [L, F, H, W, S] 0..1, the share of a light that no shadow takes; of the dome, how open it is.
     albedo, normal        [3, F, H, W, S]; the normal in the camera's space: right, up, towards the camera.
     distance              [F, H, W, S] along the ray, infinite where there is nothing but sky.
     depth                 the same along the optical axis.
@@ -86,16 +86,18 @@ class Renderer:
         ahead, right, up = (rays.row.vector(name) for name in ("ahead", "right", "up"))
         towards = self.types.Array3f(dr.dot(normal, right), dr.dot(normal, up), -dr.dot(normal, ahead))
         nothing = self.types.Float(dr.inf)
-        out = {
-            "albedo": dr.select(hits, hit.surface.albedo, 0),
-            "normal": dr.select(hits, towards, 0),
-            "distance": dr.select(hits, distance, nothing),
-            "depth": dr.select(hits, distance * dr.dot(rays.way, ahead), nothing),
-            "owner": owner,
-            "points": rays.origin + rays.way * dr.select(hits, distance, _SKY_DISTANCE),
-        }
-        dr.eval(*lit, *out.values())
-        return Frames(*lit, **out, shape=(len(shot), self.size[1], self.size[0], self.samples))
+        shape = (len(shot), self.size[1], self.size[0], self.samples)
+        planes = (
+            dr.select(hits, hit.surface.albedo, 0),
+            dr.select(hits, towards, 0),
+            dr.select(hits, distance, nothing),
+            dr.select(hits, distance * dr.dot(rays.way, ahead), nothing),
+            owner,
+            rays.origin + rays.way * dr.select(hits, distance, _SKY_DISTANCE),
+        )
+        dr.eval(*lit, *planes)
+        radiance, irradiance, seen = lit
+        return Frames(radiance, irradiance, seen, *planes, shape=shape)
 
     def follow(self, frames: Frames, shot: Shot, other: Shot) -> tuple[Any, Any, Any]:
         """Return where what `frames` (of `shot`) show is in the frames of `other`: x, y in pixels, and whether seen.
@@ -187,14 +189,15 @@ class Renderer:
         width = dr.width(rays.way)
         radiance, irradiance = (dr.zeros(types.Float, lights * 3 * width) for _ in range(2))
         seen = dr.zeros(types.Float, lights * width)
-        ray = dr.arange(types.UInt32, width)
+        # An argument, since a number would make another kernel for every size.
+        ray, rays_in_all = dr.arange(types.UInt32, width), dr.opaque(types.UInt32, width)
 
         def keep(lit: Lit, light: Any, background: Any) -> None:
             for k in range(3):
-                index = (light * 3 + k) * width + ray
+                index = (light * 3 + k) * rays_in_all + ray
                 dr.scatter(radiance, dr.select(hits, lit.radiance[k], background[k]), index)
                 dr.scatter(irradiance, dr.select(hits, lit.irradiance[k], 0), index)
-            dr.scatter(seen, dr.select(hits, lit.seen, 0), light * width + ray)
+            dr.scatter(seen, dr.select(hits, lit.seen, 0), light * rays_in_all + ray)
 
         sky = SkyLight(types, rays.row)
         keep(sky.light(field, hit), types.UInt32(0), sky.radiance(rays.way))

@@ -64,7 +64,7 @@ _STARTS = dict(zip(FIELDS, np.cumsum([0, *FIELDS.values()])[:-1].tolist(), stric
 
 def slots_of(things: Sequence[Thing]) -> list[tuple[int, ...]] | None:
     """Return the slots of each thing's parts, None where they do not all fit."""
-    groups = [i for i in range(len(GROUPS))]
+    groups = list(range(len(GROUPS)))
     singles: dict[str, list[int]] = {}
     first = len(SLOTS) - len(SINGLES)
     for slot in range(first, len(SLOTS)):

@@ -14,7 +14,7 @@ from zlib import crc32
 import numpy as np
 
 from relumix.dataset.light_stage.sdf.scene import Float32, Float64
-from relumix.dataset.textures import clouds, noise, planks
+from relumix.dataset.light_stage.textures import clouds, noise, planks
 
 SIZE_PX = 256
 LEVELS = 6

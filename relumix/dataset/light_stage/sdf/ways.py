@@ -33,7 +33,7 @@ class View:
 
     def times(self) -> Float64:
         """Return -0.5 to 0.5 over the shot, [frames]."""
-        return np.linspace(-0.5, 0.5, self.frames) if self.frames > 1 else np.zeros(1)
+        return np.asarray(np.linspace(-0.5, 0.5, self.frames) if self.frames > 1 else [0.0], np.float64)
 
 
 def camera(random: Random, view: View, setting: str) -> Camera:
