@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from relumix.cli import record_carla
 from relumix.cli.values import size
 from relumix.errors import InputError
+from relumix.util.extras import needed
 
 if TYPE_CHECKING:
     from relumix.dataset.light_stage.render import Settings
@@ -76,6 +77,7 @@ def _add_stage(parser: argparse.ArgumentParser, size_px: tuple[int, int], frames
     )
 
 
+@needed("dataset render", "dataset")
 def run_render(args: argparse.Namespace) -> int:
     """Render training scenes. Returns the exit code."""
     from tqdm import tqdm  # noqa: PLC0415  the parser must not wait for numpy
@@ -90,6 +92,7 @@ def run_render(args: argparse.Namespace) -> int:
     return 0
 
 
+@needed("dataset shots", "dataset")
 def run_shots(args: argparse.Namespace) -> int:
     """Render held-out shots. Returns the exit code."""
     from tqdm import tqdm  # noqa: PLC0415
@@ -107,7 +110,7 @@ def _stage(args: argparse.Namespace) -> tuple[range, Settings, Photos | None, in
     """What both commands render: seeds, settings, photographs, workers."""
     seeds = range(args.seed, args.seed + args.scenes)
     if args.renderer == "sdf":
-        from relumix.dataset.light_stage.sdf.stage import SdfSettings  # noqa: PLC0415
+        from relumix.dataset.light_stage.sdf.settings import SdfSettings  # noqa: PLC0415
 
         if args.photos:
             raise InputError(f"--renderer sdf paints its own textures: got --photos {args.photos}, leave it out")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relumix.cli.progress import counted
+from relumix.util.extras import needed
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -34,6 +35,7 @@ def add_parser(commands: Subparsers) -> None:
     parser.set_defaults(run=run)
 
 
+@needed("evaluate", "local")
 def run(args: argparse.Namespace) -> int:
     """Measure and print. Returns the exit code."""
     from relumix.evaluate import evaluate, write_html, write_json  # noqa: PLC0415  the parser must not wait for it

@@ -15,6 +15,7 @@ from relumix.cli.threads import let_idle_threads_sleep
 from relumix.errors import InputError
 from relumix.events import Done, Failed, OnEvent, Start
 from relumix.settings import Settings
+from relumix.util.extras import needed
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -94,14 +95,11 @@ def run(args: argparse.Namespace) -> int:
             raise
 
 
+@needed("relighting here", "local", otherwise=", or name a --server")
 def _here(args: argparse.Namespace, settings: Settings, on_event: OnEvent) -> int:
     let_idle_threads_sleep()
-    try:
-        from relumix.pipeline import job  # noqa: PLC0415  the parser must not wait for numpy
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"relighting here needs the package {error.name}: pip install 'relumix[local]', or name a --server"
-        ) from error
+    from relumix.pipeline import job  # noqa: PLC0415  the parser must not wait for numpy
+
     refuse_idle(args)
     prepared = job.prepare(args.source, parse_references(args.reference), args.output, settings)
     if args.dry_run:

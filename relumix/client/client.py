@@ -161,7 +161,7 @@ class RelightClient:
         if not frames:
             return
         # A chain is one server's: another would have to relight all that lies before.
-        units = [list(frames)] if shipment.engine.chained else pieces(shipment.plan, frames)
+        units = [list(frames)] if shipment.engine.windowing.chained else pieces(shipment.plan, frames)
         fleet = Fleet(self._servers, shipment, units, self._patience)
         if stop is not None:
             stop.then(fleet.cancel)

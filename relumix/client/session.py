@@ -88,9 +88,13 @@ class Session:
     def _check(self, engine: RemoteEngine | None) -> None:
         wanted = self._shipment.engine
         if engine != wanted:
-            has = f"{engine.name} {engine.version} of relumix {engine.program}" if engine else f"no {wanted.name}"
+            has = (
+                f"{engine.name} {engine.windowing.version} of relumix {engine.program}"
+                if engine
+                else f"no {wanted.name}"
+            )
             raise InputError(
-                f"{self._server.address} has {has}: expected {wanted.name} {wanted.version} of relumix "
+                f"{self._server.address} has {has}: expected {wanted.name} {wanted.windowing.version} of relumix "
                 f"{wanted.program} as at the start; run the same command again to go on with what is there now"
             )
 

@@ -30,7 +30,7 @@ class Keys:
         model = source.settings.model
         self._common = {
             "program": program,
-            "engine": [engine.name, engine.version],
+            "engine": [engine.name, engine.windowing.version],
             "settings": source.settings.pixels(),
             "model": self._stat(_files(Path(model))) if model else [],
             "references": {frame: self._stat([path]) for frame, path in source.reference_paths.items()},

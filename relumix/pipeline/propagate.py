@@ -31,14 +31,7 @@ class Propagation:
         self._propagator = engine.start()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="relumix-read")
         self._ahead: dict[int, Future[ProxyFrame]] = {}
-        self.plan: Plan = plan(
-            shot.frames,
-            shot.references,
-            window=engine.window,
-            overlap=engine.overlap,
-            tracks=engine.tracks,
-            chained=engine.chained,
-        )
+        self.plan: Plan = plan(shot.frames, shot.references, engine.windowing)
         self.canvas, lights = shot.lights()
         self._references = {frame: light for frame, (light, _) in lights.items()}
         self._grades = {frame: grade for frame, (_, grade) in lights.items()}

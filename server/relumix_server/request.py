@@ -128,14 +128,7 @@ def check(opening: pb.Open, engines: Mapping[str, Engine], options: Options, roo
     for frame, key in opening.keys.items():
         if len(key) > LONGEST_KEY or not key.isascii() or not key.isprintable():
             raise _invalid(f"the key of frame {frame} is no ASCII text of up to {LONGEST_KEY} letters")
-    laid = plan(
-        frames,
-        references,
-        window=engine.window,
-        overlap=engine.overlap,
-        tracks=engine.tracks,
-        chained=engine.chained,
-    )
+    laid = plan(frames, references, engine.windowing)
     order, last_use, windows = _needs(laid, frames[0], deliver, references)
     request = Request(
         session=uuid.uuid4().hex[:12],
@@ -187,7 +180,7 @@ def _settings(sent: pb.Settings, engines: Mapping[str, Engine]) -> tuple[Setting
 def _as_asked(engine: Engine, settings: Settings) -> Engine:
     """Return an engine with the options of a job; raises InputError. Its windows stay as clients were told they are."""
     asked = configured(engine, settings.engine_options, transfer=settings.transfer)
-    if (asked.window, asked.overlap, asked.chained) != (engine.window, engine.overlap, engine.chained):
+    if asked.windowing != engine.windowing:
         raise InputError(
             f"how the windows of {engine.name} lie is the server's to choose: leave window, overlap and chained out, "
             "or start a server with --engine-option for them"

@@ -86,9 +86,7 @@ class Turns:
         await_frames  returns when frames that an engine may still read can be read: the device does not wait for them.
         on_window     is called after each window.
         """
-        self.name, self.version = engine.name, engine.version
-        self.window, self.overlap = engine.window, engine.overlap
-        self.tracks, self.chained = engine.tracks, engine.chained
+        self.name, self.windowing = engine.name, engine.windowing
         self._engine, self._device = engine, device
         self._await_frames, self._on_window = await_frames, on_window
         self._running: Future[Float32] | None = None

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
@@ -111,12 +112,8 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
         engines = [
             pb.Engine(
                 name=engine.name,
-                version=engine.version,
                 device=str(getattr(engine, "device", "cpu")),
-                window=engine.window,
-                overlap=engine.overlap,
-                tracks=engine.tracks,
-                chained=engine.chained,
+                **asdict(engine.windowing),
             )
             for engine in self._engines.values()
         ]

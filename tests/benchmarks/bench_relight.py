@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import OpenImageIO as oiio
+import peak
 
 SIZES = ((960, 540), (1920, 1080), (4096, 2160))
 PAIR_SIZE = (7680, 4320)
@@ -71,15 +71,11 @@ def write(path: Path, rgb: np.ndarray) -> None:
 def relight(plate: str, relit: Path, output: Path, engine: str) -> tuple[dict, float]:
     """Run the command; returns its last event and its peak resident memory in MB."""
     command = [sys.executable, "-m", "relumix.cli.main", "relight", plate, "-r", f"1001={relit}", "-o", str(output)]
-    with subprocess.Popen(
-        [*command, "--engine", engine, "--progress", "json"], stdout=subprocess.PIPE, text=True
-    ) as job:
-        lines = job.stdout.read().splitlines()
-        _, status, usage = os.wait4(job.pid, 0)
-        job.returncode = os.waitstatus_to_exitcode(status)
-    if job.returncode:
-        sys.exit(f"{' '.join(command)} ended with {job.returncode}: {lines[-1:]}")
-    return json.loads(lines[-1]), usage.ru_maxrss / 1024
+    code, said, peak_bytes = peak.run([*command, "--engine", engine, "--progress", "json"])
+    lines = said.splitlines()
+    if code:
+        sys.exit(f"{' '.join(command)} ended with {code}: {lines[-1:]}")
+    return json.loads(lines[-1]), peak_bytes / (1 << 20)
 
 
 def bench(folder: Path, width: int, height: int, frames: int, engine: str, looped: int = 0) -> Run:
@@ -90,13 +86,13 @@ def bench(folder: Path, width: int, height: int, frames: int, engine: str, loope
     for i in range(frames, looped):
         there_and_back = abs((i % (2 * frames - 2) + frames - 1) % (2 * frames - 2) - (frames - 1))
         os.link(plates / f"plate.{1001 + there_and_back}.exr", plates / f"plate.{1001 + i}.exr")
-    end, peak = relight(str(plates / "plate.####.exr"), relit, output, engine)
+    end, peak_mb = relight(str(plates / "plate.####.exr"), relit, output, engine)
     for path in output.iterdir():
         path.unlink()
     work = sum(end["stage_seconds"].values())
     shares = {stage: round(seconds / work, 2) for stage, seconds in end["stage_seconds"].items()}
     written = end["written"]
-    return Run(width, height, written, end["seconds"], round(written / end["seconds"], 2), round(peak), shares)
+    return Run(width, height, written, end["seconds"], round(written / end["seconds"], 2), round(peak_mb), shares)
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from relumix.client.fleet import LONGEST_PAUSE_SECONDS, Board, Failing
 from relumix.client.remote_job import pieces
 from relumix.client.rpc_errors import TryAgainError
+from relumix.engines.base import Windowing
 from relumix.pipeline.windows import plan
 
 AGAIN = TryAgainError("no")
@@ -46,7 +47,7 @@ def test_pieces_are_all_frames_and_share_no_window(count, data):
     frames = list(range(1001, 1001 + count))
     references = sorted(data.draw(st.sets(st.sampled_from(frames), min_size=1, max_size=3)))
     wanted = sorted(data.draw(st.sets(st.sampled_from(frames), min_size=1)))
-    laid = plan(frames, references, window=8, overlap=2, tracks=True)
+    laid = plan(frames, references, Windowing("1", 8, 2, tracks=True))
     cut = pieces(laid, wanted)
     assert sorted(frame for piece in cut for frame in piece) == wanted
     for piece in cut:

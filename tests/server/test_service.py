@@ -22,9 +22,7 @@ class Broken:
     """The flow engine, at the moment when it breaks."""
 
     def __init__(self):
-        flow = load_engine("flow")
-        self.name, self.version, self.tracks, self.chained = "flow", "1", True, False
-        self.window, self.overlap = flow.window, flow.overlap
+        self.name, self.windowing = "flow", load_engine("flow").windowing
 
     def start(self):
         return self

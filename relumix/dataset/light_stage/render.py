@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from relumix.dataset import llvm
 from relumix.dataset.light_stage.scenes import StageSettings, render_scene
 from relumix.dataset.light_stage.sdf.backend import choose
-from relumix.dataset.light_stage.sdf.stage import SdfSettings
-from relumix.dataset.light_stage.sdf.stage import render_scene as render_sdf_scene
+from relumix.dataset.light_stage.sdf.settings import SdfSettings
 from relumix.dataset.light_stage.surfaces import Photos
 from relumix.dataset.shards import MANIFEST, Scene, read_manifest, read_shard, shard_path, write_manifest, write_shard
 from relumix.errors import InputError
+from relumix.util.extras import needed
 
 Settings = StageSettings | SdfSettings
 """What a stage is rendered with, by Mitsuba or as signed-distance shapes."""
@@ -94,26 +95,27 @@ def each(
         pool.shutdown(cancel_futures=True)
 
 
+@needed("rendering", "dataset")
 def start(settings: Settings, workers: int) -> None:
     """Start the renderer of a process, with its share of the cores."""
-    try:
-        import drjit  # noqa: PLC0415  only rendering needs it
+    no_llvm = llvm.use_if_any()
+    import drjit  # noqa: PLC0415  only rendering needs it
 
-        if isinstance(settings, StageSettings):
-            from relumix.dataset.light_stage import stage  # noqa: PLC0415
+    if isinstance(settings, SdfSettings):
+        choose(settings.device, no_llvm)
+    else:
+        from relumix.dataset.light_stage import stage  # noqa: PLC0415
 
-            stage.start()
-        else:
-            choose(settings.device)
-    except ModuleNotFoundError as error:
-        raise InputError(f"rendering needs {error.name}, which is missing: pip install 'relumix[dataset]'") from error
+        stage.start(no_llvm)
     drjit.set_thread_count(max((os.cpu_count() or 1) // workers, 1))
 
 
 def make_scene(seed: int, settings: Settings, photos: Photos | None) -> Scene:
     """Render the scene of a seed."""
     if isinstance(settings, SdfSettings):
-        return render_sdf_scene(seed, settings)
+        from relumix.dataset.light_stage.sdf import stage  # noqa: PLC0415  it loads Dr.Jit, which `start` comes before
+
+        return stage.render_scene(seed, settings)
     if photos is None:
         raise ValueError("Mitsuba's scenes need photographs")
     return render_scene(seed, settings, photos)

@@ -6,7 +6,9 @@ import importlib
 from dataclasses import dataclass
 from typing import Any
 
+from relumix.dataset.llvm import CURE
 from relumix.errors import InputError
+from relumix.util.extras import needed
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -22,24 +24,24 @@ class Types:
     Array3f: Any
 
 
-def choose(device: str = "auto") -> Types:
+@needed("rendering", "dataset")
+def choose(device: str = "auto", no_llvm: str = "") -> Types:
     """Return the types for "cpu", "cuda", or for what there is ("auto": CUDA first).
 
-    Raises InputError for another name, where drjit is missing, or where there is nothing to render with.
+    Dr.Jit is to load a libLLVM that works: call relumix.dataset.llvm.use_if_any() before, whose answer is `no_llvm`.
+    Raises InputError for another name, or where there is nothing to render with; MissingPackageError without Dr.Jit.
     """
     if device not in DEVICES:
         raise InputError(f"got device {device!r}, expected one of {', '.join(DEVICES)}")
-    try:
-        import drjit as dr  # noqa: PLC0415  only rendering needs it
-    except ModuleNotFoundError as error:
-        raise InputError("rendering needs drjit, which is missing: pip install 'relumix[dataset]'") from error
+    import drjit as dr  # noqa: PLC0415  only rendering needs it
+
     if device != "cpu" and dr.has_backend(dr.JitBackend.CUDA):
         return _types("cuda")
-    if device != "cuda" and dr.has_backend(dr.JitBackend.LLVM):
-        return _types("llvm")
-    wanted = {"auto": "neither a CUDA device nor an LLVM library", "cpu": "no LLVM library", "cuda": "no CUDA device"}
-    cure = "give --device cpu" if device == "cuda" else "install LLVM (Debian: apt-get install libllvm19)"
-    raise InputError(f"Dr.Jit found {wanted[device]}; {cure}")
+    if device == "cuda":
+        raise InputError("Dr.Jit found no CUDA device: give --device auto or cpu")
+    if not dr.has_backend(dr.JitBackend.LLVM):
+        raise InputError(no_llvm or f"Dr.Jit found no CUDA device and no LLVM; {CURE}")
+    return _types("llvm")
 
 
 def _types(name: str) -> Types:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -10,9 +9,10 @@ from numpy.typing import NDArray
 
 from relumix.dataset import shards
 from relumix.dataset.light_stage.sdf.backend import choose
-from relumix.dataset.light_stage.sdf.draw import GENERATOR, draw
+from relumix.dataset.light_stage.sdf.draw import draw
 from relumix.dataset.light_stage.sdf.renderer import Frames, Renderer, as_numpy
 from relumix.dataset.light_stage.sdf.scene import FIRST_THING, Float32, Scene
+from relumix.dataset.light_stage.sdf.settings import SdfSettings
 from relumix.dataset.light_stage.sdf.textures import NAMES, bank
 
 MEAN_LIGHT = 0.18
@@ -23,26 +23,6 @@ LARGEST_SCALE = 30.0
 
 BRIGHTEST = 60000.0
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
-
-
-@dataclass(frozen=True)
-class SdfSettings:
-    """What decides the scenes besides their seed. `size` is (width, height) in pixels, `samples` a pixel.
-
-    device: where to render, "auto", "cpu" or "cuda"; it is not part of what a stage is made with.
-    """
-
-    size: tuple[int, int] = (256, 160)
-    frames: int = 8
-    lights: int = 6
-    samples: int = 4
-    generator: int = GENERATOR
-    device: str = "auto"
-
-    def as_json(self) -> dict[str, Any]:
-        """Return what the manifest keeps."""
-        kept = {name: value for name, value in asdict(self).items() if name != "device"}
-        return {"renderer": "sdf"} | kept | {"size": list(self.size)}
 
 
 def render_scene(seed: int, settings: SdfSettings) -> shards.Scene:

@@ -104,7 +104,7 @@ def test_the_open_ground_sees_the_whole_sky(renderer):
     frames = renderer.render([(scene([]), 0)])
     near = plane(frames, "distance")[0] < 12
     np.testing.assert_allclose(plane(frames, "irradiance", 1, 3)[0, :, 0][:, near], math.pi, rtol=0.04)
-    np.testing.assert_allclose(plane(frames, "seen", 1)[0, 0][near], 1, atol=0.02)
+    np.testing.assert_allclose(plane(frames, "seen", 1)[0, 0][near], 1, atol=0.04)
 
 
 def test_light_adds_up(renderer):
