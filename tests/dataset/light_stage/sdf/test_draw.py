@@ -25,7 +25,13 @@ def digest(scene: Scene) -> str:
 
 
 def test_the_first_generator_draws_what_it_always_drew():
-    assert [digest(draw(seed, 3, 6, generator=1)) for seed in (1, 2, 3, 900001)] == []
+    drawn = [digest(draw(seed, 3, 6, generator=1)) for seed in (1, 2, 3, 900001)]
+    assert drawn == [
+        "b5f9084d6f60",
+        "39c9fc85c7de",
+        "4821305034ef",
+        "016ffcb446a1",
+    ]
 
 
 @pytest.mark.parametrize("seed", range(40, 60))

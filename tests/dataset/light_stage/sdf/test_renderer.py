@@ -63,7 +63,7 @@ def test_distance_depth_and_normal_are_those_of_a_ball_on_a_plane(renderer):
     right, up, ahead = shown.camera.axes(0)
     np.testing.assert_allclose(depth[near], (distance * (way @ ahead))[near], rtol=1e-4)
     inner = met_ball(origin, way, (0.3, 0, 0.5), 0.45) < np.inf
-    outward = (origin + way * on_ball[..., None] - [0.3, 0, 0.5]) / 0.5
+    outward = (origin + way * np.where(inner, on_ball, 0)[..., None] - [0.3, 0, 0.5]) / 0.5
     wanted = np.stack([outward @ right, outward @ up, -outward @ ahead])
     np.testing.assert_allclose(plane(frames, "normal", 3)[:, 0, inner], wanted[:, inner], atol=0.03)
 
