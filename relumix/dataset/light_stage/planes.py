@@ -13,7 +13,7 @@ from relumix.dataset.light_stage.textures import Float32, Float64
 
 SKY_DISTANCE = 2000.0
 _SAME_PLACE = 0.02
-"""Two distances that differ by this share or less are one surface."""
+"""A surface that is nearer than a point by more than this share hides it."""
 
 
 @dataclass(frozen=True)
@@ -74,15 +74,15 @@ def flow(plan: Layout, seen: list[Seen], frame: int, other: int) -> tuple[Float3
 
 
 def _there(seen: Seen, x: Float64, y: Float64, thing: NDArray[np.int32], away: Float64) -> NDArray[np.bool_]:
-    """Whether one of the four pixels around a place shows this thing at this distance."""
+    """Whether one of the four pixels around a place shows this thing, and nothing nearer."""
     found = np.zeros(thing.shape, bool)
     height, width = thing.shape
     for down in (0, 1):
         for right in (0, 1):
             column = np.clip(np.floor(x - 0.5).astype(int) + right, 0, width - 1)
             row = np.clip(np.floor(y - 0.5).astype(int) + down, 0, height - 1)
-            near = np.isclose(seen.distance[row, column], away, rtol=_SAME_PLACE, atol=0.03)
-            found |= (seen.thing[row, column] == thing) & ((thing < 0) | near)
+            behind = seen.distance[row, column] >= away * (1 - _SAME_PLACE) - 0.03
+            found |= (seen.thing[row, column] == thing) & ((thing < 0) | behind)
     return found
 
 

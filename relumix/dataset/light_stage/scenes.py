@@ -70,7 +70,7 @@ def render_scene(seed: int, settings: StageSettings, photos: Photos) -> Scene:
             lit["irradiance"].append(arrived * np.float32(np.pi) * (seen[-1].thing >= 0)[..., None])
             lit["shadow"].append(np.rint(stage.shadow(light) * 255))
         planes.append({name: np.stack(pictures) for name, pictures in lit.items()})
-        planes[-1] |= {"albedo": albedo, "normal": in_camera(normal, plan.camera, frame)}
+        planes[-1] |= {"albedo": albedo, "normal": in_camera(stage.normal(), plan.camera, frame)}
         planes[-1] |= {"depth": depth(seen[-1].distance, plan.camera), "thing": seen[-1].thing + 1}
     stacked = {name: np.stack([plane[name] for plane in planes]) for name in planes[0]} | _flows(plan, seen)
     scales = [_scale(stacked["light"][:, i]) for i in range(settings.lights)]

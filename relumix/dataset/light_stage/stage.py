@@ -143,8 +143,23 @@ class Stage:
 
         return float(self._at_pixels(lit).mean())
 
+    def normal(self) -> Float32:
+        """Return the normal of what is at the middle of each pixel [h, w, 3], in the world, turned to the camera."""
+
+        # Not from the picture of normals: where a surface has a relief, that one is in the surface's own space.
+        def part(axis: int) -> Callable[[Any], Any]:
+            def look(ray: Any) -> Any:
+                surface = self._scene.ray_intersect(ray)
+                normal = surface.sh_frame.n
+                turned = dr.select(dr.dot(normal, ray.d) > 0, -normal[axis], normal[axis])
+                return dr.select(surface.is_valid(), turned, 0.0)
+
+            return look
+
+        return np.stack([self._at_pixels(part(axis)) for axis in range(3)], -1).astype(np.float32)
+
     def shadow(self, light: Light) -> Float32:
-        """Return the share of a light that no thing hides at each pixel [h, w]; of a dome, how open the surface lies."""
+        """Return the share of a light that nothing hides at each pixel [h, w]; of a dome, how open the surface is."""
         spots = light.origin[None] if light.mesh is None else light.mesh.points.astype(np.float64)
         picked = np.random.default_rng(0).choice(len(spots), SHADOW_RAYS if len(spots) > 1 else 1)
         spread = [((k + 0.5) / SHADOW_RAYS, k * GOLDEN % 1) for k in range(SHADOW_RAYS)]
