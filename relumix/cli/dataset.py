@@ -63,7 +63,7 @@ def _add_stage(parser: argparse.ArgumentParser, size_px: tuple[int, int], frames
         "--renderer",
         choices=("mitsuba", "sdf"),
         default="mitsuba",
-        help="mitsuba: path-traced meshes; sdf: signed-distance shapes, ten times as quick (mitsuba)",
+        help="mitsuba: path-traced meshes; sdf: signed-distance shapes, simpler and quicker (mitsuba)",
     )
     parser.add_argument(
         "--spp", type=_positive, metavar="N", help=f"samples a pixel and light ({spp}; of sdf {SDF_SAMPLES})"

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relumix.errors import InputError
+from relumix.util.atomic_file import replacing
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -109,11 +110,9 @@ def _check_planes(path: Path, planes: Mapping[str, NDArray[Any]], light: tuple[i
 
 def write_shard(path: Path, scene: Scene) -> None:
     """Write a scene, whole or not at all."""
-    unfinished = path.with_suffix(".part")
-    with unfinished.open("wb") as file:
-        meta = np.array(json.dumps(scene.meta))
-        np.savez(file, allow_pickle=False, light=scene.light, moving=scene.moving, meta=meta, **scene.planes)
-    unfinished.replace(path)
+    meta = np.array(json.dumps(scene.meta))
+    with replacing(path) as name, name.open("wb") as file:
+        np.savez(file, light=scene.light, moving=scene.moving, meta=meta, **scene.planes)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -135,9 +134,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 def write_manifest(folder: Path, settings: Mapping[str, Any]) -> None:
     """Say what a light stage is rendered with, whole or not at all."""
-    unfinished = folder / f"{MANIFEST}.part"
-    unfinished.write_text(json.dumps({"format": FORMAT, "settings": dict(settings)}, indent=2) + "\n", encoding="utf-8")
-    unfinished.replace(folder / MANIFEST)
+    with replacing(folder / MANIFEST) as name:
+        name.write_text(json.dumps({"format": FORMAT, "settings": dict(settings)}, indent=2) + "\n", encoding="utf-8")
 
 
 def _bad(path: Path, what: str) -> InputError:
