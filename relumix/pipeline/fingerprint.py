@@ -13,11 +13,11 @@ from relumix.shot.exr_header import HeaderError, read_headers
 from relumix.shot.source import PlateSource
 from relumix.version import __version__
 
-KEY_ATTRIBUTE = "relumix:key"
+FINGERPRINT_ATTRIBUTE = "relumix:key"
 REFERENCES_ATTRIBUTE = "relumix:references"
 
 
-class Keys:
+class Fingerprints:
     """The keys of a job's frames.
 
     A key covers everything that decides the file: the program and engine, the settings, and name, size and time of
@@ -49,7 +49,7 @@ class Keys:
         if not all(path.exists() for path in paths):
             return False
         key = self.of(frame)
-        return all(stored_key(path) == key for path in paths)
+        return all(stored_fingerprint(path) == key for path in paths)
 
     def _stat(self, paths: Iterable[Path]) -> list[list[str | int]]:
         found = []
@@ -60,9 +60,9 @@ class Keys:
         return found
 
 
-def stored_key(path: Path) -> str | None:
+def stored_fingerprint(path: Path) -> str | None:
     """Return the key that a file was written with; None where relumix did not write it, or it cannot be read."""
-    return _stored(path, KEY_ATTRIBUTE)
+    return _stored(path, FINGERPRINT_ATTRIBUTE)
 
 
 def stored_references(path: Path) -> dict[int, str]:

@@ -14,11 +14,11 @@ from fileseq.frameset import FrameSet
 from relumix.color.spaces import primaries_name
 from relumix.errors import InputError
 from relumix.shot import exr_header
+from relumix.shot.box import Box
 from relumix.shot.channels import PartNames, choose, layers_and_views
 from relumix.shot.images import ImageError, data_window, display_window, frames_per_second, opened, pixels_of
 from relumix.shot.layout import FileLayout, layout_of, subsampled_channels
 from relumix.shot.sequence import Sequence
-from relumix.shot.windows import Box
 
 
 @dataclass(frozen=True)
