@@ -109,8 +109,8 @@ def sizes(folder: Path, frames: int, engine: str) -> list[Run]:
 def lengths(folder: Path, engine: str) -> list[Run]:
     """Measure a short and a long shot and print how their peaks of memory differ."""
     short, long = (bench(folder, 960, 540, 25, engine, n) for n in LENGTHS)
-    print(f"\npeak memory at 960x540: {short.frames} frames {short.peak_memory_mib:.0f} MiB, ", end="")
-    print(f"{long.frames} frames {long.peak_memory_mib:.0f} MiB: {long.peak_memory_mib / short.peak_memory_mib - 1:+.1%}")
+    ends = ", ".join(f"{run.frames} frames {run.peak_memory_mib:.0f} MiB" for run in (short, long))
+    print(f"\npeak memory at 960x540: {ends}: {long.peak_memory_mib / short.peak_memory_mib - 1:+.1%}")
     return [short, long]
 
 
