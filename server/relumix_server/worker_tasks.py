@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from relumix.errors import FrameError, InputError
 from relumix.gain.downsample import Canvas
-from relumix.gain.gain_transfer import Gain
 from relumix.gain.proxy import ProxyReference
 from relumix.gain.proxy_shot import DownsampledShot
+from relumix.gain.transfer import Gain
 from relumix.pipeline.write_frame import Finisher
 from relumix.settings import Settings
 from relumix.shot.images import ImageError, data_window, display_window, opened, what_went_wrong
@@ -155,7 +155,7 @@ def light(frame: Frame, canvas: Canvas) -> dict[str, Any]:
 
 
 def _arrays(seen: ProxyReference, grade: Float32) -> dict[str, Any]:
-    return {"rgb": seen.rgb, "known": seen.known, "stops": seen.stops, "lit": seen.lit, "grade": grade}
+    return {"rgb": seen.rgb, "known": seen.known, "stops": seen.gain_stops, "lit": seen.lit, "grade": grade}
 
 
 def look(frame: Frame, canvas: Canvas) -> dict[str, Any]:
