@@ -13,7 +13,7 @@ from relumix.gain.downsample import LUMINANCE, Canvas, Pixels
 from relumix.gain.guided_filter import LuminanceLines
 from relumix.gain.log_gain import BLACK_OFFSET, apply
 from relumix.gain.transfer import FittedTransfer, Gain, RelitPixels, Strip, black_offset
-from relumix.shot.windows import Box
+from relumix.shot.box import Box
 from relumix.types import Float32
 
 

@@ -13,7 +13,7 @@ from relumix.gain.direct_transfer import DirectTransfer
 from relumix.gain.downsample import Canvas, Pixels, finite
 from relumix.gain.gain_transfer import GainTransfer
 from relumix.gain.transfer import Gain, Strip, Transfer
-from relumix.shot.windows import Box
+from relumix.shot.box import Box
 from relumix.types import Float32
 
 _TRANSFERS: Mapping[str, type[GainTransfer | DirectTransfer]] = MappingProxyType(

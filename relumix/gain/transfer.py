@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from relumix.gain.downsample import LUMINANCE, Canvas, Pixels
 from relumix.gain.log_gain import BLACK_OFFSET
 from relumix.gain.proxy import ProxyFrame
-from relumix.shot.windows import Box
+from relumix.shot.box import Box
 from relumix.types import Float32
 
 

@@ -13,9 +13,9 @@ from relumix.events import FrameDone
 from relumix.gain.downsample import Canvas
 from relumix.gain.relight import Blend, RelitLevel, relight, transfer_for
 from relumix.gain.transfer import Gain
-from relumix.pipeline.fingerprint import KEY_ATTRIBUTE
+from relumix.pipeline.fingerprint import FINGERPRINT_ATTRIBUTE, REFERENCES_ATTRIBUTE
 from relumix.preview.previews import Shown
-from relumix.shot.gain_map_image import bare
+from relumix.shot.gain_map_image import gain_map_image
 from relumix.shot.picture import Picture, nonfinite
 from relumix.shot.sequence import OutputPattern
 from relumix.shot.source import PlateSource
@@ -33,7 +33,7 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Finisher:
+class FrameWriter:
     """Makes and writes frames; thread-safe.
 
     gain_output  where gain maps go, None without.
@@ -84,9 +84,8 @@ class Finisher:
         transfer = transfer_for(settings.transfer, self.canvas)
         levels = []
         with self.source.watch.stage("transfer"):
-            for level in picture.levels:
-                # A reference, and a map of gain, are those of the frame itself: its mip levels have neither.
-                itself = level is picture.levels[0]
+            for i, level in enumerate(picture.levels):
+                itself = i == 0  # its mip levels have no reference, and no map of gain
                 blend = Blend(settings.mix, _at_size(mask, level.rgb), reference if itself else None)
                 keep_gain = itself and (self.gain_output is not None or self.show)
                 levels.append(relight(transfer, gain, level, picture.data_window, blend, keep_gain=keep_gain))
@@ -101,7 +100,7 @@ class Finisher:
         if self.gain_output and stops is not None:
             write(
                 self.gain_output.path(frame),
-                bare(picture),
+                gain_map_image(picture),
                 [stops],
                 attributes={**made_by, "relumix:unit": "stops", "relumix:blackOffset": self.canvas.black_offset},
             )
@@ -120,9 +119,9 @@ class Finisher:
         return {
             "relumix:version": __version__,
             "relumix:engine": settings.engine,
-            "relumix:references": json.dumps(references, ensure_ascii=False),
+            REFERENCES_ATTRIBUTE: json.dumps(references, ensure_ascii=False),
             "relumix:settings": json.dumps(settings.pixels(), ensure_ascii=False),
-            KEY_ATTRIBUTE: key,
+            FINGERPRINT_ATTRIBUTE: key,
         }
 
 

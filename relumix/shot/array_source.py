@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relumix.errors import FrameError, InputError
-from relumix.shot.windows import Box
+from relumix.shot.box import Box
 from relumix.types import Float32
 
 Arrays = Mapping[int, NDArray[np.floating]]

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from relumix.color.spaces import reference_space
 from relumix.errors import InputError
+from relumix.shot.box import Box
 from relumix.shot.channels import Choice, choose
 from relumix.shot.images import ImageError, data_window, display_window, opened, pixels_of
 from relumix.shot.layout import FileLayout, explain, layout_of
 from relumix.shot.picture import Picture
 from relumix.shot.plate import Plate
-from relumix.shot.rgba_image import is_whole, read_flat
-from relumix.shot.windows import Box
+from relumix.shot.rgba_image import is_whole, read_rgba
 
 
 def read_reference(
@@ -42,12 +42,12 @@ def read_reference(
             spec = layout.specs[choice.part][0]
             whole = is_whole(spec) and layout.format != "openexr"
             window = _place(layout, spec, picture, path, "reference")
-            flat = read_flat(image, spec, choice, reference_space(colorspace, whole, plate.space))
+            rgba = read_rgba(image, spec, choice, reference_space(colorspace, whole, plate.space))
     except ImageError as error:
         raise InputError(f"reference {path} cannot be read: {explain(path, error)}") from None
-    known = np.asarray(np.isfinite(flat.rgb).all(axis=-1), np.bool_)
-    light = np.where(known[..., None], flat.rgb, np.float32(0))
-    known &= ~flat.clipped
+    known = np.asarray(np.isfinite(rgba.rgb).all(axis=-1), np.bool_)
+    light = np.where(known[..., None], rgba.rgb, np.float32(0))
+    known &= ~rgba.clipped
     return _on(picture.data_window, window, light), _on(picture.data_window, window, known)
 
 

@@ -11,7 +11,7 @@ from relumix.gain.downsample import Canvas, proxy_frame
 from relumix.gain.log_gain import MID_GREY
 from relumix.gain.relight import relight
 from relumix.gain.transfer import Gain, log_luminance
-from relumix.shot.windows import Box
+from relumix.shot.box import Box
 
 HEIGHT, WIDTH = 96, 128
 BOX = Box(0, 0, WIDTH, HEIGHT)

@@ -9,7 +9,7 @@ from relumix.gain.log_gain import MID_GREY
 from relumix.gain.proxy import ProxyFrame
 from relumix.gain.relight import relight
 from relumix.gain.transfer import Gain, log_luminance
-from relumix.shot.windows import Box
+from relumix.shot.box import Box
 from tests.synthetic import make_shot, shadow_light
 
 

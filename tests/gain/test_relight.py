@@ -10,7 +10,7 @@ from relumix.gain.gain_transfer import GainTransfer
 from relumix.gain.log_gain import MID_GREY
 from relumix.gain.relight import Blend, relight, transfer_for
 from relumix.gain.transfer import Gain
-from relumix.shot.windows import Box
+from relumix.shot.box import Box
 
 HEIGHT, WIDTH = 96, 128
 BOX = Box(0, 0, WIDTH, HEIGHT)
