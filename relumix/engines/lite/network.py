@@ -1,8 +1,8 @@
 """The network of `lite`: what the flow engine's light lacks at each pixel, and how sure that is.
 
-It is shown a frame and what is known of one reference's light there (`features`): the flow engine's light, and what that
-was made of: the gain that optical flow carried, the gain of what looks alike, and how well either fits. It never sees
-pixels at full size and never makes any.
+It is shown a frame and what is known of one reference's light there (`features`): the flow engine's gain, and what
+that was made of: the gain that optical flow carried, the gain of what looks alike, and how well either fits. It never
+sees pixels at full size and never makes any.
 
 Cross-attention from frame to reference is gated, as in ReLumix (arXiv 2509.23769): queries are the frame's features,
 keys those of the reference's plate, values its gain; the gate is learned from query, answer and best match.
@@ -60,8 +60,8 @@ class Encoder(nn.Module):
 
 
 EncodedReference = tuple[Tensor, Tensor, Tensor]
-"""A reference as one attention looks it up: keys [B, heads, c, n], values [B, heads, n, c], and [B, 1, 1, n], the natural
-logarithm of how far each of its n tokens is known."""
+"""A reference as one attention looks it up: keys [B, heads, c, n], values [B, heads, n, c], and [B, 1, 1, n], the
+natural logarithm of how far each of its n tokens is known."""
 
 
 class GatedCrossAttention(nn.Module):

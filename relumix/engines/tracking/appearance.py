@@ -115,7 +115,9 @@ def _queries(features: Float32, guesses: list[tuple[Float32, Float32, float]]) -
     for place, precision, prior in guesses:
         at, squared = place.reshape(-1, 2), np.square(precision).reshape(-1, 1)
         constant = np.float32(prior) - _half_square(own_features) - squared * _half_square(at)
-        queries.append(np.concatenate([own_features, squared * at, -0.5 * squared, -np.ones_like(constant), constant], 1))
+        queries.append(
+            np.concatenate([own_features, squared * at, -0.5 * squared, -np.ones_like(constant), constant], 1)
+        )
     return queries
 
 

@@ -16,7 +16,7 @@ from relumix.gain.proxy import ProxyFrame
 from relumix.types import Float32, UInt8
 
 SOLVER_EDGE_PX = 640
-"""Long edge at which motion is solved: its vectors are finer than pixels, and half of an engine's time is spent here."""
+"""Long edge at which motion is solved: its vectors are finer than pixels, and half of an engine's time goes there."""
 
 _DARKEST_STOPS, _BRIGHTEST_STOPS = -6.0, 4.0  # around mid-grey: what the solver's 8 bits span
 _PATCH_SIGMA_PX = 1.5

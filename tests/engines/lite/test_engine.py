@@ -75,7 +75,9 @@ def test_every_key_must_be_there_and_no_other(tmp_path):
     save_file(weights, tmp_path / WEIGHTS, metadata={"network": shape})
     with pytest.raises(InputError, match=r"Missing key\(s\) in state_dict: \"head.bias\""):
         load_network(tmp_path)
-    save_file({**weights, "head.bias": bias, "tail.bias": bias.clone()}, tmp_path / WEIGHTS, metadata={"network": shape})
+    save_file(
+        {**weights, "head.bias": bias, "tail.bias": bias.clone()}, tmp_path / WEIGHTS, metadata={"network": shape}
+    )
     with pytest.raises(InputError, match=r"Unexpected key\(s\) in state_dict: \"tail.bias\""):
         load_network(tmp_path)
 

@@ -36,7 +36,9 @@ def test_an_untrained_network_leaves_light_alone_that_all_features_agree_on(netw
 def test_an_untrained_network_leans_to_the_flow_engines_light(network):
     frame, reference = planes(STRIDE, STRIDE)
     correction, _ = network(frame, reference)
-    furthest = torch.maximum((frame[:, CARRIED] - frame[:, AVERAGED]).abs(), (frame[:, MATCHED] - frame[:, AVERAGED]).abs())
+    furthest = torch.maximum(
+        (frame[:, CARRIED] - frame[:, AVERAGED]).abs(), (frame[:, MATCHED] - frame[:, AVERAGED]).abs()
+    )
     assert (correction.abs() <= 0.25 * furthest + 1e-6).all()
 
 

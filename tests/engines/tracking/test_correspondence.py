@@ -53,7 +53,9 @@ def test_a_change_of_exposure_changes_no_motion_and_is_measured() -> None:
     plain = track_neighbor(LogFrame.of(second), LogFrame.of(first))
     assert track.exposure_stops == pytest.approx(1, abs=0.1)
     assert track.reversed().exposure_stops == -track.exposure_stops
-    assert extend_track(track, track, LogFrame.of(brighter), LogFrame.of(first)).exposure_stops == 2 * track.exposure_stops
+    assert (
+        extend_track(track, track, LogFrame.of(brighter), LogFrame.of(first)).exposure_stops == 2 * track.exposure_stops
+    )
     assert np.median(np.abs(track.forward - plain.forward)) < 0.1
 
 

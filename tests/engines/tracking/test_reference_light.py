@@ -58,9 +58,7 @@ def test_a_surface_that_looks_other_is_not_believed(shot: SyntheticShot) -> None
 
 
 @pytest.mark.parametrize(("confidence", "expected"), [(0.0, -1.0), (0.25, 0.0), (1.0, 3.0)])
-def test_carried_gain_is_believed_as_far_as_it_is_sure(
-    shot: SyntheticShot, confidence: float, expected: float
-) -> None:
+def test_carried_gain_is_believed_as_far_as_it_is_sure(shot: SyntheticShot, confidence: float, expected: float) -> None:
     light = ReferenceLight.of(reference(shot, 1))
     carried = Carried(np.full_like(light.local_stops, 3), np.full(light.trusted.shape, confidence, np.float32))
     matched: Float32 = np.full_like(light.local_stops, -1)
