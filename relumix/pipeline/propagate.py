@@ -11,9 +11,9 @@ import numpy as np
 
 from relumix.engines.base import Engine, Window
 from relumix.errors import FrameError
-from relumix.gain.gain_transfer import Gain, log_luminance
 from relumix.gain.proxy import ProxyFrame
 from relumix.gain.proxy_shot import ProxyShot
+from relumix.gain.transfer import Gain, log_luminance
 from relumix.pipeline.windows import Plan, plan
 from relumix.types import Float32
 from relumix.util.stopwatch import Stopwatch
@@ -67,7 +67,7 @@ class Propagation:
     def _gain(self, frame: int, shares: list[tuple[float, dict[int, Float32]]]) -> Gain | FrameError:
         if frame in self._references:
             light = self._references[frame]
-            return Gain(frame, light.stops, self._grades[frame], log_luminance(light))
+            return Gain(frame, light.gain_stops, self._grades[frame], log_luminance(light))
         try:
             seen = self._working(frame)
         except FrameError as error:
