@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relumix.dataset.shards import Scene
-from relumix.engines.tracking.correspondence import track_neighbor, warp
+from relumix.engines.tracking.correspondence import track_neighbour, warp
 from relumix.engines.tracking.log_frame import LogFrame
 from relumix.gain.proxy import ProxyFrame
 
@@ -112,7 +112,7 @@ def motion_blurred(clean: Float32, shutter: float) -> Float32:
         return clean
     known = np.ones(clean.shape[1:3], np.float32)
     frames = [LogFrame.of(ProxyFrame(t, frame, known)) for t, frame in enumerate(clean)]
-    flows = [track_neighbor(frame, following).forward for frame, following in pairwise(frames)]
+    flows = [track_neighbour(frame, following).forward for frame, following in pairwise(frames)]
     shares = np.linspace(-shutter / 2, shutter / 2, _SHUTTER_STEPS, dtype=np.float32)
     return np.stack(
         [

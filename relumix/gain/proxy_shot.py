@@ -133,6 +133,7 @@ class DownsampledShot(Generic[AnyPicture]):
         return proxy_frame(canvas, frame, picture.levels[0], picture.data_window)
 
     def _canvas(self, picture: AnyPicture) -> Canvas:
+        # Overscan included, and one exposure for the whole shot: one a frame would make light flicker.
         canvas = Canvas.fit(picture.display_window.union(picture.data_window), self._work_size)
         exposure = exposure_of(canvas, picture.levels[0], picture.data_window)
         return Canvas(canvas.window, canvas.width, canvas.height, exposure)
@@ -142,6 +143,7 @@ class DownsampledShot(Generic[AnyPicture]):
         return proxy_reference(canvas, frame, picture.levels[0], picture.data_window, relit, known)
 
     def _plate(self, frame: int) -> AnyPicture:
+        # Without any other frame the rest of a shot can be relit; without this one none can.
         try:
             return self._source.read(frame)
         except FrameError as error:

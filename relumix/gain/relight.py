@@ -46,6 +46,7 @@ class Blend:
     def over(self, strip: Strip, relit: Float32) -> Float32:
         """Return relit pixels [n, W, 3] of a strip as they are delivered."""
         if self.reference is not None:
+            # Before mix and matte: the artist's frame is mixed as all others are, so that it does not stand out.
             pixels, known = (each[strip.rows] for each in self.reference)
             relit = np.where(known[..., None], pixels, relit)
         amount = self.mix if self.mask is None else self.mix * self.mask[strip.rows][..., None]
@@ -81,6 +82,7 @@ def relight(
 
     Pixels of the plate that are not finite come back as they are.
     """
+    # What takes the whole frame is done at the working size; at full size only results are larger than a strip.
     fitted = transfer.fit(gain, pixels, data_window)
     out = np.empty_like(pixels.rgb)
     gain_stops = np.empty_like(pixels.rgb) if keep_gain else None
@@ -102,9 +104,10 @@ def _strips(pixels: Pixels) -> Iterator[Strip]:
         rows = slice(start, min(start + count, height))
         plate, alpha = pixels.rgb[rows], None if pixels.alpha is None else pixels.alpha[rows]
         sound = finite(plate)
-        if sound.all():
+        if sound.all():  # nearly always: the plate goes through uncopied
             yield Strip(rows, plate, alpha, None)
         else:
+            # A single NaN would spread to its whole neighbourhood, and to what is computed of it.
             yield Strip(rows, np.where(sound[..., None], plate, np.float32(0)), alpha, sound)
 
 

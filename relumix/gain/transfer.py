@@ -25,7 +25,8 @@ class Gain:
 
     gain_stops   [h, w, 3] float32 at the working size: log2 gain, the median gain included.
     median_gain  [3] float32 stops: the share of it that is the same everywhere, the grade.
-    guide        [h, w] float32: log2 luminance of the frame, as `log_luminance` makes it.
+    guide        [h, w] float32: log2 luminance of the frame, as `log_luminance` makes it; the frame itself can be let
+                 go then.
     """
 
     frame: int
@@ -74,11 +75,12 @@ class Transfer(Protocol):
 
 
 def log_luminance(frame: ProxyFrame) -> Float32:
-    """Return log2 of a working frame's luminance over BLACK_OFFSET, [h, w] in stops."""
+    """Return log2 of a proxy frame's luminance over BLACK_OFFSET, [h, w] in stops."""
     return np.asarray(np.log2(frame.rgb @ LUMINANCE + np.float32(BLACK_OFFSET)), np.float32)
 
 
 def black_offset(alpha: Float32 | None, canvas: Canvas) -> Float32:
     """Return eps in plate values, premultiplied as the plate is: a scalar, or [h, w, 1]."""
+    # Over a premultiplied plate eps must be so too, or the light that it adds would show where nothing is.
     offset = np.asarray(canvas.black_offset, np.float32)
     return offset if alpha is None else (offset * np.clip(np.nan_to_num(alpha), 0, 1))[..., None]

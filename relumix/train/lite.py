@@ -253,6 +253,7 @@ def _flow_gains(
 ) -> tuple[list[WeightedGain], list[Float16]]:
     """Return the flow engine's gain on every frame, before it is averaged, and the features of all but the first."""
     light, first = reference.light, window.frames[0]
+    # Frame by frame outwards, as the engine does within a window.
     track = identity_track(first)
     gains, features = [light.own_gain()], []
     for frame, step in zip(window.frames[1:], window.steps, strict=True):

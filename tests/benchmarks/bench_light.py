@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from relumix.dataset.pairs import light_mix, mix
 from relumix.dataset.shards import Scene, Shards
-from relumix.engines.tracking.correspondence import extend_track, identity_track, track_neighbor
+from relumix.engines.tracking.correspondence import extend_track, identity_track, track_neighbour
 from relumix.engines.tracking.log_frame import LogFrame
 from relumix.evaluate.metrics import ldr_flip, psnr, ssim, temporal_error
 from relumix.gain.proxy import ProxyFrame
@@ -60,7 +60,7 @@ def unseen(plate: Float32) -> list[Bools]:
     frames = [LogFrame.of(ProxyFrame(i, frame * exposure, known)) for i, frame in enumerate(plate)]
     track, lost = identity_track(frames[0]), [np.zeros(plate.shape[1:3], bool)]
     for last, now in pairwise(frames):
-        track = extend_track(track_neighbor(now, last), track, now, frames[0])
+        track = extend_track(track_neighbour(now, last), track, now, frames[0])
         lost.append(track.consistency < 0.5)
     return lost
 

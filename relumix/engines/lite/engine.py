@@ -42,7 +42,7 @@ _THREADS = 2
 
 _LEAST_ERROR = 0.4  # in units of spread: no gain is surer than this
 _SURER = 4  # power by which the surer of two references' gain counts: one that shows little must not spoil a frame
-_KEEP = 0.4  # of the corrections of neighbors (see `average`), which lie on gain that was averaged already
+_KEEP = 0.4  # of the corrections of neighbours (see `average`), which lie on gain that was averaged already
 
 
 class LiteEngine:

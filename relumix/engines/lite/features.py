@@ -64,6 +64,7 @@ def frame_features(
     less the frame, in stops; 14 whether the plate is known; 15 how far it moved, in long edges; 16 log2 of the spread;
     17-18 where in the reference the flow expects it, (x, y) in long edges from the middle.
     """
+    # Exposed as the reference was: how bright the camera made it is nothing that light should follow.
     own: Float32 = frame.log_rgb - np.float32(track.exposure_stops)
     difference = warp(reference.light.log_frame.log_rgb, track.forward) - own
     moved = track.forward / np.float32(max(track.forward.shape[:2]))

@@ -30,7 +30,7 @@ def load_network(path: Path) -> LightNet:
             shape = json.loads((kept.metadata() or {})["network"])
             weights = {key: kept.get_tensor(key).float() for key in kept.keys()}  # noqa: SIM118  it is not a mapping
         network = LightNet(**shape)
-        network.load_state_dict(weights)
+        network.load_state_dict(weights)  # strict: weights that fit half would make light of noise
     except FileNotFoundError as error:
         raise InputError(f"no weights for engine lite at {file}: give a file that relumix train lite made") from error
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:

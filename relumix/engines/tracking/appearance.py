@@ -59,7 +59,7 @@ class Bank:
         light = shrink(stops * lit[..., None], edge_px) / np.maximum(share, 1e-6)[..., None]
         height, width = share.shape
         y, x = np.mgrid[:height, :width]
-        # Half of the keys take half of the time, and a neighbor says nearly the same.
+        # Half of the keys take half of the time, and a neighbour says nearly the same.
         kept = ((x + y) % 2 == 0) & (share > 0.5)
         return cls(_features(reference, 0.0, edge_px)[kept], _places(height, width)[kept], light[kept], edge_px)
 

@@ -93,19 +93,19 @@ def identity_track(frame: LogFrame) -> Track:
     return Track(still, still, 0.0)
 
 
-def track_neighbor(frame: LogFrame, neighbor: LogFrame) -> Track:
+def track_neighbour(frame: LogFrame, neighbour: LogFrame) -> Track:
     """Return a frame's correspondence with one beside it, solved from nothing."""
-    if frame.digest == neighbor.digest:
+    if frame.digest == neighbour.digest:
         return identity_track(frame)
-    here, there, shape = frame.grey(0), neighbor.grey(0), frame.log_luma.shape
+    here, there, shape = frame.grey(0), neighbour.grey(0), frame.log_luma.shape
     forward, backward = _solve(here, there, shape), _solve(there, here, shape)
     # Every 16th pixel is plenty for a median.
-    change = (frame.log_luma - warp(neighbor.log_luma, forward))[::4, ::4]
+    change = (frame.log_luma - warp(neighbour.log_luma, forward))[::4, ::4]
     return Track(forward, backward, float(np.median(change)))
 
 
 def extend_track(step: Track, track: Track, frame: LogFrame, reference: LogFrame) -> Track:
-    """Return the track of `frame` to a reference, given its step to a neighbor and the neighbor's track.
+    """Return the track of `frame` to a reference, given its step to a neighbour and the neighbour's track.
 
     The two chained are where a direct solve begins: so it follows far, and does not drift.
     """

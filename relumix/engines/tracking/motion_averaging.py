@@ -14,7 +14,7 @@ from relumix.gain.proxy import ProxyReference
 from relumix.types import Float32
 
 KEEP = 0.7
-"""What `average` keeps of a neighbor's gain, where nothing else is asked for."""
+"""What `average` keeps of a neighbour's gain, where nothing else is asked for."""
 
 
 class WeightedGain(NamedTuple):
@@ -25,10 +25,10 @@ class WeightedGain(NamedTuple):
 
 
 def average(gains: Sequence[WeightedGain], motion: WindowMotion, keep: float = KEEP) -> list[WeightedGain]:
-    """Return each frame's gain, averaged with that of its neighbors along the motion, and how much it then counts.
+    """Return each frame's gain, averaged with that of its neighbours along the motion, and how much it then counts.
 
     gains  one for each frame of the window.
-    keep   how much of what was gathered so far a frame takes on from its neighbor.
+    keep   how much of what was gathered so far a frame takes on from its neighbour.
 
     Two recursive passes, one from each end, gather what is still visible; nearer frames and surer gain count more.
     """
@@ -72,6 +72,8 @@ def mix(frame: int, references: Sequence[ProxyReference], gains: Sequence[Weight
             return reference.gain_stops
     if len(gains) == 1:
         return gains[0].gain_stops
+    # By distance, so that light goes over evenly from one reference to the next; by weight, so that a reference which
+    # never saw a surface does not have a say in it.
     away = np.array([abs(reference.frame - frame) for reference in references], np.float32)
     nearness = 1 - away / away.sum()
     weights = [near * gain.weight for near, gain in zip(nearness, gains, strict=True)]

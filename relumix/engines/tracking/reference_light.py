@@ -14,7 +14,7 @@ from relumix.gain.proxy import ProxyReference
 from relumix.types import Float32
 
 _MATCHED_WEIGHT = 0.2
-"""How much gain by appearance counts beside gain that was seen."""
+"""How much gain by appearance counts beside gain that was seen. Above 0, since something must count everywhere."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class ReferenceLight:
     def of(cls, reference: ProxyReference, edge_px: int = MATCH_EDGE_PX) -> ReferenceLight:
         """Look at a reference. edge_px: the long edge of the picture in which appearance is matched."""
         log_frame, trusted, median_gain = LogFrame.of(reference), reference.trusted, reference.median_gain()
+        # The rest is near 0, so what is interpolated or averaged of it errs by little, and a grade by nothing.
         local = reference.gain_stops - median_gain
         bank = Bank.of(log_frame, local, trusted, edge_px)
         return cls(log_frame, reference.gain_stops, median_gain, local, trusted, bank)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from relumix.engines.base import Keyframe
-from relumix.engines.tracking.correspondence import Track, extend_track, identity_track, track_neighbor
+from relumix.engines.tracking.correspondence import Track, extend_track, identity_track, track_neighbour
 from relumix.engines.tracking.log_frame import LogFrame
 from relumix.gain.proxy import ProxyFrame
 
@@ -31,7 +31,7 @@ class WindowMotion:
     def of(cls, frames: Sequence[ProxyFrame]) -> WindowMotion:
         """Solve the motion of a window."""
         log_frames = [LogFrame.of(frame) for frame in frames]
-        return cls(log_frames, [track_neighbor(frame, before) for before, frame in pairwise(log_frames)])
+        return cls(log_frames, [track_neighbour(frame, before) for before, frame in pairwise(log_frames)])
 
 
 class Tracker:
@@ -53,7 +53,7 @@ class Tracker:
                 continue
             keyframes = [k for k in keyframe_path if (k.frame > reference.frame) == (side is later)]
             track, last = self._walk(reference, [k for k in keyframes if k.frame != reference.frame])
-            step = track_neighbor(window.frames[side[0]], last)
+            step = track_neighbour(window.frames[side[0]], last)
             for i, following in zip(side, [*side[1:], None], strict=True):
                 tracks[i] = track = extend_track(step, track, window.frames[i], reference)
                 if following is not None:
@@ -75,7 +75,7 @@ class Tracker:
         for i, keyframe in enumerate(keyframes[known:], known + 1):
             if frame := keyframe.read():  # one that cannot be read is stepped over
                 log_frame = LogFrame.of(frame)
-                step = track_neighbor(log_frame, last)
+                step = track_neighbour(log_frame, last)
                 track, last = extend_track(step, track, log_frame, reference), log_frame
                 self._keyframes[way[: i + 1]] = track
         while len(self._keyframes) > _KEYFRAMES_KEPT:

@@ -3,7 +3,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from relumix.engines.tracking.correspondence import Track, extend_track, identity_track, track_neighbor, warp
+from relumix.engines.tracking.correspondence import Track, extend_track, identity_track, track_neighbour, warp
 from relumix.engines.tracking.log_frame import LogFrame
 from relumix.gain.proxy import ProxyFrame
 from tests.engines.tracking.frames import working
@@ -15,7 +15,7 @@ INNER = (slice(12, -12), slice(20, -20))
 def track_through(frames: list[LogFrame]) -> Track:
     track = identity_track(frames[0])
     for last, now in pairwise(frames):
-        track = extend_track(track_neighbor(now, last), track, now, frames[0])
+        track = extend_track(track_neighbour(now, last), track, now, frames[0])
     return track
 
 
@@ -31,7 +31,7 @@ def test_a_pan_is_found_to_a_fraction_of_a_pixel(pan: tuple[float, float]) -> No
 def test_a_chain_that_drifted_is_put_right() -> None:
     shot = make_shot(size=(96, 64), frames=(1, 2), pan=(3.0, 0.0))
     first, second = (LogFrame.of(frame) for frame in working(shot))
-    moved = track_neighbor(second, first)
+    moved = track_neighbour(second, first)
     drifted = Track(moved.forward + np.float32(1.5), moved.backward - np.float32(1.5), moved.exposure_stops)
     track = extend_track(drifted, identity_track(first), second, first)
     error = np.linalg.norm(track.forward - shot.motion(2, 1), axis=-1)[INNER]
@@ -49,8 +49,8 @@ def test_what_leaves_the_picture_is_not_seen() -> None:
 def test_a_change_of_exposure_changes_no_motion_and_is_measured() -> None:
     first, second = working(make_shot(size=(96, 64), frames=range(1, 3), pan=(2.0, 1.0)))
     brighter = ProxyFrame(second.frame, second.rgb * np.float32(2), second.known)
-    track = track_neighbor(LogFrame.of(brighter), LogFrame.of(first))
-    plain = track_neighbor(LogFrame.of(second), LogFrame.of(first))
+    track = track_neighbour(LogFrame.of(brighter), LogFrame.of(first))
+    plain = track_neighbour(LogFrame.of(second), LogFrame.of(first))
     assert track.exposure_stops == pytest.approx(1, abs=0.1)
     assert track.reversed().exposure_stops == -track.exposure_stops
     assert (
@@ -78,6 +78,6 @@ def test_small_and_narrow_frames_can_be_followed(size: tuple[int, int]) -> None:
     random = np.random.default_rng(2)
     known = np.ones(size, np.float32)
     now, last = (LogFrame.of(ProxyFrame(i, random.random((*size, 3), np.float32), known)) for i in (2, 1))
-    track = extend_track(track_neighbor(now, last), identity_track(last), now, last)
+    track = extend_track(track_neighbour(now, last), identity_track(last), now, last)
     assert track.forward.shape == (*size, 2)
     assert np.isfinite(track.forward).all()
