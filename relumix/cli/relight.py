@@ -186,13 +186,13 @@ def show(job: Job, engine: Traits | None = None, program: str = __version__) -> 
     """
     said = dataclasses.asdict(job.start())
     if engine is not None:
-        from relumix.pipeline.fingerprint import Keys  # noqa: PLC0415  the parser must not wait for numpy
+        from relumix.pipeline.fingerprint import Fingerprints  # noqa: PLC0415  the parser must not wait for numpy
         from relumix.pipeline.windows import plan  # noqa: PLC0415
 
         laid = plan(job.source.frames, job.source.references, engine.windowing)
-        keys = Keys(job.source, engine, laid, program)
+        prints = Fingerprints(job.source, engine, laid, program)
         outputs = [pattern for pattern in (job.output, job.gain_output) if pattern]
-        fresh = [f for f in job.frames if keys.are_in(f, [pattern.path(f) for pattern in outputs])]
+        fresh = [f for f in job.frames if prints.are_in(f, [pattern.path(f) for pattern in outputs])]
         fresh = [] if job.source.settings.overwrite else fresh
         said |= {"up_to_date": fresh, "to_make": [frame for frame in job.frames if frame not in fresh]}
     said["warnings"] = list(job.warnings)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relumix.errors import InputError
+from relumix.util.atomic_file import replacing
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -80,10 +81,8 @@ def read_shard(path: Path) -> Scene:
 
 def write_shard(path: Path, scene: Scene) -> None:
     """Write a scene, whole or not at all."""
-    unfinished = path.with_suffix(".part")
-    with unfinished.open("wb") as file:
+    with replacing(path) as name, name.open("wb") as file:
         np.savez(file, light=scene.light, moving=scene.moving, meta=np.array(json.dumps(scene.meta)))
-    unfinished.replace(path)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -105,9 +104,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 def write_manifest(folder: Path, settings: Mapping[str, Any]) -> None:
     """Say what a light stage is rendered with, whole or not at all."""
-    unfinished = folder / f"{MANIFEST}.part"
-    unfinished.write_text(json.dumps({"format": FORMAT, "settings": dict(settings)}, indent=2) + "\n", encoding="utf-8")
-    unfinished.replace(folder / MANIFEST)
+    with replacing(folder / MANIFEST) as name:
+        name.write_text(json.dumps({"format": FORMAT, "settings": dict(settings)}, indent=2) + "\n", encoding="utf-8")
 
 
 def _bad(path: Path, what: str) -> InputError:

@@ -91,7 +91,7 @@ class Propagation:
         if not frames:
             return {}
         lights = [self._references[r] for r in window.references]
-        keyframe_paths = [[_Stone(frame, self) for frame in side] for side in window.keyframe_paths]
+        keyframe_paths = [[_Keyframe(frame, self) for frame in side] for side in window.keyframe_paths]
         with self._watch.stage("engine"):
             stops = self._propagator.propagate(frames, lights, keyframe_paths)
         return {seen.frame: stops[i] for i, seen in enumerate(frames)}
@@ -113,7 +113,7 @@ class Propagation:
 
 
 @dataclass(frozen=True)
-class _Stone:
+class _Keyframe:
     """A Stone of the engine's: read when it is looked at, since most have been passed before."""
 
     frame: int

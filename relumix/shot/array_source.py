@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relumix.errors import FrameError, InputError
+from relumix.shot.box import Box
 from relumix.shot.paint import Alpha, Paint
-from relumix.shot.windows import Box
 from relumix.types import Float32
 
 Arrays = Mapping[int, NDArray[np.floating]]

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from relumix.shot.box import Box
 from relumix.shot.images import data_window, display_window
-from relumix.shot.windows import Box
 from relumix.types import Float32
 
 Size = tuple[int, int]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from relumix.color.spaces import WorkingSpace, reference_space
 from relumix.errors import InputError
+from relumix.shot.box import Box
 from relumix.shot.channels import Choice, choose
 from relumix.shot.images import ImageError, data_window, opened, pixels_of
 from relumix.shot.layout import FileLayout, explain, layout_of
@@ -20,8 +21,7 @@ from relumix.shot.paint import Alpha, Paint
 from relumix.shot.picture import Picture
 from relumix.shot.placing import Place, Windows, fitted, on
 from relumix.shot.plate import Plate
-from relumix.shot.rgba_image import Flat, is_whole, read_flat
-from relumix.shot.windows import Box
+from relumix.shot.rgba_image import RgbaImage, is_whole, read_rgba
 
 _COVERED = 0.999
 """Share of a scaled pixel that has to be known for it to be."""
@@ -74,7 +74,7 @@ def read_reference(
     windows = Windows(picture.data_window, picture.display_window)
     with _opened(path, "reference") as (image, layout):
         file = _file(layout, path, plate, windows, picture.frame, colorspace)
-        flat = read_flat(image, file.spec, file.choice, file.space)
+        flat = read_rgba(image, file.spec, file.choice, file.space)
         said = Alpha.WHOLE
         if flat.alpha is not None:
             paint = _paint(flat, file, picture)
@@ -82,7 +82,7 @@ def read_reference(
             if said is Alpha.PAINTED:
                 return paint.over(picture.rgb, picture.alpha)
         if said is Alpha.EMPTY and file.straight:
-            flat = read_flat(image, file.spec, replace(file.choice, alpha=None), file.space)
+            flat = read_rgba(image, file.spec, replace(file.choice, alpha=None), file.space)
     if said is Alpha.EMPTY and not flat.rgb.any():
         raise InputError(f"reference {path} is black and transparent everywhere: expected a relit frame")
     return _laid(flat, file, picture.data_window)
@@ -103,7 +103,7 @@ def look_at_reference(
         if (alpha >= 1).all():
             return Look(file.place, Alpha.WHOLE)
         picture = read()
-        paint = _paint(read_flat(image, file.spec, file.choice, file.space), file, picture)
+        paint = _paint(read_rgba(image, file.spec, file.choice, file.space), file, picture)
     return Look(file.place, paint.judged(picture.alpha))
 
 
@@ -174,7 +174,7 @@ def _choose(layout: FileLayout, plate: Plate, path: Path) -> Choice:
     return choose(layout.names, None, None, name)
 
 
-def _laid(flat: Flat, file: _File, canvas: Box) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def _laid(flat: RgbaImage, file: _File, canvas: Box) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Return a file's rgb, 0 where it is not finite, and where it is known, on the plate's data window."""
     finite = np.asarray(np.isfinite(flat.rgb).all(axis=-1), np.bool_)
     rgb, known = np.where(finite[..., None], flat.rgb, np.float32(0)), finite & ~flat.clipped
@@ -184,7 +184,7 @@ def _laid(flat: Flat, file: _File, canvas: Box) -> tuple[NDArray[np.float32], ND
     return on(canvas, file.place.window, rgb), on(canvas, file.place.window, known)
 
 
-def _paint(flat: Flat, file: _File, picture: Picture) -> Paint:
+def _paint(flat: RgbaImage, file: _File, picture: Picture) -> Paint:
     canvas, window = picture.data_window, file.place.window
     rgb, known = _laid(flat, file, canvas)
     assert flat.alpha is not None
