@@ -54,9 +54,9 @@ def add_parser(commands: Subparsers) -> None:
     parser.add_argument(
         "source", metavar="SOURCE", nargs="+", action=OneShot, help="the plate: plate.####.exr, one file, or a folder"
     )
-    _add_files(parser.add_argument_group("input").add_argument)
+    _add_files(parser.add_argument_group("files").add_argument)
     _add_light(parser.add_argument_group("light").add_argument)
-    _add_written(parser.add_argument_group("output").add_argument)
+    _add_written(parser.add_argument_group("what is written").add_argument)
     _add_servers(parser.add_argument_group("with --server").add_argument)
     _add_how(parser.add_argument_group("the run").add_argument)
     parser.set_defaults(run=run, presets_for=parser, **{**Settings().asdict(), "engine_options": None})
@@ -72,6 +72,8 @@ def _add_files(add: Add) -> None:
         help="a relit frame; without FRAME the number in its name counts, else it is the first frame; or a pattern or "
         "folder of them; may be given several times",
     )
+    add("-o", "--output", required=True, metavar="OUTPUT", help="where frames go: a pattern, or a folder")
+    add("--frames", metavar="RANGE", help="frames to write, like 1001-1100x2 (all of the shot)")
     add("--fit", action="store_true", help="references of another size are meant to be: fit them without a word")
     add("--mask", metavar="PATTERN", help="mattes, or one: light changes only where they are above 0")
     add("--colorspace", metavar="NAME", help="OCIO colour space of the plate (scene-linear); `relumix colorspaces`")
@@ -98,8 +100,6 @@ def _add_light(add: Add) -> None:
 
 
 def _add_written(add: Add) -> None:
-    add("-o", "--output", required=True, metavar="OUTPUT", help="where frames go: a pattern, or a folder")
-    add("--frames", metavar="RANGE", help="frames to write, like 1001-1100x2 (all of the shot)")
     add("--gain-out", metavar="PATTERN", help="also write the light itself, as gain in stops")
     add("--contact-sheet", metavar="FILE.png", help="also write a picture of plate, reference, result and gain")
     add("--preview", metavar="FILE.mp4", help="also write a movie of plate and result")

@@ -111,7 +111,7 @@ def test_relative_paths_are_written_out_and_nothing_else(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"sauce": "x"}, "sauce is no option of relight: expected one of source, reference, output, engine"),
+        ({"sauce": "x"}, "sauce is no option of relight: expected one of source, reference, output, fit"),
         ({"frames": "1"}, "frames is no option of relight: expected one of "),
         ({"overwrite": "yes"}, "overwrite is 'yes': expected true or false"),
     ],
