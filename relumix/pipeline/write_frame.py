@@ -81,7 +81,7 @@ class FrameWriter:
         frame, settings = gain.frame, self.source.settings
         mask = self.source.read_mask(frame, picture)
         reference = self.source.read_reference(frame, picture) if self._is_reference(frame) else None
-        delivered = reference if reference and self.source.delivers_reference(frame, picture) else None
+        delivered = self.source.delivered(frame, picture, reference) if reference else None
         transfer = transfer_for(settings.transfer, self.canvas)
         levels = []
         with self.source.watch.stage("transfer"):
