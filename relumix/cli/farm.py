@@ -13,6 +13,8 @@ from relumix.cli.relight import EXIT_SOME_FAILED, WITH_SERVER, parse_references,
 from relumix.errors import InputError
 from relumix.farm import CHUNK_SIZE
 from relumix.settings import Settings
+from relumix.util.extras import needed
+from relumix.util.words import number_of
 
 if TYPE_CHECKING:
     from relumix.farm.paths import Rules
@@ -73,7 +75,7 @@ def _add_bundle(verbs: Subparsers, relight: argparse.ArgumentParser) -> None:
     own.add_argument("--chunk-size", type=int, metavar="N", default=CHUNK_SIZE, help="frames of a task (%(default)s)")
     own.add_argument("--hold-server", action="store_true", help="each worker loads the engine once for all its tasks")
     own.add_argument("--report", metavar="FILE.html", default="", help="of the report, or none (beside the frames)")
-    bundle.set_defaults(run=_bundle, relight=relight)
+    bundle.set_defaults(run=_bundle, relight=relight, presets_for=bundle)
 
 
 def _template(args: argparse.Namespace) -> int:
@@ -93,7 +95,7 @@ def _bundle(args: argparse.Namespace) -> int:
     refuse_idle(args)
     job = _checked(args)
     if args.dry_run:
-        return show(job.start())
+        return show(job)
     for warning in job.warnings:
         OpenJD().status(f"warning: {warning}")
     write_bundle(
@@ -106,7 +108,7 @@ def _bundle(args: argparse.Namespace) -> int:
         report=args.report,
     )
     tasks = -(-len(job.frames) // args.chunk_size)
-    print(f"{len(job.frames)} frames in {tasks} tasks\nwrote {args.bundle}")
+    print(f"{number_of(len(job.frames), 'frame')} in {number_of(tasks, 'task')}\nwrote {args.bundle}")
     return 0
 
 
@@ -151,10 +153,8 @@ def _verify(args: argparse.Namespace) -> int:
 
     tell = OpenJD()
     with _told():
-        try:
+        with needed("the last step", "local"):
             from relumix.farm.verify import check_frames, write_report  # noqa: PLC0415
-        except ModuleNotFoundError as error:
-            raise InputError(f"the last step needs the package {error.name}: pip install 'relumix[local]'") from error
         line = [f"--frames={of_range(args.range)}", *arguments(args.relight, _given(args))]
         job = _checked(args.relight.parse_args(line))
         looks = review(job, _rules(args).mapped(args.report))

@@ -32,6 +32,7 @@ from relumix.errors import InputError
 from relumix.train.loop import Batch
 from relumix.train.svd_clips import Clips, open_clips
 from relumix.types import Float32
+from relumix.util.atomic_file import replacing
 
 _LOG_SIGMA_MEAN, _LOG_SIGMA_STD = 1.0, 1.6
 _NARROWING_STEPS, _WORST_SHARE, _WORST_WEIGHT = 5_000, 0.1, 0.9
@@ -206,11 +207,9 @@ class SvdTask:
         path = self.cache / f"{split}_{index:06d}.safetensors"
         kept = load_file(path) if path.exists() else {}
         if kept.keys() != ENCODED:  # none, or another version's
-            self.cache.mkdir(parents=True, exist_ok=True)
             made = encode(self._encoders, *clips.draw(index), augmentation=self.augmentation, seed=index)
-            unfinished = path.with_suffix(".part")
-            save_file({key: value.half().contiguous() for key, value in made.items()}, unfinished)
-            unfinished.replace(path)
+            with replacing(path, durable=False) as name:
+                save_file({key: value.half().contiguous() for key, value in made.items()}, name)
             kept = load_file(path)
         return kept
 

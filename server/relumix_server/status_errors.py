@@ -14,7 +14,7 @@ DETAILS_KEY = "grpc-status-details-bin"
 """Trailing metadata in which gRPC libraries look for a google.rpc.Status."""
 
 
-class RefusedError(Exception):
+class StatusError(Exception):
     """The stream ends with this status. Its text is one line.
 
     retry_seconds  when to try again, sent as a google.rpc.RetryInfo; None where trying again is of no use.
@@ -47,6 +47,11 @@ class CodedFrameError(FrameError):
 def code_of(error: FrameError) -> int:
     """Return the google.rpc.Code of a frame's error: INVALID_ARGUMENT where the file is at fault."""
     return error.code if isinstance(error, CodedFrameError) else int(code_pb2.INVALID_ARGUMENT)
+
+
+def peer_host(peer: str) -> str:
+    """Return the host of what gRPC calls a peer, like ipv4:10.0.0.7:50412."""
+    return peer.rpartition(":")[0]
 
 
 class SessionCancelledError(Exception):

@@ -37,13 +37,8 @@ class SvdEngine:
     def __init__(self, model: SvdModel, options: SvdOptions | None = None, *, direct: bool = False) -> None:
         """Make it; `direct` has it deliver the network's pixels, as stops, in place of light."""
         self.name = "svd"
-        self.version = "2"
-        self.tracks = False
         self._model, self._options, self._direct = model, options or SvdOptions(), direct
-        self.chained = self._options.chained
-        # Anchored clips have the reference before the frames of their window, the others have it among them.
-        self.window = self._options.clip_frames - (self._options.windows == "anchored")
-        self.overlap = 1 if self.chained else self._options.overlap
+        self.windowing = self._options.windowing()
         self.device = str(model.device)
 
     @classmethod
@@ -95,7 +90,7 @@ class SvdPropagator:
     def _from(self, reference: ProxyReference, frames: Sequence[ProxyFrame], path: Sequence[Keyframe]) -> Float32:
         """[n, h, w, 3] stops on the frames, by the light of one reference."""
         light = ReferenceLight.of(reference)
-        stops = np.broadcast_to(light.level, (len(frames), *reference.stops.shape)).copy()
+        stops = np.broadcast_to(light.level, (len(frames), *reference.gain_stops.shape)).copy()
         if light.plain and self._options.calibrate and not self._direct:
             return stops
         outwards = sorted(range(len(frames)), key=lambda i: abs(frames[i].frame - reference.frame))
@@ -117,7 +112,7 @@ class SvdPropagator:
     def _carried(
         self, anchor: Anchor, frames: Sequence[ProxyFrame], reference: ProxyReference, light: ReferenceLight
     ) -> Float32:
-        """[n, h, w, 3] local stops on frames that follow an anchor outwards, in one clip or, where one is left over, two.
+        """[n, h, w, 3] local stops on frames that follow an anchor outwards: in one clip, or two where one is left over.
 
         For leading windows beyond the first have not the reference among their frames: with it they are one too many.
         """
@@ -213,7 +208,7 @@ def _mixed(frame: int, references: Sequence[ProxyReference], sides: Sequence[Flo
     """[h, w, 3]: a reference is its own; between two, light passes from one to the other, in stops."""
     for reference in references:
         if reference.frame == frame:
-            return reference.stops
+            return reference.gain_stops
     if len(sides) == 1:
         return sides[0]
     first, last = (reference.frame for reference in references)

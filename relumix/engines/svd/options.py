@@ -7,7 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from relumix.engines.base import Windowing
 from relumix.errors import InputError
+
+VERSION = "2"
+"""Of the engine: changes when its results do."""
 
 TRAINED_FRAMES = (14, 30, 61)
 """Lengths of clip that the method was published for; shorter clips are padded to one of them."""
@@ -130,6 +134,15 @@ class SvdOptions:
     def chained(self) -> bool:
         """Whether a window begins with the last relit frame of the one before."""
         return self.windows == "chained"
+
+    def windowing(self) -> Windowing:
+        """Return how the engine wants a shot cut.
+
+        Anchored clips have the reference before the frames of their window, the others have it among them.
+        """
+        window = self.clip_frames - (self.windows == "anchored")
+        overlap = 1 if self.chained else self.overlap
+        return Windowing(version=VERSION, window=window, overlap=overlap, tracks=False, chained=self.chained)
 
     def padded(self, frames: int) -> int:
         """Return how many frames a clip of so many is padded to."""

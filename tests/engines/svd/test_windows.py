@@ -108,7 +108,7 @@ def test_compiled_or_not_the_picture_is_the_same(model, monkeypatch, frames):
     made = []
     for engine in (eager, other):
         with Propagation(source, engine) as light:
-            made.append([gain.stops for gain in light.gains(shot.frames)])
+            made.append([gain.gain_stops for gain in light.gains(shot.frames)])
     np.testing.assert_array_equal(made[0], made[1])
     assert lengths == [14]
 
