@@ -48,15 +48,17 @@ def test_without_calibration_light_is_what_the_network_says(model):
     assert np.abs(free[1003].stops).max() > 1.5 * reach > np.abs(bound[1003].stops).max()
 
 
-@pytest.mark.parametrize("option", ["level=none", "exposure=plate", "tone=srgb", "crop=64", "reference_range=unsigned"])
+@pytest.mark.parametrize(
+    "option", ["median_gain=none", "exposure=plate", "tone=srgb", "crop=64", "reference_range=unsigned"]
+)
 def test_each_departure_changes_what_is_seen(model, option):
     shot = small_shot(4)
-    shot.truth[1001] = shot.truth[1001] * np.float32([0.3, 0.2, 0.15])  # a night, so that the level counts
+    shot.truth[1001] = shot.truth[1001] * np.float32([0.3, 0.2, 0.15])  # a night, so that the median gain counts
     before, after = (run(model, shot, [1001], *options)[1003].stops for options in ([], [option]))
     assert np.isfinite(after).all() and np.abs(after - before).max() > 1e-3
 
 
-def test_outside_of_a_crop_light_is_the_references_level(model):
+def test_outside_of_a_crop_light_is_the_references_median_gain(model):
     shot = small_shot(3)
     stops = run(model, shot, [1001], "crop=64", "calibrate=no")[1003].stops
     beside = np.concatenate([stops[:, :7], stops[:, -7:]], axis=1)  # 48 x 32: the central square is 32 wide
