@@ -54,8 +54,9 @@ released: $(VENV)/.installed  ## at a release: keep proto/ as what later ones mu
 bench-service: $(VENV)/.installed  ## measure the server; minutes
 	$(BIN)/python tests/benchmarks/bench_service.py
 
-bench-svd: $(VENV)/.installed  ## measure Stable Video Diffusion's network; needs a GPU
-	$(BIN)/python tests/benchmarks/bench_svd.py
+MINUTES ?= 4
+bench-svd: $(VENV)/.installed  ## measure Stable Video Diffusion's network on a GPU, in MINUTES=4
+	$(BIN)/python tests/benchmarks/bench_svd.py --minutes $(MINUTES)
 
 example: $(VENV)/.installed  ## render the example shot again; half an hour
 	$(BIN)/python examples/shot/render.py --out examples/shot --overwrite

@@ -94,14 +94,15 @@ class TaskResult:
 
 @dataclass(frozen=True, kw_only=True)
 class FrameRead(TaskResult):
-    """The fields of a ProxyFrame."""
+    """The fields of a ProxyFrame. exposure: of the whole shot, see relumix.gain.downsample.Canvas."""
 
     rgb: Float32
     known: Float32
+    exposure: float
 
     def proxy(self, frame: int) -> ProxyFrame:
         """Return the frame as engines see it."""
-        return ProxyFrame(frame, self.rgb, self.known)
+        return ProxyFrame(frame, self.rgb, self.known, exposure=self.exposure)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +115,8 @@ class ReferenceRead(FrameRead):
 
     def light(self, frame: int) -> Light:
         """Return the light of the reference."""
-        return ProxyReference(frame, self.rgb, self.known, self.gain_stops, self.lit), self.median_gain
+        arrays = self.rgb, self.known, self.gain_stops, self.lit
+        return ProxyReference(frame, *arrays, exposure=self.exposure), self.median_gain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,14 +125,12 @@ class FirstReferenceRead(ReferenceRead):
 
     use_alpha  whether the plate's alpha says something.
     box        x, y, width and height of what engines see, in plate pixels; size: its width and height in the proxy.
-    exposure   see relumix.gain.downsample.Canvas.
     """
 
     use_alpha: bool
     warnings: list[str]
     box: tuple[int, int, int, int]
     size: tuple[int, int]
-    exposure: float
 
     @property
     def canvas(self) -> Canvas:
@@ -178,7 +178,6 @@ class ReadFirstReference(Task[FirstReferenceRead]):
             warnings=list(source.warnings),
             box=(seen.x, seen.y, seen.width, seen.height),
             size=(canvas.width, canvas.height),
-            exposure=canvas.exposure,
             seconds=source.watch.seconds(),
         )
 
@@ -210,7 +209,7 @@ class ReadFrame(Task[FrameRead]):
         """Read it. Raises FrameError, InputError and TooLargeError."""
         source = _source(self.files)
         seen = DownsampledShot(source, self.files.settings.work_size).frame(self.canvas, self.files.frame)
-        return FrameRead(rgb=seen.rgb, known=seen.known, seconds=source.watch.seconds())
+        return FrameRead(rgb=seen.rgb, known=seen.known, exposure=seen.exposure, seconds=source.watch.seconds())
 
 
 @dataclass(frozen=True)
@@ -342,10 +341,11 @@ def _refuse_large(path: Path | None, most: int) -> None:
             )
 
 
-def _fields(seen: ProxyReference, median_gain: Float32) -> dict[str, Float32]:
+def _fields(seen: ProxyReference, median_gain: Float32) -> dict[str, Any]:
     return {
         "rgb": seen.rgb,
         "known": seen.known,
+        "exposure": seen.exposure,
         "gain_stops": seen.gain_stops,
         "lit": seen.lit,
         "median_gain": np.asarray(median_gain, np.float32),

@@ -1,6 +1,8 @@
 import pytest
 import torch
 
+from tests.engines.svd.models import make_model
+
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
@@ -9,3 +11,9 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory):
+    """A whole model, tiny and random; its folder's path."""
+    return str(make_model(tmp_path_factory.mktemp("svd")))

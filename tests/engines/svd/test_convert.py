@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from relumix.cli.main import main
-from relumix.engines.svd.convert import BASE_PARTS, convert
-from relumix.engines.svd.layout import PUBLISHED, network_config, sgm_names
+from relumix.engines.svd.convert import BASE_PARTS, convert, empty_network, fill_network
 from relumix.engines.svd.network import RelightUNet
+from relumix.engines.svd.sgm_layout import PUBLISHED, network_config, sgm_names
 from relumix.errors import InputError
 from tests.engines.svd.tiny import conditions
 
@@ -217,16 +217,111 @@ def test_types_are_the_checkpoints(small, config, tmp_path):
     assert stored["conv_in.weight"].dtype == torch.float16
 
 
-def test_frozen_parts_are_left_out_and_said(small, config, tmp_path, capsys):
+LPIPS = {f"lpips.net.slice{i}.{i}.weight": torch.ones(2) for i in range(1, 4)}
+LOSS = {**LPIPS, "loss_fn.lpips.lin0.model.1.weight": torch.ones(2)}
+
+
+def averages(unet, shift=0.25):
+    """A running average as sgm keeps it: buffers, whose names may hold no dots; and its own two numbers."""
+    weights = unet.state_dict()
+    named = {
+        "model_ema." + ("diffusion_model." + theirs).replace(".", ""): weights[ours] + shift
+        for ours, theirs in sgm_names(unet).items()
+    }
+    return {**named, "model_ema.decay": torch.tensor(0.9999), "model_ema.num_updates": torch.tensor(7)}
+
+
+@pytest.mark.parametrize(
+    "nest",
+    [
+        lambda t: t,
+        lambda t: {"state_dict": t, "epoch": 3},
+        lambda t: {"module": t},
+        lambda t: {"state_dict": {f"module.{name}": value for name, value in t.items()}},
+    ],
+    ids=["flat", "state_dict", "module", "wrapped"],
+)
+def test_the_whole_model_as_its_authors_save_it(small, config, tmp_path, capsys, nest):
+    unet, tensors = small
     frozen = {"first_stage_model.encoder.conv_in.weight": torch.ones(1), "conditioner.embedders.0.x": torch.ones(1)}
-    torch.save({**small[1], **frozen}, tmp_path / "all.pth")
-    command = ["convert", str(tmp_path / "all.pth"), "--config", str(config), "-o"]
-    assert main([*command, str(tmp_path / "made")]) == 0
-    said = capsys.readouterr().out.splitlines()
-    assert said[0] == (
+    torch.save(nest({**tensors, **frozen, **LOSS, **averages(unet)}), tmp_path / "relumix.pth")
+    made = tmp_path / "made"
+    assert main(["convert", str(tmp_path / "relumix.pth"), "--config", str(config), "-o", str(made)]) == 0
+    assert capsys.readouterr().out.splitlines()[:3] == [
         "left out 2 tensors of the VAE and CLIP, which the method keeps frozen: the base (none was given: --base) has "
-        "them"
+        "them",
+        "left out 4 tensors of the loss's networks (lpips.*, loss_fn.*), which training alone asks",
+        f"left out {len(tensors) + 2} tensors of the running average (model_ema.*): take them with --ema",
+    ]
+    assert same_weights(RelightUNet.from_pretrained(made), unet)
+
+
+def test_the_running_average_is_taken_when_asked_for(small, config, tmp_path, capsys):
+    unet, tensors = small
+    torch.save({**tensors, **averages(unet)}, tmp_path / "relumix.pth")
+    command = ["convert", str(tmp_path / "relumix.pth"), "--config", str(config), "-o", str(tmp_path / "made"), "--ema"]
+    assert main(command) == 0
+    assert "running average" not in capsys.readouterr().out
+    made = RelightUNet.from_pretrained(tmp_path / "made").state_dict()
+    assert all(torch.equal(made[name], value + 0.25) for name, value in unet.state_dict().items())
+
+
+def test_what_was_not_trained_is_in_no_average(small, config, tmp_path):
+    unet, tensors = small
+    kept = {name: value for name, value in averages(unet).items() if "attn2to_q" not in name}
+    torch.save({**tensors, **kept}, tmp_path / "relumix.pth")
+    convert(tmp_path / "relumix.pth", tmp_path / "made", config=config, ema=True)
+    made = RelightUNet.from_pretrained(tmp_path / "made").state_dict()
+    for name, value in unet.state_dict().items():
+        assert torch.equal(made[name], value if "attn2.to_q" in name else value + 0.25)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({}, "has no running average (model_ema.*): leave out --ema"),
+        (
+            {"model_ema.diffusion_modelout9bias": torch.ones(1)},
+            "has the running average of diffusion_modelout9bias, unknown to the network of the config: check --config",
+        ),
+    ],
+    ids=["none", "another"],
+)
+def test_averages_that_are_not_this_networks(small, config, tmp_path, more, said):
+    path = tmp_path / "relumix.pth"
+    torch.save({**small[1], **more}, path)
+    assert refusal(path, tmp_path / "made", config=config, ema=True) == f"{path} {said}"
+
+
+def test_names_without_dots_are_those_of_one_tensor_each():
+    with torch.device("meta"):
+        names = list(sgm_names(RelightUNet(**network_config(PUBLISHED))).values())
+    assert len({name.replace(".", "") for name in names}) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("kind", "without"), [("spatial ", lambda name: "time_stack" not in name), ("", lambda name: True)]
+)
+def test_a_network_without_gates_is_refused_in_a_sentence_that_says_so(small, config, tmp_path, kind, without):
+    kept = {name: value for name, value in small[1].items() if not (".gate" in name and without(name))}
+    path = tmp_path / "relumix.pth"
+    torch.save(kept, path)
+    assert refusal(path, tmp_path / "made", config=config) == (
+        f"{path} was saved by a network whose {kind}attentions are not gated: the {len(small[1]) - len(kept)} tensors "
+        "of their gates are missing and all others are there; expected the published one, which gates every attention"
     )
+    assert not (tmp_path / "made").exists()
+
+
+def test_the_published_network_has_96_tensors_of_spatial_gates(tmp_path):
+    unet = empty_network(network_config(PUBLISHED))
+    weights = {
+        theirs: torch.empty(unet.state_dict()[ours].shape, device="meta")
+        for ours, theirs in sgm_names(unet).items()
+        if not (".gate" in theirs and "time_stack" not in theirs)
+    }
+    with pytest.raises(InputError, match="whose spatial attentions are not gated: the 96 tensors of their gates"):
+        fill_network(unet, weights, tmp_path / "relumix.pth")
 
 
 @pytest.mark.parametrize(
@@ -237,8 +332,8 @@ def test_frozen_parts_are_left_out_and_said(small, config, tmp_path, capsys):
             "lacks middle_block.1.transformer_blocks.0.attn1.gate: expected the network of the config, check --config",
         ),
         (
-            lambda t: t.update({"model_ema.decay": torch.ones(1), PREFIX + "out.9.bias": torch.ones(1)}),
-            "has model_ema.decay, out.9.bias, unknown to the network of the config: check --config",
+            lambda t: t.update({"optimizer.decay": torch.ones(1), PREFIX + "out.9.bias": torch.ones(1)}),
+            "has optimizer.decay, out.9.bias, unknown to the network of the config: check --config",
         ),
         (
             lambda t: t.update({PREFIX + "out.2.bias": torch.ones(8)}),
@@ -325,10 +420,10 @@ def test_configs_that_are_none(tmp_path, text, said):
     assert re.fullmatch(said.format(path), refusal(tmp_path / "x.pth", tmp_path / "made", config=path))
 
 
-def test_with_a_base_the_folder_is_a_whole_pipeline(small, config, tmp_path, capsys):
+def test_with_a_base_the_folder_is_a_whole_model(small, config, tmp_path, capsys):
     save_file(small[1], tmp_path / "sgm.safetensors")
     base, made = tmp_path / "svd", tmp_path / "made"
-    for part in (*BASE_PARTS, "unet"):
+    for part in (*BASE_PARTS, "unet", "scheduler"):
         (base / part).mkdir(parents=True)
         (base / part / "config.json").write_text(f'{{"part": "{part}"}}')
     command = ["convert", str(tmp_path / "sgm.safetensors"), "--config", str(config), "--base", str(base)]
@@ -343,7 +438,7 @@ def test_with_a_base_the_folder_is_a_whole_pipeline(small, config, tmp_path, cap
 def test_a_base_that_lacks_parts(tmp_path):
     (tmp_path / "svd" / "vae").mkdir(parents=True)
     assert refusal(tmp_path / "x.pth", tmp_path / "made", base=tmp_path / "svd") == (
-        f"the base {tmp_path / 'svd'} has no folder image_encoder, feature_extractor, scheduler: expected Stable Video "
+        f"the base {tmp_path / 'svd'} has no folder image_encoder, feature_extractor: expected Stable Video "
         "Diffusion as diffusers saves it"
     )
 
