@@ -71,7 +71,7 @@ class Delivery:
     nonfinite_pixels: int
 
 
-class Shipment(Protocol[Made_co]):
+class RemoteJob(Protocol[Made_co]):
     """A job on servers; used from several threads."""
 
     @property

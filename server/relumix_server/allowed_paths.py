@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
-from relumix.pipeline.fingerprint import stored_key
+from relumix.pipeline.fingerprint import stored_fingerprint
 from relumix.shot.sequence import IMAGE_SUFFIXES
 from relumix_server.beneath import FileBeneath
 from relumix_server.status_errors import Code, StatusError
@@ -93,6 +93,6 @@ def _is_of_others(file: FileBeneath) -> bool:
     """Tell whether something is there that relumix did not write."""
     try:
         with file.opened() as descriptor:
-            return stored_key(Path(f"/dev/fd/{descriptor}")) is None
+            return stored_fingerprint(Path(f"/dev/fd/{descriptor}")) is None
     except OSError:
         return os.path.lexists(file.path)

@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 
 from relumix.errors import FrameError, InputError
 from relumix.gain.downsample import Canvas
-from relumix.gain.gain_transfer import Gain
 from relumix.gain.proxy import ProxyFrame, ProxyReference
 from relumix.gain.proxy_shot import DownsampledShot, Light
-from relumix.pipeline.write_frame import Finisher
+from relumix.gain.transfer import Gain
+from relumix.pipeline.write_frame import FrameWriter
+from relumix.shot.box import Box
 from relumix.shot.images import opened, what_went_wrong
 from relumix.shot.sequence import OutputPattern
-from relumix.shot.windows import Box
 from relumix.types import Float32
 from relumix_server.beneath import FileBeneath
 from relumix_server.frame_files import DTYPES, FrameFiles, PlaneShape, most_written, opened_source
@@ -56,13 +56,13 @@ class FrameRead(TaskResult):
 class ReferenceRead(FrameRead):
     """The fields of a ProxyReference, and its median gain [3] in stops."""
 
-    stops: Float32
+    gain_stops: Float32
     lit: Float32
     median_gain: Float32
 
     def light(self, frame: int) -> Light:
         """Return the light of the reference."""
-        return ProxyReference(frame, self.rgb, self.known, self.stops, self.lit), self.median_gain
+        return ProxyReference(frame, self.rgb, self.known, self.gain_stops, self.lit), self.median_gain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,7 +188,8 @@ class RelightFrame(Task[FrameWritten]):
                 for path in (self.result, self.gain_path)
             )
             assert output is not None
-            done = Finisher(source, self.canvas, output, gain_output, lambda _: self.key, show=False).finish(self.gain)
+            writer = FrameWriter(source, self.canvas, output, gain_output, lambda _: self.key, show=False)
+            done = writer.finish(self.gain)
             if isinstance(done, FrameError):
                 raise done
             return FrameWritten(nonfinite_pixels=done.event.nonfinite_pixels, seconds=source.watch.seconds())
@@ -255,7 +256,7 @@ def _fields(seen: ProxyReference, median_gain: Float32) -> dict[str, Float32]:
     return {
         "rgb": seen.rgb,
         "known": seen.known,
-        "stops": seen.stops,
+        "gain_stops": seen.gain_stops,
         "lit": seen.lit,
         "median_gain": np.asarray(median_gain, np.float32),
     }

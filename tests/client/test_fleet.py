@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relumix.client.fleet import LONGEST_PAUSE_SECONDS, Board, Failing
+from relumix.client.fleet import LONGEST_PAUSE_SECONDS, Failing, WorkQueue
 from relumix.client.remote_job import pieces
 from relumix.client.rpc_errors import TryAgainError
 from relumix.engines.base import Windowing
@@ -18,10 +18,10 @@ def test_hands_take_every_frame_once_and_ascending(sizes, hands):
     for size in sizes:
         units.append(list(range(first, first + size)))
         first += size
-    board = Board(units, hands)
+    queue = WorkQueue(units, hands)
     taken = []
     while len(taken) < first:
-        frames = board.take()
+        frames = queue.take()
         assert frames == sorted(frames)
         taken += frames
     assert taken == list(range(first))
@@ -29,17 +29,17 @@ def test_hands_take_every_frame_once_and_ascending(sizes, hands):
 
 def test_one_hand_takes_all_and_several_leave_something():
     units = [[frame] for frame in range(20)]
-    assert len(Board(units, 1).take()) == 20
-    board = Board(units, 2)
-    assert len(board.take()) == 7
-    assert len(board.take()) == 4
+    assert len(WorkQueue(units, 1).take()) == 20
+    queue = WorkQueue(units, 2)
+    assert len(queue.take()) == 7
+    assert len(queue.take()) == 4
 
 
 def test_what_is_given_back_is_taken_next_in_its_pieces():
-    board = Board([[1, 2], [3, 4], [5, 6], [7, 8]], 3)
-    assert board.take() == [1, 2]
-    board.give_back([2])
-    assert [board.take() for _ in range(2)] == [[2], [3, 4]]
+    queue = WorkQueue([[1, 2], [3, 4], [5, 6], [7, 8]], 3)
+    assert queue.take() == [1, 2]
+    queue.give_back([2])
+    assert [queue.take() for _ in range(2)] == [[2], [3, 4]]
 
 
 @given(st.integers(1, 200), st.data())

@@ -19,8 +19,8 @@ RELUMIX = Path(sys.executable).parent / "relumix"
 _SLOW = """\
 #!{python}
 import sys, time
-from relumix.engines.tracking.propagator import TrackingPropagator
-from relumix.pipeline.write_frame import Finisher
+from relumix.engines.flow.engine import FlowPropagator
+from relumix.pipeline.write_frame import FrameWriter
 
 def slowed(kind, name):
     inner = getattr(kind, name)
@@ -29,8 +29,8 @@ def slowed(kind, name):
         return inner(*args, **kwargs)
     setattr(kind, name, slowly)
 
-slowed(Finisher, "_write")
-slowed(TrackingPropagator, "propagate")
+slowed(FrameWriter, "_write")
+slowed(FlowPropagator, "propagate")
 from relumix.cli.main import main
 sys.exit(main())
 """
