@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from typing import Any, NoReturn
 
 import grpc
@@ -29,6 +30,7 @@ from relumix_server.session import Session
 from relumix_server.shots import SessionShot
 from relumix_server.spool import Spool
 from relumix_server.status_errors import Code, StatusError
+from relumix_server.storage import OpeningChecks
 from relumix_server.stream_reader import Context, StreamReader
 from relumix_server.stream_writer import StreamWriter
 from relumix_server.workers import Workers
@@ -47,6 +49,7 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
         self._engines: Mapping[str, Engine] = {}
         self._admission = Admission(options.max_sessions)
         self.sessions: dict[str, Session] = {}
+        self.checks = OpeningChecks()
         self._ending: set[Session] = set()
 
     def open(self, engines: Mapping[str, Engine]) -> None:
@@ -120,7 +123,7 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
     async def _begin(self, context: Context, reader: StreamReader) -> str:
         """Start a session; returns its id."""
         opening = await reader.opening()
-        request = await asyncio.to_thread(check, opening, self._engines, self._options, self._allowed)
+        request = await self.checks.run(partial(check, opening, self._engines, self._options, self._allowed))
         session = self.session(request)
         self.sessions[request.session] = session
         self._metrics.session()
