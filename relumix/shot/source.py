@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 
@@ -43,6 +43,7 @@ class PlateSource:
     watch: Stopwatch
     use_alpha: bool = True
     warnings: tuple[str, ...] = ()
+    _first: dict[int, Picture] = field(default_factory=dict, repr=False)
 
     @classmethod
     def find(cls, source: str | PathLike[str], references: References, settings: Settings) -> PlateSource:
@@ -56,10 +57,16 @@ class PlateSource:
     def judged(self) -> PlateSource:
         """Return this source, or one that does not use the plate's alpha, with a warning, where it says nothing.
 
-        Raises InputError where the plate of the first reference cannot be read.
+        The plate of the first reference, by which that is judged, is kept until it is read. Raises InputError where it
+        cannot be.
         """
         # Camera plates often carry an alpha of zeros: unpremultiplying by it would leave nothing of the picture.
-        alpha = self._first().levels[0].alpha
+        frame = self.references[0]
+        try:
+            first = self._first[frame] = self.plate.read(frame)
+        except FrameError as error:
+            raise InputError(f"the plate of reference frame {frame} cannot be read: {error}") from error
+        alpha = first.levels[0].alpha
         if alpha is None or np.any(alpha > 0):
             return self
         ignored = f"the alpha of {self.plate.path} is 0 everywhere: it is passed through, and not used"
@@ -109,10 +116,14 @@ class PlateSource:
     def read(self, frame: int) -> Picture:
         """Return a plate frame. Raises FrameError."""
         with self.watch.stage("read"):
-            picture = self.plate.read(frame)
+            picture = self._first.pop(frame, None) or self.plate.read(frame)
         if self.use_alpha:
             return picture
         return replace(picture, levels=tuple(Level(level.rgb, None) for level in picture.levels))
+
+    def forget(self) -> None:
+        """Let go of the plate that `judged` read and kept for the first who reads it: nobody here will."""
+        self._first.clear()
 
     def result(self, path: Path, frame: int) -> Float32:
         """Return the light of a frame that was written before, [h, w, 3] at full size. Raises FrameError."""
@@ -142,13 +153,6 @@ class PlateSource:
                 return read_mask(path, picture)
             except InputError as error:
                 raise FrameError(frame, str(error)) from error
-
-    def _first(self) -> Picture:
-        frame = self.references[0]
-        try:
-            return self.plate.read(frame)
-        except FrameError as error:
-            raise InputError(f"the plate of reference frame {frame} cannot be read: {error}") from error
 
 
 def _references(shot: Shot, references: References) -> dict[int, Path]:

@@ -172,7 +172,7 @@ def finish(frame: Frame, canvas: Canvas, gain: Gain, key: str, result: Path, gai
         OutputPattern(path, source.shot, [frame.frame]) if path else None for path in (result, gain_map)
     )
     assert output is not None
-    done = FrameWriter(source, canvas, output, gain_output, lambda _: key, show=False).finish(gain)
+    done = FrameWriter(source, output, gain_output, lambda _: key).write(canvas, gain)
     if isinstance(done, FrameError):
         raise done
     return {"nonfinite": done.event.nonfinite_pixels, "seconds": source.watch.seconds()}

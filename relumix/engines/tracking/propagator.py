@@ -41,7 +41,12 @@ class TrackingPropagator:
         """look: what the engine makes of a reference, whose view is given."""
         self._look = look
         self._tracker = Tracker()
+        self._tell: Callable[[float], None] = lambda share: None
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="relumix-carry")
+
+    def report_to(self, tell: Callable[[float], None]) -> None:
+        """See `Reporting`."""
+        self._tell = tell
 
     def propagate(
         self,
@@ -73,15 +78,23 @@ class TrackingPropagator:
         """For each reference, its light on each frame."""
         views = [View.of(frame) for frame in frames]
         steps = [step(now, last) for last, now in pairwise(views)]
+        # Following a frame takes about as long as carrying light to it.
+        parts, done = 2 * len(frames) * len(references), 0
+
+        def tell() -> None:
+            nonlocal done
+            done += 1
+            self._tell(min(done / parts, 0.99))
+
         lights = []
         for reference, keyframe_path in zip(references, keyframe_paths, strict=True):
             root = View.of(reference)
             # Only the pool holds the tracks, which are many: it lets go of each as its light is carried.
             carrier = self._look(reference, root)
-            carried = self._pool.map(
-                carrier.carry,
-                views,
-                self._tracker.tracks(reference, root, keyframe_path, frames, views, steps),
-            )
-            lights.append(carrier.settle(list(carried), views, steps))
+            tracks = self._tracker.tracks(reference, root, keyframe_path, frames, views, steps, tell)
+            carried = []
+            for each in self._pool.map(carrier.carry, views, tracks):
+                carried.append(each)
+                tell()
+            lights.append(carrier.settle(carried, views, steps))
         return lights

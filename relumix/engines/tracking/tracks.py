@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from relumix.engines.base import Keyframe
 from relumix.engines.tracking.correspondence import Track, View, follow, stay, step
@@ -26,10 +26,12 @@ class Tracker:
         frames: Sequence[ProxyFrame],
         views: Sequence[View],
         steps: Sequence[Track],
+        on_track: Callable[[], None] = lambda: None,
     ) -> list[Track]:
         """Return each frame's track to the reference: outwards from it, over the keyframes, then frame by frame.
 
         frames, views  of the window; steps: from each but the first to the one before.
+        on_track       is called after each.
         """
         tracks = [stay(root)] * len(frames)
         later = [i for i, frame in enumerate(frames) if frame.frame >= reference.frame]
@@ -46,6 +48,7 @@ class Tracker:
             moved = step(views[side[0]], last)
             for i, following in zip(side, [*side[1:], None], strict=True):
                 tracks[i] = track = follow(moved, track, views[i], root)
+                on_track()
                 if following is not None:
                     moved = steps[i] if following > i else steps[following].reversed()
         return tracks
