@@ -155,14 +155,17 @@ def settings_of(args: argparse.Namespace) -> Settings:
     return Settings(**{**values, "engine_options": tuple(values["engine_options"] or ())})
 
 
-def parse_references(texts: list[str]) -> dict[int | None, str]:
-    """Return files by frame from `FRAME=FILE` and `FILE` (None: the first frame). Raises InputError."""
-    references: dict[int | None, str] = {}
+def parse_references(texts: list[str]) -> dict[int | None, str | list[str]]:
+    """Return what `-r` was given: `FRAME=FILE` by frame, all else under None. Raises InputError."""
+    references: dict[int | None, str | list[str]] = {}
+    unnamed: list[str] = []
     for text in texts:
         match = _FRAME_AND_FILE.fullmatch(text)
-        frame, path = (int(match[1]), match[2]) if match else (None, text)
+        if not match:
+            unnamed.append(text)
+            continue
+        frame, path = int(match[1]), match[2]
         if frame in references:
-            at = "the first frame" if frame is None else f"frame {frame}"
-            raise InputError(f"{at} has two references, {references[frame]} and {path}: keep one of them")
+            raise InputError(f"frame {frame} has two references, {references[frame]} and {path}: keep one of them")
         references[frame] = path
-    return references
+    return {**references, **({None: unnamed} if unnamed else {})}

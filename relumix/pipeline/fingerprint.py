@@ -14,6 +14,7 @@ from relumix.shot.source import PlateSource
 from relumix.version import __version__
 
 FINGERPRINT_ATTRIBUTE = "relumix:key"
+REFERENCES_ATTRIBUTE = "relumix:references"
 
 
 class Fingerprints:
@@ -61,16 +62,26 @@ class Fingerprints:
 
 def stored_fingerprint(path: Path) -> str | None:
     """Return the key that a file was written with; None where relumix did not write it, or it cannot be read."""
+    return _stored(path, FINGERPRINT_ATTRIBUTE)
+
+
+def stored_references(path: Path) -> dict[int, str]:
+    """Return the references that a file was made from, frame to file name; none where relumix did not write it."""
+    try:
+        return {
+            int(frame): str(name) for frame, name in json.loads(_stored(path, REFERENCES_ATTRIBUTE) or "{}").items()
+        }
+    except (ValueError, AttributeError):  # something else writes an attribute of that name
+        return {}
+
+
+def _stored(path: Path, attribute: str) -> str | None:
     try:
         _, headers = read_headers(path)
     except (HeaderError, OSError):
         return None
-    keys = [
-        header[FINGERPRINT_ATTRIBUTE].value.decode("ascii", "replace")
-        for header in headers
-        if FINGERPRINT_ATTRIBUTE in header
-    ]
-    return keys[0] if keys else None
+    values = [header[attribute].value.decode("utf-8", "replace") for header in headers if attribute in header]
+    return values[0] if values else None
 
 
 def _size_and_time(path: Path) -> tuple[int, int]:

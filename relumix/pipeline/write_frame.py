@@ -20,7 +20,7 @@ from relumix.events import FrameDone
 from relumix.gain.downsample import Canvas
 from relumix.gain.gain_transfer import Gain, relight
 from relumix.gain.proxy_shot import ReadReference
-from relumix.pipeline.fingerprint import FINGERPRINT_ATTRIBUTE
+from relumix.pipeline.fingerprint import FINGERPRINT_ATTRIBUTE, REFERENCES_ATTRIBUTE
 from relumix.pipeline.run import Made
 from relumix.preview.previews import Shown
 from relumix.shot.gain_map_image import gain_map_image
@@ -90,6 +90,7 @@ class FrameWriter:
     ) -> list[Float32]:
         """Return the relit levels; fills `stops` at full size."""
         mask = self.source.read_mask(gain.frame, picture)
+        delivered = reference is not None and self.source.delivers_reference(gain.frame, picture)
         with self.source.watch.stage("transfer"):
             return [
                 relight(
@@ -99,7 +100,7 @@ class FrameWriter:
                     gain,
                     mix=self.source.settings.mix,
                     mask=_at_size(mask, level.rgb),
-                    reference=reference if i == 0 else None,
+                    reference=reference if i == 0 and delivered else None,
                     stops=stops if i == 0 else None,
                     direct=self.source.settings.transfer == "direct",
                 )
@@ -131,7 +132,7 @@ class FrameWriter:
         return {
             "relumix:version": __version__,
             "relumix:engine": settings.engine,
-            "relumix:references": json.dumps(references, ensure_ascii=False),
+            REFERENCES_ATTRIBUTE: json.dumps(references, ensure_ascii=False),
             "relumix:settings": json.dumps(settings.pixels(), ensure_ascii=False),
             FINGERPRINT_ATTRIBUTE: fingerprint,
         }

@@ -16,7 +16,7 @@ from relumix.types import Float32
 from relumix_server.status_errors import SessionCancelledError
 
 
-class Device:
+class EngineThread:
     """The thread on which engines work. A session has one window in the queue at most, so that none can crowd it."""
 
     def __init__(self, on_queue: Callable[[int], None] = lambda _: None, *, last_seconds: float | None = None) -> None:
@@ -70,13 +70,13 @@ class Device:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
 
-class Turns:
+class ScheduledEngine:
     """An Engine for one session: it works on the device, in turn with those of other sessions."""
 
     def __init__(
         self,
         engine: Engine,
-        device: Device,
+        device: EngineThread,
         *,
         await_frames: Callable[[Iterable[int]], None] = lambda frames: None,
         on_window: Callable[[], None] = lambda: None,
@@ -132,7 +132,7 @@ class Turns:
         self._propagator = self._running = None
 
 
-def warm(engine: Engine, device: Device) -> None:
+def warm(engine: Engine, device: EngineThread) -> None:
     """Let an engine relight a few small frames, so that the first session does not wait for what loads late."""
     rgb = np.full((64, 64, 3), 0.18, np.float32)
     ones, stops = np.ones((64, 64), np.float32), np.zeros((64, 64, 3), np.float32)

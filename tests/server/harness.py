@@ -131,7 +131,8 @@ def serving(folder: Path, *options: str) -> Iterator[Server]:
         if server.process.poll() is None:
             assert server.stop() == 0, server.log
         told = [line for line in server.log if "traceback" in line or "Traceback" in line["message"]]
-        assert not told, "the server logged what it should not"
+        traces = "\n".join(line.get("traceback", line["message"]) for line in told)
+        assert not told, f"the server logged what it should not:\n{traces}"
     finally:
         server.kill()
 
