@@ -97,7 +97,9 @@ class _Bar:
     def _open(self) -> None:
         from tqdm import tqdm  # noqa: PLC0415  only who looks at a bar needs it
 
-        self._bar = tqdm(total=1.0, bar_format="{percentage:3.0f}% |{bar}| {desc}", dynamic_ncols=True)
+        # A delay keeps it from drawing itself before there is anything to say.
+        form = "{percentage:3.0f}% |{bar}| {desc}"
+        self._bar = tqdm(total=1.0, bar_format=form, dynamic_ncols=True, file=sys.stderr, delay=1e-9)
         threading.Thread(target=self._tick, name="relumix-clock", daemon=True).start()
 
     def _tick(self) -> None:
@@ -115,7 +117,7 @@ class _Bar:
         words = [f"{self._at.done}/{self._at.total} frames", f"{_clock(self._bar.format_dict['elapsed'])} gone"]
         if self._at.remaining_seconds is not None and self._at.share < 1:
             left = self._at.remaining_seconds - (time.monotonic() - self._told)
-            words.append(f"about {_clock(left)} to go" if left > 0 else "to go: longer than thought")
+            words.append(f"about {_clock(left)} to go" if left >= 1 else "taking longer than estimated")
         return ", ".join([*words, *([self._doing] if self._doing else [])])
 
 
