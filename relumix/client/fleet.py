@@ -64,7 +64,7 @@ class Fleet(Generic[Made]):
         self._queue.close()
 
     def _work(self, server: Server) -> None:
-        """Serve as one server's hand until nothing is left to do."""
+        """Keep one server at work until nothing is left to do, or it fails for good."""
         failing = Failing(self._patience)
         while frames := self._queue.take():
             left = dict.fromkeys(frames)

@@ -29,14 +29,14 @@ READERS = 4
 """Threads that read frames while the previews are drawn."""
 
 
-def check_frames(job: Job, looks: Review, on_frame: OnFrame) -> list[FrameError]:
+def check_frames(job: Job, review: Review, on_frame: OnFrame) -> list[FrameError]:
     """Read every frame of a finished job beside its plate; returns what is wrong, a FrameError a frame.
 
     A frame has to be there, written by relumix, with the plate's windows, and finite wherever the plate is; so has its
     gain map, where there are some. The movie and the contact sheet show those that are as they should be.
     """
     settings = dataclasses.replace(
-        job.source.settings, preview=str(looks.preview), contact_sheet=str(looks.contact_sheet)
+        job.source.settings, preview=str(review.preview), contact_sheet=str(review.contact_sheet)
     )
     faults: list[FrameError] = []
     with Previews(job.source, job.frames, settings) as previews:

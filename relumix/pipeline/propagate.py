@@ -24,7 +24,6 @@ from relumix.util.stopwatch import Stopwatch
 READERS = 2
 """Threads that read ahead of the engine."""
 
-
 OnWindow = Callable[[int, float], None]
 """Is told, on the thread of the engine, which share (0..1) of the light of a window (its index) is known."""
 
@@ -127,13 +126,8 @@ class Propagation:
         wanted = dict.fromkeys(frame for frame in (*now, *next_) if frame not in self._references)
         for frame in [f for f in self._ahead if f not in wanted and self._keyframe_uses.get(f, -1) < self._at]:
             self._ahead.pop(frame).cancel()
-        for frame in wanted:
-            self._read(frame)
-
-    def _read(self, frame: int) -> Future[ProxyFrame]:
-        if frame not in self._ahead:
+        for frame in [f for f in wanted if f not in self._ahead]:
             self._ahead[frame] = self._readers.submit(self._shot.frame, self.canvas, frame)
-        return self._ahead[frame]
 
     def _readable(self, frames: Sequence[int]) -> list[ProxyFrame]:
         readable = []
@@ -148,9 +142,14 @@ class Propagation:
         """Return a frame: one that was read, or read now and kept if it will be a keyframe again. Raises FrameError."""
         if frame in self._references:
             return self._references[frame]
-        if frame in self._ahead or self._keyframe_uses.get(frame, -1) > self._at:
-            return self._read(frame).result()
-        return self._shot.frame(self.canvas, frame)
+        if frame in self._ahead:
+            return self._ahead[frame].result()
+        # Here, and not by the readers: those may wait for frames that nobody has sent yet.
+        seen = self._shot.frame(self.canvas, frame)
+        if self._keyframe_uses.get(frame, -1) > self._at:
+            self._ahead[frame] = Future()
+            self._ahead[frame].set_result(seen)
+        return seen
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,6 @@ class Session:
 
     room        is set when the next message may be wanted.
     closed      is set when no more messages will be read.
-    stage       what is worked on, for people.
     idle_since  the time.monotonic() at which its work ended, None while it goes on.
     """
 
@@ -51,7 +50,7 @@ class Session:
         self.request, self.receiver = request, receiver
         self._shot, self._engine, self._spool, self._metrics = shot, engine, spool, metrics
         self.responses: ResponseQueue[Outcome] = ResponseQueue(MOST_UNSENT)
-        self.tally, self.stage = Tally(), "waiting for the references"
+        self.tally, self._stage = Tally(), "reading the references"
         self.estimate = Estimate.of(request.plan, request.deliver)
         self.room, self.closed = asyncio.Event(), asyncio.Event()
         self.idle_since: float | None = None
@@ -69,6 +68,11 @@ class Session:
         self.receiver.end(SessionCancelledError())
         for left in self.responses.close():
             self._discard(left)
+
+    @property
+    def stage(self) -> str:
+        """What is going on, for people."""
+        return f"waiting for frames, {self._stage}" if self.receiver.waiting_since() is not None else self._stage
 
     @property
     def ended(self) -> bool:
@@ -123,7 +127,7 @@ class Session:
 
     def _windows(self, window: int, share: float) -> None:
         self.estimate.light(window, share)
-        self.stage = self.request.plan.words_for(window, self.request.windows)
+        self._stage = self.request.plan.words_for(window, self.request.windows)
 
     def _put(self, outcome: FinishedFrame | FrameError) -> None:
         self.responses.put(outcome)
