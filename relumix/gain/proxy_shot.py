@@ -16,7 +16,7 @@ from relumix.shot.box import Box
 from relumix.types import Float32
 
 Light = tuple[ProxyReference, Float32]
-"""The light of a reference, and its grade [3] in stops."""
+"""The light of a reference, and its median gain [3] in stops."""
 
 
 class ProxyShot(Protocol):
@@ -136,7 +136,7 @@ class DownsampledShot(Generic[AnyPicture]):
         first = self._plate(self.references[0])
         canvas = self._canvas(first)
         lights = {self.references[0]: self._light(canvas, self.references[0], first)}
-        del first
+        del first  # one picture at full size at a time
         lights |= {frame: self.light(canvas, frame) for frame in self.references[1:]}
         return canvas, lights
 
@@ -154,6 +154,7 @@ class DownsampledShot(Generic[AnyPicture]):
         return proxy_frame(canvas, frame, picture.levels[0], picture.data_window)
 
     def _canvas(self, picture: AnyPicture) -> Canvas:
+        # Overscan included, and one exposure for the whole shot: one a frame would make light flicker.
         canvas = Canvas.fit(picture.display_window.union(picture.data_window), self._work_size)
         exposure = exposure_of(canvas, picture.levels[0], picture.data_window)
         return Canvas(canvas.window, canvas.width, canvas.height, exposure)
@@ -165,6 +166,7 @@ class DownsampledShot(Generic[AnyPicture]):
         return light
 
     def _plate(self, frame: int) -> AnyPicture:
+        # Without any other frame the rest of a shot can be relit; without this one none can.
         try:
             return self._source.read(frame)
         except FrameError as error:

@@ -13,9 +13,9 @@ import numpy as np
 
 from relumix.engines.base import Engine, Reporting
 from relumix.errors import FrameError
-from relumix.gain.gain_transfer import Gain, log_luminance
 from relumix.gain.proxy import ProxyFrame
 from relumix.gain.proxy_shot import Light, ProxyShot
+from relumix.gain.transfer import Gain, log_luminance
 from relumix.pipeline.windows import Plan, plan
 from relumix.types import Float32
 from relumix.util.ordered_pool import WRITERS, ordered
@@ -32,8 +32,8 @@ Finished = TypeVar("Finished")
 
 def reference_gain(light: Light) -> Gain:
     """Return the gain at a reference's own frame: its light."""
-    reference, grade = light
-    return Gain(reference.frame, reference.stops, grade, log_luminance(reference))
+    reference, median_gain = light
+    return Gain(reference.frame, reference.gain_stops, median_gain, log_luminance(reference))
 
 
 class Propagation:
@@ -54,7 +54,7 @@ class Propagation:
         self.plan: Plan = plan(shot.frames, shot.references, engine.windowing)
         self.canvas, lights = shot.lights()
         self._references = {frame: light for frame, (light, _) in lights.items()}
-        self._grades = {frame: grade for frame, (_, grade) in lights.items()}
+        self._median_gains = {frame: median for frame, (_, median) in lights.items()}
 
     def __enter__(self) -> Propagation:
         return self
@@ -89,18 +89,18 @@ class Propagation:
 
     def _gain(self, frame: int, shares: list[tuple[float, dict[int, Float32]]]) -> Gain | FrameError:
         if frame in self._references:
-            return reference_gain((self._references[frame], self._grades[frame]))
+            return reference_gain((self._references[frame], self._median_gains[frame]))
         try:
             seen = self._working(frame)
         except FrameError as error:
             return error
         stops = sum((np.float32(weight) * window[frame] for weight, window in shares), np.float32(0))
-        return Gain(frame, np.asarray(stops, np.float32), self._grade(frame), log_luminance(seen))
+        return Gain(frame, np.asarray(stops, np.float32), self._median_gain(frame), log_luminance(seen))
 
-    def _grade(self, frame: int) -> Float32:
-        """Return the grade at a frame [3]: on the way from one reference to the next, in stops."""
-        at = list(self._grades)
-        return np.array([np.interp(frame, at, [self._grades[r][c] for r in at]) for c in range(3)], np.float32)
+    def _median_gain(self, frame: int) -> Float32:
+        """Return the median gain at a frame [3]: on the way from one reference to the next, in stops."""
+        at = list(self._median_gains)
+        return np.array([np.interp(frame, at, [self._median_gains[r][c] for r in at]) for c in range(3)], np.float32)
 
     def _run(self, order: Sequence[int], at: int) -> dict[int, Float32]:
         """Return the stops of every readable frame of window `at` of the order, while the next one is being read."""
@@ -154,7 +154,7 @@ class Propagation:
 
 @dataclass(frozen=True)
 class _Keyframe:
-    """A Keyframe of the engine's: read when it is looked at, since most have been passed before."""
+    """A Keyframe of an engine's: read when it is looked at, since most have been passed before."""
 
     frame: int
     _propagation: Propagation

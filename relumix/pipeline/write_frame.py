@@ -1,9 +1,8 @@
 """The last step of a frame: light onto the full-size plate, and the result onto disk.
 
 Plates are read twice: once for the proxies that an engine sees, a window of frames at a time, and once more here, when
-the light is known. Kept at full size until then, the frames of a window would take gigabytes (of 16 at 8K about ten),
-and reading one again costs a tenth of what relighting it does. References' plates are read once: their light is known
-as soon as they are, so their frames are made there and then.
+the light is known. Kept at full size until then, the frames of a window would take gigabytes (sixteen at 8K about ten).
+References' plates are read once: their light is known as soon as they are, so their frames are made there and then.
 """
 
 from __future__ import annotations
@@ -18,8 +17,9 @@ from numpy.typing import NDArray
 from relumix.errors import FrameError
 from relumix.events import FrameDone
 from relumix.gain.downsample import Canvas
-from relumix.gain.gain_transfer import Gain, relight
 from relumix.gain.proxy_shot import ReadReference
+from relumix.gain.relight import Blend, RelitLevel, relight, transfer_for
+from relumix.gain.transfer import Gain
 from relumix.pipeline.fingerprint import FINGERPRINT_ATTRIBUTE, REFERENCES_ATTRIBUTE
 from relumix.pipeline.run import Made
 from relumix.preview.previews import Shown
@@ -39,9 +39,9 @@ Relit = tuple[Float32, NDArray[np.bool_]]
 class FrameWriter:
     """Makes and writes frames; thread-safe.
 
-    gain_output   where gain maps go, None without.
-    fingerprint   of a frame, by its number (see relumix.pipeline.fingerprint).
-    shows         whether small pictures of a frame are wanted, by its number.
+    gain_output  where gain maps go, None without.
+    fingerprint  of a frame, by its number (see relumix.pipeline.fingerprint).
+    shows        whether small pictures of a frame are wanted, by its number.
     """
 
     source: PlateSource
@@ -74,41 +74,33 @@ class FrameWriter:
         return picture, self.source.read_reference(frame, picture) if frame in self.source.references else None
 
     def _write(self, canvas: Canvas, gain: Gain, picture: Picture, reference: Relit | None) -> Made:
-        stops = np.empty_like(picture.rgb) if self.gain_output else None
-        levels = self._relight(canvas, gain, picture, reference, stops)
+        levels = self._relight(canvas, gain, picture, reference)
         path, shown = self.output.path(gain.frame), None
         with self.source.watch.stage("write"):
-            self._write_files(canvas, picture, levels, stops)
+            self._write_files(canvas, picture, levels)
         if self.shows(gain.frame):
             # The result as it is on disk, so that a rerun that finds it there shows the same.
             result = self.source.result(path, gain.frame)
             shown = Shown.of(picture, result, reference=reference[0] if reference else None)
         return Made(FrameDone(gain.frame, str(path), nonfinite_pixels=nonfinite(picture)), shown)
 
-    def _relight(
-        self, canvas: Canvas, gain: Gain, picture: Picture, reference: Relit | None, stops: Float32 | None
-    ) -> list[Float32]:
-        """Return the relit levels; fills `stops` at full size."""
-        mask = self.source.read_mask(gain.frame, picture)
-        delivered = reference is not None and self.source.delivers_reference(gain.frame, picture)
+    def _relight(self, canvas: Canvas, gain: Gain, picture: Picture, reference: Relit | None) -> list[RelitLevel]:
+        """Return the frame relit, with its mip levels."""
+        frame, settings = gain.frame, self.source.settings
+        mask = self.source.read_mask(frame, picture)
+        delivered = self.source.delivered(frame, picture, reference) if reference else None
+        transfer = transfer_for(settings.transfer, canvas)
+        levels = []
         with self.source.watch.stage("transfer"):
-            return [
-                relight(
-                    level,
-                    picture.data_window,
-                    canvas,
-                    gain,
-                    mix=self.source.settings.mix,
-                    mask=_at_size(mask, level.rgb),
-                    reference=reference if i == 0 and delivered else None,
-                    stops=stops if i == 0 else None,
-                    direct=self.source.settings.transfer == "direct",
-                )
-                for i, level in enumerate(picture.levels)
-            ]
+            for i, level in enumerate(picture.levels):
+                itself = i == 0  # its mip levels have no reference, and no map of gain
+                blend = Blend(settings.mix, _at_size(mask, level.rgb), delivered if itself else None)
+                keep_gain = itself and self.gain_output is not None
+                levels.append(relight(transfer, gain, level, picture.data_window, blend, keep_gain=keep_gain))
+        return levels
 
-    def _write_files(self, canvas: Canvas, picture: Picture, levels: list[Float32], stops: Float32 | None) -> None:
-        settings, frame = self.source.settings, picture.frame
+    def _write_files(self, canvas: Canvas, picture: Picture, levels: list[RelitLevel]) -> None:
+        settings, frame, stops = self.source.settings, picture.frame, levels[0].gain_stops
         made_by = self._made_by(self.fingerprint(frame))
         if self.gain_output and stops is not None:
             write(
@@ -120,7 +112,7 @@ class FrameWriter:
         write(
             self.output.path(frame),
             picture,
-            levels,
+            [level.pixels for level in levels],
             attributes=made_by,
             compression=settings.compression,
             bits=settings.bits,

@@ -170,10 +170,17 @@ class PlateSource:
                 colorspace=self.settings.reference_colorspace,
             )
 
-    def delivers_reference(self, frame: int, picture: Picture) -> bool:
-        """Tell whether the relit version of a frame is its result: one that was enlarged has not the plate's detail,
-        and gives its light alone."""
-        return frame in self.reference_paths and has_own_pixels(self.reference_paths[frame], picture, plate=self.plate)
+    def delivered(
+        self, frame: int, picture: Picture, relit: tuple[Float32, NDArray[np.bool_]]
+    ) -> tuple[Float32, NDArray[np.bool_]]:
+        """Return what the relit version of a frame, as `read_reference` has it, is the result of, and where.
+
+        One that was enlarged has not the plate's detail: it gives its light, and no pixel but those that it left alone.
+        """
+        rgb, known = relit
+        if has_own_pixels(self.reference_paths[frame], picture, plate=self.plate):
+            return rgb, known
+        return rgb, np.asarray(known & (rgb == picture.rgb).all(axis=-1))
 
     def read_mask(self, frame: int, picture: Picture) -> Float32 | None:
         """Return the matte of a frame, None without mattes. Raises FrameError."""
