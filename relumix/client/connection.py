@@ -81,7 +81,7 @@ def service(channel: grpc.Channel) -> RelightServiceStub:
 
 
 def relight(channel: grpc.Channel) -> Callable[..., Iterator[RelightResponse | Piece]]:
-    """Return the stream that can be opened over a channel, whose chunks are Pieces."""
+    """Return the stream that can be opened over a channel; frames come over it as Pieces."""
     call: Callable[..., Iterator[RelightResponse | Piece]] = channel.stream_stream(
         messages.RELIGHT, request_serializer=messages.request_bytes, response_deserializer=messages.response_of
     )

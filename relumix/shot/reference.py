@@ -74,18 +74,18 @@ def read_reference(
     windows = Windows(picture.data_window, picture.display_window)
     with _opened(path, "reference") as (image, layout):
         file = _file(layout, path, plate, windows, picture.frame, colorspace)
-        flat = read_rgba(image, file.spec, file.choice, file.space)
+        rgba = read_rgba(image, file.spec, file.choice, file.space)
         said = Alpha.WHOLE
-        if flat.alpha is not None:
-            paint = _paint(flat, file, picture)
+        if rgba.alpha is not None:
+            paint = _paint(rgba, file, picture)
             said = paint.judged(picture.alpha)
             if said is Alpha.PAINTED:
                 return paint.over(picture.rgb, picture.alpha)
         if said is Alpha.EMPTY and file.straight:
-            flat = read_rgba(image, file.spec, replace(file.choice, alpha=None), file.space)
-    if said is Alpha.EMPTY and not flat.rgb.any():
+            rgba = read_rgba(image, file.spec, replace(file.choice, alpha=None), file.space)
+    if said is Alpha.EMPTY and not rgba.rgb.any():
         raise InputError(f"reference {path} is black and transparent everywhere: expected a relit frame")
-    return _laid(flat, file, picture.data_window)
+    return _laid(rgba, file, picture.data_window)
 
 
 def look_at_reference(
@@ -174,21 +174,21 @@ def _choose(layout: FileLayout, plate: Plate, path: Path) -> Choice:
     return choose(layout.names, None, None, name)
 
 
-def _laid(flat: RgbaImage, file: _File, canvas: Box) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def _laid(rgba: RgbaImage, file: _File, canvas: Box) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Return a file's rgb, 0 where it is not finite, and where it is known, on the plate's data window."""
-    finite = np.asarray(np.isfinite(flat.rgb).all(axis=-1), np.bool_)
-    rgb, known = np.where(finite[..., None], flat.rgb, np.float32(0)), finite & ~flat.clipped
+    finite = np.asarray(np.isfinite(rgba.rgb).all(axis=-1), np.bool_)
+    rgb, known = np.where(finite[..., None], rgba.rgb, np.float32(0)), finite & ~rgba.clipped
     if file.place.fitted is not None:
         rgb = fitted(rgb, file.own, file.place)
         known = fitted(known, file.own, file.place) >= _COVERED
     return on(canvas, file.place.window, rgb), on(canvas, file.place.window, known)
 
 
-def _paint(flat: RgbaImage, file: _File, picture: Picture) -> Paint:
+def _paint(rgba: RgbaImage, file: _File, picture: Picture) -> Paint:
     canvas, window = picture.data_window, file.place.window
-    rgb, known = _laid(flat, file, canvas)
-    assert flat.alpha is not None
-    alpha, inside = np.nan_to_num(flat.alpha, nan=1.0, posinf=1.0, neginf=0.0), np.ones(flat.alpha.shape, np.bool_)
+    rgb, known = _laid(rgba, file, canvas)
+    assert rgba.alpha is not None
+    alpha, inside = np.nan_to_num(rgba.alpha, nan=1.0, posinf=1.0, neginf=0.0), np.ones(rgba.alpha.shape, np.bool_)
     if file.place.fitted is not None:
         alpha, inside = fitted(alpha, file.own, file.place), fitted(inside, file.own, file.place) >= _COVERED
     return Paint(rgb, known, on(canvas, window, alpha), on(canvas, window, inside), file.straight)

@@ -25,19 +25,17 @@ REFRESH_SECONDS = 2
 
 @dataclass(frozen=True)
 class SessionRow:
-    """A session as the page shows it."""
+    """A session as the page shows it; share and remaining_seconds are those of relumix.pipeline.estimate."""
 
     session: str
     engine: str
+    stage: str
     done: int
     total: int
     failed: int
     seconds: float
-
-    @property
-    def percent(self) -> float:
-        """How much of it is done."""
-        return 100 * self.done / self.total
+    share: float
+    remaining_seconds: float | None
 
 
 class StatusPage:
@@ -60,9 +58,9 @@ class StatusPage:
         _add_gauges(metrics, service, spool, device, workers)
         if not options.metrics:
             return cls(None, "")
-        template = jinja2.Environment(loader=jinja2.PackageLoader("relumix_server", "."), autoescape=True).get_template(
-            "status.html"
-        )
+        pages = jinja2.Environment(loader=jinja2.PackageLoader("relumix_server", "."), autoescape=True)
+        pages.filters["clock"] = _clock
+        template = pages.get_template("status.html")
 
         def page() -> bytes:
             memory, disk = spool.used()
@@ -103,18 +101,24 @@ class _Server(ThreadingHTTPServer):
 
 
 def _rows(service: RelightService) -> list[SessionRow]:
-    now = time.monotonic()
     return [
         SessionRow(
             name,
             session.request.engine.name,
-            session.counts.written + session.counts.failed,
+            session.stage,
+            session.tally.done,
             len(session.request.deliver),
-            session.counts.failed,
-            now - session.began,
+            session.tally.failed,
+            session.tally.seconds,
+            session.estimate.share,
+            session.estimate.remaining_seconds,
         )
         for name, session in list(service.sessions.items())
     ]
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
 def _add_gauges(

@@ -167,8 +167,8 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
         self._ending = {each for each in self._ending if not each.ended} | {session}
         log.info(
             "session ends: %d frames written, %d failed",
-            session.counts.written,
-            session.counts.failed,
+            session.tally.written,
+            session.tally.failed,
             extra={"session": session.request.session},
         )
 

@@ -190,8 +190,7 @@ class RelightFrame(Task[FrameWritten]):
                 for path in (self.result, self.gain_path)
             )
             assert output is not None
-            writer = FrameWriter(source, self.canvas, output, gain_output, lambda _: self.key, show=False)
-            done = writer.finish(self.gain)
+            done = FrameWriter(source, output, gain_output, lambda _: self.key).write(self.canvas, self.gain)
             if isinstance(done, FrameError):
                 raise done
             return FrameWritten(nonfinite_pixels=done.event.nonfinite_pixels, seconds=source.watch.seconds())

@@ -67,11 +67,13 @@ def test_torchs_threads_sleep_while_they_wait_if_nobody_says_otherwise(shot, mon
 def test_json_events_are_complete_and_in_order(shot):
     result = relumix(shot, "relight", "plate", "-r", "1001=relit.1001.exr", "-o", "out", "--progress", "json")
     told = events(result)
-    assert [e["event"] for e in told] == ["start", *["frame", "progress"] * 5, "done"]
+    stages = [e for e in told if e["event"] == "stage"]
+    assert {e["stage"] for e in stages} == {"references", "light"}
+    assert [e["event"] for e in told if e not in stages] == ["start", *["frame", "progress"] * 5, "done"]
     assert told[0]["frames"] == list(FRAMES)
     assert told[0]["references"] == {"1001": "relit.1001.exr"}
     assert [e["frame"] for e in told if e["event"] == "frame"] == list(FRAMES)
-    assert told[-2] == {"event": "progress", "done": 5, "total": 5}
+    assert told[-2] == {"event": "progress", "done": 5, "total": 5, "share": 1.0, "remaining_seconds": 0.0}
     assert {k: told[-1][k] for k in ("written", "skipped", "failed")} == {"written": 5, "skipped": 0, "failed": 0}
     assert set(told[-1]["stage_seconds"]) == {"read", "engine", "transfer", "write"}
 

@@ -133,6 +133,9 @@ def test_previews_are_made_too(server, tmp_path):
     assert end.outputs == [str(tmp_path / "o"), *looks.values()]
     assert (tmp_path / "ba.mp4").stat().st_size > 1000
     assert (tmp_path / "sheet.png").stat().st_size > 1000
+    made_here = Settings(contact_sheet=str(tmp_path / "here.png"))
+    relumix.relight(tmp_path / "plate", references, tmp_path / "here", made_here)
+    assert (tmp_path / "here.png").read_bytes() == (tmp_path / "sheet.png").read_bytes()
 
 
 def test_by_path_the_server_reads_and_writes(tmp_path):

@@ -56,7 +56,9 @@ def test_the_page_shows_sessions_and_errors_and_trusts_no_text(server, disk):
     try:
         session = next(stream.call).accepted.session_id
         assert until(lambda: session in get(server)[0])
+        assert until(lambda: "waiting for frames, " in get(server)[0])
         page, headers = get(server)
+        assert "not known yet" in page
         assert 'http-equiv="refresh"' in page
         assert "script-src" not in headers["Content-Security-Policy"]
         assert "default-src 'none'" in headers["Content-Security-Policy"]
