@@ -25,9 +25,11 @@ REFRESH_SECONDS = 2
 
 @dataclass(frozen=True)
 class SessionRow:
-    """A session as the page shows it."""
+    """A session as the page shows it: who asked for which shot, and how far it is."""
 
     session: str
+    client: str
+    shot: str
     engine: str
     done: int
     total: int
@@ -86,7 +88,10 @@ class StatusPage:
         try:
             http = _Server((host, port), _handler(page, metrics))
         except OSError as error:
-            raise InputError(f"the status page cannot be at {options.metrics}: {error.strerror}") from error
+            raise InputError(
+                f"the status page cannot be at {options.metrics}: {error.strerror}; choose another port with "
+                "--metrics, or 'none' for no page"
+            ) from error
         threading.Thread(target=http.serve_forever, name="relumix-page", daemon=True).start()
         return cls(http, f"http://{host}:{http.server_address[1]}/")
 
@@ -107,6 +112,8 @@ def _rows(service: RelightService) -> list[SessionRow]:
     return [
         SessionRow(
             name,
+            session.client,
+            session.shot_name,
             session.request.engine.name,
             session.counts.written + session.counts.failed,
             len(session.request.deliver),

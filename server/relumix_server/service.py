@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, NoReturn
+from urllib.parse import unquote
 
 import grpc
 from grpc import aio
@@ -32,6 +33,9 @@ from relumix_server.status_errors import Code, StatusError
 from relumix_server.stream_reader import Context, StreamReader
 from relumix_server.stream_writer import StreamWriter
 from relumix_server.workers import Workers
+
+LONGEST_CLIENT = 80
+"""Letters that the page shows of what a client says of itself."""
 
 log = logging.getLogger("relumix_server")
 
@@ -122,6 +126,7 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
         opening = await reader.opening()
         request = await asyncio.to_thread(check, opening, self._engines, self._options, self._allowed)
         session = self.session(request)
+        session.client = _caller(context)
         self.sessions[request.session] = session
         self._metrics.session()
         log.info(
@@ -174,6 +179,14 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
         self._metrics.error(session, status.code.name, str(status))
         await context.abort(status.code, str(status), status.details())
         raise AssertionError("abort raises")
+
+
+def _caller(context: Context) -> str:
+    """Return who calls: what the client says of itself, and where it calls from, which it cannot choose."""
+    said = [value for key, value in context.invocation_metadata() or () if key == messages.CLIENT_KEY]
+    name = said[0][:LONGEST_CLIENT] if said and isinstance(said[0], str) else ""
+    address = unquote(context.peer().partition(":")[2].rpartition(":")[0])
+    return f"{name} ({address})" if name else address
 
 
 def _described(engine: Engine) -> pb.Engine:

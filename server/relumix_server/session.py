@@ -46,6 +46,7 @@ class Session:
 
     room        is set when the next message may be wanted.
     closed      is set when no more messages will be read.
+    client      who asked for it, for people.
     idle_since  the time.monotonic() at which its work ended, None while it goes on.
     """
 
@@ -63,6 +64,7 @@ class Session:
         self.responses: ResponseQueue[Outcome] = ResponseQueue(MOST_UNSENT)
         self.counts, self.began = Counts(), time.monotonic()
         self.room, self.closed = asyncio.Event(), asyncio.Event()
+        self.client = ""
         self.idle_since: float | None = None
         self._loop = asyncio.get_running_loop()
         receiver.on_change = self._wake
@@ -78,6 +80,11 @@ class Session:
         self.receiver.end(SessionCancelledError())
         for left in self.responses.close():
             self._discard(left)
+
+    @property
+    def shot_name(self) -> str:
+        """What the client calls the shot's first file, without its folders; '' until it has said."""
+        return self._shot.name
 
     @property
     def ended(self) -> bool:
