@@ -17,7 +17,7 @@ from typing import Any
 
 from relumix.dataset.llvm_probe import WORKS, dotted
 from relumix.errors import InputError
-from relumix.util.extras import require
+from relumix.util.extras import MissingPackageError, require
 
 VARIABLE = "DRJIT_LIBLLVM_PATH"
 FOLDERS = (
@@ -66,6 +66,22 @@ def use(folders: Sequence[Path] | None = None) -> Path:
         )
     os.environ[VARIABLE] = str(chosen.path)
     return chosen.path
+
+
+def use_if_any() -> str:
+    """As `use`, for what may do without: returns why no library is used, "" where one is.
+
+    Raises as `use` does where DRJIT_LIBLLVM_PATH names what does not work.
+    """
+    try:
+        use()
+    except MissingPackageError:
+        raise
+    except InputError as error:
+        if os.environ.get(VARIABLE):
+            raise
+        return str(error)
+    return ""
 
 
 def library(environment: Mapping[str, str], folders: Sequence[Path]) -> Tried:

@@ -20,11 +20,13 @@ from relumix.dataset.light_stage.surfaces import Surface
 
 Float32 = NDArray[np.float32]
 
-PATH_DEPTH = 3
+PATH_DEPTH, DIRECT_DEPTH = 3, 2
+SHADOW_RAYS = 12
 GUIDE_SAMPLES = 32
 SLOTS = 20
 BURIED_DEPTH = 50.0
 NOWHERE = -1
+GOLDEN = 0.6180339887
 
 
 def start(no_llvm: str = "") -> None:
@@ -44,13 +46,14 @@ def start(no_llvm: str = "") -> None:
 class Stage:
     """A scene in Mitsuba's memory, at one frame at a time and under the lights that are on."""
 
-    def __init__(self, layout: Layout, size: tuple[int, int]) -> None:
-        """`size` is (width, height) in pixels."""
+    def __init__(self, layout: Layout, size: tuple[int, int], *, white: bool = False) -> None:
+        """`size` is (width, height) in pixels. White: all is white and matt, and shows the light that falls on it."""
         self._layout, self._size = layout, size
         # Under the ground, up to a fixed number: one more shape is another program to compile for every scene.
         buried = Thing(sheet(1, 1).moved(move(0, 0, -BURIED_DEPTH)), layout.things[0].surface)
         things = layout.things + [buried] * (SLOTS - len(layout.things))
-        self._things = [_mesh(f"thing_{i}", thing.mesh, "bsdf", _bsdf(thing.surface)) for i, thing in enumerate(things)]
+        kinds = [_bsdf(thing.surface, white) for thing in things]
+        self._things = [_mesh(f"thing_{i}", things[i].mesh, "bsdf", kind) for i, kind in enumerate(kinds)]
         nodes: dict[str, Any] = {f"thing_{i}": mesh for i, mesh in enumerate(self._things)}
         nodes |= {f"light_{i}": _emitter(f"light_{i}", light) for i, light in enumerate(layout.lights)}
         film = {"type": "hdrfilm", "width": size[0], "height": size[1], "pixel_format": "rgb"}
@@ -58,7 +61,9 @@ class Stage:
         sensor = {"type": "perspective", "fov": layout.camera.fov_deg, "near_clip": 0.05, "film": film}
         self._scene = mi.load_dict({"type": "scene", **nodes, "sensor": sensor})
         self._params = mi.traverse(self._scene)
-        self._integrator = mi.load_dict({"type": "path", "max_depth": PATH_DEPTH, "rr_depth": PATH_DEPTH})
+        depth = DIRECT_DEPTH if white else PATH_DEPTH
+        path = {"type": "path", "max_depth": depth, "rr_depth": depth, "hide_emitters": white}
+        self._integrator = mi.load_dict(path)
         self._guides = mi.load_dict({"type": "aov", "aovs": "albedo:albedo,normal:sh_normal"})
 
     def go_to(self, frame: int) -> None:
@@ -138,6 +143,47 @@ class Stage:
 
         return float(self._at_pixels(lit).mean())
 
+    def normal(self) -> Float32:
+        """Return the normal of what is at the middle of each pixel [h, w, 3], in the world, turned to the camera."""
+
+        # Not from the picture of normals: where a surface has a relief, that one is in the surface's own space.
+        def part(axis: int) -> Callable[[Any], Any]:
+            def look(ray: Any) -> Any:
+                surface = self._scene.ray_intersect(ray)
+                normal = surface.sh_frame.n
+                turned = dr.select(dr.dot(normal, ray.d) > 0, -normal[axis], normal[axis])
+                return dr.select(surface.is_valid(), turned, 0.0)
+
+            return look
+
+        return np.stack([self._at_pixels(part(axis)) for axis in range(3)], -1).astype(np.float32)
+
+    def shadow(self, light: Light) -> Float32:
+        """Return the share of a light that nothing hides at each pixel [h, w]; of a dome, how open the surface is."""
+        spots = light.origin[None] if light.mesh is None else light.mesh.points.astype(np.float64)
+        picked = np.random.default_rng(0).choice(len(spots), SHADOW_RAYS if len(spots) > 1 else 1)
+        spread = [((k + 0.5) / SHADOW_RAYS, k * GOLDEN % 1) for k in range(SHADOW_RAYS)]
+        samples = spread if light.kind == "dome" else [spots[i].tolist() for i in picked]
+
+        def seen(ray: Any) -> Any:
+            surface = self._scene.ray_intersect(ray)
+            total = 0.0
+            for sample in samples:
+                if light.kind == "dome":
+                    way = surface.to_world(mi.warp.square_to_cosine_hemisphere(mi.Point2f(*sample)))
+                    back = surface.spawn_ray(way)
+                else:
+                    towards = mi.Point3f(*sample) - surface.p
+                    distance = dr.norm(towards)
+                    way = towards / distance
+                    back = surface.spawn_ray(way)
+                    back.maxt = dr.maximum(distance * 0.999 - 2.01 * light.extent, 0.0)
+                lit = surface.is_valid() & (dr.dot(surface.sh_frame.n, way) > 0)
+                total += dr.select(self._scene.ray_test(back), 0.0, dr.select(lit, 1.0, 0.0))
+            return total / len(samples)
+
+        return self._at_pixels(seen).astype(np.float32)
+
     def _at_pixels(self, look: Callable[[Any], Any]) -> NDArray[Any]:
         """What `look` says of the ray through the middle of each pixel [h, w]: of all at once, or of one by one."""
         width, height = self._size
@@ -185,7 +231,10 @@ def _fill(params: Any, name: str, values: NDArray[Any]) -> None:
     params[name] = type(params[name])(values.ravel())
 
 
-def _bsdf(surface: Surface) -> dict[str, Any]:
+def _bsdf(surface: Surface, white: bool) -> dict[str, Any]:
+    if white:
+        matt = {"type": "diffuse", "reflectance": {"type": "rgb", "value": [1.0, 1.0, 1.0]}}
+        return {"type": "bumpmap", "height": _bitmap(surface.relief), "bsdf": {"type": "twosided", "bsdf": matt}}
     reflecting = {
         "type": "principled",
         "base_color": _bitmap(surface.albedo),

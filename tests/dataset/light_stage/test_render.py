@@ -17,7 +17,7 @@ from relumix.dataset.light_stage.render import render
 from relumix.dataset.light_stage.scenes import StageSettings
 from relumix.dataset.light_stage.surfaces import Photos
 from relumix.dataset.llvm import VARIABLE
-from relumix.dataset.shards import Shards, shard_path
+from relumix.dataset.shards import PLANES, Shards, shard_path
 from relumix.errors import InputError
 
 SETTINGS = StageSettings(size=(32, 24), frames=2, lights=4, spp=4)
@@ -41,6 +41,19 @@ def test_a_scene_is_a_shard(folder: Path):
     for i in range(4):
         assert np.minimum(luminance[:, i], np.percentile(luminance[:, i], 99)).mean() == pytest.approx(0.18, rel=0.05)
     assert not np.allclose(scene.light[:, 1], scene.light[:, 2], rtol=0.2)
+
+
+def test_a_scene_has_all_planes(folder: Path):
+    scene = Shards(folder).read(0)
+    planes = scene.planes
+    assert list(planes) == list(PLANES)
+    surface = planes["thing"] > 0
+    assert np.isfinite(planes["depth"][surface]).all()
+    assert planes["irradiance"][:, 0][surface].min() > 0
+    assert planes["occluded_forward"][-1].all()
+    sun = scene.planes["shadow"][:, 1]
+    dark, bright = (planes["irradiance"][:, 1].mean(-1)[surface & where].mean() for where in (sun == 0, sun == 255))
+    assert dark < 0.5 * bright  # four samples, and a denoiser that spreads them
 
 
 def test_whole_scenes_are_kept_and_bad_ones_named_and_made_again(folder: Path, capsys: pytest.CaptureFixture[str]):
