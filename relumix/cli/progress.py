@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from relumix.events import AnyEvent, Done, Failed, OnEvent, Progress, Start, Warned
+from relumix.util.words import number_of
 
 
 class Show(enum.Enum):
@@ -88,7 +89,7 @@ class OpenJD:
     def __call__(self, event: AnyEvent) -> None:
         """Tell an event of a job."""
         if isinstance(event, Start):
-            self.status(f"{len(event.frames)} frames with {event.settings['engine']}")
+            self.status(f"{number_of(len(event.frames), 'frame')} with {event.settings['engine']}")
         elif isinstance(event, Progress):
             self.progress(event.done, event.total)
         elif isinstance(event, Warned):
@@ -151,7 +152,7 @@ _FORMAT = "{desc}{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} frames, {elapsed
 
 def _summary(end: Done) -> str:
     rate = f", {end.written / end.seconds:.2f} frames a second" if end.written else ""
-    counts = [f"{end.written} frames relit in {end.seconds:.1f} s{rate}"]
-    counts += [f"{end.skipped} were up to date"] if end.skipped else []
+    counts = [f"{number_of(end.written, 'frame')} relit in {end.seconds:.1f} s{rate}"]
+    counts += [f"{end.skipped} {'was' if end.skipped == 1 else 'were'} up to date"] if end.skipped else []
     counts += [f"{end.failed} failed"] if end.failed else []
     return "\n".join(["; ".join(counts), *(f"wrote {path}" for path in end.outputs)])

@@ -16,6 +16,7 @@ from grpc import aio
 from relumix.engines.base import Engine
 from relumix.rpc import messages
 from relumix.util.stopwatch import Stopwatch
+from relumix.util.words import number_of
 from relumix.v1 import relight_pb2 as pb
 from relumix.v1.relight_pb2_grpc import RelightServiceServicer
 from relumix.version import __version__
@@ -130,9 +131,9 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
         self.sessions[request.session] = session
         self._metrics.session()
         log.info(
-            "session begins: %d of %d frames with %s",
+            "session begins: %d of %s with %s",
             len(request.deliver),
-            len(request.frames),
+            number_of(len(request.frames), "frame"),
             request.engine.name,
             extra={"session": request.session, "peer": context.peer()},
         )
@@ -168,8 +169,8 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
         self.sessions.pop(session.request.session, None)
         self._ending = {each for each in self._ending if not each.ended} | {session}
         log.info(
-            "session ends: %d frames written, %d failed",
-            session.counts.written,
+            "session ends: %s written, %d failed",
+            number_of(session.counts.written, "frame"),
             session.counts.failed,
             extra={"session": session.request.session},
         )
