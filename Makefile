@@ -26,7 +26,8 @@ $(VENV)/.installed: $(VENV)/.made setup.cfg constraints.txt
 	@touch $(VENV)/.installed-demo $@
 
 demo: $(VENV)/.installed-demo  ## relight the example shot; results in demo/
-	$(BIN)/relumix relight examples/shot/plate -r examples/shot/truth/example.1005.exr -r examples/shot/truth/example.1014.exr -o demo/relit \
+	$(BIN)/relumix relight examples/shot/plate -r examples/shot/truth/example.1008.exr \
+		-r examples/shot/truth/example.1014.exr -o demo/relit \
 		--gain-out demo/gain/example.####.exr --contact-sheet demo/contact_sheet.png --preview demo/before_after.mp4 \
 		--progress bar --overwrite
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from relumix.events import AnyEvent, Done, Failed, OnEvent, Progress, Stage, Start, Warned
+from relumix.util.words import number_of
 
 
 class Show(enum.Enum):
@@ -142,7 +143,7 @@ class OpenJD:
     def __call__(self, event: AnyEvent) -> None:
         """Tell an event of a job."""
         if isinstance(event, Start):
-            self.status(f"{len(event.frames)} frames with {event.settings['engine']}")
+            self.status(f"{number_of(len(event.frames), 'frame')} with {event.settings['engine']}")
         elif isinstance(event, Stage):
             self._share(event.share)
             if event.message != self._stage:
@@ -212,7 +213,7 @@ class _Words:
 
 def _summary(end: Done) -> str:
     rate = f", {end.written / end.seconds:.2f} frames a second" if end.written else ""
-    counts = [f"{end.written} frames relit in {end.seconds:.1f} s{rate}"]
-    counts += [f"{end.skipped} were up to date"] if end.skipped else []
+    counts = [f"{number_of(end.written, 'frame')} relit in {end.seconds:.1f} s{rate}"]
+    counts += [f"{end.skipped} {'was' if end.skipped == 1 else 'were'} up to date"] if end.skipped else []
     counts += [f"{end.failed} failed"] if end.failed else []
     return "\n".join(["; ".join(counts), *(f"wrote {path}" for path in end.outputs)])

@@ -59,7 +59,8 @@ def relight(
     """Relight a shot on disk.
 
     source      pattern of the plate: `plate.####.exr`, `plate.%04d.exr`, one file, or a folder with one sequence.
-    references  relit file by frame number; None as a number, or a file alone, means the first frame.
+    references  relit file by frame number. Under None, or without numbers: one or more files whose names say their
+                frames (without a number it is the first frame), patterns, and folders.
     output      pattern, or a folder in which the source's names are kept.
     on_event    is told what happens, on the calling thread (see relumix.events).
 

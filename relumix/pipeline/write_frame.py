@@ -88,13 +88,12 @@ class FrameWriter:
         """Return the frame relit, with its mip levels."""
         frame, settings = gain.frame, self.source.settings
         mask = self.source.read_mask(frame, picture)
-        delivered = self.source.delivered(frame, picture, reference) if reference else None
         transfer = transfer_for(settings.transfer, canvas)
         levels = []
         with self.source.watch.stage("transfer"):
             for i, level in enumerate(picture.levels):
                 itself = i == 0  # its mip levels have no reference, and no map of gain
-                blend = Blend(settings.mix, _at_size(mask, level.rgb), delivered if itself else None)
+                blend = Blend(settings.mix, _at_size(mask, level.rgb), reference if itself else None)
                 keep_gain = itself and self.gain_output is not None
                 levels.append(relight(transfer, gain, level, picture.data_window, blend, keep_gain=keep_gain))
         return levels

@@ -16,7 +16,7 @@ from relumix.settings import Settings
 from relumix.shot.paint import Alpha
 from relumix.shot.picture import Level, Picture
 from relumix.shot.plate import Plate
-from relumix.shot.reference import Look, has_own_pixels, look_at_reference, read_mask, read_reference
+from relumix.shot.reference import Look, look_at_reference, read_mask, read_reference
 from relumix.shot.reference_files import References as References  # noqa: PLC0414  whoever names a source names these
 from relumix.shot.reference_files import find_references, span
 from relumix.shot.sequence import Sequence as Shot
@@ -169,18 +169,6 @@ class PlateSource:
                 plate=self.plate,
                 colorspace=self.settings.reference_colorspace,
             )
-
-    def delivered(
-        self, frame: int, picture: Picture, relit: tuple[Float32, NDArray[np.bool_]]
-    ) -> tuple[Float32, NDArray[np.bool_]]:
-        """Return what the relit version of a frame, as `read_reference` has it, is the result of, and where.
-
-        One that was enlarged has not the plate's detail: it gives its light, and no pixel but those that it left alone.
-        """
-        rgb, known = relit
-        if has_own_pixels(self.reference_paths[frame], picture, plate=self.plate):
-            return rgb, known
-        return rgb, np.asarray(known & (rgb == picture.rgb).all(axis=-1))
 
     def read_mask(self, frame: int, picture: Picture) -> Float32 | None:
         """Return the matte of a frame, None without mattes. Raises FrameError."""

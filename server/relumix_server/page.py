@@ -25,9 +25,14 @@ REFRESH_SECONDS = 2
 
 @dataclass(frozen=True)
 class SessionRow:
-    """A session as the page shows it; share and remaining_seconds are those of relumix.pipeline.estimate."""
+    """A session as the page shows it: who asked for which shot, and how far it is.
+
+    share, remaining_seconds  as in relumix.pipeline.estimate.
+    """
 
     session: str
+    client: str
+    shot: str
     engine: str
     stage: str
     done: int
@@ -84,7 +89,10 @@ class StatusPage:
         try:
             http = _Server((host, port), _handler(page, metrics))
         except OSError as error:
-            raise InputError(f"the status page cannot be at {options.metrics}: {error.strerror}") from error
+            raise InputError(
+                f"the status page cannot be at {options.metrics}: {error.strerror}; choose another port with "
+                "--metrics, or 'none' for no page"
+            ) from error
         threading.Thread(target=http.serve_forever, name="relumix-page", daemon=True).start()
         return cls(http, f"http://{host}:{http.server_address[1]}/")
 
@@ -104,6 +112,8 @@ def _rows(service: RelightService) -> list[SessionRow]:
     return [
         SessionRow(
             name,
+            session.client,
+            session.shot_name,
             session.request.engine.name,
             session.stage,
             session.tally.done,

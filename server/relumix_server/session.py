@@ -35,6 +35,7 @@ class Session:
 
     room        is set when the next message may be wanted.
     closed      is set when no more messages will be read.
+    client      who asked for it, for people.
     idle_since  the time.monotonic() at which its work ended, None while it goes on.
     """
 
@@ -53,6 +54,7 @@ class Session:
         self.tally, self._stage = Tally(), "reading the references"
         self.estimate = Estimate.of(request.plan, request.deliver)
         self.room, self.closed = asyncio.Event(), asyncio.Event()
+        self.client = ""
         self.idle_since: float | None = None
         self._loop = asyncio.get_running_loop()
         receiver.on_change = self._wake
@@ -73,6 +75,11 @@ class Session:
     def stage(self) -> str:
         """What is going on, for people."""
         return f"waiting for frames, {self._stage}" if self.receiver.waiting_since() is not None else self._stage
+
+    @property
+    def shot_name(self) -> str:
+        """What the client calls the shot's first file, without its folders; '' until it has said."""
+        return self._shot.name
 
     @property
     def ended(self) -> bool:

@@ -112,7 +112,7 @@ class SvdPropagator:
     def _carried(
         self, anchor: Anchor, frames: Sequence[ProxyFrame], reference: ProxyReference, light: ReferenceLight
     ) -> Float32:
-        """[n, h, w, 3] local stops on frames that follow an anchor outwards: in one clip, or two where one is left over.
+        """[n, h, w, 3] local stops on frames that follow an anchor outwards: one clip, or two where one is left over.
 
         For leading windows beyond the first have not the reference among their frames: with it they are one too many.
         """
