@@ -13,22 +13,21 @@ from typing import TYPE_CHECKING, Any
 
 from relumix.errors import FrameError, InputError, RelumixError
 from relumix.settings import Settings
+from relumix.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from relumix.arrays import relit
-    from relumix.engines import load_engine
-    from relumix.job import relight
-    from relumix.relit_frame import RelitFrame
-
-__version__ = "0.1.0"
+    from relumix.engines.registry import load_engine
+    from relumix.pipeline.arrays import relit
+    from relumix.pipeline.job import relight
+    from relumix.pipeline.relit_frame import RelitFrame
 
 __all__ = ["FrameError", "InputError", "RelitFrame", "RelumixError", "Settings", "load_engine", "relight", "relit"]
 
 _LAZY = {
-    "RelitFrame": "relumix.relit_frame",
-    "load_engine": "relumix.engines",
-    "relight": "relumix.job",
-    "relit": "relumix.arrays",
+    "RelitFrame": "relumix.pipeline.relit_frame",
+    "load_engine": "relumix.engines.registry",
+    "relight": "relumix.pipeline.job",
+    "relit": "relumix.pipeline.arrays",
 }
 
 

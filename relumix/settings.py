@@ -14,7 +14,7 @@ class Settings:
     """How a shot is relit. Each field is an option of `relumix relight` under the same name.
 
     frames                frames to write, as Nuke writes them ("1001-1100x2,1200"); None: all of the shot.
-    engine                name of the engine (see relumix.engines.ENGINES).
+    engine                name of the engine (see relumix.engines.registry.ENGINES).
     model                 file or folder of the engine's weights; None: the ones it ships with.
     device                "auto", "cpu" or "cuda".
     engine_options        options of the engine, each "NAME=VALUE".
@@ -81,6 +81,6 @@ class Settings:
         return dataclasses.asdict(self)
 
     def pixels(self) -> dict[str, Any]:
-        """Return the settings that change a frame's file: what its key is made of (see relumix.job)."""
+        """Return the settings that change a frame's file: what its key is made of (see relumix.pipeline.job)."""
         elsewhere = ("frames", "preview", "contact_sheet", "missing", "overwrite", "gain_out", "mask", "model")
         return {name: value for name, value in self.asdict().items() if name not in elsewhere}

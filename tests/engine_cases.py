@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from relumix.engines import ENGINES
+from relumix.engines.registry import ENGINES
 from relumix.settings import Settings
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 from hypothesis import strategies as st
 
-from relumix.arrays import relit
+from relumix.pipeline.arrays import relit
 from tests.engine_cases import CASES, every_engine, models  # noqa: F401  a fixture
 from tests.synthetic import grade_light, make_shot, shadow_light
 

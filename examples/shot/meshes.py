@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from relumix.dataset.meshes import Float64, grid
+from relumix.dataset.light_stage.meshes import Float64, grid
 
 
 def write_obj(path: Path, points: Float64) -> Path:

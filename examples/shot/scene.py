@@ -32,8 +32,8 @@ from nodes import (
     turn,
 )
 
-from relumix.dataset.meshes import Float64, cloth, lathe, torus_knot
-from relumix.dataset.textures import gingham, planks, plaster, relief
+from relumix.dataset.light_stage.meshes import Float64, cloth, lathe, torus_knot
+from relumix.dataset.light_stage.textures import gingham, planks, plaster, relief
 
 BALL_RADIUS = 0.75
 BALL_FROM, BALL_TO = np.array([-2.2, -1.95]), np.array([0.5, -2.35])

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from relumix.dataset.textures import Float32, clouds, noise
+from relumix.dataset.light_stage.textures import Float32, clouds, noise
 
 
 def glaze(seed: int, shape: tuple[int, int] = (1024, 1024)) -> Float32:

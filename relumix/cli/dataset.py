@@ -11,8 +11,8 @@ from relumix.cli import record_carla
 from relumix.cli.values import size
 
 if TYPE_CHECKING:
-    from relumix.dataset.scenes import StageSettings
-    from relumix.dataset.surfaces import Photos
+    from relumix.dataset.light_stage.scenes import StageSettings
+    from relumix.dataset.light_stage.surfaces import Photos
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -65,7 +65,7 @@ def run_render(args: argparse.Namespace) -> int:
     """Render training scenes. Returns the exit code."""
     from tqdm import tqdm  # noqa: PLC0415  the parser must not wait for numpy
 
-    from relumix.dataset.render import render  # noqa: PLC0415
+    from relumix.dataset.light_stage.render import render  # noqa: PLC0415
 
     scenes = render(args.out, *_stage(args))
     for scene in tqdm(scenes, total=args.scenes, unit="scene", disable=not sys.stderr.isatty()):
@@ -90,8 +90,8 @@ def run_shots(args: argparse.Namespace) -> int:
 
 def _stage(args: argparse.Namespace) -> tuple[range, StageSettings, Photos, int]:
     """What both commands render: seeds, settings, photographs, workers."""
-    from relumix.dataset.scenes import StageSettings  # noqa: PLC0415
-    from relumix.dataset.surfaces import Photos  # noqa: PLC0415
+    from relumix.dataset.light_stage.scenes import StageSettings  # noqa: PLC0415
+    from relumix.dataset.light_stage.surfaces import Photos  # noqa: PLC0415
 
     settings = StageSettings(args.size, args.frames, args.lights, args.spp)
     return range(args.seed, args.seed + args.scenes), settings, Photos(args.photos), args.workers

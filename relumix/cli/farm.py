@@ -15,8 +15,8 @@ from relumix.farm import CHUNK_SIZE
 from relumix.settings import Settings
 
 if TYPE_CHECKING:
-    from relumix.check import Job
     from relumix.farm.paths import Rules
+    from relumix.pipeline.check import Job
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -176,7 +176,7 @@ def _verify(args: argparse.Namespace) -> int:
 
 def _checked(args: argparse.Namespace) -> Job:
     """Return the job that a parsed command line of relight describes, without its engine. Raises InputError."""
-    from relumix.check import check  # noqa: PLC0415
+    from relumix.pipeline.check import check  # noqa: PLC0415
 
     return check(args.source, parse_references(args.reference), args.output, settings_of(args))
 

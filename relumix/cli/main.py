@@ -9,9 +9,9 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from relumix import __version__
 from relumix.cli import convert, dataset, evaluate, farm, info, relight, serve, train
 from relumix.errors import InputError
+from relumix.version import __version__
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130

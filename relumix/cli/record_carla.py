@@ -43,8 +43,8 @@ def add_parser(commands: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Record. Returns the exit code."""
-    from relumix.dataset.carla_recording import DEFAULT_LIGHTS, Light, Recording  # noqa: PLC0415
-    from relumix.dataset.record_carla import record  # noqa: PLC0415  the parser must not wait for it
+    from relumix.dataset.carla.record import record  # noqa: PLC0415  the parser must not wait for it
+    from relumix.dataset.carla.recording import DEFAULT_LIGHTS, Light, Recording  # noqa: PLC0415
 
     recording = Recording(
         out=args.out,

@@ -97,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
 def _here(args: argparse.Namespace, settings: Settings, on_event: OnEvent) -> int:
     let_idle_threads_sleep()
     try:
-        from relumix import job  # noqa: PLC0415  the parser must not wait for numpy
+        from relumix.pipeline import job  # noqa: PLC0415  the parser must not wait for numpy
     except ModuleNotFoundError as error:
         raise InputError(
             f"relighting here needs the package {error.name}: pip install 'relumix[local]', or name a --server"

@@ -8,13 +8,13 @@ from contextlib import suppress
 from os import PathLike
 from typing import TypeVar
 
-from relumix.array_source import Arrays
 from relumix.client.client import PATIENCE_SECONDS, RelightClient
 from relumix.client.stop import Stop
 from relumix.events import AnyEvent
-from relumix.relit_frame import RelitFrame
+from relumix.pipeline.relit_frame import RelitFrame
 from relumix.settings import Settings
-from relumix.source import References
+from relumix.shot.array_source import Arrays
+from relumix.shot.source import References
 from relumix.v1.relight_pb2 import GetInfoResponse
 
 Item = TypeVar("Item")

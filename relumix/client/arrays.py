@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from relumix.array_source import ArraySource
 from relumix.client.files import settings_message
 from relumix.client.payload import Payload
-from relumix.client.shipment import Delivery, RemoteEngine
-from relumix.plan import Plan
-from relumix.relit_frame import RelitFrame
+from relumix.client.remote_job import Delivery, RemoteEngine
+from relumix.pipeline.relit_frame import RelitFrame
+from relumix.pipeline.windows import Plan
 from relumix.settings import Settings
+from relumix.shot.array_source import ArraySource
 from relumix.v1.relight_pb2 import (
     ENCODING_RAW,
     MASKS_EACH,
@@ -27,7 +27,7 @@ from relumix.v1.relight_pb2 import (
 
 @dataclass(frozen=True)
 class ArrayShipment:
-    """A relumix.client.shipment.Shipment of arrays: see relumix.arrays.relit for what they are."""
+    """A relumix.client.remote_job.Shipment of arrays: see relumix.pipeline.arrays.relit for what they are."""
 
     shot: ArraySource
     settings: Settings

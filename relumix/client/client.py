@@ -12,21 +12,21 @@ from os import PathLike
 
 import grpc
 
-from relumix.array_source import Arrays, ArraySource
-from relumix.check import Job, check
-from relumix.client import files, looks
+from relumix.client import files, remote_previews
 from relumix.client.arrays import ArrayShipment
 from relumix.client.connection import Server, servers
 from relumix.client.fleet import Failing, Fleet
-from relumix.client.shipment import Made, RemoteEngine, Shipment, pieces
-from relumix.client.statuses import TryAgainError, understood
+from relumix.client.remote_job import Made, RemoteEngine, Shipment, pieces
+from relumix.client.rpc_errors import TryAgainError, understood
 from relumix.client.stop import Stop
 from relumix.errors import FrameError, InputError
 from relumix.events import AnyEvent, Warned
-from relumix.plan import refuse_chunks
-from relumix.relit_frame import RelitFrame
+from relumix.pipeline.check import Job, check
+from relumix.pipeline.relit_frame import RelitFrame
+from relumix.pipeline.windows import refuse_chunks
 from relumix.settings import Settings
-from relumix.source import References
+from relumix.shot.array_source import Arrays, ArraySource
+from relumix.shot.source import References
 from relumix.v1.relight_pb2 import GetInfoResponse
 
 GREETING_SECONDS = 15.0
@@ -99,7 +99,7 @@ class RelightClient:
         """
         settings = settings or Settings()
         engine = self._engine(settings)
-        looks.wanted(settings)
+        remote_previews.wanted(settings)
         job = check(source, references, output, settings)
         refuse_chunks(engine, job.source.frames, job.frames)
         return RemoteJob(job, engine, by_path)

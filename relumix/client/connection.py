@@ -10,12 +10,12 @@ from pathlib import Path
 
 import grpc
 
-from relumix import wire
-from relumix.client.statuses import TryAgainError
+from relumix.client.rpc_errors import TryAgainError
 from relumix.errors import InputError
+from relumix.rpc import messages
+from relumix.rpc.messages import Piece
 from relumix.v1.relight_pb2 import GetInfoRequest, GetInfoResponse, RelightResponse
 from relumix.v1.relight_pb2_grpc import RelightServiceStub
-from relumix.wire import Piece
 
 _ADDRESS = re.compile(r"(?:\[[0-9a-fA-F:.%]+\]|[^\s:/,\[\]]+):(\d{1,5})")
 
@@ -34,7 +34,7 @@ _OPTIONS = (
     # A new channel tries at once; channels that share connections would wait for each other's back-off.
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.enable_http_proxy", 0),
-    *wire.FLOW_OPTIONS,
+    *messages.FLOW_OPTIONS,
 )
 
 
@@ -83,7 +83,7 @@ def service(channel: grpc.Channel) -> RelightServiceStub:
 def relight(channel: grpc.Channel) -> Callable[..., Iterator[RelightResponse | Piece]]:
     """Return the stream that can be opened over a channel, whose chunks are Pieces."""
     call: Callable[..., Iterator[RelightResponse | Piece]] = channel.stream_stream(
-        wire.RELIGHT, request_serializer=wire.request_bytes, response_deserializer=wire.response_of
+        messages.RELIGHT, request_serializer=messages.request_bytes, response_deserializer=messages.response_of
     )
     return call
 

@@ -1,4 +1,4 @@
-"""A job on files, done by servers: plates are read and results written here, as relumix.job does it in-process."""
+"""A job on files, done by servers: plates are read and results written here, as the job in-process does it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from relumix.check import Job
-from relumix.client.looks import Looks
 from relumix.client.payload import Payload
-from relumix.client.shipment import Delivery, RemoteEngine
+from relumix.client.remote_job import Delivery, RemoteEngine
+from relumix.client.remote_previews import Looks
 from relumix.errors import FrameError, InputError
 from relumix.events import AnyEvent, Done, Failed, FrameDone, Progress, Warned
-from relumix.keys import Keys
-from relumix.plan import Plan
+from relumix.pipeline.check import Job
+from relumix.pipeline.fingerprint import Keys
+from relumix.pipeline.windows import Plan
 from relumix.settings import Settings
 from relumix.shot.sequence import OutputPattern
 from relumix.v1.relight_pb2 import (
@@ -42,7 +42,7 @@ Frames = Callable[["FileShipment", Sequence[int]], Generator[Outcome | Warned, N
 
 @dataclass(frozen=True)
 class FileShipment:
-    """A relumix.client.shipment.Shipment of files.
+    """A relumix.client.remote_job.Shipment of files.
 
     gain_output  where gain maps go, None where none are wanted.
     by_path      whether servers read and write the files themselves.
@@ -142,7 +142,7 @@ class FileShipment:
 
 
 def run(job: Job, engine: RemoteEngine, frames: Frames, *, by_path: bool = False) -> Iterator[AnyEvent]:
-    """Do a job; yields the events of relumix.job.run in the same order. Raises InputError."""
+    """Do a job; yields the events of relumix.pipeline.job.run in the same order. Raises InputError."""
     began = time.perf_counter()
     yield job.start()
     yield from map(Warned, job.warnings)

@@ -14,9 +14,9 @@ from itertools import groupby
 from typing import Generic
 
 from relumix.client.connection import Server
+from relumix.client.remote_job import Made, Shipment
+from relumix.client.rpc_errors import TryAgainError
 from relumix.client.session import Session
-from relumix.client.shipment import Made, Shipment
-from relumix.client.statuses import TryAgainError
 from relumix.errors import FrameError, InputError
 from relumix.events import Warned
 

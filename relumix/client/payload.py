@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from relumix.client.statuses import TryAgainError
+from relumix.client.rpc_errors import TryAgainError
+from relumix.rpc.messages import Piece, crc32c
 from relumix.v1.relight_pb2 import PIXEL_TYPE_FLOAT, PIXEL_TYPE_HALF, FrameChunk, RawPlanes, Role
-from relumix.wire import Piece, crc32c
 
 _PIECE_BYTES = 4 << 20
 """Payload of one message, where the server takes as much: each costs the same few changes of thread."""

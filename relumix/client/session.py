@@ -11,9 +11,10 @@ import grpc
 
 from relumix.client.connection import Server, relight
 from relumix.client.payload import DamagedError, Joiner, Received
-from relumix.client.shipment import Delivery, RemoteEngine, Shipment
-from relumix.client.statuses import TryAgainError, understood
+from relumix.client.remote_job import Delivery, RemoteEngine, Shipment
+from relumix.client.rpc_errors import TryAgainError, understood
 from relumix.errors import FrameError, InputError
+from relumix.rpc.messages import Piece
 from relumix.v1.relight_pb2 import (
     MASKS_EACH,
     MASKS_ONE,
@@ -28,7 +29,6 @@ from relumix.v1.relight_pb2 import (
     RelightRequest,
     Role,
 )
-from relumix.wire import Piece
 
 _SENDER_SECONDS = 2.0
 """How long to wait for the sending thread, which may be reading a file, when its stream is over: left alone it would

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relumix.dataset.shards import Scene
-from relumix.engines.base import WorkingFrame
-from relumix.engines.flow.correspondence import View, sample, step
+from relumix.engines.tracking.correspondence import View, sample, step
+from relumix.gain.proxy import ProxyFrame
 
 Float32 = NDArray[np.float32]
 
@@ -110,7 +110,7 @@ def motion_blurred(clean: Float32, shutter: float) -> Float32:
     if len(clean) < 2:
         return clean
     known = np.ones(clean.shape[1:3], np.float32)
-    views = [View.of(WorkingFrame(t, frame, known)) for t, frame in enumerate(clean)]
+    views = [View.of(ProxyFrame(t, frame, known)) for t, frame in enumerate(clean)]
     flows = [step(here, there).there for here, there in pairwise(views)]
     shares = np.linspace(-shutter / 2, shutter / 2, _SHUTTER_STEPS, dtype=np.float32)
     return np.stack(

@@ -12,10 +12,10 @@ import numpy as np
 import OpenImageIO as oiio
 from numpy.typing import NDArray
 
+from relumix.dataset.light_stage.render import begin, each
+from relumix.dataset.light_stage.scenes import StageSettings, render_scene
+from relumix.dataset.light_stage.surfaces import Photos
 from relumix.dataset.pairs import light_mix, mix
-from relumix.dataset.render import begin, each
-from relumix.dataset.scenes import StageSettings, render_scene
-from relumix.dataset.surfaces import Photos
 from relumix.errors import InputError
 
 LIGHTINGS = ("source", "relit_a", "relit_b")

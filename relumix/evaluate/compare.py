@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from relumix.engines.base import BLACK_OFFSET, Float32
 from relumix.evaluate import metrics
 from relumix.evaluate.files import Seen
 from relumix.evaluate.flicker import Flicker, GainFlicker
 from relumix.evaluate.report import Row
+from relumix.gain.log_gain import BLACK_OFFSET
 from relumix.preview.contact_sheet import false_color
 from relumix.preview.display import UInt8, fit, srgb_encode
+from relumix.types import Float32
 
 PICTURE_EDGE_PX = 560
 """Long edge of a picture in a report."""

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from relumix.engines.base import Float32
 from relumix.errors import FrameError, InputError
 from relumix.preview.display import on_display_window
 from relumix.shot.plate import Plate
 from relumix.shot.sequence import Sequence as Shot
+from relumix.types import Float32
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from relumix.engines.base import BLACK_OFFSET, MID_GREY, Float32
+from relumix.gain.downsample import LUMINANCE
+from relumix.gain.log_gain import BLACK_OFFSET, MID_GREY
 from relumix.preview.display import UInt8, fit
-from relumix.working import LUMINANCE
+from relumix.types import Float32
 
 MEASURING_EDGE_PX = 960
 """Long edge, at most, of the size that motion is followed at: finer flicker is grain."""

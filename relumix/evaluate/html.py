@@ -14,7 +14,7 @@ from relumix.evaluate.charts import curve
 from relumix.evaluate.compare import LIGHT_STOPS
 from relumix.evaluate.report import Metric, Report
 from relumix.preview.display import UInt8
-from relumix.preview.files import replacing
+from relumix.util.atomic_file import replacing
 
 
 def write_html(report: Report, path: Path) -> None:

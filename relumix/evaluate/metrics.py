@@ -18,9 +18,9 @@ import flip_evaluator
 import numpy as np
 from skimage.metrics import structural_similarity
 
-from relumix.engines.base import Float32
+from relumix.gain.downsample import LUMINANCE
 from relumix.preview.display import UInt8
-from relumix.working import LUMINANCE
+from relumix.types import Float32
 
 SMALLEST_EDGE_PX = 11
 """The window of SSIM: a smaller picture has none."""

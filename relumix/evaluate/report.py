@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from relumix.preview.display import UInt8
-from relumix.preview.files import replacing
+from relumix.util.atomic_file import replacing
 
 
 @dataclass(frozen=True)

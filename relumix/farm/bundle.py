@@ -7,11 +7,11 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
-from relumix.check import Job
 from relumix.farm.parameters import absolute, as_range, check_length, options, parameter_name, values
 from relumix.farm.review import NO_REPORT, review
 from relumix.farm.template import as_yaml, job_template
-from relumix.preview.files import replacing
+from relumix.pipeline.check import Job
+from relumix.util.atomic_file import replacing
 
 
 def write_bundle(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from relumix.check import Job
+from relumix.pipeline.check import Job
 
 NO_REPORT = "none"
 

@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from relumix.errors import InputError
-from relumix.preview.files import replacing
+from relumix.util.atomic_file import replacing
 
 START_SECONDS, STOP_SECONDS = 900.0, 30.0
 IDLE_SECONDS = 900.0

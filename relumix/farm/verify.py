@@ -9,18 +9,18 @@ from pathlib import Path
 
 import numpy as np
 
-from relumix.check import Job
-from relumix.engines.base import Float32
 from relumix.errors import FrameError, InputError
 from relumix.evaluate import evaluate, write_html
 from relumix.farm.review import Review
-from relumix.in_order import in_order
-from relumix.keys import stored_key
+from relumix.pipeline.check import Job
+from relumix.pipeline.fingerprint import stored_key
 from relumix.preview.previews import Previews, Shown
 from relumix.shot.picture import Picture
 from relumix.shot.plate import Plate
 from relumix.shot.sequence import OutputPattern
 from relumix.shot.sequence import Sequence as Shot
+from relumix.types import Float32
+from relumix.util.ordered_pool import ordered
 
 OnFrame = Callable[[int, int], None]
 """Is told (frames done, frames in all)."""
@@ -40,7 +40,7 @@ def check_frames(job: Job, looks: Review, on_frame: OnFrame) -> list[FrameError]
     )
     faults: list[FrameError] = []
     with Previews(settings, job.frames, job.source.references, job.source.plate.frames_per_second) as previews:
-        looked = in_order((partial(_look, job, frame) for frame in job.frames), READERS, "relumix-verify")
+        looked = ordered((partial(_look, job, frame) for frame in job.frames), READERS, "relumix-verify")
         for done, shown in enumerate(looked, 1):
             if isinstance(shown, FrameError):
                 faults.append(shown)

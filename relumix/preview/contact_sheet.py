@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from relumix.engines.base import Float32
 from relumix.preview.display import UInt8, auto_exposure, display, fit
-from relumix.preview.files import replacing
+from relumix.types import Float32
+from relumix.util.atomic_file import replacing
 
 CELL_WIDTH_PX = 384
 

@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from relumix.engines.base import MID_GREY, Float32
+from relumix.gain.downsample import LUMINANCE
+from relumix.gain.log_gain import MID_GREY
 from relumix.shot.windows import Box
-from relumix.working import LUMINANCE
+from relumix.types import Float32
 
 UInt8 = NDArray[np.uint8]
 

@@ -11,9 +11,9 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from PIL import Image, ImageDraw, ImageFont
 
-from relumix.engines.base import Float32
 from relumix.preview.display import UInt8, auto_exposure, display, fit
-from relumix.preview.files import hidden, writing
+from relumix.types import Float32
+from relumix.util.atomic_file import hidden, writing
 
 MAX_WIDTH_PX, MAX_HEIGHT_PX = 1920, 1080
 """What a screen shows without scaling, and what every decoder takes."""

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from relumix.engines.base import Float32
 from relumix.preview.contact_sheet import ContactSheet
 from relumix.preview.display import fit, on_display_window
 from relumix.preview.movie import Movie
 from relumix.settings import Settings
 from relumix.shot.picture import Picture
-from relumix.source import PlateSource
+from relumix.shot.source import PlateSource
+from relumix.types import Float32
 
 SHOWN_PX = 1280
 """Long edge of the small pictures: a movie of 1920x1080 shows two of 2.39:1 above each other no larger."""

@@ -14,10 +14,10 @@ from relumix.color.spaces import WorkingSpace, working_space
 from relumix.errors import FrameError, InputError
 from relumix.shot import exr_header
 from relumix.shot.channels import Choice, choose
-from relumix.shot.flat import is_whole, read_flat
 from relumix.shot.images import ImageError, data_window, display_window, frames_per_second, opened, pixels_of
 from relumix.shot.layout import FileLayout, explain, layout_of, outline, refuse
 from relumix.shot.picture import Contents, Level, Part, PartLevel, Picture, Plane
+from relumix.shot.rgba_image import is_whole, read_flat
 from relumix.shot.sequence import Sequence
 from relumix.shot.windows import Box
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from relumix.color.spaces import reference_space
 from relumix.errors import InputError
 from relumix.shot.channels import Choice, choose
-from relumix.shot.flat import is_whole, read_flat
 from relumix.shot.images import ImageError, data_window, display_window, opened, pixels_of
 from relumix.shot.layout import FileLayout, explain, layout_of
 from relumix.shot.picture import Picture
 from relumix.shot.plate import Plate
+from relumix.shot.rgba_image import is_whole, read_flat
 from relumix.shot.windows import Box
 
 

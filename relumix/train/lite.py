@@ -23,17 +23,17 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from relumix.dataset.pairs import Pair, draw
 from relumix.dataset.shards import Shards
-from relumix.engines.base import BLACK_OFFSET, MID_GREY, WorkingFrame, WorkingReference
-from relumix.engines.flow.correspondence import View, follow, stay, step
-from relumix.engines.flow.proposals import believe, propose
-from relumix.engines.flow.temporal import smooth
 from relumix.engines.lite.clues import Known, frame_clues, planar, reference_clues, steady_clues
 from relumix.engines.lite.engine import WEIGHTS, load_network
 from relumix.engines.lite.network import LightNet
+from relumix.engines.tracking.candidates import believe, propose
+from relumix.engines.tracking.correspondence import View, follow, stay, step
+from relumix.engines.tracking.motion_averaging import smooth
 from relumix.errors import InputError
-from relumix.gain import measure
+from relumix.gain.downsample import LUMINANCE, median_stops
+from relumix.gain.log_gain import BLACK_OFFSET, MID_GREY, measure
+from relumix.gain.proxy import ProxyFrame, ProxyReference
 from relumix.train.loop import Batch
-from relumix.working import LUMINANCE, median_stops
 
 _FRAMES = 8  # of a clip: what is averaged along the motion needs neighbours on both sides
 _CLIPS = 24  # prepared clips from which a batch is drawn, so that its examples come from many scenes
@@ -211,8 +211,8 @@ def examples(pair: Pair) -> Iterator[Example]:
     before, after = pair.plate[0] * exposure, pair.reference * exposure
     grade = median_stops(before, after, ones > 0)
     stops = measure(before, after * np.exp2(-grade)) + grade
-    reference = WorkingReference(0, before, ones, stops, ones)
-    frames = [reference, *(WorkingFrame(i, plate * exposure, ones) for i, plate in enumerate(pair.plate[1:], 1))]
+    reference = ProxyReference(0, before, ones, stops, ones)
+    frames = [reference, *(ProxyFrame(i, plate * exposure, ones) for i, plate in enumerate(pair.plate[1:], 1))]
     views = [View.of(frame) for frame in frames]
     steps = [step(now, last) for last, now in pairwise(views)]
     known = Known.of(reference, views[0], round(_MATCH_SHARE * width))

@@ -21,7 +21,6 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from relumix.engines.base import Float32
 from relumix.engines.svd.convert import add_base, check_base
 from relumix.engines.svd.edm import loss_weight, precondition
 from relumix.engines.svd.eyes import Eyes, load_part
@@ -31,6 +30,7 @@ from relumix.engines.svd.sampler import sample, vector_conditioning
 from relumix.errors import InputError
 from relumix.train.loop import Batch
 from relumix.train.svd_clips import Clips, open_clips
+from relumix.types import Float32
 
 _LOG_SIGMA_MEAN, _LOG_SIGMA_STD = 1.0, 1.6
 _HARD_STEPS, _HARD_SHARE, _HARD_WEIGHT = 5_000, 0.1, 0.9

@@ -7,14 +7,15 @@ from typing import Protocol
 
 import numpy as np
 
-from relumix.dataset.carla import CarlaRelight, Split, split_of
+from relumix.dataset.carla.clips import CarlaRelight, Split, split_of
 from relumix.dataset.pairs import draw
 from relumix.dataset.shards import MANIFEST, read_manifest, read_shard
-from relumix.engines.base import BLACK_OFFSET, MID_GREY, Float32
 from relumix.engines.svd import tone
 from relumix.engines.svd.canvas import NetworkCanvas
 from relumix.errors import InputError
-from relumix.working import LUMINANCE
+from relumix.gain.downsample import LUMINANCE
+from relumix.gain.log_gain import BLACK_OFFSET, MID_GREY
+from relumix.types import Float32
 
 _HELD_OUT = 0.1
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import jinja2
 
-from relumix import __version__
 from relumix.errors import InputError
-from relumix_server.device import Device
+from relumix.version import __version__
 from relumix_server.metrics import Metrics, device_memory_bytes, resident_bytes
 from relumix_server.options import Options, split_address
+from relumix_server.scheduler import Device
 from relumix_server.service import RelightService
 from relumix_server.spool import Spool
 from relumix_server.workers import Workers

@@ -9,16 +9,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from relumix.color.spaces import working_space
-from relumix.engines import configured
 from relumix.engines.base import Engine
+from relumix.engines.registry import configured
 from relumix.errors import InputError
-from relumix.plan import Plan, plan
+from relumix.pipeline.windows import Plan, plan
 from relumix.settings import Settings
 from relumix.shot.writing import check_compression
 from relumix.v1 import relight_pb2 as pb
+from relumix_server.allowed_paths import Roots
 from relumix_server.options import Options
-from relumix_server.refusal import Code, RefusedError
-from relumix_server.roots import Roots
+from relumix_server.status_errors import Code, RefusedError
 
 LONGEST_TEXT = 256
 LONGEST_KEY = 128
@@ -102,7 +102,7 @@ class Request:
                 pb.Window(
                     frames=window.frames,
                     references=window.references,
-                    inputs=sorted({*window.frames, *window.references, *itertools.chain(*window.approaches)}),
+                    inputs=sorted({*window.frames, *window.references, *itertools.chain(*window.keyframe_paths)}),
                 )
                 for window in (self.plan.windows[i] for i in self.windows)
             ],
@@ -211,7 +211,7 @@ def _needs(
     for frame in deliver:
         fresh = [share.window for share in laid.shares.get(frame, ()) if share.window not in windows]
         for window in (laid.windows[i] for i in fresh):
-            for used in (*itertools.chain(*window.approaches), *window.frames):
+            for used in (*itertools.chain(*window.keyframe_paths), *window.frames):
                 last_use[used] = None if used in references or used == first else frame
         windows |= dict.fromkeys(fresh)
         if last_use.get(frame, frame) is not None:

@@ -16,20 +16,20 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
 from grpc_reflection.v1alpha import reflection
 
-from relumix.engines import WITH_MODEL, load_engine
 from relumix.engines.base import Engine
+from relumix.engines.registry import WITH_MODEL, load_engine
 from relumix.errors import InputError
-from relumix.wire import FLOW_OPTIONS, SERVICE
+from relumix.rpc.messages import FLOW_OPTIONS, SERVICE
 from relumix_server import logs
 from relumix_server.access import TokenCheck, credentials, read_tokens
-from relumix_server.device import Device, warm
 from relumix_server.memory import keep_freed_memory
 from relumix_server.metrics import Metrics
 from relumix_server.options import MAX_CHUNK_BYTES, MIB, Options, split_address
 from relumix_server.page import StatusPage
-from relumix_server.refusal import Code
+from relumix_server.scheduler import Device, warm
 from relumix_server.service import RelightService, add_to
 from relumix_server.spool import Spool
+from relumix_server.status_errors import Code
 from relumix_server.workers import Workers
 
 CLOSE_SECONDS = 1.0

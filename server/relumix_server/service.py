@@ -14,24 +14,25 @@ import grpc
 from google.rpc import code_pb2
 from grpc import aio
 
-from relumix import __version__, wire
 from relumix.engines.base import Engine
 from relumix.errors import FrameError
-from relumix.stopwatch import Stopwatch
+from relumix.rpc import messages
+from relumix.rpc.messages import Piece, crc32c
+from relumix.util.stopwatch import Stopwatch
 from relumix.v1 import relight_pb2 as pb
 from relumix.v1.relight_pb2_grpc import RelightServiceServicer
-from relumix.wire import Piece, crc32c
-from relumix_server.desk import Shape
-from relumix_server.device import Device, Turns
-from relumix_server.intake import Intake
+from relumix.version import __version__
+from relumix_server.allowed_paths import Roots
+from relumix_server.frame_receiver import Intake
 from relumix_server.metrics import Metrics
 from relumix_server.options import MAX_CHUNK_BYTES, Options
-from relumix_server.refusal import Code, RefusedError, code_of
 from relumix_server.request import Request, check
-from relumix_server.roots import Roots
+from relumix_server.scheduler import Device, Turns
 from relumix_server.session import Session
 from relumix_server.shots import Made, SessionShot
 from relumix_server.spool import Spool
+from relumix_server.status_errors import Code, RefusedError, code_of
+from relumix_server.worker_tasks import Shape
 from relumix_server.workers import Workers
 
 SENT_BYTES = 2 << 20
@@ -189,8 +190,8 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
     async def _begin(self, context: Context) -> str:
         """Start a session; returns its id."""
         first = await self._read(context, lambda: 0.0)
-        if first is aio.EOF or wire.kind(first) != "open":
-            got = "nothing" if first is aio.EOF else wire.kind(first) or "nothing known"
+        if first is aio.EOF or messages.kind(first) != "open":
+            got = "nothing" if first is aio.EOF else messages.kind(first) or "nothing known"
             raise RefusedError(Code.INVALID_ARGUMENT, f"the first message is {got}: expected open")
         request = await asyncio.to_thread(check, first.open, self._engines, self._options, self._roots)
         session = self.session(request)
@@ -413,9 +414,9 @@ def _read(file: BinaryIO, head: pb.FrameChunk) -> Piece:
 def add_to(server: aio.Server, service: RelightService) -> None:
     """Let a server serve it. What protobuf generates does the same, but copies each chunk more often."""
     methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
-        "Relight": grpc.stream_stream_rpc_method_handler(service.Relight, wire.request_of, wire.response_bytes),
+        "Relight": grpc.stream_stream_rpc_method_handler(service.Relight, messages.request_of, messages.response_bytes),
         "GetInfo": grpc.unary_unary_rpc_method_handler(
             service.GetInfo, pb.GetInfoRequest.FromString, pb.GetInfoResponse.SerializeToString
         ),
     }
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(wire.SERVICE, methods),))
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(messages.SERVICE, methods),))

@@ -1,4 +1,4 @@
-"""One job at work: the pipeline of relumix.job, fed by a stream and read by one."""
+"""One job at work: the pipeline of relumix.pipeline.job, fed by a stream and read by one."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from functools import partial
 
 from relumix.errors import FrameError, InputError
-from relumix.in_order import in_order
-from relumix.propagate import Propagation
+from relumix.pipeline.propagate import Propagation
+from relumix.util.ordered_pool import ordered
 from relumix.v1 import relight_pb2 as pb
-from relumix_server.device import Turns
-from relumix_server.intake import Intake
+from relumix_server.frame_receiver import Intake
 from relumix_server.metrics import Metrics
-from relumix_server.outbox import Outbox
-from relumix_server.refusal import Code, RefusedError, SessionCancelledError
 from relumix_server.request import Request
+from relumix_server.response_queue import Outbox
+from relumix_server.scheduler import Turns
 from relumix_server.shots import Made, SessionShot
 from relumix_server.spool import Spool
+from relumix_server.status_errors import Code, RefusedError, SessionCancelledError
 
 WRITERS = 2
 """Frames that are finished at once while the engine works on the next."""
@@ -106,7 +106,7 @@ class Session:
         watch = self._shot.watch
         with Propagation(self._shot, self._engine, watch) as light:
             calls = (partial(self._shot.finish, light.canvas, gain) for gain in light.gains(self.request.deliver))
-            for frame, outcome in zip(self.request.deliver, in_order(calls, WRITERS, "relumix-finish"), strict=True):
+            for frame, outcome in zip(self.request.deliver, ordered(calls, WRITERS, "relumix-finish"), strict=True):
                 self._shot.release(frame)
                 self._put(outcome)
         seconds = watch.seconds()

@@ -11,19 +11,19 @@ from typing import Any
 import numpy as np
 from google.rpc import code_pb2
 
-from relumix.detail import Gain
-from relumix.engines.base import WorkingFrame, WorkingReference
 from relumix.errors import FrameError, InputError
+from relumix.gain.downsample import Canvas
+from relumix.gain.gain_transfer import Gain
+from relumix.gain.proxy import ProxyFrame, ProxyReference
+from relumix.gain.proxy_shot import Light
 from relumix.shot.windows import Box
-from relumix.stopwatch import Stopwatch
+from relumix.util.stopwatch import Stopwatch
 from relumix.v1 import relight_pb2 as pb
-from relumix.working import Canvas
-from relumix.working_shot import Light
-from relumix_server import desk
-from relumix_server.intake import Arrival, Intake
-from relumix_server.refusal import Code, CodedFrameError, RefusedError, code_of
+from relumix_server import worker_tasks
+from relumix_server.frame_receiver import Arrival, Intake
 from relumix_server.request import Request
 from relumix_server.spool import FULL_RETRY_SECONDS, Spool
+from relumix_server.status_errors import Code, CodedFrameError, RefusedError, code_of
 from relumix_server.workers import OverLimitError, WorkerDiedError, WorkerError, Workers
 
 
@@ -38,12 +38,12 @@ class Made:
     nonfinite_pixels: int
     result: Path | None = None
     gain: Path | None = None
-    shape: desk.Shape | None = None
-    gain_shape: desk.Shape | None = None
+    shape: worker_tasks.Shape | None = None
+    gain_shape: worker_tasks.Shape | None = None
 
 
 class SessionShot:
-    """A relumix.working_shot.WorkingShot, and what finishes its frames. Thread-safe."""
+    """A relumix.gain.proxy_shot.WorkingShot, and what finishes its frames. Thread-safe."""
 
     def __init__(
         self, request: Request, intake: Intake, workers: Workers, spool: Spool, watch: Stopwatch, max_pixels: int
@@ -78,10 +78,10 @@ class SessionShot:
             text = f"the plate of reference frame {error.frame} cannot be read: {error}"
             raise _of_job(text, error) from error
 
-    def frame(self, canvas: Canvas, frame: int) -> WorkingFrame:
+    def frame(self, canvas: Canvas, frame: int) -> ProxyFrame:
         """Return a plate frame. Raises FrameError."""
         seen = self._call("look", frame, self._files(frame), canvas)
-        return WorkingFrame(frame, seen["rgb"], seen["known"])
+        return ProxyFrame(frame, seen["rgb"], seen["known"])
 
     def await_frames(self, frames: Iterable[int]) -> None:
         """Return when each of these plate frames is there, or will not come."""
@@ -139,12 +139,12 @@ class SessionShot:
         shape = self._intake.wait(pb.ROLE_SOURCE, made.frame).shape
         assert shape is not None
         shape = replace(shape, kind=self._request.settings.bits or shape.kind)
-        gain_shape = desk.Shape(shape.width, shape.height, ("R", "G", "B"), "half")
+        gain_shape = worker_tasks.Shape(shape.width, shape.height, ("R", "G", "B"), "half")
         result = self._planes(made.frame, made.result, shape)
         gain = self._planes(made.frame, made.gain, gain_shape)
         return Made(made.frame, made.nonfinite_pixels, result, gain, shape, gain_shape)
 
-    def _planes(self, frame: int, path: Path | None, shape: desk.Shape) -> Path | None:
+    def _planes(self, frame: int, path: Path | None, shape: worker_tasks.Shape) -> Path | None:
         if path is None:
             return None
         planes = self._make(".raw", shape.total_bytes)
@@ -180,7 +180,7 @@ class SessionShot:
 
     # Files and workers.
 
-    def _files(self, frame: int, *, reference: bool = False, mask: int | None = None) -> desk.Frame:
+    def _files(self, frame: int, *, reference: bool = False, mask: int | None = None) -> worker_tasks.Frame:
         """Wait for the files of a frame. Raises FrameError; RefusedError for those that the whole job needs."""
         request, first = self._request, self._request.frames[0]
         try:
@@ -191,7 +191,7 @@ class SessionShot:
             reference_path = self._path(pb.ROLE_REFERENCE, frame) if reference else None
         except FrameError as error:
             raise _of_job(f"a reference is missing: {error}", error) from error
-        return desk.Frame(
+        return worker_tasks.Frame(
             session=request.session,
             settings=request.settings,
             frame=frame,
@@ -263,7 +263,7 @@ class SessionShot:
 
 def _light_of(frame: int, found: Mapping[str, Any]) -> Light:
     arrays = (found[name] for name in ("rgb", "known", "stops", "lit"))
-    return WorkingReference(frame, *arrays), np.asarray(found["grade"], np.float32)
+    return ProxyReference(frame, *arrays), np.asarray(found["grade"], np.float32)
 
 
 def _of_job(text: str, error: FrameError) -> Exception:

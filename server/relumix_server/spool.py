@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from relumix_server.passing import SHARED_MEMORY
-from relumix_server.refusal import Code, RefusedError
+from relumix_server.shared_memory import SHARED_MEMORY
+from relumix_server.status_errors import Code, RefusedError
 
 PREFIX = "relumix-spool-"
 KEPT_FREE_BYTES = 256 << 20

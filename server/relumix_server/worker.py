@@ -17,8 +17,8 @@ import cv2
 import OpenImageIO as oiio
 
 from relumix.errors import FrameError, InputError
-from relumix_server import desk
-from relumix_server.passing import PassingError, receive, send
+from relumix_server import worker_tasks
+from relumix_server.shared_memory import PassingError, receive, send
 
 
 def main() -> None:
@@ -60,12 +60,12 @@ def _limit(memory_bytes: int, threads: int) -> None:
 
 def _answer(name: str, args: tuple[Any, ...]) -> tuple[str, Any]:
     try:
-        return "done", desk.TASKS[name](*args)
+        return "done", worker_tasks.TASKS[name](*args)
     except FrameError as error:
         return "frame", (error.frame, str(error))
     except InputError as error:
         return "input", str(error)
-    except desk.TooLargeError as error:
+    except worker_tasks.TooLargeError as error:
         return "large", str(error)
     except MemoryError:
         return "memory", "it takes more memory than a frame may"

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from relumix.errors import FrameError, InputError
-from relumix_server.passing import PassingError, receive, send
+from relumix_server.shared_memory import PassingError, receive, send
 
 GRACE_SECONDS = 5
 """How long after its own time limit a worker is given up on."""
@@ -76,7 +76,7 @@ class Workers:
             return [each.process.pid for each in self._all]
 
     def call(self, task: str, *args: object) -> dict[str, Any]:
-        """Do a task of relumix_server.desk in one of the workers, when one is free.
+        """Do a task of relumix_server.worker_tasks in one of the workers, when one is free.
 
         Raises what the task raises (FrameError, InputError), OverLimitError and WorkerDiedError.
         """

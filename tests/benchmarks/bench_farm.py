@@ -23,8 +23,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from relumix.engines import load_engine
-from relumix.plan import Plan, plan
+from relumix.engines.registry import load_engine
+from relumix.pipeline.windows import Plan, plan
 from tests.benchmarks.bench_relight import make_plate
 
 SHOT = range(1001, 3401)
@@ -35,7 +35,7 @@ TASK_FRAMES = 16
 def counted(laid: Plan, frames: range) -> tuple[int, int]:
     """Return how many windows a run of frames needs, and how many stepping stones lead to the first of them."""
     windows = sorted({share.window for frame in frames for share in laid.shares.get(frame, ())})
-    return len(windows), len(laid.windows[windows[0]].approaches[0]) if windows else 0
+    return len(windows), len(laid.windows[windows[0]].keyframe_paths[0]) if windows else 0
 
 
 def count() -> None:
@@ -46,8 +46,8 @@ def count() -> None:
     print("| frames of a task | tasks | windows, against one run | stepping stones |\n|--:|--:|--:|--:|")
     for size in CHUNKS:
         tasks = [counted(laid, SHOT[first : first + size]) for first in range(0, len(SHOT), size)]
-        windows, stones = (sum(each) for each in zip(*tasks, strict=True))
-        print(f"| {size} | {len(tasks)} | {windows / whole:.2f} times | {stones} |")
+        windows, keyframes = (sum(each) for each in zip(*tasks, strict=True))
+        print(f"| {size} | {len(tasks)} | {windows / whole:.2f} times | {keyframes} |")
 
 
 def workers(folder: Path, tasks: list[str], number: int) -> float:

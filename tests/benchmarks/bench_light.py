@@ -27,12 +27,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from relumix.arrays import relit
 from relumix.dataset.pairs import light_mix, mix
 from relumix.dataset.shards import Scene, Shards
-from relumix.engines.base import WorkingFrame
-from relumix.engines.flow.correspondence import View, follow, stay, step
+from relumix.engines.tracking.correspondence import View, follow, stay, step
 from relumix.evaluate.metrics import ldr_flip, psnr, ssim, temporal_error
+from relumix.gain.proxy import ProxyFrame
+from relumix.pipeline.arrays import relit
 from relumix.preview.display import auto_exposure, srgb_encode
 from relumix.settings import Settings
 
@@ -56,7 +56,7 @@ def lit_twice(scene: Scene) -> tuple[Float32, Float32]:
 def unseen(plate: Float32) -> list[Bools]:
     """Return for each frame where optical flow does not find its way to the first frame and back."""
     exposure, known = np.float32(auto_exposure(plate[0])), np.ones(plate.shape[1:3], np.float32)
-    views = [View.of(WorkingFrame(i, frame * exposure, known)) for i, frame in enumerate(plate)]
+    views = [View.of(ProxyFrame(i, frame * exposure, known)) for i, frame in enumerate(plate)]
     track, lost = stay(views[0]), [np.zeros(plate.shape[1:3], bool)]
     for last, now in pairwise(views):
         track = follow(step(now, last), track, now, views[0])

@@ -25,8 +25,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from relumix.client.connection import servers
 from relumix.client.payload import Payload
+from relumix.client.remote_job import RemoteEngine
 from relumix.client.session import Session
-from relumix.client.shipment import RemoteEngine
 from relumix.v1 import relight_pb2 as pb
 from tests.benchmarks.bench_relight import make_plate
 from tests.benchmarks.echo_server import ECHO
@@ -117,7 +117,7 @@ def crowd(folder: Path, engine: str, address: str) -> dict[int, float]:
 
 @dataclass
 class Boxes:
-    """A relumix.client.shipment.Shipment of frames that nobody looks into."""
+    """A relumix.client.remote_job.Shipment of frames that nobody looks into."""
 
     engine: RemoteEngine
     roles = (pb.ROLE_RESULT,)

@@ -23,16 +23,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from relumix.array_source import ArraySource
 from relumix.dataset.pairs import Pair, draw
 from relumix.dataset.shards import Shards
-from relumix.direct import stops_between
-from relumix.engines import configured, load_engine
-from relumix.engines.base import Engine, Float32, Stone, WorkingFrame, WorkingReference
-from relumix.gain import apply
-from relumix.plan import Plan
-from relumix.propagate import Propagation
-from relumix.working_shot import Shrunk
+from relumix.engines.base import Engine, Keyframe
+from relumix.engines.registry import configured, load_engine
+from relumix.gain.direct_transfer import stops_between
+from relumix.gain.log_gain import apply
+from relumix.gain.proxy import ProxyFrame, ProxyReference
+from relumix.gain.proxy_shot import DownsampledShot
+from relumix.pipeline.propagate import Propagation
+from relumix.pipeline.windows import Plan
+from relumix.shot.array_source import ArraySource
+from relumix.types import Float32
 
 MOST_DISTANCES = 7
 
@@ -74,9 +76,9 @@ class GradeAlone:
 
     def propagate(
         self,
-        frames: Sequence[WorkingFrame],
-        references: Sequence[WorkingReference],
-        approaches: Sequence[Sequence[Stone]],
+        frames: Sequence[ProxyFrame],
+        references: Sequence[ProxyReference],
+        keyframe_paths: Sequence[Sequence[Keyframe]],
     ) -> Float32:
         """Return the same stops everywhere."""
         return np.stack([np.broadcast_to(references[0].level(), frame.rgb.shape) for frame in frames])
@@ -85,7 +87,7 @@ class GradeAlone:
 def carry(pair: Pair, engine: Engine, work_size: int) -> Carried:
     """Carry the light of a shot's first frame."""
     shot = ArraySource(dict(enumerate(pair.plate)), {0: pair.reference}, None)
-    with Propagation(Shrunk(shot, work_size), engine) as light:
+    with Propagation(DownsampledShot(shot, work_size), engine) as light:
         canvas, offset = light.canvas, np.float32(light.canvas.black_offset)
         gains = light.gains(shot.frames)
         done = [next(gains)]

@@ -3,7 +3,7 @@ import sys
 import pytest
 
 from relumix.cli.main import main
-from tests.dataset.carla_host import Server
+from tests.dataset.carla.carla_host import Server
 
 COMMAND = ["dataset", "record-carla", "--map", "Town10HD", "--scenes", "1", "--frames", "2", "--size", "32x24"]
 LIGHTS = ["--lights", "ClearNoon, ClearNoon@10@40,ClearNight"]

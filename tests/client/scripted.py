@@ -15,10 +15,10 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
-from relumix import __version__
-from relumix.plan import plan
+from relumix.pipeline.windows import plan
 from relumix.v1 import relight_pb2 as pb
 from relumix.v1.relight_pb2_grpc import RelightServiceServicer, add_RelightServiceServicer_to_server
+from relumix.version import __version__
 
 Script = Callable[["Scripted", int, int, grpc.ServicerContext], None]
 """Called before a frame is sent, with the number of the session and of the frame; may abort."""

@@ -12,7 +12,7 @@ from relumix.client import AsyncRelightClient, RelightClient
 from relumix.client.stop import Stop
 from relumix.errors import InputError
 from relumix.events import Done, Failed, FrameDone, Progress, Start, Warned
-from relumix.keys import KEY_ATTRIBUTE
+from relumix.pipeline.fingerprint import KEY_ATTRIBUTE
 from relumix.settings import Settings
 from relumix.v1 import relight_pb2 as pb
 from tests.client.scripted import WINDOW, address, always, damage_once, once, serving

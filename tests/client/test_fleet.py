@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relumix.client.fleet import LONGEST_PAUSE_SECONDS, Board, Failing
-from relumix.client.shipment import pieces
-from relumix.client.statuses import TryAgainError
-from relumix.plan import plan
+from relumix.client.remote_job import pieces
+from relumix.client.rpc_errors import TryAgainError
+from relumix.pipeline.windows import plan
 
 AGAIN = TryAgainError("no")
 

@@ -9,7 +9,7 @@ import grpc
 import pytest
 
 import relumix
-from relumix.client import RelightClient, connection, statuses
+from relumix.client import RelightClient, connection, rpc_errors
 from relumix.errors import InputError
 from relumix.events import Done, FrameDone, Warned
 from tests.client.shots import write_shot
@@ -137,7 +137,7 @@ def test_a_server_that_freezes_while_nothing_is_said_is_noticed(quick_to_notice,
             next(call)
         over.set()
     assert ended.value.code().name == "UNAVAILABLE"  # and not its deadline
-    assert str(statuses.understood("there", ended.value)) == "there: it does not answer"
+    assert str(rpc_errors.understood("there", ended.value)) == "there: it does not answer"
     assert until(lambda: rested(server))
 
 

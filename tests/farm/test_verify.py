@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from relumix import Settings, relight
-from relumix.check import check
 from relumix.farm.review import review
 from relumix.farm.verify import check_frames
+from relumix.pipeline.check import check
 from tests.farm.shots import relumix
 from tests.shot import files
 

@@ -19,8 +19,8 @@ RELUMIX = Path(sys.executable).parent / "relumix"
 _SLOW = """\
 #!{python}
 import sys, time
-from relumix.engines.flow.propagator import TrackingPropagator
-from relumix.finish import Finisher
+from relumix.engines.tracking.propagator import TrackingPropagator
+from relumix.pipeline.write_frame import Finisher
 
 def slowed(kind, name):
     inner = getattr(kind, name)

@@ -14,8 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from relumix.cli.main import main
-from relumix.engines import load_engine
-from relumix.engines.base import Float32, Propagator, Stone, WorkingFrame, WorkingReference
+from relumix.engines.base import Keyframe, Propagator
+from relumix.engines.registry import load_engine
+from relumix.gain.proxy import ProxyFrame, ProxyReference
+from relumix.types import Float32
 from relumix_server import serve
 
 
@@ -34,9 +36,9 @@ class Hanging:
 
     def propagate(
         self,
-        frames: Sequence[WorkingFrame],
-        references: Sequence[WorkingReference],
-        approaches: Sequence[Sequence[Stone]],
+        frames: Sequence[ProxyFrame],
+        references: Sequence[ProxyReference],
+        keyframe_paths: Sequence[Sequence[Keyframe]],
     ) -> Float32:
         """Carry light, once."""
         how, _, file = os.environ["RELUMIX_HANGS"].partition(":")
@@ -47,7 +49,7 @@ class Hanging:
         while how == "warm" and not Path(file).exists():
             time.sleep(0.05)
         self._warm = True
-        return self._flow.start().propagate(frames, references, approaches)
+        return self._flow.start().propagate(frames, references, keyframe_paths)
 
 
 if __name__ == "__main__":

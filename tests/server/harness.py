@@ -268,7 +268,7 @@ class Disk:
         return {int(path.stem.split(".")[1]): path.read_bytes() for path in sorted(folder.glob("*.exr"))}
 
     def keys(self, made: dict[int, bytes], out="out") -> dict[int, str]:
-        from relumix.keys import stored_key
+        from relumix.pipeline.fingerprint import stored_key
 
         return {frame: stored_key(self.folder / out / f"p.{frame}.exr") for frame in made}
 

@@ -8,7 +8,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from relumix.client import RelightClient
-from relumix.engines import load_engine
+from relumix.engines.registry import load_engine
 from relumix.events import Done, Warned
 from tests.server.harness import Disk, Server, ask, serving
 from tests.server.test_life import until

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from relumix.engines import load_engine
+from relumix.engines.registry import load_engine
 from relumix.v1 import relight_pb2 as pb
 from tests.server.harness import Disk, ask, serving
 from tests.server.test_life import rested, until

@@ -5,7 +5,7 @@ import pytest
 from google.rpc import code_pb2
 
 import relumix
-from relumix.engines import load_engine
+from relumix.engines.registry import load_engine
 from relumix.v1 import relight_pb2 as pb
 from tests.server.harness import CLOSE, FRAMES, SIZE, Disk, ask, opening, pieces, write_exr
 

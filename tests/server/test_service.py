@@ -6,12 +6,12 @@ import grpc
 import pytest
 from grpc import aio
 
-from relumix.engines import load_engine
+from relumix.engines.registry import load_engine
 from relumix.v1 import relight_pb2 as pb
 from relumix.v1.relight_pb2_grpc import RelightServiceStub
-from relumix_server.device import Device
 from relumix_server.metrics import Metrics
 from relumix_server.options import Options
+from relumix_server.scheduler import Device
 from relumix_server.service import RelightService, add_to
 from relumix_server.spool import Spool
 from relumix_server.workers import Workers
@@ -29,7 +29,7 @@ class Broken:
     def start(self):
         return self
 
-    def propagate(self, frames, references, approaches):
+    def propagate(self, frames, references, keyframe_paths):
         raise RuntimeError("the\ncard fell off the bus")
 
 

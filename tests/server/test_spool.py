@@ -3,8 +3,8 @@
 import pytest
 
 from relumix_server import spool as spool_module
-from relumix_server.refusal import RefusedError
 from relumix_server.spool import Spool
+from relumix_server.status_errors import RefusedError
 
 
 @pytest.fixture

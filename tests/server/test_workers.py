@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from relumix.errors import FrameError, InputError
+from relumix.gain.downsample import Canvas
 from relumix.settings import Settings
 from relumix.shot.windows import Box
-from relumix.working import Canvas
-from relumix_server.desk import Frame, Shape
+from relumix_server.worker_tasks import Frame, Shape
 from relumix_server.workers import OverLimitError, WorkerDiedError, WorkerError, Workers
 from tests.server.harness import write_exr
 

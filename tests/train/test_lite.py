@@ -14,7 +14,7 @@ import torch
 
 from relumix.cli.main import main
 from relumix.dataset.shards import Scene, shard_path, write_manifest, write_shard
-from relumix.engines import load_engine
+from relumix.engines.registry import load_engine
 from relumix.errors import InputError
 from relumix.train.lite import LiteTask, display, predict
 

@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 
 from relumix.cli.main import main
 from relumix.dataset.shards import Scene, shard_path, write_manifest, write_shard
-from relumix.engines import load_engine
+from relumix.engines.registry import load_engine
 from relumix.errors import InputError
 from relumix.train.loop import StoppedError, TrainSettings, train
 from relumix.train.svd import SvdTask, starting_unet

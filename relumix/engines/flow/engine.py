@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from relumix.engines.base import Propagator, WorkingReference
-from relumix.engines.flow.correspondence import Track, View
-from relumix.engines.flow.propagator import TrackingPropagator
-from relumix.engines.flow.proposals import ReferenceLight, believe, propose
-from relumix.engines.flow.temporal import Light, smooth
+from relumix.engines.base import Propagator
+from relumix.engines.tracking.candidates import ReferenceLight, believe, propose
+from relumix.engines.tracking.correspondence import Track, View
+from relumix.engines.tracking.motion_averaging import Light, smooth
+from relumix.engines.tracking.propagator import TrackingPropagator
+from relumix.gain.proxy import ProxyReference
 
 
 class FlowEngine:
@@ -35,7 +36,7 @@ class _Carrier:
     light: ReferenceLight
 
     @classmethod
-    def of(cls, reference: WorkingReference, root: View) -> _Carrier:
+    def of(cls, reference: ProxyReference, root: View) -> _Carrier:
         return cls(ReferenceLight.of(reference, root))
 
     def carry(self, view: View, track: Track) -> Light:

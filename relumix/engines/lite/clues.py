@@ -10,10 +10,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from relumix.engines.base import Float32, WorkingReference
-from relumix.engines.flow.correspondence import Track, View, sample, squared_length
-from relumix.engines.flow.proposals import Proposals, ReferenceLight
-from relumix.engines.flow.temporal import Light
+from relumix.engines.tracking.candidates import Proposals, ReferenceLight
+from relumix.engines.tracking.correspondence import Track, View, sample, squared_length
+from relumix.engines.tracking.motion_averaging import Light
+from relumix.gain.proxy import ProxyReference
+from relumix.types import Float32
 
 NET_EDGE_PX = 384
 """Long edge of what the network sees."""
@@ -40,7 +41,7 @@ class Known:
     spread: float
 
     @classmethod
-    def of(cls, reference: WorkingReference, view: View, match_edge_px: int = MATCH_EDGE_PX) -> Known:
+    def of(cls, reference: ProxyReference, view: View, match_edge_px: int = MATCH_EDGE_PX) -> Known:
         """Look at a reference. match_edge_px: long edge of the picture in which appearance is matched."""
         light = ReferenceLight.of(reference, view, match_edge_px)
         trusted = light.trusted > 0.5

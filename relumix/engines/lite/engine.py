@@ -17,12 +17,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812  the name that torch's own documentation gives it
 
-from relumix.engines.base import Float32, Propagator, WorkingReference
-from relumix.engines.flow.correspondence import Track, View
-from relumix.engines.flow.guided import upsample
-from relumix.engines.flow.propagator import TrackingPropagator
-from relumix.engines.flow.proposals import believe, propose
-from relumix.engines.flow.temporal import Light, smooth
+from relumix.engines.base import Propagator
 from relumix.engines.lite.clues import (
     NET_EDGE_PX,
     Halves,
@@ -33,7 +28,14 @@ from relumix.engines.lite.clues import (
     steady_clues,
 )
 from relumix.engines.lite.network import STRIDE, Learned, LightNet
+from relumix.engines.tracking.candidates import believe, propose
+from relumix.engines.tracking.correspondence import Track, View
+from relumix.engines.tracking.motion_averaging import Light, smooth
+from relumix.engines.tracking.propagator import TrackingPropagator
 from relumix.errors import InputError
+from relumix.gain.guided_filter import upsample
+from relumix.gain.proxy import ProxyReference
+from relumix.types import Float32
 
 WEIGHTS = "lite.safetensors"
 
@@ -104,7 +106,7 @@ class _Carrier:
     size: tuple[int, int]
 
     @classmethod
-    def of(cls, engine: LiteEngine, reference: WorkingReference, root: View) -> _Carrier:
+    def of(cls, engine: LiteEngine, reference: ProxyReference, root: View) -> _Carrier:
         """Look at a reference, whose view is given."""
         size = net_size(root.log_luma.shape)
         known = Known.of(reference, root)
@@ -140,7 +142,7 @@ class _Carrier:
 
 
 def attend(queries: Sequence[Float32], keys: Float32, stops: Float32) -> Float32:
-    """What `appearance.match` needs, several times as fast as in numpy: see `relumix.engines.flow.appearance.Attend`.
+    """What `appearance.match` needs, several times as fast as in numpy: see `Attend` there.
 
     A query for each guess becomes one query over as many copies of the keys, each beside nothing but zeros.
     """

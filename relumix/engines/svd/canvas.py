@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from relumix.engines.base import Float32
+from relumix.types import Float32
 
 MULTIPLE_PX = 64
 """The VAE divides by 8, the network by 8 once more."""

@@ -11,13 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from relumix.engines.base import Float32, WorkingFrame
 from relumix.engines.svd import tone
 from relumix.engines.svd.canvas import NetworkCanvas
 from relumix.engines.svd.memory import batched_if_it_fits
 from relumix.engines.svd.model import SvdModel
 from relumix.engines.svd.options import SvdOptions
 from relumix.engines.svd.sampler import sample, vector_conditioning
+from relumix.gain.proxy import ProxyFrame
+from relumix.types import Float32
 
 _WINDOWS_KEPT = 3  # whose frames, as the networks see them, are remembered
 _DECODED_KEPT = 4  # clips of a window that is at work: each reference's anchor, and the frames between
@@ -32,9 +33,9 @@ class Clip:
     reference  the number of the reference's frame, and `artist`, its relit picture.
     """
 
-    anchor: WorkingFrame
+    anchor: ProxyFrame
     begin: Float32
-    frames: tuple[WorkingFrame, ...]
+    frames: tuple[ProxyFrame, ...]
     reference: int
     artist: Float32
 
@@ -72,7 +73,7 @@ class Clips:
         self._canvas: NetworkCanvas | None = None
         self._batched = True
 
-    def fit(self, frame: WorkingFrame) -> None:
+    def fit(self, frame: ProxyFrame) -> None:
         """Choose the networks' canvas for frames like this. Raises InputError, with advice, where they do not fit."""
         height, width = frame.rgb.shape[:2]
         if self._canvas is not None and self._canvas.working == (height, width):
@@ -115,7 +116,7 @@ class Clips:
 
     # What the networks see.
 
-    def _plate(self, frame: WorkingFrame) -> _Seen:
+    def _plate(self, frame: ProxyFrame) -> _Seen:
         return self._see(("plate", frame.frame), frame.frame, lambda: tone.encode(frame.rgb))
 
     def _see(self, key: object, frame: int, picture: Callable[[], Float32]) -> _Seen:
@@ -143,7 +144,7 @@ class Clips:
 
     # The networks.
 
-    def _sampled(self, source: list[_Seen], artist: _Seen, frames: list[WorkingFrame]) -> Tensor:
+    def _sampled(self, source: list[_Seen], artist: _Seen, frames: list[ProxyFrame]) -> Tensor:
         """Return the latents of the relit clip, [n, 4, h, w], not scaled."""
         options, device, wanted = self._options, self._model.device, len(source)
         shape = tuple(source[0].noisy.shape)

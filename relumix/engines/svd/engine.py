@@ -12,8 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from relumix.direct import shown_under
-from relumix.engines.base import Float32, Propagator, Stone, WorkingFrame, WorkingReference
+from relumix.engines.base import Keyframe, Propagator
 from relumix.engines.svd import tone
 from relumix.engines.svd.chain import Anchor, Chain
 from relumix.engines.svd.clip import Clip, Clips
@@ -21,6 +20,9 @@ from relumix.engines.svd.light import ReferenceLight, gain, pixels, relit
 from relumix.engines.svd.model import SvdModel
 from relumix.engines.svd.options import SvdOptions
 from relumix.errors import InputError
+from relumix.gain.direct_transfer import shown_under
+from relumix.gain.proxy import ProxyFrame, ProxyReference
+from relumix.types import Float32
 
 _AT_LOADING = ("precision", "offload", "compile")
 
@@ -29,7 +31,7 @@ class SvdEngine:
     """The published method (arXiv 2509.23769). See `Engine`."""
 
     def __init__(self, model: SvdModel, options: SvdOptions | None = None, *, direct: bool = False) -> None:
-        """Make it; `direct` has it deliver the network's pixels, as stops, in place of light (see relumix.direct)."""
+        """Make it; `direct` has it deliver the network's pixels, as stops, in place of light."""
         self.name = "svd"
         self.version = "1"
         self.tracks = False
@@ -73,21 +75,24 @@ class SvdPropagator:
 
     def propagate(
         self,
-        frames: Sequence[WorkingFrame],
-        references: Sequence[WorkingReference],
-        approaches: Sequence[Sequence[Stone]],
+        frames: Sequence[ProxyFrame],
+        references: Sequence[ProxyReference],
+        keyframe_paths: Sequence[Sequence[Keyframe]],
     ) -> Float32:
         """Carry the light of the references to the frames of one window (see `Propagator.propagate`)."""
         for reference in references:
             self._clips.fit(reference)
         sides = [
-            self._from(reference, frames, approach) for reference, approach in zip(references, approaches, strict=True)
+            self._from(reference, frames, keyframe_path)
+            for reference, keyframe_path in zip(references, keyframe_paths, strict=True)
         ]
         return np.stack(
             [_mixed(frame.frame, references, [side[i] for side in sides]) for i, frame in enumerate(frames)]
         )
 
-    def _from(self, reference: WorkingReference, frames: Sequence[WorkingFrame], approach: Sequence[Stone]) -> Float32:
+    def _from(
+        self, reference: ProxyReference, frames: Sequence[ProxyFrame], keyframe_path: Sequence[Keyframe]
+    ) -> Float32:
         """[n, h, w, 3] stops on the frames, by the light of one reference."""
         light = ReferenceLight.of(reference)
         stops = np.broadcast_to(light.level, (len(frames), *reference.stops.shape)).copy()
@@ -97,20 +102,20 @@ class SvdPropagator:
         window = [frames[i] for i in outwards]
         anchor = Anchor(reference, light.local)
         if self._chain is not None:
-            anchor = self._chain.anchor(reference, light, approach)
+            anchor = self._chain.anchor(reference, light, keyframe_path)
         local = {anchor.frame.frame: anchor.local}
         rest = [frame for frame in window if frame.frame not in (reference.frame, anchor.frame.frame)]
         if rest:
             carried = self._carry(anchor, rest, reference, light)
             local |= {frame.frame: each for frame, each in zip(rest, carried, strict=True)}
             if self._chain is not None:
-                self._chain.keep(reference, approach, rest, carried)
+                self._chain.keep(reference, keyframe_path, rest, carried)
         for i in outwards:
             stops[i] += local.get(frames[i].frame, np.float32(0))
         return stops
 
     def _carry(
-        self, anchor: Anchor, frames: Sequence[WorkingFrame], reference: WorkingReference, light: ReferenceLight
+        self, anchor: Anchor, frames: Sequence[ProxyFrame], reference: ProxyReference, light: ReferenceLight
     ) -> Float32:
         """[n, h, w, 3] local stops on frames that follow an anchor outwards."""
         is_reference = anchor.frame is reference
@@ -126,7 +131,7 @@ class SvdPropagator:
         return light.settled(gain(shown.source, shown.result), at_anchor, anchor.local, known)
 
 
-def _mixed(frame: int, references: Sequence[WorkingReference], sides: Sequence[Float32]) -> Float32:
+def _mixed(frame: int, references: Sequence[ProxyReference], sides: Sequence[Float32]) -> Float32:
     """[h, w, 3]: a reference is its own; between two, light passes from one to the other, in stops."""
     for reference in references:
         if reference.frame == frame:

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from transformers import CLIPVisionModelWithProjection
 from transformers.utils.logging import disable_progress_bar
 
-from relumix.engines.base import Float32
 from relumix.errors import InputError
+from relumix.types import Float32
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 _CLIP_MEAN, _CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)

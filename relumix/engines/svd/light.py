@@ -15,10 +15,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from relumix.direct import stops_to
-from relumix.engines.base import BLACK_OFFSET, Float32, WorkingReference
 from relumix.engines.svd import tone
-from relumix.gain import apply, measure
+from relumix.gain.direct_transfer import stops_to
+from relumix.gain.log_gain import BLACK_OFFSET, apply, measure
+from relumix.gain.proxy import ProxyReference
+from relumix.types import Float32
 
 PLAIN_STOPS = 0.02
 """A reference whose light varies by less is a plain grade: 1.4 %, less than can be seen or an 8-bit picture carries."""
@@ -43,7 +44,7 @@ class ReferenceLight:
     trusted: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, reference: WorkingReference) -> ReferenceLight:
+    def of(cls, reference: ProxyReference) -> ReferenceLight:
         """Take a reference's light apart."""
         level = reference.level()
         return cls(level, reference.stops - level, reference.trusted > 0.5)

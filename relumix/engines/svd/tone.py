@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from relumix.engines.base import MID_GREY, Float32
+from relumix.gain.log_gain import MID_GREY
+from relumix.types import Float32
 
 _SCALE = np.float32(1 / (1 - MID_GREY))
 _MOST = np.float32(1024)

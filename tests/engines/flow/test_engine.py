@@ -3,9 +3,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relumix.engines.base import Engine, Float32, WorkingFrame, WorkingReference
+from relumix.engines.base import Engine
 from relumix.engines.flow.engine import FlowEngine
-from tests.engines.flow.frames import reference, working
+from relumix.gain.proxy import ProxyFrame, ProxyReference
+from relumix.types import Float32
+from tests.engines.tracking.frames import reference, working
 from tests.synthetic import SyntheticShot, grade_light, make_shot, shadow_light
 
 few = settings(max_examples=5)
@@ -17,9 +19,9 @@ def panned() -> SyntheticShot:
 
 
 def relight(
-    frames: list[WorkingFrame], *references: WorkingReference, approaches: list[list[WorkingFrame]] | None = None
+    frames: list[ProxyFrame], *references: ProxyReference, keyframe_paths: list[list[ProxyFrame]] | None = None
 ) -> Float32:
-    return FlowEngine().start().propagate(frames, references, approaches or [[] for _ in references])
+    return FlowEngine().start().propagate(frames, references, keyframe_paths or [[] for _ in references])
 
 
 def test_it_is_an_engine() -> None:
@@ -75,7 +77,7 @@ def test_light_that_differs_between_references_changes_evenly() -> None:
 
 def test_a_reference_may_lie_behind_the_window(panned: SyntheticShot) -> None:
     frames = working(panned)
-    out = relight(frames[:2], reference(panned, 1006), approaches=[[frames[5], frames[3]]])
+    out = relight(frames[:2], reference(panned, 1006), keyframe_paths=[[frames[5], frames[3]]])
     assert np.median(np.abs(out[0] - panned.stops[1001])) < 0.05
 
 
@@ -109,32 +111,32 @@ class Lost:
 def test_a_stone_that_cannot_be_read_is_stepped_over(panned: SyntheticShot) -> None:
     frames, light = working(panned), [reference(panned, 1001)]
     out = FlowEngine().start().propagate(frames[5:], light, [[frames[1], Lost(), frames[3]]])
-    assert np.array_equal(out, relight(frames[5:], *light, approaches=[[frames[1], frames[3]]]))
+    assert np.array_equal(out, relight(frames[5:], *light, keyframe_paths=[[frames[1], frames[3]]]))
 
 
 class Counted:
     """A stone that counts how often it was read."""
 
-    def __init__(self, frame: WorkingFrame) -> None:
+    def __init__(self, frame: ProxyFrame) -> None:
         self.frame, self.reads, self._frame = frame.frame, 0, frame
 
-    def read(self) -> WorkingFrame:
+    def read(self) -> ProxyFrame:
         self.reads += 1
         return self._frame
 
 
 def test_the_way_is_not_walked_again_for_each_window(panned: SyntheticShot) -> None:
     frames, light = working(panned), [reference(panned, 1001)]
-    stones = [Counted(frame) for frame in frames]
+    keyframes = [Counted(frame) for frame in frames]
     propagator = FlowEngine().start()
     for i in range(2, len(frames)):
-        propagator.propagate(frames[i:], light, [stones[1:i]])
-    assert [stone.reads for stone in stones] == [0, *[2] * (len(frames) - 3), 1, 0]
+        propagator.propagate(frames[i:], light, [keyframes[1:i]])
+    assert [keyframe.reads for keyframe in keyframes] == [0, *[2] * (len(frames) - 3), 1, 0]
 
 
 def test_frames_and_stones_may_be_missing(panned: SyntheticShot) -> None:
     frames = working(panned)
-    out = relight([frames[3], frames[5]], reference(panned, 1001), approaches=[[frames[2]]])
+    out = relight([frames[3], frames[5]], reference(panned, 1001), keyframe_paths=[[frames[2]]])
     assert np.median(np.abs(out[1] - panned.stops[1006])) < 0.1
 
 
@@ -143,7 +145,7 @@ def test_what_it_remembers_is_bounded(panned: SyntheticShot) -> None:
     propagator = FlowEngine().start()
     for _ in range(3):
         propagator.propagate(frames[-1:], [reference(panned, 1001)], [frames * 3])
-    assert len(propagator._tracker._stones) <= 4
+    assert len(propagator._tracker._keyframes) <= 4
 
 
 def test_light_that_is_not_known_reaches_nothing(panned: SyntheticShot) -> None:
@@ -154,7 +156,7 @@ def test_light_that_is_not_known_reaches_nothing(panned: SyntheticShot) -> None:
     for wild in (0, 50):
         stops = plain.stops.copy()
         stops[:, :30] = wild
-        outs.append(relight(working(panned)[1:], WorkingReference(1001, plain.rgb, plain.known, stops, lit)))
+        outs.append(relight(working(panned)[1:], ProxyReference(1001, plain.rgb, plain.known, stops, lit)))
     assert np.array_equal(*outs)
 
 
@@ -163,7 +165,7 @@ def test_where_light_is_not_known_it_is_that_of_the_surroundings(panned: Synthet
     stops, lit = np.zeros_like(plain.stops), np.ones_like(plain.lit)
     stops[16:48, 30:66] = 3
     lit[28:36, 44:52] = 0
-    out = relight(working(panned)[1:2], WorkingReference(1001, plain.rgb, plain.known, stops, lit))
+    out = relight(working(panned)[1:2], ProxyReference(1001, plain.rgb, plain.known, stops, lit))
     assert out[0, 30:34, 44:48].min() > 2
 
 
@@ -175,7 +177,7 @@ def test_a_shot_of_one_frame(panned: SyntheticShot) -> None:
 def test_exposure_that_flickers_does_not_disturb(panned: SyntheticShot) -> None:
     frames = working(panned)
     flickering = [
-        WorkingFrame(f.frame, f.rgb * np.float32(2 ** (0.5 * (-1) ** i)), f.known) if i else f
+        ProxyFrame(f.frame, f.rgb * np.float32(2 ** (0.5 * (-1) ** i)), f.known) if i else f
         for i, f in enumerate(frames)
     ]
     out, steady = relight(flickering, reference(panned, 1001)), relight(frames, reference(panned, 1001))
@@ -186,9 +188,9 @@ def test_exposure_that_flickers_does_not_disturb(panned: SyntheticShot) -> None:
 def test_tiny_frames(size: tuple[int, int]) -> None:
     random = np.random.default_rng(1)
     known = np.ones(size, np.float32)
-    frames = [WorkingFrame(i, random.random((*size, 3), np.float32), known) for i in range(3)]
+    frames = [ProxyFrame(i, random.random((*size, 3), np.float32), known) for i in range(3)]
     stops = random.random((*size, 3), np.float32)
-    out = relight(frames, WorkingReference(0, frames[0].rgb, known, stops, known))
+    out = relight(frames, ProxyReference(0, frames[0].rgb, known, stops, known))
     assert out.shape == (3, *size, 3)
     assert out.dtype == np.float32
     assert np.isfinite(out).all()

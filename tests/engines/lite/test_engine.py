@@ -8,13 +8,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from relumix.arrays import relit
-from relumix.engines import load_engine
-from relumix.engines.flow.appearance import _attend as in_numpy
 from relumix.engines.lite.engine import WEIGHTS, LiteEngine, load_network, net_size
 from relumix.engines.lite.engine import attend as in_torch
 from relumix.engines.lite.network import LightNet
+from relumix.engines.registry import load_engine
+from relumix.engines.tracking.appearance import _attend as in_numpy
 from relumix.errors import InputError
+from relumix.pipeline.arrays import relit
 from relumix.settings import Settings
 from tests.synthetic import make_shot, shadow_light
 

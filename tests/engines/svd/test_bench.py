@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from relumix.plan import plan
+from relumix.pipeline.windows import plan
 from tests.benchmarks import bench_svd
 from tests.benchmarks.bench_svd_windows import Carried
 from tests.benchmarks.tiny_svd import box_vae

@@ -3,17 +3,17 @@
 import numpy as np
 import pytest
 
-from relumix.array_source import ArraySource
-from relumix.arrays import relit
-from relumix.engines import configured, load_engine
+from relumix.engines.registry import configured, load_engine
 from relumix.engines.svd import chain, clip
 from relumix.engines.svd.canvas import NetworkCanvas
 from relumix.engines.svd.memory import Weights, batched_if_it_fits, footprint
 from relumix.engines.svd.sampler import sample
 from relumix.errors import InputError
-from relumix.propagate import Propagation
+from relumix.gain.proxy_shot import DownsampledShot
+from relumix.pipeline.arrays import relit
+from relumix.pipeline.propagate import Propagation
 from relumix.settings import Settings
-from relumix.working_shot import Shrunk
+from relumix.shot.array_source import ArraySource
 from tests.engines.svd.models import make_model
 from tests.synthetic import make_shot, shadow_light
 
@@ -117,7 +117,7 @@ def test_a_compiled_network_sees_clips_of_one_length(model, monkeypatch):
     monkeypatch.setattr(clip, "sample", sampled)
     engine, shot = load_engine("svd", model=model, device="cpu", options=QUICK), small_shot(6)
     engine._model.compiled = True
-    with Propagation(Shrunk(ArraySource(shot.plate, {1001: shot.truth[1001]}, None), 64), engine) as light:
+    with Propagation(DownsampledShot(ArraySource(shot.plate, {1001: shot.truth[1001]}, None), 64), engine) as light:
         assert [gain.stops.shape for gain in light.gains(shot.frames)] == [(32, 48, 3)] * 6
     assert seen == [4, 4, 4]
 
@@ -150,7 +150,7 @@ def test_direct_delivers_pixels_and_the_reference_as_it_is(model):
 def test_what_is_remembered_is_bounded_by_the_window(model):
     engine = load_engine("svd", model=model, device="cpu", options=QUICK)
     shot = small_shot(24)
-    with Propagation(Shrunk(ArraySource(shot.plate, {1001: shot.truth[1001]}, None), 64), engine) as light:
+    with Propagation(DownsampledShot(ArraySource(shot.plate, {1001: shot.truth[1001]}, None), 64), engine) as light:
         for gain in light.gains(shot.frames):
             assert not isinstance(gain, Exception)
         clips = light._propagator._clips

@@ -5,18 +5,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relumix.engines.base import MID_GREY, WorkingReference
 from relumix.engines.svd import tone
 from relumix.engines.svd.canvas import NetworkCanvas
 from relumix.engines.svd.light import ReferenceLight, gain, relit
-from relumix.gain import measure
+from relumix.gain.log_gain import MID_GREY, measure
+from relumix.gain.proxy import ProxyReference
 
 ONES = np.ones((4, 6), np.float32)
 
 
 def reference(local, level=0.0):
     rgb = np.full((4, 6, 3), MID_GREY, np.float32)
-    return WorkingReference(1, rgb, ONES, (np.asarray(local) + level).astype(np.float32), ONES)
+    return ProxyReference(1, rgb, ONES, (np.asarray(local) + level).astype(np.float32), ONES)
 
 
 def test_the_tone_curve_is_undone_from_black_to_ten_stops_over_grey():

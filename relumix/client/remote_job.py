@@ -1,0 +1,119 @@
+"""What a job on servers is made of: what is sent for it, and what becomes of what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from relumix.client.payload import Payload, Received
+from relumix.pipeline.windows import Plan, plan
+from relumix.v1.relight_pb2 import Engine, GetInfoResponse, Open, Role
+
+Made = TypeVar("Made")
+Made_co = TypeVar("Made_co", covariant=True)
+
+
+class Shot(Protocol):
+    """What decides where windows lie: frame numbers, ascending."""
+
+    @property
+    def frames(self) -> Sequence[int]:
+        """All frames of the shot."""
+        ...
+
+    @property
+    def references(self) -> Sequence[int]:
+        """Those that have a relit version."""
+        ...
+
+
+@dataclass(frozen=True)
+class RemoteEngine:
+    """An engine of a server (a relumix.engines.base.Traits), and the version of relumix around it.
+
+    Two servers whose engines are equal make equal frames.
+    """
+
+    name: str
+    version: str
+    window: int
+    overlap: int
+    tracks: bool
+    chained: bool
+    program: str
+
+    @classmethod
+    def of(cls, info: GetInfoResponse, name: str) -> RemoteEngine | None:
+        """Return the engine of a server by its name, None where it has no such."""
+        found: Engine | None = next((engine for engine in info.engines if engine.name == name), None)
+        if found is None:
+            return None
+        lie = found.window, found.overlap, found.tracks, found.chained
+        return cls(found.name, found.version, *lie, info.version)
+
+    def plan(self, shot: Shot) -> Plan:
+        """Lay its windows over a shot."""
+        return plan(
+            shot.frames,
+            shot.references,
+            window=self.window,
+            overlap=self.overlap,
+            tracks=self.tracks,
+            chained=self.chained,
+        )
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A frame as a server sent it: its payloads by role (none where the server wrote files)."""
+
+    frame: int
+    payloads: Mapping[Role, Received]
+    nonfinite_pixels: int
+
+
+class Shipment(Protocol[Made_co]):
+    """A job on servers; used from several threads."""
+
+    @property
+    def engine(self) -> RemoteEngine:
+        """What servers must have to take part."""
+        ...
+
+    @property
+    def plan(self) -> Plan:
+        """The windows of the shot."""
+        ...
+
+    @property
+    def roles(self) -> Sequence[Role]:
+        """What a delivery holds."""
+        ...
+
+    def opening(self, frames: Sequence[int]) -> Open:
+        """Return the message that asks for `frames`."""
+        ...
+
+    def load(self, frame: int, role: Role) -> Payload:
+        """Return a source, reference or mask. Raises FrameError, InputError."""
+        ...
+
+    def receive(self, delivery: Delivery) -> Made_co:
+        """Keep a relit frame. Raises InputError where that cannot be done."""
+        ...
+
+    def account(self, stage_seconds: Mapping[str, float]) -> None:
+        """Take note of how long the stages of a session's work took."""
+        ...
+
+
+def pieces(laid: Plan, frames: Sequence[int]) -> list[list[int]]:
+    """Cut frames, ascending, into pieces for several servers: those that share a window stay together."""
+    cut: dict[int, list[int]] = {}
+    window = 0
+    for frame in frames:
+        shares = laid.shares.get(frame, ())
+        window = shares[0].window if shares else window
+        cut.setdefault(window, []).append(frame)
+    return list(cut.values())

@@ -1,0 +1,1 @@
+"""Drives recorded in CARLA under many lights."""

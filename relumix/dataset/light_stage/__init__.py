@@ -1,0 +1,1 @@
+"""Synthetic scenes, rendered under one light at a time (OLAT)."""

@@ -1,0 +1,156 @@
+"""Light by appearance: a frame's pixels get the gain of the reference's pixels that look alike and lie where expected.
+
+It is kernel regression (Nadaraya 1964, Watson 1964), or attention with hand-made features: queries from the frame, keys
+from the reference's plate, values from its gain, at a small size; then upsampled along the frame's own edges. Where
+nothing looks alike it becomes the nearest neighbour in colour and place, so it never has to invent a gain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import cv2
+import numpy as np
+
+from relumix.engines.tracking.correspondence import Track, View
+from relumix.gain.guided_filter import upsample
+from relumix.types import Float32
+
+MATCH_EDGE_PX = 176
+"""Long edge of the picture that is matched, where nothing else is asked for."""
+
+# What one unit of distance is, for each feature: stops of luminance and of colour, of the same blurred twice, of edges.
+_LUMA, _CHROMA, _NEAR, _FAR, _EDGE = 1 / 8, 1 / 12, 1 / 2, 1 / 0.7, 2.0
+_NEAR_SIGMA_PX, _FAR_SIGMA_PX = 1.5, 5.0
+_LOOSE, _TIGHT = 0.4, 1.2  # 1 / percent of the long edge: trust in a place that the flow lost, or holds
+_LEAST_STILL = 0.02
+_ROWS = 64  # queries at a time: their distances to all keys stay in the processor's cache
+
+
+Attend = Callable[[Sequence[Float32], Float32, Float32], Float32]
+"""(queries, each [pixels, f]; keys [n, f]; stops [n, 3]) to [pixels, 3]: the mean of stops, weighted by the exponential
+of a pixel's product with a key, summed over its queries."""
+
+
+@dataclass(frozen=True)
+class Bank:
+    """What a reference knows, to be looked up by appearance.
+
+    features  [n, f] float32 of its plate; places [n, 2] in percent of the long edge from the middle.
+    stops     [n, 3] float32: its gain there.
+    edge_px   long edge of the picture that is matched.
+    """
+
+    features: Float32
+    places: Float32
+    stops: Float32
+    edge_px: int
+
+    @classmethod
+    def of(cls, reference: View, stops: Float32, lit: Float32, edge_px: int = MATCH_EDGE_PX) -> Bank:
+        """Keep every second pixel (a quincunx) of the small picture, where its light is known.
+
+        stops [h, w, 3]; lit [h, w] in 0..1.
+        """
+        share = shrink(lit, edge_px)
+        light = shrink(stops * lit[..., None], edge_px) / np.maximum(share, 1e-6)[..., None]
+        height, width = share.shape
+        y, x = np.mgrid[:height, :width]
+        kept = ((x + y) % 2 == 0) & (share > 0.5)
+        return cls(_features(reference, 0.0, edge_px)[kept], _places(height, width)[kept], light[kept], edge_px)
+
+
+def match(bank: Bank, frame: View, track: Track, attend: Attend | None = None) -> Float32:
+    """[h, w, 3] stops for a frame whose track to the bank's reference is given.
+
+    A pixel looks around the place where the flow says it was, closely where the flow is sure. As far as the camera
+    stands still it also looks around its own place, for light that stays while things turn in it.
+
+    attend: what computes it, where not numpy.
+    """
+    features = _features(frame, track.exposure, bank.edge_px)
+    height, width = features.shape[:2]
+    if len(bank.stops) == 0:
+        return np.zeros_like(frame.log_rgb)
+    here = _places(height, width)
+    motion = shrink(track.there, bank.edge_px) * np.float32(100 / max(frame.log_luma.shape))
+    sure = _LOOSE + (_TIGHT - _LOOSE) * shrink(track.seen, bank.edge_px)
+    guesses = [(here + motion, sure, 0.0)]
+    if track.still_share > _LEAST_STILL:
+        guesses.append((here, np.full_like(sure, _LOOSE), float(np.log(track.still_share))))
+    queries, keys = _queries(features, guesses), _keys(bank)
+    stops = (attend or _attend)(queries, keys, bank.stops).reshape(height, width, 3)
+    return upsample(stops, shrink(frame.log_rgb, bank.edge_px), frame.log_rgb)
+
+
+def shrink(image: Float32, edge_px: int) -> Float32:
+    """Area-average to a long edge of edge_px, or leave as it is when it is no larger."""
+    height, width = image.shape[:2]
+    scale = min(1.0, edge_px / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return cast(Float32, cv2.resize(image, size, interpolation=cv2.INTER_AREA)).reshape(
+        size[1], size[0], *image.shape[2:]
+    )
+
+
+def _keys(bank: Bank) -> Float32:
+    """[n, f]: what the bank's entries have to say to `_queries`."""
+    ones, reach = np.ones((len(bank.stops), 1), np.float32), np.square(bank.places).sum(1, keepdims=True)
+    return np.concatenate([bank.features, bank.places, reach, _half_square(bank.features), ones], 1)
+
+
+def _queries(features: Float32, guesses: list[tuple[Float32, Float32, float]]) -> list[Float32]:
+    """[pixels, f] for each guess of the place: (place [h, w, 2], precision [h, w], log of the prior).
+
+    The product with a key is the logarithm of its weight: prior * exp(-distance² / 2) in features and place.
+    """
+    looks = features.reshape(-1, features.shape[-1])
+    queries = []
+    for place, precision, prior in guesses:
+        at, squared = place.reshape(-1, 2), np.square(precision).reshape(-1, 1)
+        own = np.float32(prior) - _half_square(looks) - squared * _half_square(at)
+        queries.append(np.concatenate([looks, squared * at, -0.5 * squared, -np.ones_like(own), own], 1))
+    return queries
+
+
+def _attend(queries: Sequence[Float32], keys: Float32, stops: Float32) -> Float32:
+    """See `Attend`."""
+    across = keys.T.copy()
+    values = np.concatenate([stops, np.ones((len(stops), 1), np.float32)], 1)
+    out = np.empty((len(queries[0]), 3), np.float32)
+    room = np.empty((len(queries), _ROWS, len(values)), np.float32)
+    for i in range(0, len(out), _ROWS):
+        scores = room[:, : min(_ROWS, len(out) - i)]
+        for query, score in zip(queries, scores, strict=True):
+            np.matmul(query[i : i + _ROWS], across, out=score)
+        scores -= scores.max((0, 2), keepdims=True)
+        total = np.sum([weights @ values for weights in np.exp(scores, out=scores)], axis=0)
+        out[i : i + _ROWS] = total[:, :3] / total[:, 3:]
+    return out
+
+
+def _half_square(vectors: Float32) -> Float32:
+    return cast(Float32, 0.5 * np.square(vectors).sum(1, keepdims=True))
+
+
+def _features(view: View, exposure_stops: float, edge_px: int) -> Float32:
+    """[h, w, 11] of the small picture, each divided by what makes a unit of distance."""
+    rgb = shrink(view.log_rgb, edge_px) - np.float32(exposure_stops)
+    luma = rgb.mean(-1)
+    near, far = (cv2.GaussianBlur(rgb, (0, 0), sigma) for sigma in (_NEAR_SIGMA_PX, _FAR_SIGMA_PX))
+    smooth = cv2.GaussianBlur(luma, (0, 0), 1)
+    edges = [cv2.Sobel(smooth, cv2.CV_32F, dx, dy) / _EDGE for dx, dy in ((1, 0), (0, 1))]
+    chroma = [(rgb[..., i] - rgb[..., 1]) / _CHROMA for i in (0, 2)]
+    planes = np.stack([luma / _LUMA, *chroma, *edges], -1)
+    features: Float32 = np.concatenate([planes, near / _NEAR, far / _FAR], -1, dtype=np.float32)
+    return features
+
+
+def _places(height: int, width: int) -> Float32:
+    """[h, w, 2] (x, y) in percent of the long edge, from the middle."""
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    middle = (np.float32(width - 1) / 2, np.float32(height - 1) / 2)
+    places: Float32 = np.stack([x - middle[0], y - middle[1]], -1) * np.float32(100 / max(height, width))
+    return places

@@ -1,0 +1,51 @@
+"""What a gain is: measured between two values, applied to a third. In one place, so that one undoes the other.
+
+The grade [3], a shot's median gain, is a plain factor. What is left, the local gain, is
+
+    stops = log2((after + e) / (before + e)),  after and before without the grade,
+
+with e = eps, a small fraction of mid-grey, where light is added: black carries no light that could be measured, and
+noise in it must not be raised by many stops; and e = eps / 16 where light is taken away: there nothing can be raised,
+and shadows may fall deep. Applied, it is
+
+    out = 2^grade * (s * 2^stops + e * (2^stops - 1)),  e = eps where stops > 0, else 0,
+
+so that no light is the plate to the last bit, a pure grade passes exactly, and nothing positive turns negative.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from relumix.types import Float32
+
+MID_GREY = 0.18
+"""Where exposure normalisation puts the median luminance of the first reference's plate."""
+
+BLACK_OFFSET = MID_GREY / 64
+"""Added to normalised values before their log2 is taken, so that noise in black is not light."""
+
+_DARKENING_OFFSET = np.float32(BLACK_OFFSET / 16)
+
+
+def measure(before: Float32, after: Float32) -> Float32:
+    """Return the local gain from one working image to another in stops; all [..., 3] float32, values >= 0."""
+    offset = np.where(after > before, np.float32(BLACK_OFFSET), _DARKENING_OFFSET)
+    return np.asarray(np.log2((after + offset) / (before + offset)), np.float32)
+
+
+def apply(plate: Float32, stops: Float32, grade: Float32, black_offset: Float32) -> Float32:
+    """Return plate values under a local gain and a grade.
+
+    plate, stops  [..., 3] float32; the plate premultiplied or not.
+    grade         [3] float32 in stops.
+    black_offset  eps in the plate's values, a scalar or [..., 1]; premultiplied if the plate is.
+    """
+    factor = np.exp2(stops)
+    out: Float32 = plate * factor
+    factor -= 1
+    np.maximum(factor, 0, out=factor)
+    factor *= black_offset
+    out += factor
+    out *= np.exp2(grade)
+    return out

@@ -1,0 +1,54 @@
+"""Frames at the proxy size: what engines see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from relumix.types import Float32
+
+
+@dataclass(frozen=True)
+class ProxyFrame:
+    """One plate frame as an engine sees it.
+
+    rgb    [h, w, 3] float32, scene-linear in the plate's primaries, unpremultiplied, finite and >= 0; exposed so that
+           the median luminance of the first reference's plate is MID_GREY (one factor for the whole shot).
+    known  [h, w] float32 in 0..1: the share of the pixel that the plate covers with finite data. Where it is 0, rgb was
+           filled from its surroundings and means nothing.
+    """
+
+    frame: int
+    rgb: Float32
+    known: Float32
+
+    def read(self) -> ProxyFrame:
+        """Return itself: a frame is a keyframe that has been read."""
+        return self
+
+
+@dataclass(frozen=True)
+class ProxyReference(ProxyFrame):
+    """A plate frame and the light that its relit version adds to it.
+
+    stops  [h, w, 3] float32: log2 gain from plate to reference, per channel.
+    lit    [h, w] float32 in 0..1: the share of the pixel for which the gain is known. Where it is 0, stops was filled
+           from its surroundings.
+    """
+
+    stops: Float32
+    lit: Float32
+
+    @property
+    def trusted(self) -> Float32:
+        """[h, w] float32 in 0..1: the share of the pixel for which both the plate and the gain are known."""
+        return self.lit * self.known
+
+    def level(self) -> Float32:
+        """Return its light's level, the median of the gain over what is trusted: [3] float32 stops, 0 without any.
+
+        An engine takes it out before any arithmetic and puts it back after: so a plain grade passes exactly.
+        """
+        seen = self.stops[self.trusted > 0.5]
+        return np.median(seen, axis=0).astype(np.float32) if len(seen) else np.zeros(3, np.float32)

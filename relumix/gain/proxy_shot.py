@@ -1,0 +1,148 @@
+"""A whole shot as engines see it, and how it is made from full-size pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relumix.errors import FrameError, InputError
+from relumix.gain.downsample import Canvas, Pixels, exposure_of, proxy_frame, proxy_reference
+from relumix.gain.proxy import ProxyFrame, ProxyReference
+from relumix.shot.windows import Box
+from relumix.types import Float32
+
+Light = tuple[ProxyReference, Float32]
+"""The light of a reference, and its grade [3] in stops."""
+
+
+class ProxyShot(Protocol):
+    """A shot at the working size: all that it takes to carry light. Thread-safe; a frame may be asked for twice."""
+
+    @property
+    def frames(self) -> Sequence[int]:
+        """All frames of the shot, ascending."""
+        ...
+
+    @property
+    def references(self) -> Sequence[int]:
+        """Frames that have a relit version, ascending, at least one."""
+        ...
+
+    def lights(self) -> tuple[Canvas, dict[int, Light]]:
+        """Return the area that engines see, and the light of every reference by frame, ascending.
+
+        Raises InputError where a reference, or its plate frame, cannot be read.
+        """
+        ...
+
+    def frame(self, canvas: Canvas, frame: int) -> ProxyFrame:
+        """Return a plate frame. Raises FrameError."""
+        ...
+
+
+class Picture(Protocol):
+    """One frame at full size (relumix.shot.Picture is one)."""
+
+    @property
+    def levels(self) -> Sequence[Pixels]:
+        """The frame, and its mip levels where it has any."""
+        ...
+
+    @property
+    def data_window(self) -> Box:
+        """Where level 0 lies, in plate pixels."""
+        ...
+
+    @property
+    def display_window(self) -> Box:
+        """What is shown of the plate."""
+        ...
+
+
+AnyPicture = TypeVar("AnyPicture", bound=Picture)
+
+
+class Source(Protocol[AnyPicture]):
+    """A shot at full size and what belongs to it. Reading is thread-safe and may be asked for twice."""
+
+    @property
+    def frames(self) -> Sequence[int]:
+        """All frames of the shot, ascending."""
+        ...
+
+    @property
+    def references(self) -> Sequence[int]:
+        """Frames that have a relit version, ascending, at least one."""
+        ...
+
+    def read(self, frame: int) -> AnyPicture:
+        """Return a plate frame. Raises FrameError."""
+        ...
+
+    def read_reference(self, frame: int, picture: AnyPicture) -> tuple[Float32, NDArray[np.bool_]]:
+        """Return the relit version [h, w, 3] of a frame on the picture's data window, and where it is known [h, w].
+
+        Raises InputError.
+        """
+        ...
+
+    def read_mask(self, frame: int, picture: AnyPicture) -> Float32 | None:
+        """Return the matte [h, w] in 0..1 on the picture's data window, or None for 1 everywhere. Raises FrameError."""
+        ...
+
+
+class DownsampledShot(Generic[AnyPicture]):
+    """The WorkingShot of a Source. work_size: the long edge of the working size, in pixels."""
+
+    def __init__(self, source: Source[AnyPicture], work_size: int) -> None:
+        self._source, self._work_size = source, work_size
+
+    @property
+    def frames(self) -> Sequence[int]:
+        """All frames of the shot, ascending."""
+        return self._source.frames
+
+    @property
+    def references(self) -> Sequence[int]:
+        """Frames that have a relit version, ascending."""
+        return self._source.references
+
+    def lights(self) -> tuple[Canvas, dict[int, Light]]:
+        """Read the references (see WorkingShot)."""
+        first = self._plate(self.references[0])
+        canvas = self._canvas(first)
+        lights = {self.references[0]: self._light(canvas, self.references[0], first)}
+        del first
+        lights |= {frame: self.light(canvas, frame) for frame in self.references[1:]}
+        return canvas, lights
+
+    def canvas(self) -> Canvas:
+        """Return what engines see of a shot: what its first reference shows, overscan included. Raises InputError."""
+        return self._canvas(self._plate(self.references[0]))
+
+    def light(self, canvas: Canvas, frame: int) -> Light:
+        """Return the light of one reference. Raises InputError."""
+        return self._light(canvas, frame, self._plate(frame))
+
+    def frame(self, canvas: Canvas, frame: int) -> ProxyFrame:
+        """Return a plate frame. Raises FrameError."""
+        picture = self._source.read(frame)
+        return proxy_frame(canvas, frame, picture.levels[0], picture.data_window)
+
+    def _canvas(self, picture: AnyPicture) -> Canvas:
+        canvas = Canvas.fit(picture.display_window.union(picture.data_window), self._work_size)
+        exposure = exposure_of(canvas, picture.levels[0], picture.data_window)
+        return Canvas(canvas.window, canvas.width, canvas.height, exposure)
+
+    def _light(self, canvas: Canvas, frame: int, picture: AnyPicture) -> Light:
+        relit, known = self._source.read_reference(frame, picture)
+        return proxy_reference(canvas, frame, picture.levels[0], picture.data_window, relit, known)
+
+    def _plate(self, frame: int) -> AnyPicture:
+        try:
+            return self._source.read(frame)
+        except FrameError as error:
+            raise InputError(f"the plate of reference frame {frame} cannot be read: {error}") from error

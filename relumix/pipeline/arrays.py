@@ -1,0 +1,64 @@
+"""The job without files: numpy arrays in, relit numpy arrays out, frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from relumix.engines.registry import engine_for
+from relumix.errors import FrameError
+from relumix.gain.gain_transfer import relight
+from relumix.gain.proxy_shot import DownsampledShot
+from relumix.pipeline.propagate import Propagation
+from relumix.pipeline.relit_frame import RelitFrame
+from relumix.pipeline.windows import refuse_chunks
+from relumix.settings import Settings
+from relumix.shot.array_source import Arrays, ArraySource
+
+
+def relit(
+    source: Arrays,
+    references: Arrays,
+    settings: Settings | None = None,
+    *,
+    masks: Arrays | None = None,
+    frames: Sequence[int] | None = None,
+) -> Iterator[RelitFrame]:
+    """Relight a shot of arrays; yields its frames in ascending order as they are done.
+
+    source      frame number to [h, w, 3] or [h, w, 4] (premultiplied alpha last), scene-linear, all of one size. It may
+                read lazily: frames are asked for by number, more than once, from several threads.
+    references  frame number to the relit frame [h, w, 3 or 4].
+    settings    of which engine, engine_options, model, device, work_size, mix and transfer count; the rest is about
+                files.
+    masks       frame number to matte [h, w] in 0..1; light changes only where it is above 0. None: everywhere.
+    frames      the frames to yield; None: all. Any choice gives the same frames, bit for bit.
+
+    Raises InputError for arguments that do not fit together, FrameError for a frame of another size.
+    """
+    settings = settings or Settings()
+    shot = ArraySource(source, references, masks)
+    wanted = shot.choose(frames)
+    engine = engine_for(settings)
+    refuse_chunks(engine, shot.frames, wanted)
+    with Propagation(DownsampledShot(shot, settings.work_size), engine) as light:
+        for gain in light.gains(wanted):
+            if isinstance(gain, FrameError):
+                raise gain
+            picture = shot.read(gain.frame)
+            stops = np.empty_like(picture.levels[0].rgb)
+            rgb = relight(
+                picture.levels[0],
+                picture.data_window,
+                light.canvas,
+                gain,
+                mix=settings.mix,
+                mask=shot.read_mask(gain.frame, picture),
+                reference=shot.read_reference(gain.frame, picture) if gain.frame in references else None,
+                stops=stops,
+                direct=settings.transfer == "direct",
+            )
+            alpha = picture.levels[0].alpha
+            pixels = rgb if alpha is None else np.concatenate([rgb, alpha[..., None]], axis=-1)
+            yield RelitFrame(gain.frame, pixels, stops)

@@ -1,0 +1,81 @@
+"""What a relit frame was made from, as one short text: how a rerun knows which frames are up to date."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from relumix.engines.base import Traits
+from relumix.pipeline.windows import Plan
+from relumix.shot.exr_header import HeaderError, read_headers
+from relumix.shot.source import PlateSource
+from relumix.version import __version__
+
+KEY_ATTRIBUTE = "relumix:key"
+
+
+class Keys:
+    """The keys of a job's frames.
+
+    A key covers everything that decides the file: the program and engine, the settings, and name, size and time of
+    change of every input that the frame depends on, neighbours included. Folders do not count: a shot may be moved.
+    """
+
+    def __init__(self, source: PlateSource, engine: Traits, plan: Plan, program: str = __version__) -> None:
+        """`program` is the version of relumix that makes the frames."""
+        self._source, self._plan = source, plan
+        self._stats: dict[Path, list[str | int]] = {}
+        model = source.settings.model
+        self._common = {
+            "program": program,
+            "engine": [engine.name, engine.version],
+            "settings": source.settings.pixels(),
+            "model": self._stat(_files(Path(model))) if model else [],
+            "references": {frame: self._stat([path]) for frame, path in source.reference_paths.items()},
+        }
+
+    def of(self, frame: int) -> str:
+        """Return the key of a frame, 64 hexadecimal digits."""
+        mask = self._source.mask_path(frame)
+        plates = [self._source.shot.path(f) for f in self._plan.inputs(frame)]
+        text = json.dumps([self._common, frame, self._stat(plates), self._stat([mask] if mask else [])], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def are_in(self, frame: int, paths: Sequence[Path]) -> bool:
+        """Tell whether all files of a frame are there and made from what they would be made from now."""
+        if not all(path.exists() for path in paths):
+            return False
+        key = self.of(frame)
+        return all(stored_key(path) == key for path in paths)
+
+    def _stat(self, paths: Iterable[Path]) -> list[list[str | int]]:
+        found = []
+        for path in paths:
+            if path not in self._stats:
+                self._stats[path] = [path.name, *_size_and_time(path)]
+            found.append(self._stats[path])
+        return found
+
+
+def stored_key(path: Path) -> str | None:
+    """Return the key that a file was written with; None where relumix did not write it, or it cannot be read."""
+    try:
+        _, headers = read_headers(path)
+    except (HeaderError, OSError):
+        return None
+    keys = [header[KEY_ATTRIBUTE].value.decode("ascii", "replace") for header in headers if KEY_ATTRIBUTE in header]
+    return keys[0] if keys else None
+
+
+def _size_and_time(path: Path) -> tuple[int, int]:
+    try:
+        stat = path.stat()
+    except OSError:  # It vanished meanwhile: who reads it says so, frame by frame.
+        return 0, 0
+    return stat.st_size, stat.st_mtime_ns
+
+
+def _files(path: Path) -> list[Path]:
+    return sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]

@@ -1,0 +1,115 @@
+"""The plan of a shot: which frames are relit together, by the light of which references.
+
+Windows sit on a grid that the shot's frames and its references alone decide, so a farm may cut the shot anywhere: every
+chunk computes the same windows, and so the same frames, bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from relumix.engines.base import Traits, Window
+from relumix.errors import InputError
+
+REACH = 16
+"""Most windows that tracking reaches over. Further away hardly anything of a reference is left in view to be tracked,
+and a chunk at the end of a long shot must not pay for the whole way to it."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """One window's part in a frame: `weight` in 0..1; the shares of a frame sum to 1."""
+
+    window: int
+    weight: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The windows of a shot, and for each frame that is not a reference its shares in them."""
+
+    windows: tuple[Window, ...]
+    shares: dict[int, tuple[Share, ...]]
+
+    def inputs(self, frame: int) -> tuple[int, ...]:
+        """Return every plate frame that the light on `frame` depends on, ascending."""
+        used = {frame}
+        for share in self.shares.get(frame, ()):
+            window = self.windows[share.window]
+            used.update(window.frames, window.references, *window.keyframe_paths)
+        return tuple(sorted(used))
+
+
+def refuse_chunks(engine: Traits, frames: Sequence[int], chosen: Sequence[int]) -> None:
+    """Raise InputError where only some frames of a shot are chosen and the engine's windows hang on each other."""
+    if engine.chained and len(chosen) < len(frames):
+        raise InputError(
+            f"{len(chosen)} of {len(frames)} frames were chosen, and engine {engine.name} is chained: each window "
+            "needs all those before it; relight the whole shot in one job, or leave out chained"
+        )
+
+
+def plan(
+    frames: Sequence[int],
+    references: Sequence[int],
+    *,
+    window: int,
+    overlap: int,
+    tracks: bool,
+    chained: bool = False,
+) -> Plan:
+    """Lay windows of up to `window` frames, `overlap` of them shared by neighbours, over a shot.
+
+    frames, references  frame numbers, ascending; every reference is one of the frames.
+    tracks, chained     whether windows name their keyframe paths: where each window on the way begins, or every frame.
+
+    The grid starts anew at every reference: before the first and after the last it runs away from them, between two it
+    runs forward and both give light. Light at a frame that two windows share passes from one to the other linearly.
+    Raises ValueError where windows do not advance or a reference is not a frame.
+    """
+    if not 0 <= overlap < window:
+        raise ValueError(f"overlap is {overlap}: expected 0 to {window - 1} for windows of {window} frames")
+    anchors = [frames.index(r) for r in references]
+    before, after = list(frames[anchors[0] :: -1]), list(frames[anchors[-1] :])
+    between = [list(frames[a : b + 1]) for a, b in pairwise(anchors)]
+    laid: list[Window] = []
+    shares: dict[int, tuple[Share, ...]] = {}
+    for run, two_sided in [(before, False), *((run, True) for run in between), (after, False)]:
+        spans = _spans(len(run), window, overlap)
+        for offset, parts in enumerate(_shares(spans, len(run))):
+            if run[offset] not in references:
+                shares[run[offset]] = tuple(Share(len(laid) + i, weight) for i, weight in parts)
+        for first, end in spans:
+            near = tuple(run[f] for f, _ in spans if f <= first)
+            far = tuple(run[n] for n in sorted({len(run) - 1, *(f for f, _ in spans)}, reverse=True) if n >= end)
+            if chained:
+                near, far = tuple(run[: first + 1]), tuple(run[: end - 1 : -1])
+            sides = (near, far) if two_sided else (near,)
+            laid.append(
+                Window(
+                    frames=tuple(sorted(run[first : end + 1])),
+                    references=(run[0], run[-1]) if two_sided else (run[0],),
+                    keyframe_paths=tuple(side if chained or (tracks and len(side) <= REACH) else () for side in sides),
+                )
+            )
+    return Plan(tuple(laid), shares)
+
+
+def _spans(length: int, window: int, overlap: int) -> list[tuple[int, int]]:
+    """Return (first, last) of each window over a run; none where the run is the reference alone."""
+    starts = range(0, max(1, length - overlap), window - overlap) if length > 1 else ()
+    return [(first, min(first + window, length) - 1) for first in starts]
+
+
+def _shares(spans: Sequence[tuple[int, int]], length: int) -> list[list[tuple[int, float]]]:
+    """Return the windows that hold each offset of a run, and their weights: a linear ramp over what they share."""
+    parts: list[list[tuple[int, float]]] = [[] for _ in range(length)]
+    for i, (first, last) in enumerate(spans):
+        shared = spans[i - 1][1] - first + 1 if i else 0
+        for offset in range(first, last + 1):
+            weight = min(1.0, (offset - first + 1) / (shared + 1))
+            kept = [(w, share * (1 - weight)) for w, share in parts[offset] if weight < 1]
+            parts[offset] = [*kept, (i, weight)]
+    return parts

@@ -1,0 +1,111 @@
+"""A shot of numpy arrays: what a job without files reads from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relumix.errors import FrameError, InputError
+from relumix.shot.windows import Box
+from relumix.types import Float32
+
+Arrays = Mapping[int, NDArray[np.floating]]
+
+
+@dataclass(frozen=True)
+class _Level:
+    rgb: Float32
+    alpha: Float32 | None
+
+
+@dataclass(frozen=True)
+class _Picture:
+    levels: tuple[_Level, ...]
+    data_window: Box
+
+    @property
+    def display_window(self) -> Box:
+        return self.data_window
+
+
+class ArraySource:
+    """A relumix.pipeline.propagate.Source of arrays (see relumix.pipeline.arrays.relit)."""
+
+    def __init__(self, source: Arrays, references: Arrays, masks: Arrays | None) -> None:
+        """Raises InputError for arguments that do not fit together."""
+        if not source:
+            raise InputError("the source has no frames: expected at least one array by frame number")
+        if not references:
+            raise InputError("there is no reference: expected at least one relit frame by frame number")
+        self.frames, self.references = tuple(sorted(source)), tuple(sorted(references))
+        for frame in self.references:
+            if frame not in source:
+                raise InputError(f"reference frame {frame} is not in the shot: expected one of {_span(self.frames)}")
+        self._source, self._relit, self._masks = source, references, masks
+        self._shape = np.shape(source[self.references[0]])
+
+    @property
+    def masked(self) -> bool:
+        """Whether there are mattes."""
+        return self._masks is not None
+
+    def choose(self, frames: Sequence[int] | None) -> list[int]:
+        """Return the frames asked for (None: all), ascending. Raises InputError."""
+        wanted = sorted(self.frames if frames is None else set(frames))
+        if unknown := sorted(set(wanted) - set(self.frames)):
+            raise InputError(f"frame {unknown[0]} is not in the shot: expected frames of {_span(self.frames)}")
+        return wanted
+
+    def plate(self, frame: int) -> NDArray[np.floating]:
+        """Return a plate frame as float16 or float32. Raises FrameError."""
+        pixels = _floats(self._source[frame])
+        if pixels.ndim != 3 or pixels.shape[2] not in (3, 4) or pixels.shape != self._shape:
+            raise FrameError(
+                frame, f"frame {frame} has shape {pixels.shape}: expected {self._shape} as [height, width, 3 or 4]"
+            )
+        return pixels
+
+    def reference(self, frame: int) -> NDArray[np.floating]:
+        """Return a relit frame as float16 or float32. Raises InputError."""
+        relit = _floats(self._relit[frame])
+        if relit.ndim != 3 or relit.shape[2] not in (3, 4) or relit.shape[:2] != self._shape[:2]:
+            raise InputError(f"the reference for frame {frame} has shape {relit.shape}: expected {self._shape}")
+        return relit
+
+    def mask(self, frame: int) -> NDArray[np.floating] | None:
+        """Return a matte as float16 or float32, None where there are none. Raises FrameError."""
+        if self._masks is None:
+            return None
+        mask = _floats(self._masks[frame]) if frame in self._masks else None
+        if mask is None or mask.shape != self._shape[:2]:
+            got = "no mask" if mask is None else f"a mask of shape {mask.shape}"
+            raise FrameError(frame, f"frame {frame} has {got}: expected one of shape {self._shape[:2]}")
+        return mask
+
+    def read(self, frame: int) -> _Picture:
+        """Return a plate frame (see relumix.gain.proxy_shot.Source)."""
+        pixels = np.asarray(self.plate(frame), np.float32)
+        alpha = pixels[..., 3] if pixels.shape[2] == 4 else None
+        box = Box(0, 0, pixels.shape[1], pixels.shape[0])
+        return _Picture((_Level(np.ascontiguousarray(pixels[..., :3]), alpha),), box)
+
+    def read_reference(self, frame: int, picture: _Picture) -> tuple[Float32, NDArray[np.bool_]]:
+        """Return a relit frame, and where it is known."""
+        rgb = np.ascontiguousarray(self.reference(frame)[..., :3], np.float32)
+        return rgb, np.asarray(np.isfinite(rgb).all(-1))
+
+    def read_mask(self, frame: int, picture: _Picture) -> Float32 | None:
+        """Return a matte, None where there are none."""
+        mask = self.mask(frame)
+        return None if mask is None else np.clip(np.nan_to_num(np.asarray(mask, np.float32), nan=0.0), 0, 1)
+
+
+def _floats(values: NDArray[np.floating]) -> NDArray[np.floating]:
+    return np.asarray(values, np.float16 if np.asarray(values).dtype == np.float16 else np.float32)
+
+
+def _span(frames: Sequence[int]) -> str:
+    return f"{frames[0]} to {frames[-1]}"

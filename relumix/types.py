@@ -1,0 +1,8 @@
+"""Arrays by their element type: what every room speaks of."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float32 = NDArray[np.float32]

@@ -1,0 +1,1 @@
+"""What the rooms share: ordered work on threads, a stopwatch, files that are never half-written."""

@@ -1,0 +1,144 @@
+"""One thread a device: the windows of all sessions take turns on it, in the order in which they come."""
+
+from __future__ import annotations
+
+import faulthandler
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+
+import numpy as np
+
+from relumix.engines.base import Engine, Keyframe, Propagator
+from relumix.gain.proxy import ProxyFrame, ProxyReference
+from relumix.types import Float32
+from relumix_server.status_errors import SessionCancelledError
+
+
+class Device:
+    """The thread on which engines work. A session has one window in the queue at most, so that none can crowd it."""
+
+    def __init__(self, on_queue: Callable[[int], None] = lambda _: None, *, last_seconds: float | None = None) -> None:
+        """Start it.
+
+        on_queue      is told how many windows wait or are worked on.
+        last_seconds  of one window, after which the process ends at once, with the stacks of its threads on stderr and
+                      exit code 1: for an engine that hangs and holds Python's lock. None: never.
+        """
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="relumix-device")
+        self._lock, self._queued, self._on_queue = threading.Lock(), 0, on_queue
+        self._last_seconds = last_seconds
+        self._began: float | None = None
+
+    @property
+    def queued(self) -> int:
+        """How many windows wait or are worked on."""
+        return self._queued
+
+    @property
+    def seconds(self) -> float:
+        """How long the window at hand has been worked on; 0 while there is none."""
+        began = self._began
+        return 0.0 if began is None else time.monotonic() - began
+
+    def submit(self, call: Callable[[], Float32]) -> Future[Float32]:
+        """Queue a window."""
+        future = self._thread.submit(self._work, call)
+        self._count(1)
+        future.add_done_callback(lambda _: self._count(-1))
+        return future
+
+    def _work(self, call: Callable[[], Float32]) -> Float32:
+        self._began = time.monotonic()
+        if self._last_seconds is not None:
+            faulthandler.dump_traceback_later(self._last_seconds, exit=True)
+        try:
+            return call()
+        finally:
+            if self._last_seconds is not None:
+                faulthandler.cancel_dump_traceback_later()
+            self._began = None
+
+    def _count(self, change: int) -> None:
+        with self._lock:
+            self._queued += change
+            self._on_queue(self._queued)
+
+    def close(self) -> None:
+        """Take no more windows; the thread ends behind the one that it is at, and nobody waits for that."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+
+class Turns:
+    """An Engine for one session: it works on the device, in turn with those of other sessions."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        device: Device,
+        *,
+        await_frames: Callable[[Iterable[int]], None] = lambda frames: None,
+        on_window: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Make it.
+
+        await_frames  returns when frames that an engine may still read can be read: the device does not wait for them.
+        on_window     is called after each window.
+        """
+        self.name, self.version = engine.name, engine.version
+        self.window, self.overlap = engine.window, engine.overlap
+        self.tracks, self.chained = engine.tracks, engine.chained
+        self._engine, self._device = engine, device
+        self._await_frames, self._on_window = await_frames, on_window
+        self._running: Future[Float32] | None = None
+        self._propagator: Propagator | None = None
+        self._cancelled = False
+
+    def start(self) -> Propagator:
+        """Begin a shot."""
+        return self
+
+    def propagate(
+        self,
+        frames: Sequence[ProxyFrame],
+        references: Sequence[ProxyReference],
+        keyframe_paths: Sequence[Sequence[Keyframe]],
+    ) -> Float32:
+        """Carry light (see relumix.engines.base.Propagator). Raises SessionCancelledError."""
+
+        def call() -> Float32:
+            if self._propagator is None:
+                self._propagator = self._engine.start()
+            return self._propagator.propagate(frames, references, keyframe_paths)
+
+        self._await_frames(keyframe.frame for side in keyframe_paths for keyframe in side)
+        self._running = self._device.submit(call)
+        if self._cancelled:
+            self._running.cancel()
+        try:
+            stops = self._running.result()
+        except CancelledError:
+            raise SessionCancelledError from None
+        self._on_window()
+        return stops
+
+    def cancel(self) -> None:
+        """Give up the place in the queue. A window that has begun goes on to its end."""
+        self._cancelled = True
+        if self._running:
+            self._running.cancel()
+
+    def end(self) -> None:
+        """Let go of what the engine keeps of the shot, its threads among it; no window may be under way."""
+        self._propagator = self._running = None
+
+
+def warm(engine: Engine, device: Device) -> None:
+    """Let an engine relight a few small frames, so that the first session does not wait for what loads late."""
+    rgb = np.full((64, 64, 3), 0.18, np.float32)
+    ones, stops = np.ones((64, 64), np.float32), np.zeros((64, 64, 3), np.float32)
+    stops += np.linspace(-1, 1, 64, dtype=np.float32)[:, None]  # a plain grade would let an engine rest
+    frames = [ProxyFrame(number, rgb, ones) for number in (1, 2)]
+    reference = ProxyReference(1, rgb, ones, stops, ones)
+    device.submit(lambda: engine.start().propagate(frames, [reference], [()])).result()

@@ -1,0 +1,96 @@
+"""A folder of tiny scenes: rendered, kept, renewed and refused; and that light adds up."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("mitsuba", reason="rendering needs mitsuba")
+pytest.importorskip("mitsuba_oidn", reason="rendering needs mitsuba-oidn")
+
+from relumix.cli.main import main
+from relumix.dataset.light_stage import scenes, stage
+from relumix.dataset.light_stage.render import render
+from relumix.dataset.light_stage.scenes import StageSettings
+from relumix.dataset.light_stage.surfaces import Photos
+from relumix.dataset.shards import Shards, shard_path
+from relumix.errors import InputError
+
+SETTINGS = StageSettings(size=(32, 24), frames=2, lights=4, spp=4)
+SIZE = ["--size", "32x24", "--frames", "2", "--lights", "4", "--spp", "4"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("stage")
+    assert main(["dataset", "render", "--out", str(folder), "--scenes", "1", "--seed", "5", *SIZE]) == 0
+    return folder
+
+
+def test_a_scene_is_a_shard(folder: Path):
+    scene = Shards(folder).read(0)
+    assert scene.light.shape == (2, 4, 24, 32, 3)
+    assert [light["kind"] for light in scene.meta["lights"]] == ["dome", "sun", "sun", "spot"]
+    assert scene.meta["seed"] == 5
+    assert set(scene.meta["turning"]) <= set(range(1, 20))
+    luminance = scene.light.astype(np.float32) @ scenes.LUMINANCE
+    for i in range(4):
+        assert np.minimum(luminance[:, i], np.percentile(luminance[:, i], 99)).mean() == pytest.approx(0.18, rel=0.05)
+    assert not np.allclose(scene.light[:, 1], scene.light[:, 2], rtol=0.2)
+
+
+def test_whole_scenes_are_kept_and_bad_ones_named_and_made_again(folder: Path, capsys: pytest.CaptureFixture[str]):
+    path = shard_path(folder, 5)
+    before = path.read_bytes()
+    assert [scene.kept for scene in render(folder, range(5, 6), SETTINGS, Photos(None))] == [True]
+    path.write_bytes(before[:500])
+    assert main(["dataset", "render", "--out", str(folder), "--scenes", "1", "--seed", "5", *SIZE]) == 0
+    assert f"relumix: {path} cannot be read (" in capsys.readouterr().err
+    np.testing.assert_array_equal(Shards(folder).read(0).moving.shape, (2, 24, 32))
+
+
+def test_other_settings_are_refused(folder: Path):
+    with pytest.raises(InputError) as caught:
+        list(render(folder, range(6, 7), StageSettings((32, 24), 2, 4, 9), Photos(None)))
+    assert (
+        str(caught.value) == f"{folder} holds scenes of spp 4, got 9; ask for the same, or render into another folder"
+    )
+    assert not shard_path(folder, 6).exists()
+
+
+def test_a_folder_without_photographs_is_refused(tmp_path: Path):
+    with pytest.raises(InputError, match=r"holds no picture \(jpg, png, webp\)"):
+        Photos(tmp_path)
+
+
+def test_light_adds_up(folder: Path):
+    plan, _ = scenes._good_layout(5, SETTINGS, Photos(None))
+    lit = stage.Stage(plan, (32, 24))
+    lit.go_to(1)
+    pictures = []
+    for shining in ([0], [1], [2], [3], [0, 1, 2, 3]):
+        lit.switch_on(shining)
+        pictures.append(lit.render(spp=256, seed=len(pictures)))
+    together, alone = pictures[-1], np.sum(pictures[:-1], axis=0)
+    dark = np.percentile(together, 95)
+    np.testing.assert_allclose(np.minimum(alone, dark).mean(), np.minimum(together, dark).mean(), rtol=0.03)
+    assert np.corrcoef(np.minimum(alone, dark).ravel(), np.minimum(together, dark).ravel())[0, 1] > 0.97
+    assert np.abs(pictures[0] - together).mean() > 0.1 * together.mean()
+
+
+def test_shots_are_sequences_with_truth(tmp_path: Path):
+    command = ["dataset", "shots", "--out", str(tmp_path), "--scenes", "1", "--seed", "5", *SIZE]
+    assert main(command) == 0
+    shot = tmp_path / "scene_000005"
+    facts = json.loads((shot / "shot.json").read_text())
+    assert facts["frames"] == [1001, 1002]
+    assert facts["targets"] == ["relit_a", "relit_b"]
+    names = ["scene_000005.1001.exr", "scene_000005.1002.exr"]
+    for folder in ("source", "relit_a", "relit_b"):
+        assert sorted(path.name for path in (shot / folder).iterdir()) == names
+    before = (shot / "shot.json").stat().st_mtime_ns
+    assert main(command) == 0
+    assert (shot / "shot.json").stat().st_mtime_ns == before

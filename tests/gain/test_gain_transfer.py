@@ -1,0 +1,143 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from relumix.gain.downsample import Canvas, proxy_frame
+from relumix.gain.gain_transfer import Gain, log_luminance, relight
+from relumix.gain.log_gain import MID_GREY
+from relumix.gain.proxy import ProxyFrame
+from relumix.shot.windows import Box
+from tests.synthetic import make_shot, shadow_light
+
+
+class Level:
+    def __init__(self, rgb, alpha=None):
+        self.rgb, self.alpha = rgb, alpha
+
+
+def light_on(rgb, canvas, box, stops, grade=0.0, alpha=None):
+    seen = proxy_frame(canvas, 1, Level(rgb, alpha), box)
+    return Gain(1, np.asarray(stops, np.float32), np.full(3, grade, np.float32), log_luminance(seen))
+
+
+def stops_of(level, box, canvas, gain):
+    """What `relight` says the full-size gain is."""
+    stops = np.full_like(level.rgb, np.nan)
+    relight(level, box, canvas, gain, stops=stops)
+    return stops
+
+
+def noise(height, width, seed=0):
+    return (MID_GREY * np.exp2(np.random.default_rng(seed).normal(0, 1, (height, width, 3)))).astype(np.float32)
+
+
+@given(width=st.integers(1, 90), height=st.integers(1, 70), work=st.integers(64, 96), alpha=st.booleans())
+@settings(max_examples=30)
+def test_no_light_is_the_plate_bit_for_bit(width, height, work, alpha):
+    rgb, box = noise(height, width), Box(0, 0, width, height)
+    canvas = Canvas.fit(box, work)
+    matte = np.linspace(0, 1, width * height, dtype=np.float32).reshape(height, width) if alpha else None
+    gain = light_on(rgb, canvas, box, np.zeros((canvas.height, canvas.width, 3)), alpha=matte)
+    np.testing.assert_array_equal(relight(Level(rgb, matte), box, canvas, gain), rgb)
+
+
+@given(grade=st.floats(-5, 5), x=st.integers(-30, 30), y=st.integers(-30, 30))
+@settings(max_examples=30)
+def test_a_pure_grade_is_exact_wherever_the_data_window_lies(grade, x, y):
+    rgb, box = noise(40, 60) * 100, Box(x, y, 60, 40)
+    canvas = Canvas(Box(0, 0, 64, 48), 32, 24)
+    gain = light_on(rgb, canvas, box, np.full((24, 32, 3), grade, np.float32), grade)
+    np.testing.assert_allclose(relight(Level(rgb), box, canvas, gain), rgb * np.exp2(np.float32(grade)), rtol=1e-5)
+    np.testing.assert_allclose(stops_of(Level(rgb), box, canvas, gain), np.float32(grade), atol=1e-5)
+
+
+def test_nothing_of_the_gain_is_lost_at_the_working_size():
+    rgb, box = noise(48, 64), Box(0, 0, 64, 48)
+    canvas = Canvas.fit(box, 64)
+    stops = np.random.default_rng(1).normal(0, 2, (48, 64, 3)).astype(np.float32)
+    result = stops_of(Level(rgb), box, canvas, light_on(rgb, canvas, box, stops))
+    np.testing.assert_allclose(result, stops, atol=1e-4)
+
+
+def test_strips_join_without_a_trace():
+    rgb, box = noise(1200, 900), Box(0, 0, 900, 1200)
+    canvas = Canvas.fit(box, 96)
+    ramp = np.linspace(-2, 2, canvas.height, dtype=np.float32)[:, None, None]
+    stops = np.broadcast_to(ramp, (canvas.height, canvas.width, 3))
+    flat = np.full_like(rgb, MID_GREY)
+    result = stops_of(Level(flat), box, canvas, light_on(flat, canvas, box, stops))
+    steps = np.diff(result[:, 450, 0])
+    assert steps.max() < 1.1 * (4 / 1200) * canvas.height / (canvas.height - 1)
+    assert steps.min() >= -1e-6
+
+
+def test_a_shadow_edge_on_an_edge_of_the_plate_is_sharper_than_plain_enlarging():
+    size = (480, 270)
+    step = (np.arange(480) > 233)[None, :, None]
+    rgb = np.broadcast_to(np.where(step, 4 * MID_GREY, MID_GREY), (270, 480, 3)).astype(np.float32)
+    stops = np.broadcast_to(np.where(step, 1.0, -3.0), rgb.shape).astype(np.float32)
+    box = Box(0, 0, *size)
+    canvas = Canvas.fit(box, 80)
+    small = canvas.shrink(np.ascontiguousarray(stops), box)
+    result = stops_of(Level(rgb), box, canvas, light_on(rgb, canvas, box, small))
+    edge = slice(220, 248)
+    plain = np.asarray(__import__("cv2").resize(small, size, interpolation=2))
+    ours, theirs = (np.abs(r[:, edge] - stops[:, edge]).mean() for r in (result, plain))
+    assert ours < 0.5 * theirs
+
+
+def test_grain_is_the_plates_own():
+    shot = make_shot(size=(256, 160), frames=[1], light=shadow_light(120, edge_px=40), grain_stops=0.08)
+    clean = make_shot(size=(256, 160), frames=[1], light=shadow_light(120, edge_px=40))
+    box = Box(0, 0, 256, 160)
+    canvas = Canvas.fit(box, 64)
+    gain = light_on(shot.plate[1], canvas, box, canvas.shrink(shot.stops[1], box))
+    before = np.log2(shot.plate[1] / clean.plate[1])
+    after = np.log2(relight(Level(shot.plate[1]), box, canvas, gain))
+    after -= np.log2(relight(Level(clean.plate[1]), box, canvas, gain))
+    assert after.std() == pytest.approx(before.std(), rel=0.1)
+    assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.97
+
+
+def test_highlights_keep_their_ratio_to_white():
+    rgb, box = noise(32, 64), Box(0, 0, 64, 32)
+    rgb[10:14, 10:14] = 500
+    canvas = Canvas.fit(box, 64)
+    gain = light_on(rgb, canvas, box, np.full((32, 64, 3), -1.5, np.float32))
+    assert relight(Level(rgb), box, canvas, gain)[12, 12] == pytest.approx([500 * 2**-1.5] * 3, rel=1e-3)
+
+
+def test_a_reference_is_the_result_where_it_is_known():
+    rgb, box = noise(32, 64), Box(0, 0, 64, 32)
+    canvas = Canvas.fit(box, 64)
+    known = np.zeros((32, 64), bool)
+    known[:16] = True
+    reference = noise(32, 64, seed=9)
+    gain = light_on(rgb, canvas, box, np.full((32, 64, 3), 1, np.float32), grade=1)
+    result = relight(Level(rgb), box, canvas, gain, reference=(reference, known))
+    np.testing.assert_array_equal(result[:16], reference[:16])
+    np.testing.assert_allclose(result[16:], 2 * rgb[16:], rtol=1e-5)
+
+
+def test_alpha_premultiplies_the_light_in_black():
+    rgb, box = np.zeros((32, 64, 3), np.float32), Box(0, 0, 64, 32)
+    alpha = np.broadcast_to(np.linspace(0, 1, 64, dtype=np.float32), (32, 64))
+    canvas = Canvas.fit(box, 64)
+    seen = ProxyFrame(1, rgb, np.ones((32, 64), np.float32))
+    gain = Gain(1, np.full((32, 64, 3), 3, np.float32), np.zeros(3, np.float32), log_luminance(seen))
+    result = relight(Level(rgb, alpha), box, canvas, gain)
+    assert np.all(result[:, 0] == 0)
+    np.testing.assert_allclose(result[..., 0], 7 * canvas.black_offset * alpha, rtol=1e-5)
+
+
+@given(x=st.integers(-20, 20), scale=st.sampled_from([1, 2, 4]))
+def test_a_mip_level_gets_the_light_of_its_place(x, scale):
+    box = Box(x, 0, 64, 32)
+    canvas = Canvas(Box(0, 0, 64, 32), 64, 32)
+    ramp = np.broadcast_to(np.arange(64, dtype=np.float32)[None, :, None] / 32, (32, 64, 3))
+    level = np.full((32 // scale, 64 // scale, 3), MID_GREY, np.float32)
+    flat = Gain(1, ramp, np.zeros(3, np.float32), np.zeros((32, 64), np.float32))
+    place = np.clip(x + (np.arange(64 // scale) + 0.5) * scale - 0.5, 0, 63)
+    result = stops_of(Level(level), box, canvas, flat)
+    np.testing.assert_allclose(result[5, :, 1], place / 32, atol=1e-5)

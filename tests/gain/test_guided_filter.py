@@ -1,0 +1,36 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from relumix.gain.guided_filter import upsample
+
+
+def edge(size: int) -> np.ndarray:
+    """[size, size, 3]: four stops between left and right."""
+    guide = np.zeros((size, size, 3), np.float32)
+    guide[:, size // 2 :] = 4
+    return guide
+
+
+def test_edges_lie_where_the_guide_has_them() -> None:
+    image = edge(16) * np.float32(0.5)
+    out = upsample(image, edge(16), edge(64))
+    assert np.abs(out - edge(64) * np.float32(0.5)).max() < 0.2  # of 2 stops; bilinear: 1
+
+
+@settings(max_examples=20)
+@given(constant=st.floats(-20, 20), scale=st.floats(-5, 5))
+def test_it_is_linear_and_passes_constants(constant: float, scale: float) -> None:
+    random = np.random.default_rng(3)
+    image, guide = random.random((8, 12, 3), np.float32), random.random((8, 12, 3), np.float32)
+    full = random.random((30, 50, 3), np.float32)
+    out = upsample(image, guide, full)
+    moved = upsample(image * np.float32(scale) + np.float32(constant), guide, full)
+    assert moved == pytest.approx(out * scale + constant, abs=1e-4)
+
+
+def test_nothing_gives_exactly_nothing() -> None:
+    random = np.random.default_rng(4)
+    guide, full = random.random((8, 12, 3), np.float32), random.random((30, 50, 3), np.float32)
+    assert not upsample(np.zeros((8, 12, 3), np.float32), guide, full).any()

@@ -1,0 +1,169 @@
+"""The job on files from Python: events, failures, reruns, several references, mattes."""
+
+import threading
+
+import numpy as np
+import pytest
+
+import relumix
+from relumix.errors import InputError
+from relumix.events import Done, Failed, FrameDone, Start, Warned
+from relumix.pipeline.job import prepare
+from relumix.settings import Settings
+from tests.shot.files import light, plain
+from tests.synthetic import make_shot
+
+FRAMES = range(1001, 1008)
+
+
+class Disk:
+    """A shot on disk, and the events of the jobs that ran on it."""
+
+    def __init__(self, folder, shot):
+        self.folder, self.shot, self.events = folder, shot, []
+        self.plate, self.out = folder / "plate", folder / "out"
+        self.plate.mkdir()
+        for frame, pixels in shot.plate.items():
+            plain(self.plate / f"p.{frame}.exr", pixels.astype(np.float16))
+        for frame, pixels in shot.truth.items():
+            plain(folder / f"relit.{frame}.exr", pixels.astype(np.float16))
+
+    def relight(self, *references, **settings):
+        paths = {frame: self.folder / f"relit.{frame}.exr" for frame in references or (1001,)}
+        self.events.clear()
+        return relumix.relight(self.plate, paths, self.out, Settings(**settings), on_event=self.events.append)
+
+    def result(self, frame):
+        return light(self.out / f"p.{frame}.exr")
+
+    def told(self, kind):
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+@pytest.fixture
+def disk(tmp_path):
+    return Disk(tmp_path, make_shot(size=(80, 48), frames=FRAMES, pan=(2, 0)))
+
+
+def test_events_come_on_the_calling_thread(disk):
+    threads = set()
+    relumix.relight(
+        disk.plate,
+        {None: disk.folder / "relit.1001.exr"},
+        disk.out,
+        on_event=lambda _: threads.add(threading.get_ident()),
+    )
+    assert threads == {threading.get_ident()}
+
+
+def test_files_and_arrays_agree(disk):
+    disk.relight(1001, 1007, bits="float")
+    half = {frame: p.astype(np.float16).astype(np.float32) for frame, p in disk.shot.plate.items()}
+    lit = {frame: disk.shot.truth[frame].astype(np.float16).astype(np.float32) for frame in (1001, 1007)}
+    for frame in relumix.relit(half, lit):
+        np.testing.assert_array_equal(disk.result(frame.frame), frame.pixels)
+
+
+def test_a_frame_is_told_with_its_bad_pixels(tmp_path):
+    disk = Disk(tmp_path, make_shot(size=(80, 48), frames=FRAMES, bad_pixels=4))
+    end = disk.relight()
+    assert [event.nonfinite_pixels for event in disk.told(FrameDone)] == [4] * len(FRAMES)
+    assert isinstance(end, Done)
+    assert isinstance(disk.events[0], Start)
+
+
+def test_two_references_meet_in_the_middle(tmp_path):
+    shot = make_shot(size=(80, 48), frames=FRAMES, pan=(6, 0))
+    disk = Disk(tmp_path, shot)
+    errors = []
+    for references in ((1001,), (1001, 1007)):
+        disk.relight(*references, overwrite=True)
+        errors.append(np.abs(np.log2(disk.result(1006) / shot.truth[1006])).mean())
+    assert errors[1] < errors[0]
+
+
+def test_a_matte_keeps_the_rest_of_the_plate(disk):
+    matte = np.zeros((48, 80, 1), np.float32)
+    matte[:, :40] = 1
+    plain(disk.folder / "matte.exr", matte, names="Y")
+    disk.relight(mask=str(disk.folder / "matte.exr"))
+    for frame in FRAMES:
+        plate, result = light(disk.plate / f"p.{frame}.exr"), disk.result(frame)
+        np.testing.assert_array_equal(result[:, 40:], plate[:, 40:])
+        assert not np.array_equal(result[:, :40], plate[:, :40])
+
+
+def test_mattes_must_cover_the_frames(disk):
+    for frame in (1001, 1002):
+        plain(disk.folder / f"m.{frame}.exr", np.ones((48, 80, 1), np.float32), names="Y")
+    with pytest.raises(
+        InputError, match=r"^the mask .*m\.####\.exr lacks frames 1003, 1004, 1005, 1006, 1007 that are"
+    ):
+        disk.relight(mask=str(disk.folder / "m.####.exr"))
+
+
+def test_a_matte_of_another_size_costs_its_frame(disk):
+    for frame in FRAMES:
+        plain(disk.folder / f"m.{frame}.exr", np.ones((10 if frame == 1004 else 48, 80, 1), np.float32), names="Y")
+    end = disk.relight(mask=str(disk.folder / "m.####.exr"))
+    assert (end.written, end.failed) == (6, 1)
+    assert disk.told(Failed)[0].frame == 1004
+
+
+def test_an_alpha_of_zeros_is_passed_through_and_not_used(tmp_path):
+    shot = make_shot(size=(80, 48), frames=FRAMES)
+    for pictures in (shot.plate, shot.truth):
+        for frame, pixels in pictures.items():
+            pictures[frame] = np.concatenate([pixels, np.zeros((48, 80, 1), np.float32)], axis=-1)
+    disk = Disk(tmp_path, shot)
+    disk.relight()
+    assert "is 0 everywhere" in disk.told(Warned)[0].message
+    assert np.median(np.abs(np.log2(disk.result(1004)[..., :3] / shot.truth[1004][..., :3]))) < 0.2
+    assert not disk.result(1004)[..., 3].any()
+
+
+def test_a_changed_neighbour_changes_the_frames_that_depend_on_it(disk):
+    disk.relight()
+    path = disk.plate / "p.1007.exr"
+    plain(path, disk.shot.plate[1006])
+    end = disk.relight()
+    assert end.written > 0
+    assert 1007 in [event.frame for event in disk.told(FrameDone) if not event.skipped]
+    assert [event.frame for event in disk.told(FrameDone) if event.skipped][:1] == [1001]
+
+
+def test_previews_are_whole_even_where_frames_were_up_to_date(disk):
+    disk.relight()
+    end = disk.relight(preview=str(disk.folder / "a.mp4"), contact_sheet=str(disk.folder / "a.png"))
+    assert (end.written, end.skipped) == (0, len(FRAMES))
+    assert end.outputs[1:] == [str(disk.folder / "a.mp4"), str(disk.folder / "a.png")]
+    assert (disk.folder / "a.png").exists()
+
+
+def test_gain_maps_are_part_of_being_up_to_date(disk):
+    pattern = str(disk.folder / "gain.####.exr")
+    disk.relight()
+    assert disk.relight(gain_out=pattern).written == len(FRAMES)
+    assert disk.relight(gain_out=pattern).written == 0
+    (disk.folder / "gain.1004.exr").unlink()
+    assert disk.relight(gain_out=pattern).written == 1
+
+
+def test_gain_maps_and_frames_need_names_of_their_own(disk):
+    with pytest.raises(InputError, match=r"^gain maps and relit frames would share"):
+        prepare(disk.plate, {None: disk.folder / "relit.1001.exr"}, disk.out, Settings(gain_out=str(disk.out)))
+
+
+def test_the_plate_of_a_reference_must_be_readable(disk):
+    path = disk.plate / "p.1003.exr"
+    path.write_bytes(path.read_bytes()[:900])
+    with pytest.raises(InputError, match=r"^the plate of reference frame 1003 cannot be read: .*p\.1003\.exr"):
+        disk.relight(1003)
+
+
+def test_frames_with_steps_and_negative_numbers(tmp_path):
+    shot = make_shot(size=(80, 48), frames=range(-6, 9, 3), pan=(0.5, 0))
+    disk = Disk(tmp_path, shot)
+    disk.relight(-3)
+    for frame in shot.frames:
+        assert np.median(np.abs(np.log2(disk.result(frame) / shot.truth[frame]))) < 0.1

@@ -1,0 +1,132 @@
+"""One thread a device: sessions take turns window by window, and one that is cancelled leaves the queue."""
+
+import threading
+import time
+import weakref
+
+import numpy as np
+import pytest
+
+from relumix.gain.proxy import ProxyFrame
+from relumix_server.scheduler import Device, Turns, warm
+from relumix_server.status_errors import SessionCancelledError
+
+
+class SlowEngine:
+    name, version, window, overlap, tracks, chained = "slow", "1", 4, 1, False, False
+
+    def __init__(self):
+        self.worked, self.threads, self.go = [], set(), threading.Event()
+
+    def start(self):
+        return self
+
+    def propagate(self, frames, references, keyframe_paths):
+        self.go.wait(10)
+        time.sleep(0.05)  # Long enough for the others to come back to the queue.
+        self.worked.append(frames[0])
+        self.threads.add(threading.current_thread().name)
+        return np.zeros((1, 1, 1, 3), np.float32)
+
+
+@pytest.fixture
+def device():
+    made = Device()
+    yield made
+    made.close()
+
+
+def run(engine, device, name, windows, ended):
+    turns = Turns(engine, device)
+
+    def work():
+        try:
+            for number in range(windows):
+                turns.start().propagate([f"{name}{number}"], [], [])
+            ended.append(name)
+        except SessionCancelledError:
+            ended.append(f"{name} cancelled")
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    return turns, thread
+
+
+def test_sessions_take_turns(device):
+    engine, ended = SlowEngine(), []
+    threads = []
+    for number, (name, windows) in enumerate((("a", 4), ("b", 4), ("c", 1)), 1):
+        threads.append(run(engine, device, name, windows, ended)[1])
+        while device.queued < number:
+            time.sleep(0.001)
+    engine.go.set()
+    for thread in threads:
+        thread.join(10)
+    assert engine.worked[:3] == ["a0", "b0", "c0"]
+    for before, after in zip(engine.worked[3:-1], engine.worked[4:], strict=True):
+        assert before[0] != after[0], engine.worked
+    assert len(engine.threads) == 1
+    assert device.queued == 0
+
+
+def test_a_cancelled_session_leaves_the_queue(device):
+    engine, ended = SlowEngine(), []
+    _, first = run(engine, device, "a", 1, ended)
+    while device.queued < 1:
+        time.sleep(0.001)
+    waiting, second = run(engine, device, "b", 1, ended)
+    while device.queued < 2:
+        time.sleep(0.001)
+    waiting.cancel()
+    second.join(10)
+    assert ended == ["b cancelled"]
+    assert device.queued == 1
+    engine.go.set()
+    first.join(10)
+    assert ended == ["b cancelled", "a"]
+    waiting.cancel()
+    with pytest.raises(SessionCancelledError):
+        waiting.propagate(["b1"], [], [])
+    assert engine.worked == ["a0"]
+
+
+def test_what_an_engine_keeps_of_a_shot_goes_with_it(device):
+    class Shot(SlowEngine):
+        def start(self):
+            made = SlowEngine()
+            made.go.set()
+            kept.append(weakref.ref(made))
+            return made
+
+    kept = []
+    turns = Turns(Shot(), device)
+    turns.start().propagate(["a0"], [], [])
+    assert kept[0]() is not None
+    turns.end()
+    device.submit(lambda: None).result()  # What it did before is then let go of by its thread, too.
+    assert kept[0]() is None
+
+
+def test_what_an_engine_raises_reaches_its_session(device):
+    class Broken(SlowEngine):
+        def propagate(self, frames, references, keyframe_paths):
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        Turns(Broken(), device).start().propagate(["a"], [], [])
+    with pytest.raises(ZeroDivisionError):
+        warm(Broken(), device)
+    assert device.queued == 0
+
+
+def test_what_an_engine_may_still_read_is_there_before_its_turn(device):
+    engine, seen = SlowEngine(), []
+    engine.go.set()
+
+    def await_frames(frames):
+        seen.append((list(frames), device.queued))
+
+    turns = Turns(engine, device, await_frames=await_frames)
+    keyframes = [ProxyFrame(number, np.zeros((1, 1, 3), np.float32), np.ones((1, 1), np.float32)) for number in (1, 5)]
+    turns.start().propagate(["a"], [], [keyframes[:1], keyframes])
+    assert seen == [([1, 1, 5], 0)]
