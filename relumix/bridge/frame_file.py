@@ -14,9 +14,8 @@ from typing import Any, BinaryIO
 
 import google_crc32c
 import numpy as np
-from numpy.typing import NDArray
 
-Float32 = NDArray[np.float32]
+from relumix.types import Float32
 
 _MAGIC = b"RLXF"
 _HEAD = struct.Struct("<4sI")

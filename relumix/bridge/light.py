@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,18 +12,21 @@ from types import SimpleNamespace
 from typing import Any, Protocol, cast
 
 import numpy as np
+import OpenImageIO as oiio
 from numpy.typing import NDArray
 
-from relumix import __version__
 from relumix.bridge.order import Order, Place
 from relumix.color.spaces import WorkingSpace, working_space
 from relumix.errors import InputError
-from relumix.plan import plan
-from relumix.relit_frame import RelitFrame
+from relumix.pipeline.relit_frame import RelitFrame
+from relumix.pipeline.windows import Plan, plan
 from relumix.shot.windows import Box
+from relumix.types import Float32
+from relumix.version import __version__
 
-Float32 = NDArray[np.float32]
 Pixels = Mapping[int, NDArray[np.floating]]
+
+_TURN_SECONDS = 0.2
 
 
 class Light(Protocol):
@@ -53,24 +56,36 @@ class Light(Protocol):
 
 def light_of(order: Order, place: Place | None, engines: Engines) -> Light:
     """Return what relights an order: servers where a place is named, else this machine. Raises InputError."""
-    return _Remote(order, place) if place else _Here(order, engines.get(order.engine))
+    return _Remote(order, place) if place else _Here(order, engines)
 
 
 class Engines:
     """The engines of this process, each loaded when it is first asked for; thread-safe."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock, self._turn = threading.Lock(), threading.Lock()
         self._loaded: dict[str, Any] = {}
 
     def get(self, name: str) -> Any:
         """Return an engine. Raises InputError."""
-        from relumix.engines import load_engine  # noqa: PLC0415  heavy, and not needed with a server
+        from relumix.engines.registry import load_engine  # noqa: PLC0415  heavy, and not needed with a server
 
         with self._lock:
             if name not in self._loaded:
                 self._loaded[name] = load_engine(name)
             return self._loaded[name]
+
+    @contextmanager
+    def turn(self, given_up: Callable[[], bool]) -> Iterator[bool]:
+        """Work alone on this machine, when it is one's turn; False where that was given up before it came."""
+        while not (mine := self._turn.acquire(timeout=_TURN_SECONDS)):
+            if given_up():
+                break
+        try:
+            yield mine
+        finally:
+            if mine:
+                self._turn.release()
 
 
 class _Planned:
@@ -79,16 +94,17 @@ class _Planned:
     _traits: Any
 
     def inputs(self, shot: Sequence[int], references: Sequence[int], frame: int) -> tuple[int, ...]:
-        return self._plan(tuple(shot), tuple(references)).inputs(frame)
+        laid: Plan = self._plan(tuple(shot), tuple(references))
+        return laid.inputs(frame)
 
     def together(self, shot: Sequence[int], references: Sequence[int], frame: int) -> tuple[int, ...]:
-        laid = self._plan(tuple(shot), tuple(references))
+        laid: Plan = self._plan(tuple(shot), tuple(references))
         windows = {share.window for share in laid.shares.get(frame, ())}
         same = [each for each, shares in laid.shares.items() if windows & {share.window for share in shares}]
         return tuple(sorted({frame, *same}))
 
     @lru_cache(maxsize=8)  # noqa: B019  it lives as long as one order
-    def _plan(self, shot: tuple[int, ...], references: tuple[int, ...]) -> Any:
+    def _plan(self, shot: tuple[int, ...], references: tuple[int, ...]) -> Plan:
         traits = self._traits
         return plan(
             shot,
@@ -101,16 +117,17 @@ class _Planned:
 
 
 class _Here(_Planned):
-    def __init__(self, order: Order, engine: Any) -> None:
-        self._settings, self._traits = order.settings(), engine
-        self._cancelled = False
+    def __init__(self, order: Order, engines: Engines) -> None:
+        self._settings, self._engines, self._cancelled = order.settings(), engines, False
+        engine = self._traits = engines.get(order.engine)
         self.version = f"{engine.name} {engine.version} {__version__}"
 
     def relit(self, source: Pixels, references: Pixels, frames: Sequence[int]) -> Iterator[RelitFrame]:
-        from relumix.arrays import relit  # noqa: PLC0415  heavy, and not needed with a server
+        from relumix.pipeline.arrays import relit  # noqa: PLC0415  heavy, and not needed with a server
 
-        with closing(relit(source, references, self._settings, frames=frames, engine=self._traits)) as made:
-            for frame in made:
+        made = relit(source, references, self._settings, frames=frames, engine=self._traits)
+        with self._engines.turn(lambda: self._cancelled) as mine, closing(cast(Any, made)):
+            for frame in made if mine else ():
                 yield frame
                 if self._cancelled:
                     return
@@ -122,7 +139,7 @@ class _Here(_Planned):
 class _Remote(_Planned):
     def __init__(self, order: Order, place: Place) -> None:
         from relumix.client import RelightClient, read_token  # noqa: PLC0415  only who asks a server waits for gRPC
-        from relumix.client.shipment import RemoteEngine  # noqa: PLC0415
+        from relumix.client.remote_job import RemoteEngine  # noqa: PLC0415
         from relumix.client.stop import Stop  # noqa: PLC0415
 
         self._settings, self._stop = order.settings(), Stop()
@@ -190,8 +207,6 @@ def read_reference(path: Path, frame: int, coding: Coding, own: str | None, size
 
 def shrunken(values: Float32, width: int, height: int) -> Float32:
     """Return a picture [h, w, 3] averaged down to another size."""
-    import cv2  # noqa: PLC0415
-
-    return np.asarray(cv2.resize(values, (width, height), interpolation=cv2.INTER_AREA), np.float32)
-
-
+    roi = oiio.ROI(0, width, 0, height, 0, 1, 0, 3)
+    smaller = oiio.ImageBufAlgo.resize(oiio.ImageBuf(np.ascontiguousarray(values)), filtername="box", roi=roi)
+    return np.asarray(smaller.get_pixels("float"), np.float32)

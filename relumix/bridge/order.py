@@ -132,7 +132,9 @@ def _one_of(fields: Mapping[str, str], name: str, known: tuple[str, ...], defaul
 def _whole(fields: Mapping[str, str], name: str, default: int) -> int:
     text = fields.get(name, str(default))
     if not re.fullmatch(r"-?[0-9]{1,8}", text) or abs(int(text)) > _FARTHEST_FRAME:
-        raise InputError(f"{name} is {text[:40]!r}: expected a whole number from -{_FARTHEST_FRAME} to {_FARTHEST_FRAME}")
+        raise InputError(
+            f"{name} is {text[:40]!r}: expected a whole number from -{_FARTHEST_FRAME} to {_FARTHEST_FRAME}"
+        )
     return int(text)
 
 
@@ -149,7 +151,9 @@ def _references(fields: Mapping[str, str], first: int) -> tuple[int, ...]:
         raise InputError(f"there are {len(texts)} reference frames: expected at most {MOST_REFERENCES}")
     frames = sorted({_whole({"references": text}, "references", 0) for text in texts})
     if max(abs(frame - first) for frame in frames) > MOST_FRAMES:
-        raise InputError(f"reference frames {frames[0]} to {frames[-1]} are too far from the shot, which begins at {first}")
+        raise InputError(
+            f"reference frames {frames[0]} to {frames[-1]} are too far from the shot, which begins at {first}"
+        )
     return tuple(frames)
 
 

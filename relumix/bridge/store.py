@@ -14,13 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from relumix.bridge import frame_file
 from relumix.bridge.frame_file import Made
 from relumix.errors import InputError
-
-Float32 = NDArray[np.float32]
+from relumix.types import Float32
 
 _PART, _PIXELS, _FRAME = ".part", ".pixels", ".frame"
 

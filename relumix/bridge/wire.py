@@ -97,4 +97,3 @@ def _parsed(head: bytes, body_bytes: int) -> Message:
             raise WireError(f"a message's line is {line[:80]!r}: expected 'name: value', each name once")
         fields[name] = value
     return Message(kind, fields, body_bytes)
-

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from relumix.cli import convert, dataset, evaluate, farm, info, relight, serve, train
+from relumix.cli import bridge, convert, dataset, evaluate, farm, info, ofx, relight, serve, train
 from relumix.errors import InputError
 from relumix.version import __version__
 
@@ -34,7 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="relumix", description="Relight one frame of a shot; relumix relights the rest.")
     parser.add_argument("--version", action="version", version=f"relumix {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (relight, info, evaluate, dataset, train, convert, serve, farm):
+    for command in (relight, info, evaluate, dataset, train, convert, serve, farm, ofx, bridge):
         command.add_parser(commands)
     return parser
 
