@@ -53,19 +53,24 @@ std::vector<std::string> lines(const std::string& text) {
 
 Connection Connection::open(const std::vector<std::string>& command, const Stop& stop) {
   std::string token;
-  system::Socket socket = system::Socket::to_bridge(system::bridge_folder(), token);
-  if (!socket.is_open()) {
-    std::vector<std::string> line = command;
-    line.insert(line.end(), {"bridge", "--background"});
-#ifdef RELUMIX_TCP
-    line.push_back("--tcp");
-#endif
-    std::string said = system::run(line, kStartSeconds, stop);
-    if (!said.empty()) throw BridgeError("the relumix bridge cannot be started: " + last_line(said));
-    socket = system::Socket::to_bridge(system::bridge_folder(), token);
+  system::Socket running = system::Socket::to_bridge(system::bridge_folder(), token);
+  if (running.is_open()) {
+    try {
+      Connection connection(std::move(running));
+      connection.greet(token, stop);
+      return connection;
+    } catch (const GoneError&) {  // It was just ending.
+    }
   }
-  if (!socket.is_open()) throw BridgeError("the relumix bridge cannot be reached in '" + system::bridge_folder() + "'");
-  Connection connection(std::move(socket));
+  std::vector<std::string> line = command;
+  line.insert(line.end(), {"bridge", "--background"});
+  if (system::by_tcp()) line.push_back("--tcp");
+  std::string said = system::run(line, kStartSeconds, stop);
+  if (!said.empty()) throw BridgeError("the relumix bridge cannot be started: " + last_line(said));
+  Connection connection(system::Socket::to_bridge(system::bridge_folder(), token));
+  if (!connection.socket_.is_open()) {
+    throw BridgeError("the relumix bridge cannot be reached in '" + system::bridge_folder() + "'");
+  }
   connection.greet(token, stop);
   return connection;
 }

@@ -122,6 +122,18 @@ int connected(const sockaddr* address, socklen_t size, int family) {
   return handle;
 }
 
+// Connects to the port that a bridge announced, with the token that it wants.
+int connected_by_tcp(const std::string& announced, std::string& token) {
+  size_t space = announced.find(' ');
+  if (space == std::string::npos) return -1;
+  token = announced.substr(space + 1, announced.find('\n') - space - 1);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(std::atoi(announced.c_str())));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return connected(reinterpret_cast<sockaddr*>(&address), sizeof address, AF_INET);
+}
+
 // Waits until a socket can be read or written; throws where it takes too long.
 void wait_for(int handle, short events, Clock::time_point since, double seconds, const Stop& stop) {
   for (;;) {
@@ -133,6 +145,8 @@ void wait_for(int handle, short events, Clock::time_point since, double seconds,
 }
 
 }  // namespace
+
+bool by_tcp() { return !variable("RELUMIX_BRIDGE_TCP").empty(); }
 
 std::string variable(const char* name) {
   const char* value = std::getenv(name);
@@ -192,24 +206,14 @@ std::string run(const std::vector<std::string>& command, double seconds, const S
 
 Socket Socket::to_bridge(const std::string& folder, std::string& token) {
   token.clear();
-#ifdef RELUMIX_TCP
-  std::string announced = contents(folder + "/bridge-1.port");
-  size_t space = announced.find(' ');
-  if (space == std::string::npos) return Socket();
-  token = announced.substr(space + 1, announced.find('\n') - space - 1);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<uint16_t>(std::atoi(announced.c_str())));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return Socket(connected(reinterpret_cast<sockaddr*>(&address), sizeof address, AF_INET));
-#else
+  if (folder.empty()) return Socket();
+  if (by_tcp()) return Socket(connected_by_tcp(contents(folder + "/bridge-1.port"), token));
   sockaddr_un address{};
   std::string path = folder + "/bridge-1.sock";
-  if (folder.empty() || path.size() >= sizeof address.sun_path) return Socket();
+  if (path.size() >= sizeof address.sun_path) return Socket();
   address.sun_family = AF_UNIX;
   std::strcpy(address.sun_path, path.c_str());
   return Socket(connected(reinterpret_cast<sockaddr*>(&address), sizeof address, AF_UNIX));
-#endif
 }
 
 Socket::~Socket() {
@@ -233,7 +237,7 @@ void Socket::send(const void* bytes, size_t count, double seconds, const Stop& s
     wait_for(static_cast<int>(handle_), POLLOUT, since, seconds, stop);
     ssize_t sent = ::send(static_cast<int>(handle_), at, count, flags);
     if (sent < 0 && (errno == EAGAIN || errno == EINTR)) continue;
-    if (sent < 0) throw BridgeError("the relumix bridge has gone");
+    if (sent < 0) throw GoneError();
     at += sent, count -= static_cast<size_t>(sent);
     since = Clock::now();
   }
@@ -246,7 +250,7 @@ void Socket::receive(void* bytes, size_t count, double seconds, const Stop& stop
     wait_for(static_cast<int>(handle_), POLLIN, since, seconds, stop);
     ssize_t came = recv(static_cast<int>(handle_), at, count, 0);
     if (came < 0 && (errno == EAGAIN || errno == EINTR)) continue;
-    if (came <= 0) throw BridgeError("the relumix bridge has gone");
+    if (came <= 0) throw GoneError();
     at += came, count -= static_cast<size_t>(came);
     since = Clock::now();
   }

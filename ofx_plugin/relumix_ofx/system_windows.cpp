@@ -130,6 +130,8 @@ int piece(size_t count) { return static_cast<int>(count < (1u << 30) ? count : 1
 
 }  // namespace
 
+bool by_tcp() { return true; }
+
 std::string variable(const char* name) {
   const wchar_t* value = _wgetenv(wide(name).c_str());
   return value ? narrow(value) : "";
@@ -214,7 +216,7 @@ void Socket::send(const void* bytes, size_t count, double seconds, const Stop& s
     wait_for(static_cast<SOCKET>(handle_), POLLWRNORM, since, seconds, stop);
     int sent = ::send(static_cast<SOCKET>(handle_), at, piece(count), 0);
     if (sent < 0 && WSAGetLastError() == WSAEWOULDBLOCK) continue;
-    if (sent < 0) throw BridgeError("the relumix bridge has gone");
+    if (sent < 0) throw GoneError();
     at += sent, count -= static_cast<size_t>(sent);
     since = Clock::now();
   }
@@ -227,7 +229,7 @@ void Socket::receive(void* bytes, size_t count, double seconds, const Stop& stop
     wait_for(static_cast<SOCKET>(handle_), POLLRDNORM, since, seconds, stop);
     int came = recv(static_cast<SOCKET>(handle_), at, piece(count), 0);
     if (came < 0 && WSAGetLastError() == WSAEWOULDBLOCK) continue;
-    if (came <= 0) throw BridgeError("the relumix bridge has gone");
+    if (came <= 0) throw GoneError();
     at += came, count -= static_cast<size_t>(came);
     since = Clock::now();
   }

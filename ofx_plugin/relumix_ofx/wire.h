@@ -19,6 +19,11 @@ struct BridgeError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// It hung up.
+struct GoneError : BridgeError {
+  GoneError() : BridgeError("the relumix bridge has gone") {}
+};
+
 // A kind, named texts, and floats: pixels, rows from the top.
 struct Message {
   std::string kind;

@@ -164,6 +164,10 @@ class _Remote(_Planned):
         self._stop.set()
 
 
+_working_space = lru_cache(maxsize=64)(working_space)
+"""It looks through a whole configuration, and $OCIO does not change while a process lives."""
+
+
 @dataclass(frozen=True)
 class Coding:
     """How the clips' values are coded. Raises InputError for a colour space that is not known."""
@@ -172,7 +176,7 @@ class Coding:
 
     @property
     def _space(self) -> WorkingSpace:
-        return working_space(self.name)
+        return _working_space(self.name)
 
     def decoded(self, rgb: Float32, alpha: Float32 | None) -> Float32:
         """Return values [h, w, 3] scene-linear, premultiplied by alpha [h, w] as they were."""
@@ -200,7 +204,7 @@ def read_reference(path: Path, frame: int, coding: Coding, own: str | None, size
 
     box = Box(0, 0, *size)
     picture = SimpleNamespace(frame=frame, display_window=box, data_window=box)
-    plate = SimpleNamespace(layer=None, view=None, space=working_space(coding.name))
+    plate = SimpleNamespace(layer=None, view=None, space=_working_space(coding.name))
     rgb, known = read(path, cast(Any, picture), plate=cast(Any, plate), colorspace=own)
     return np.where(known[..., None], rgb, np.float32(np.nan))
 

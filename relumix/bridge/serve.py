@@ -147,7 +147,10 @@ def _bind(listener: socket.socket, path: Path, token: str | None) -> None:
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Hold a file that one process alone can hold, whatever becomes of it. Raises AlreadyRunningError."""
+    """Hold a file that one process alone can hold, whatever becomes of it; its number is in there.
+
+    Raises AlreadyRunningError.
+    """
     with path.open("a") as file:
         try:
             if sys.platform == "win32":
@@ -160,4 +163,7 @@ def _locked(path: Path) -> Iterator[None]:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise AlreadyRunningError(f"another bridge has {path.parent}") from None
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
         yield

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 _START_SECONDS = 60.0
+_ANSWER_SECONDS = 10.0
 _LOG_NAME = "bridge.log"
 _MOST_LOG_BYTES = 1 << 20
 _ANOTHER = "another bridge has"
@@ -128,16 +129,20 @@ def _last_line(log: Path) -> str:
 
 
 def _answers(folder: Path, tcp: bool) -> bool:
-    """Tell whether a bridge listens."""
+    """Tell whether a bridge listens, and is not one that is just dying."""
+    from relumix.bridge import wire  # noqa: PLC0415
     from relumix.bridge.places import PORT_NAME, SOCKET_NAME  # noqa: PLC0415
 
     try:
-        if tcp:
-            port = int((folder / PORT_NAME).read_text("ascii").split()[0])
-            socket.create_connection(("127.0.0.1", port), 5).close()
-            return True
-        with socket.socket(socket.AF_UNIX) as caller:
-            caller.connect(str(folder / SOCKET_NAME))
-        return True
-    except (OSError, ValueError, IndexError):
+        with socket.socket(socket.AF_INET if tcp else socket.AF_UNIX) as caller:
+            caller.settimeout(_ANSWER_SECONDS)
+            token = ""
+            if tcp:
+                port, token = (folder / PORT_NAME).read_text("ascii").split()
+                caller.connect(("127.0.0.1", int(port)))
+            else:
+                caller.connect(str(folder / SOCKET_NAME))
+            wire.send(caller, "hello", {"version": wire.VERSION, "token": token})
+            return wire.receive(caller, 0).kind == "welcome"
+    except (OSError, ValueError, wire.GoneError, wire.WireError):
         return False
