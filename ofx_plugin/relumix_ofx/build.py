@@ -65,7 +65,7 @@ def build(folder: Path, systems: Sequence[str] = tuple(SYSTEMS)) -> Path:
 
 
 def build_here(folder: Path, flags: Sequence[str] = ()) -> Path:
-    """Build a bundle for this system alone, with zig where it is installed, else with $CXX or c++. Raises BuildError."""
+    """Build a bundle for this system, with zig where it is installed, else with $CXX or c++. Raises BuildError."""
     if importlib.util.find_spec("ziglang") and not flags and this_system() in SYSTEMS:
         return build(folder, [this_system()])
     bundle = _emptied(folder / BUNDLE)

@@ -14,8 +14,8 @@ from relumix.bridge import glance, wire
 from relumix.bridge.order import Order
 from relumix.bridge.tasks import Workshop, task
 from relumix.bridge.wire import GoneError, Message, WireError
-from relumix.bridge.wishes import REFERENCE, SOURCE, Absent, Dialogue, Done, End, Image, Look, Result, Send, Wait, Wish
-from relumix.errors import InputError, RelumixError
+from relumix.bridge.wishes import REFERENCE, SOURCE, Absent, Dialogue, End, Image, Look, Result, Send, Wait, Wish
+from relumix.errors import RelumixError
 from relumix.version import __version__
 
 GREETING_SECONDS = 10.0

@@ -1,7 +1,7 @@
 """A relit frame as a file of the store: what it was made from, and its pixels and stops.
 
-"RLXF", the bytes of a JSON object, that object, red, green and blue as float32, their stops as half; little-endian, rows
-from the top. The object holds the fields of Made and the CRC32C of what follows it.
+"RLXF", the bytes of a JSON object, that object, red, green and blue as float32, their stops as half; little-endian,
+rows from the top. The object holds the fields of Made and the CRC32C of what follows it.
 """
 
 from __future__ import annotations

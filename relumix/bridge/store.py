@@ -82,7 +82,7 @@ class Store:
         self._enter(incoming.path, self._pixels_path(fingerprint))
 
     def pixels(self, fingerprint: str, height: int, width: int) -> Float32 | None:
-        """Return pixels [h, w, 4] float32, read from disk as they are used; None where they are not there (any more)."""
+        """Return pixels [h, w, 4] float32, read from disk as they are used; None where they are not there."""
         path = self._pixels_path(fingerprint)
         with self._lock:
             if not self._touch(path):

@@ -73,6 +73,6 @@ def _refuse_unwritable(folder: Path) -> None:
     there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not os.access(there, os.W_OK):
         raise InputError(
-            f"{folder} cannot be written to: no permission in {there}; run this as an administrator, or choose a folder "
-            "with --to and name it in OFX_PLUGIN_PATH"
+            f"{folder} cannot be written to: no permission in {there}; run this as an administrator, or choose a "
+            "folder with --to and name it in OFX_PLUGIN_PATH"
         )

@@ -57,7 +57,7 @@ def test_mix_and_mask_are_the_librarys(host, shared, shot, mix):
     host.press("relight")
     host.say(f"clip a Mask {shared.folder / 'mattes'} 1001 1008")
     host.set("mix", mix)
-    masks = {frame: mask for frame in shot.frames}
+    masks = dict.fromkeys(shot.frames, mask)
     (expected,) = relumix.relit(
         shot.plate, {1001: shot.truth[1001]}, relumix.Settings(mix=mix), masks=masks, frames=[1004]
     )
