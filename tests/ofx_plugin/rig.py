@@ -38,6 +38,7 @@ class Bench:
     """A folder with frames, and a bridge of its own; hosts that are started here find it."""
 
     def __init__(self, folder: Path, plugin: Path, program: Path, **variables: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         self.folder, self._plugin, self._program = folder, plugin, program
         self.bridge_folder = folder / "b"
         self.frames = folder / "cache/relumix/frames"
