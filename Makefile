@@ -3,22 +3,36 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench bench-service bench-svd proto released example clean
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test lint wheel bench bench-service bench-svd proto released example clean
 .DEFAULT_GOAL := demo
 
-$(VENV)/.installed: setup.cfg constraints.txt
+$(VENV)/.made:
 	@$(PYTHON) -c 'import sys; (3, 10) <= sys.version_info[:2] <= (3, 13) or sys.exit("relumix needs Python 3.10 to 3.13, this is " + sys.version.split()[0] + ": make PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-demo: $(VENV)/.installed  ## relight the example shot; results in demo/
+$(VENV)/.installed-demo: $(VENV)/.made setup.cfg constraints.txt
+	$(INSTALL) --editable '.[local]'
+	@touch $@
+
+# With all that the demo needs.
+$(VENV)/.installed: $(VENV)/.made setup.cfg constraints.txt
+	$(INSTALL) --editable '.[dev]'
+	@touch $(VENV)/.installed-demo $@
+
+demo: $(VENV)/.installed-demo  ## relight the example shot; results in demo/
 	$(BIN)/relumix relight examples/shot/plate -r 1001=examples/shot/truth/example.1001.exr -o demo/relit \
 		--gain-out demo/gain/example.####.exr --contact-sheet demo/contact_sheet.png --preview demo/before_after.mp4 \
 		--progress bar --overwrite
 
 test: $(VENV)/.installed  ## run the tests
 	$(BIN)/python -m pytest
+
+wheel: $(VENV)/.made  ## build dist/relumix-VERSION-py3-none-any.whl: library, command, server, the weights of lite
+	rm -rf build dist
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 
 lint: $(VENV)/.installed  ## check style and types
 	$(BIN)/ruff check .
@@ -41,8 +55,7 @@ bench-svd: $(VENV)/.installed  ## measure Stable Video Diffusion's network; need
 	$(BIN)/python tests/benchmarks/bench_svd.py
 
 example: $(VENV)/.installed  ## render the example shot again; half an hour
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt '.[dataset]'
 	$(BIN)/python examples/shot/render.py --out examples/shot --overwrite
 
 clean:  ## remove what these targets made
-	rm -rf demo $(VENV)
+	rm -rf build demo dist $(VENV)

@@ -36,4 +36,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'relumix' has no attribute {name!r}")
     import importlib  # noqa: PLC0415
 
-    return getattr(importlib.import_module(_LAZY[name]), name)
+    from relumix.util.extras import needed  # noqa: PLC0415
+
+    with needed(f"relumix.{name}", "local"):
+        return getattr(importlib.import_module(_LAZY[name]), name)

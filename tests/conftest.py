@@ -1,10 +1,36 @@
+from __future__ import annotations
+
+import os
 from pathlib import Path
 
 import hypothesis
 import pytest
 
+from relumix.dataset.llvm import VARIABLE, use
+from relumix.errors import InputError
+
 hypothesis.settings.register_profile("any_machine", deadline=None)  # a busy one is no failure
 hypothesis.settings.load_profile("any_machine")
+
+WITHOUT_LLVM = pytest.StashKey[str]()
+NO_LLVM = "/no/libLLVM/works/on/this/machine"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the libLLVM of the whole run before anything loads one that could end it."""
+    config.stash[WITHOUT_LLVM] = ""
+    try:
+        use()
+    except InputError as error:
+        config.stash[WITHOUT_LLVM] = str(error)
+        os.environ[VARIABLE] = NO_LLVM
+
+
+@pytest.fixture(scope="session")
+def llvm(request: pytest.FixtureRequest) -> None:
+    """What compiles with Dr.Jit needs it; skipped, with what to install, where no libLLVM works."""
+    if trouble := request.config.stash[WITHOUT_LLVM]:
+        pytest.skip(trouble)
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,11 @@
 """Render the example shot: a plate under an overcast sky, and the same frames at sunset as its ground truth.
 
-    pip install "relumix[dataset]"
+    pip install '.[dataset]'
     python examples/shot/render.py
 
-Mitsuba also needs LLVM (Debian, Ubuntu: `apt-get install libllvm19`). Frames that are there already are left alone, so
-a render that was stopped goes on where it was; `--overwrite` renders them again.
+Mitsuba also needs LLVM (Debian, Ubuntu: `apt-get install libllvm19`): the newest is taken that works with it, or what
+DRJIT_LIBLLVM_PATH names. Frames that are there already are left alone, so a render that was stopped goes on where it
+was; `--overwrite` renders them again.
 """
 
 from __future__ import annotations
@@ -13,6 +14,15 @@ import argparse
 import sys
 import tempfile
 from pathlib import Path
+
+from relumix.dataset import llvm
+from relumix.errors import InputError
+
+if __name__ == "__main__":  # before the next imports: Dr.Jit loads a libLLVM as it is imported
+    try:
+        llvm.use()
+    except InputError as error:
+        sys.exit(f"render.py: {error}")
 
 import drjit
 import fileseq
@@ -51,9 +61,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--overwrite", action="store_true", help="render frames again that are there already")
     parser.add_argument("--threads", type=int, help="threads to render with (one a core)")
     options = parser.parse_args(arguments)
-    if not drjit.has_backend(drjit.JitBackend.LLVM):
-        print("Mitsuba found no LLVM library: install one, on Debian with `apt-get install libllvm19`", file=sys.stderr)
-        return 1
     mi.set_variant("llvm_ad_rgb")
     if options.threads:
         drjit.set_thread_count(options.threads)

@@ -38,7 +38,7 @@ def find(written: str) -> Program:
         folders = os.environ.get("PATH", "").replace(os.pathsep, ", ")
         raise RelumixError(
             f"relumix was not found: the executable knob is empty, and no folder of PATH has it ({folders}). "
-            "Install it (pip install 'relumix[local]') and write into the knob where it is"
+            "Install it (pip install '.[local]' in the folder of relumix) and write into the knob where it is"
         )
     return Program(found, _version(found))
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from relumix.errors import InputError
+from relumix.util.extras import needed
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -34,12 +34,10 @@ def add_parser(commands: Subparsers) -> None:
     parser.set_defaults(run=run)
 
 
+@needed("convert", "svd")
 def run(args: argparse.Namespace) -> int:
     """Convert and say what was written. Returns the exit code."""
-    try:
-        from relumix.engines.svd.convert import convert  # noqa: PLC0415  the parser must not wait for torch
-    except ModuleNotFoundError as error:
-        raise InputError(f"convert needs the package {error.name}: pip install 'relumix[svd]'") from error
+    from relumix.engines.svd.convert import convert  # noqa: PLC0415  the parser must not wait for torch
 
     made = convert(args.checkpoint, args.output, config=args.config, base=args.base)
     if made.left_out:

@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING
 
 from relumix.cli import record_carla
 from relumix.cli.values import size
+from relumix.errors import InputError
+from relumix.util.extras import needed
 
 if TYPE_CHECKING:
-    from relumix.dataset.light_stage.scenes import StageSettings
+    from relumix.dataset.light_stage.render import Settings
     from relumix.dataset.light_stage.surfaces import Photos
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+SDF_SAMPLES = 4
 
 
 def add_parser(commands: Subparsers) -> None:
@@ -33,7 +38,7 @@ def _add_render(kinds: Subparsers) -> None:
         description="Render synthetic scenes under one light at a time. Scenes that are there already are kept.",
     )
     _add_stage(parser, size_px=(256, 160), frames=8, spp=20)
-    parser.set_defaults(run=run_render)
+    parser.set_defaults(run=run_render, default_spp=20)
 
 
 def _add_shots(kinds: Subparsers) -> None:
@@ -43,7 +48,7 @@ def _add_shots(kinds: Subparsers) -> None:
         description="Render synthetic shots as EXR sequences, each with two relit versions as ground truth.",
     )
     _add_stage(parser, size_px=(480, 270), frames=16, spp=32)
-    parser.set_defaults(run=run_shots)
+    parser.set_defaults(run=run_shots, default_spp=32)
 
 
 def _add_stage(parser: argparse.ArgumentParser, size_px: tuple[int, int], frames: int, spp: int) -> None:
@@ -54,13 +59,25 @@ def _add_stage(parser: argparse.ArgumentParser, size_px: tuple[int, int], frames
     parser.add_argument("--size", type=size, default=size_px, metavar="WxH", help=f"in pixels ({wide}x{high})")
     parser.add_argument("--frames", type=_positive, default=frames, metavar="T", help=f"frames a scene ({frames})")
     parser.add_argument("--lights", type=_positive, default=6, metavar="L", help="lights a scene (6)")
-    parser.add_argument("--spp", type=_positive, default=spp, metavar="N", help=f"samples a pixel and light ({spp})")
+    parser.add_argument(
+        "--renderer",
+        choices=("mitsuba", "sdf"),
+        default="mitsuba",
+        help="mitsuba: path-traced meshes; sdf: signed-distance shapes, simpler and quicker (mitsuba)",
+    )
+    parser.add_argument(
+        "--spp", type=_positive, metavar="N", help=f"samples a pixel and light ({spp}; of sdf {SDF_SAMPLES})"
+    )
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="where sdf renders (auto: CUDA if any)"
+    )
     parser.add_argument("--workers", type=_positive, default=1, metavar="K", help="processes to render with (1)")
     parser.add_argument(
         "--photos", type=Path, metavar="DIR", help="pictures to cut textures from (those bundled with scikit-image)"
     )
 
 
+@needed("dataset render", "dataset")
 def run_render(args: argparse.Namespace) -> int:
     """Render training scenes. Returns the exit code."""
     from tqdm import tqdm  # noqa: PLC0415  the parser must not wait for numpy
@@ -75,6 +92,7 @@ def run_render(args: argparse.Namespace) -> int:
     return 0
 
 
+@needed("dataset shots", "dataset")
 def run_shots(args: argparse.Namespace) -> int:
     """Render held-out shots. Returns the exit code."""
     from tqdm import tqdm  # noqa: PLC0415
@@ -88,13 +106,21 @@ def run_shots(args: argparse.Namespace) -> int:
     return 0
 
 
-def _stage(args: argparse.Namespace) -> tuple[range, StageSettings, Photos, int]:
+def _stage(args: argparse.Namespace) -> tuple[range, Settings, Photos | None, int]:
     """What both commands render: seeds, settings, photographs, workers."""
+    seeds = range(args.seed, args.seed + args.scenes)
+    if args.renderer == "sdf":
+        from relumix.dataset.light_stage.sdf.settings import SdfSettings  # noqa: PLC0415
+
+        if args.photos:
+            raise InputError(f"--renderer sdf paints its own textures: got --photos {args.photos}, leave it out")
+        samples = args.spp or SDF_SAMPLES
+        return seeds, SdfSettings(args.size, args.frames, args.lights, samples, device=args.device), None, args.workers
     from relumix.dataset.light_stage.scenes import StageSettings  # noqa: PLC0415
     from relumix.dataset.light_stage.surfaces import Photos  # noqa: PLC0415
 
-    settings = StageSettings(args.size, args.frames, args.lights, args.spp)
-    return range(args.seed, args.seed + args.scenes), settings, Photos(args.photos), args.workers
+    settings = StageSettings(args.size, args.frames, args.lights, args.spp or args.default_spp)
+    return seeds, settings, Photos(args.photos), args.workers
 
 
 def _positive(text: str) -> int:

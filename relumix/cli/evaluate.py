@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relumix.cli.progress import counted
+from relumix.util.extras import needed
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -24,7 +26,12 @@ def add_parser(commands: Subparsers) -> None:
     add("--truth", metavar="PATTERN", help="the same frames as they should be")
     add("--source", metavar="PATTERN", help="the plate that was relit: measures flicker of the gain")
     add("--frames", metavar="RANGE", help="frames to score (all of the truth, or of the source)")
-    add("--references", metavar="RANGE", help="frames that were given relit: left out, they would flatter the result")
+    add(
+        "--references",
+        metavar="RANGE",
+        help="frames that were given relit: left out, they would flatter the result; 'none' for none (those that the "
+        "files of RESULT name)",
+    )
     add("--layer", metavar="NAME", help="layer to compare (the main RGB)")
     add("--view", metavar="NAME", help="view to compare (the default one)")
     add("--colorspace", metavar="NAME", help="OCIO colour space of the files (scene-linear)")
@@ -34,6 +41,7 @@ def add_parser(commands: Subparsers) -> None:
     parser.set_defaults(run=run)
 
 
+@needed("evaluate", "local")
 def run(args: argparse.Namespace) -> int:
     """Measure and print. Returns the exit code."""
     from relumix.evaluate import evaluate, write_html, write_json  # noqa: PLC0415  the parser must not wait for it
@@ -45,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
             truth=args.truth,
             source=args.source,
             frames=parse_frames(args.frames) if args.frames else None,
-            references=parse_frames(args.references) if args.references else (),
+            references=_references(args.references),
             layer=args.layer,
             view=args.view,
             colorspace=args.colorspace,
@@ -61,3 +69,11 @@ def run(args: argparse.Namespace) -> int:
         if path:
             print(f"wrote {path}")
     return 0
+
+
+def _references(text: str | None) -> Sequence[int] | None:
+    from relumix.shot.sequence import parse_frames  # noqa: PLC0415
+
+    if text is None:
+        return None
+    return () if text == "none" else parse_frames(text)

@@ -13,6 +13,7 @@ from relumix.cli.relight import EXIT_SOME_FAILED, WITH_SERVER, parse_references,
 from relumix.errors import InputError
 from relumix.farm import CHUNK_SIZE
 from relumix.settings import Settings
+from relumix.util.extras import needed
 
 if TYPE_CHECKING:
     from relumix.farm.paths import Rules
@@ -151,10 +152,8 @@ def _verify(args: argparse.Namespace) -> int:
 
     tell = OpenJD()
     with _told():
-        try:
+        with needed("the last step", "local"):
             from relumix.farm.verify import check_frames, write_report  # noqa: PLC0415
-        except ModuleNotFoundError as error:
-            raise InputError(f"the last step needs the package {error.name}: pip install 'relumix[local]'") from error
         line = [f"--frames={of_range(args.range)}", *arguments(args.relight, _given(args))]
         job = _checked(args.relight.parse_args(line))
         looks = review(job, _rules(args).mapped(args.report))

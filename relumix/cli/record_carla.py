@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from relumix.cli.progress import counted
 from relumix.cli.values import size
 from relumix.errors import InputError
+from relumix.util.extras import needed
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -41,6 +42,7 @@ def add_parser(commands: Subparsers) -> None:
     parser.set_defaults(run=run)
 
 
+@needed("dataset record-carla", "dataset")
 def run(args: argparse.Namespace) -> int:
     """Record. Returns the exit code."""
     from relumix.dataset.carla.record import record  # noqa: PLC0415  the parser must not wait for it

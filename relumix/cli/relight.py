@@ -15,6 +15,7 @@ from relumix.cli.threads import let_idle_threads_sleep
 from relumix.errors import InputError
 from relumix.events import Done, Failed, OnEvent, Start
 from relumix.settings import Settings
+from relumix.util.extras import needed
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -94,14 +95,11 @@ def run(args: argparse.Namespace) -> int:
             raise
 
 
+@needed("relighting here", "local", otherwise=", or name a --server")
 def _here(args: argparse.Namespace, settings: Settings, on_event: OnEvent) -> int:
     let_idle_threads_sleep()
-    try:
-        from relumix.pipeline import job  # noqa: PLC0415  the parser must not wait for numpy
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"relighting here needs the package {error.name}: pip install 'relumix[local]', or name a --server"
-        ) from error
+    from relumix.pipeline import job  # noqa: PLC0415  the parser must not wait for numpy
+
     refuse_idle(args)
     prepared = job.prepare(args.source, parse_references(args.reference), args.output, settings)
     if args.dry_run:
@@ -157,14 +155,17 @@ def settings_of(args: argparse.Namespace) -> Settings:
     return Settings(**{**values, "engine_options": tuple(values["engine_options"] or ())})
 
 
-def parse_references(texts: list[str]) -> dict[int | None, str]:
-    """Return files by frame from `FRAME=FILE` and `FILE` (None: the first frame). Raises InputError."""
-    references: dict[int | None, str] = {}
+def parse_references(texts: list[str]) -> dict[int | None, str | list[str]]:
+    """Return what `-r` was given: `FRAME=FILE` by frame, all else under None. Raises InputError."""
+    references: dict[int | None, str | list[str]] = {}
+    unnamed: list[str] = []
     for text in texts:
         match = _FRAME_AND_FILE.fullmatch(text)
-        frame, path = (int(match[1]), match[2]) if match else (None, text)
+        if not match:
+            unnamed.append(text)
+            continue
+        frame, path = int(match[1]), match[2]
         if frame in references:
-            at = "the first frame" if frame is None else f"frame {frame}"
-            raise InputError(f"{at} has two references, {references[frame]} and {path}: keep one of them")
+            raise InputError(f"frame {frame} has two references, {references[frame]} and {path}: keep one of them")
         references[frame] = path
-    return references
+    return {**references, **({None: unnamed} if unnamed else {})}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from relumix.cli.threads import let_idle_threads_sleep
 from relumix.errors import InputError
+from relumix.util.extras import needed
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -70,20 +71,19 @@ def add_parser(commands: Subparsers) -> None:
     parser.set_defaults(run=run)
 
 
+@needed("the server", "server")
 def run(args: argparse.Namespace) -> int:
     """Serve until told to stop. Returns the exit code."""
     given = {name: value for name, value in vars(args).items() if name not in ("run", "config", "dry_run")}
-    try:
-        from relumix_server.options import Options  # noqa: PLC0415
+    from relumix_server.options import Options  # noqa: PLC0415
 
-        options = Options(**_settled({**_config(getattr(args, "config", None)), **given}))
-        if getattr(args, "dry_run", False):
-            print(json.dumps(options.asdict(), indent=2))
-            return 0
-        let_idle_threads_sleep()
-        from relumix_server.serve import ready_line, serve  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise InputError(f"the server needs the package {error.name}: pip install 'relumix[server]'") from error
+    options = Options(**_settled({**_config(getattr(args, "config", None)), **given}))
+    if getattr(args, "dry_run", False):
+        print(json.dumps(options.asdict(), indent=2))
+        return 0
+    let_idle_threads_sleep()
+    from relumix_server.serve import ready_line, serve  # noqa: PLC0415
+
     serve(options, ready_line)
     return 0
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relumix.cli.values import size
-from relumix.errors import InputError
+from relumix.util.extras import needed
 
 if TYPE_CHECKING:
     from relumix.train.loop import Task
@@ -27,7 +27,7 @@ def add_parser(commands: Subparsers) -> None:
 def _add_lite(engines: Subparsers) -> None:
     parser = engines.add_parser(
         "lite",
-        help="the learned default engine, from a light stage",
+        help="the small network that corrects what flow carries, from a light stage",
         description="Train lite on the scenes that `relumix dataset render` made. The result is in OUT/final.",
     )
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="light stage to learn from")
@@ -71,6 +71,7 @@ def add_loop_options(parser: argparse.ArgumentParser, *, steps: int, rate: float
     parser.add_argument("--checkpoint-every", type=int, default=250, metavar="N", help="between checkpoints (250)")
 
 
+@needed("train lite", "train")
 def run_lite(args: argparse.Namespace) -> int:
     """Train lite. Returns the exit code."""
     from relumix.train.lite import LiteTask  # noqa: PLC0415  the parser must not wait for torch
@@ -78,12 +79,11 @@ def run_lite(args: argparse.Namespace) -> int:
     return run_training(args, LiteTask(args.data, args.held_out, args.batch, args.workers, start=args.start))
 
 
+@needed("train svd", "train")
 def run_svd(args: argparse.Namespace) -> int:
     """Train svd. Returns the exit code."""
-    try:
-        from relumix.train.svd import SvdTask  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise InputError(f"training svd needs the package {error.name}: pip install 'relumix[train]'") from error
+    from relumix.train.svd import SvdTask  # noqa: PLC0415
+
     names = ("base", "data", "frames", "batch", "pairs", "cache", "device")
     return run_training(args, SvdTask(size_px=args.size, **{name: getattr(args, name) for name in names}))
 

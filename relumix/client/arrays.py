@@ -26,8 +26,8 @@ from relumix.v1.relight_pb2 import (
 
 
 @dataclass(frozen=True)
-class ArrayShipment:
-    """A relumix.client.remote_job.Shipment of arrays: see relumix.pipeline.arrays.relit for what they are."""
+class ArrayJob:
+    """A relumix.client.remote_job.RemoteJob of arrays: see relumix.pipeline.arrays.relit for what they are."""
 
     shot: ArraySource
     settings: Settings

@@ -13,10 +13,10 @@ from os import PathLike
 import grpc
 
 from relumix.client import files, remote_previews
-from relumix.client.arrays import ArrayShipment
+from relumix.client.arrays import ArrayJob
 from relumix.client.connection import Server, servers
 from relumix.client.fleet import Failing, Fleet
-from relumix.client.remote_job import Made, RemoteEngine, Shipment, pieces
+from relumix.client.remote_job import Made, RemoteEngine, RemoteJob, pieces
 from relumix.client.rpc_errors import TryAgainError, understood
 from relumix.client.stop import Stop
 from relumix.errors import FrameError, InputError
@@ -36,7 +36,7 @@ PATIENCE_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
-class RemoteJob:
+class PreparedJob:
     """A job that was found sound, and the engine that will do it."""
 
     job: Job
@@ -91,7 +91,7 @@ class RelightClient:
         settings: Settings | None = None,
         *,
         by_path: bool = False,
-    ) -> RemoteJob:
+    ) -> PreparedJob:
         """Check what can be checked before the first frame is asked for; raises InputError.
 
         The arguments are those of relumix.relight. With by_path, servers read and write the files themselves: on
@@ -102,9 +102,9 @@ class RelightClient:
         remote_previews.wanted(settings)
         job = check(source, references, output, settings)
         refuse_chunks(engine, job.source.frames, job.frames)
-        return RemoteJob(job, engine, by_path)
+        return PreparedJob(job, engine, by_path)
 
-    def run(self, prepared: RemoteJob, *, stop: Stop | None = None) -> Generator[AnyEvent, None, None]:
+    def run(self, prepared: PreparedJob, *, stop: Stop | None = None) -> Generator[AnyEvent, None, None]:
         """Do a prepared job; as `relight`."""
 
         frames = partial(self._frames, stop=stop)
@@ -147,8 +147,8 @@ class RelightClient:
         shot = ArraySource(source, references, masks)
         wanted, engine = shot.choose(frames), self._engine(settings)
         refuse_chunks(engine, shot.frames, wanted)
-        shipment = ArrayShipment(shot, settings, engine)
-        with closing(self._frames(shipment, wanted, stop)) as made:
+        job = ArrayJob(shot, settings, engine)
+        with closing(self._frames(job, wanted, stop)) as made:
             for frame in made:
                 if isinstance(frame, FrameError):
                     raise frame
@@ -156,13 +156,13 @@ class RelightClient:
                     yield frame
 
     def _frames(
-        self, shipment: Shipment[Made], frames: Sequence[int], stop: Stop | None
+        self, job: RemoteJob[Made], frames: Sequence[int], stop: Stop | None
     ) -> Generator[Made | FrameError | Warned, None, None]:
         if not frames:
             return
         # A chain is one server's: another would have to relight all that lies before.
-        units = [list(frames)] if shipment.engine.chained else pieces(shipment.plan, frames)
-        fleet = Fleet(self._servers, shipment, units, self._patience)
+        units = [list(frames)] if job.engine.windowing.chained else pieces(job.plan, frames)
+        fleet = Fleet(self._servers, job, units, self._patience)
         if stop is not None:
             stop.then(fleet.cancel)
         yield from fleet.frames()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +14,11 @@ from relumix.client.remote_previews import Looks
 from relumix.errors import FrameError, InputError
 from relumix.events import AnyEvent, Done, Failed, FrameDone, Progress, Warned
 from relumix.pipeline.check import Job
-from relumix.pipeline.fingerprint import Keys
+from relumix.pipeline.fingerprint import Fingerprints
 from relumix.pipeline.windows import Plan
 from relumix.settings import Settings
 from relumix.shot.sequence import OutputPattern
+from relumix.util.atomic_file import replacing
 from relumix.v1.relight_pb2 import (
     MASKS_EACH,
     MASKS_ONE,
@@ -36,12 +35,12 @@ from relumix.v1.relight_pb2 import (
 from relumix.v1.relight_pb2 import Settings as SettingsMessage
 
 Outcome = FrameDone | FrameError
-Frames = Callable[["FileShipment", Sequence[int]], Generator[Outcome | Warned, None, None]]
+Frames = Callable[["FileJob", Sequence[int]], Generator[Outcome | Warned, None, None]]
 """What makes frames of a shipment, in any order."""
 
 
 @dataclass(frozen=True)
-class FileShipment:
+class FileJob:
     """A relumix.client.remote_job.Shipment of files.
 
     gain_output  where gain maps go, None where none are wanted.
@@ -53,13 +52,13 @@ class FileShipment:
     gain_output: OutputPattern | None
     by_path: bool
     plan: Plan
-    keys: Keys
+    keys: Fingerprints
 
     @classmethod
-    def of(cls, job: Job, engine: RemoteEngine, gain_output: OutputPattern | None, by_path: bool) -> FileShipment:
+    def of(cls, job: Job, engine: RemoteEngine, gain_output: OutputPattern | None, by_path: bool) -> FileJob:
         """Plan it."""
         laid = engine.plan(job.source)
-        return cls(job, engine, gain_output, by_path, laid, Keys(job.source, engine, laid, engine.program))
+        return cls(job, engine, gain_output, by_path, laid, Fingerprints(job.source, engine, laid, engine.program))
 
     @property
     def roles(self) -> tuple[Role, ...]:
@@ -148,7 +147,7 @@ def run(job: Job, engine: RemoteEngine, frames: Frames, *, by_path: bool = False
     yield from map(Warned, job.warnings)
     counts = {"written": 0, "skipped": 0, "failed": 0}
     with Looks(job, by_path=by_path) as looks:
-        shipment = FileShipment.of(job, engine, looks.gain_output, by_path)
+        shipment = FileJob.of(job, engine, looks.gain_output, by_path)
         for made in _in_order(shipment, frames):
             if isinstance(made, Warned):
                 yield made
@@ -169,7 +168,7 @@ def run(job: Job, engine: RemoteEngine, frames: Frames, *, by_path: bool = False
     )
 
 
-def _in_order(shipment: FileShipment, frames: Frames) -> Iterator[Outcome | Warned]:
+def _in_order(shipment: FileJob, frames: Frames) -> Iterator[Outcome | Warned]:
     """Yield every frame of the job in order, made or up to date, each when those before it are done."""
     job = shipment.job
     overwrite = job.source.settings.overwrite
@@ -199,15 +198,6 @@ def settings_message(settings: Settings) -> SettingsMessage:
 
 
 def store(path: Path, parts: Sequence[bytes | memoryview]) -> None:
-    """Write a file, given in pieces, under a name that only appears once it is whole. Raises InputError."""
-    hidden = path.with_name(f".{path.stem}.{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with hidden.open("wb") as file:
-            file.writelines(parts)
-        hidden.replace(path)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror or error}") from None
-    finally:
-        with suppress(OSError):
-            hidden.unlink()
+    """Write a file that came in pieces. Raises InputError."""
+    with replacing(path) as name, name.open("wb") as file:
+        file.writelines(parts)

@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import Generic
 
 from relumix.client.connection import Server
-from relumix.client.remote_job import Made, Shipment
+from relumix.client.remote_job import Made, RemoteJob
 from relumix.client.rpc_errors import TryAgainError
 from relumix.client.session import Session
 from relumix.errors import FrameError, InputError
@@ -28,7 +28,7 @@ _READY_FRAMES = 4
 
 
 class Fleet(Generic[Made]):
-    """Servers at work on one shipment.
+    """Servers at work on one job.
 
     units             the frames to make, in pieces that only one server should work on at a time, ascending.
     patience_seconds  how long a server may fail in a row before it is given up.
@@ -37,12 +37,12 @@ class Fleet(Generic[Made]):
     def __init__(
         self,
         servers: Sequence[Server],
-        shipment: Shipment[Made],
+        job: RemoteJob[Made],
         units: Sequence[Sequence[int]],
         patience_seconds: float,
     ) -> None:
-        self._servers, self._shipment, self._patience = servers, shipment, patience_seconds
-        self._board: Board[Made] = Board(units, len(servers))
+        self._servers, self._job, self._patience = servers, job, patience_seconds
+        self._queue: WorkQueue[Made] = WorkQueue(units, len(servers))
 
     def frames(self) -> Generator[Made | FrameError | Warned, None, None]:
         """Yield each frame as it comes, once, and what there is to know on the way. Raises InputError; CancelledError
@@ -57,46 +57,46 @@ class Fleet(Generic[Made]):
         try:
             for thread in threads:
                 thread.start()
-            yield from self._board.results()
+            yield from self._queue.results()
         finally:
-            self._board.close()
+            self._queue.close()
             for thread in threads:
                 if thread.ident:
                     thread.join()
 
     def cancel(self) -> None:
         """End `frames` from another thread."""
-        self._board.close()
+        self._queue.close()
 
     def _work(self, server: Server) -> None:
         """Serve as one server's hand until nothing is left to do."""
         failing = Failing(self._patience)
-        while frames := self._board.take():
+        while frames := self._queue.take():
             left = dict.fromkeys(frames)
             try:
-                with self._board.watched(Session(server, self._shipment, frames)) as session:
+                with self._queue.watched(Session(server, self._job, frames)) as session:
                     for delivery in session.deliveries():
                         frame = delivery.frame
                         if frame not in left:
                             raise TryAgainError(f"{server.address}: frame {frame} came unasked")
-                        made = delivery if isinstance(delivery, FrameError) else self._shipment.receive(delivery)
+                        made = delivery if isinstance(delivery, FrameError) else self._job.receive(delivery)
                         del left[frame]
                         failing.over()
-                        self._board.put(made)
+                        self._queue.put(made)
                     if left:
                         raise TryAgainError(f"{server.address}: frame {next(iter(left))} did not come")
             except TryAgainError as error:
                 if not left:
                     continue
-                self._board.give_back(left)
+                self._queue.give_back(left)
                 if failing.once_more(error):
-                    self._board.give_up(error)
+                    self._queue.give_up(error)
                     return
                 if failing.count == 1:
-                    self._board.tell(Warned(f"{error}; trying again"))
-                self._board.pause(failing.pause_seconds(error))
+                    self._queue.tell(Warned(f"{error}; trying again"))
+                self._queue.pause(failing.pause_seconds(error))
             except BaseException as error:  # it must reach the thread that waits for frames
-                self._board.fail(error)
+                self._queue.fail(error)
                 return
 
 
@@ -126,7 +126,7 @@ class Failing:
         return max(jittered, (error.wait_seconds or 0.0) * random.uniform(1.0, 1.25))
 
 
-class Board(Generic[Made]):
+class WorkQueue(Generic[Made]):
     """What is left to do, and what was made of the rest; all hands look at it. One lock guards all of it."""
 
     def __init__(self, units: Sequence[Sequence[int]], hands: int) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Protocol, TypeVar
 
 from relumix.client.payload import Payload, Received
+from relumix.engines.base import Windowing
+from relumix.errors import InputError
 from relumix.pipeline.windows import Plan, plan
 from relumix.v1.relight_pb2 import Engine, GetInfoResponse, Open, Role
 
@@ -36,32 +38,28 @@ class RemoteEngine:
     """
 
     name: str
-    version: str
-    window: int
-    overlap: int
-    tracks: bool
-    chained: bool
+    windowing: Windowing
     program: str
 
     @classmethod
     def of(cls, info: GetInfoResponse, name: str) -> RemoteEngine | None:
-        """Return the engine of a server by its name, None where it has no such."""
+        """Return the engine of a server by its name, None where it has no such. Raises InputError."""
         found: Engine | None = next((engine for engine in info.engines if engine.name == name), None)
         if found is None:
             return None
-        lie = found.window, found.overlap, found.tracks, found.chained
-        return cls(found.name, found.version, *lie, info.version)
+        sent = {field.name: getattr(found, field.name) for field in fields(Windowing)}
+        try:
+            return cls(found.name, Windowing(**sent), info.version)
+        except ValueError as error:
+            raise InputError(f"the server's engine {found.name} cannot be used: its {error}") from error
+
+    def __str__(self) -> str:
+        """Its name and versions, for errors."""
+        return f"{self.name} {self.windowing.version} of relumix {self.program}"
 
     def plan(self, shot: Shot) -> Plan:
         """Lay its windows over a shot."""
-        return plan(
-            shot.frames,
-            shot.references,
-            window=self.window,
-            overlap=self.overlap,
-            tracks=self.tracks,
-            chained=self.chained,
-        )
+        return plan(shot.frames, shot.references, self.windowing)
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ class Delivery:
     nonfinite_pixels: int
 
 
-class Shipment(Protocol[Made_co]):
+class RemoteJob(Protocol[Made_co]):
     """A job on servers; used from several threads."""
 
     @property

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from relumix.errors import FrameError, InputError
+from relumix.errors import FrameError
 from relumix.events import FrameDone
 from relumix.pipeline.check import Job
 from relumix.settings import Settings
@@ -82,11 +82,9 @@ class Looks:
 
 
 def wanted(settings: Settings) -> bool:
-    """Tell whether previews are asked for. Raises InputError where the packages that they need are not there."""
+    """Tell whether previews are asked for. Raises MissingPackageError where what they need is not there."""
     if not (settings.preview or settings.contact_sheet):
         return False
-    try:
-        import relumix.preview.previews  # noqa: F401, PLC0415
-    except ModuleNotFoundError as error:
-        raise InputError(f"previews need the package {error.name}: pip install 'relumix[local]'") from error
+    import relumix.preview.previews  # noqa: F401, PLC0415
+
     return True

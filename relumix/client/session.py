@@ -11,7 +11,7 @@ import grpc
 
 from relumix.client.connection import Server, relight
 from relumix.client.payload import DamagedError, Joiner, Received
-from relumix.client.remote_job import Delivery, RemoteEngine, Shipment
+from relumix.client.remote_job import Delivery, RemoteEngine, RemoteJob
 from relumix.client.rpc_errors import TryAgainError, understood
 from relumix.errors import FrameError, InputError
 from relumix.rpc.messages import Piece
@@ -41,8 +41,8 @@ class Session:
     Sending goes on beside, on a thread of gRPC's, no faster than the server takes it.
     """
 
-    def __init__(self, server: Server, shipment: Shipment[Any], frames: Sequence[int]) -> None:
-        self._server, self._shipment, self._frames = server, shipment, frames
+    def __init__(self, server: Server, job: RemoteJob[Any], frames: Sequence[int]) -> None:
+        self._server, self._job, self._frames = server, job, frames
         self._channel = server.channel()
         self._accepted: Future[Accepted] = Future()
         self._cancelled, self._sent = False, threading.Event()
@@ -63,8 +63,8 @@ class Session:
         """
         try:
             info = self._server.info(self._channel)
-            self._check(RemoteEngine.of(info, self._shipment.engine.name))
-            opening = self._shipment.opening(self._frames)
+            self._check(RemoteEngine.of(info, self._job.engine.name))
+            opening = self._job.opening(self._frames)
             requests = self._requests(opening, info.limits.max_chunk_bytes)
             call = relight(self._channel)(requests, metadata=self._server.metadata)
             try:
@@ -86,11 +86,15 @@ class Session:
             self.cancel()
 
     def _check(self, engine: RemoteEngine | None) -> None:
-        wanted = self._shipment.engine
+        wanted = self._job.engine
         if engine != wanted:
-            has = f"{engine.name} {engine.version} of relumix {engine.program}" if engine else f"no {wanted.name}"
+            has = (
+                f"{engine.name} {engine.windowing.version} of relumix {engine.program}"
+                if engine
+                else f"no {wanted.name}"
+            )
             raise InputError(
-                f"{self._server.address} has {has}: expected {wanted.name} {wanted.version} of relumix "
+                f"{self._server.address} has {has}: expected {wanted.name} {wanted.windowing.version} of relumix "
                 f"{wanted.program} as at the start; run the same command again to go on with what is there now"
             )
 
@@ -107,7 +111,7 @@ class Session:
             elif kind == "error":
                 yield FrameError(response.error.frame, response.error.message)
             elif kind == "summary":
-                self._shipment.account(response.summary.stage_seconds)
+                self._job.account(response.summary.stage_seconds)
                 return
         raise TryAgainError(f"{self._server.address}: the stream ended before its summary")
 
@@ -120,7 +124,7 @@ class Session:
 
     def _delivery(self, done: FrameDone) -> Delivery:
         payloads = self._whole.pop(done.frame, {})
-        if lacking := [Role.Name(role) for role in self._shipment.roles if role not in payloads]:
+        if lacking := [Role.Name(role) for role in self._job.roles if role not in payloads]:
             raise DamagedError(f"frame {done.frame} came without {', '.join(lacking)}")
         return Delivery(done.frame, payloads, done.nonfinite_pixels)
 
@@ -142,7 +146,7 @@ class Session:
 
     def _frame(self, frame: int, role: Role, most_bytes: int) -> Iterator[RelightRequest | Piece]:
         try:
-            payload = self._shipment.load(frame, role)
+            payload = self._job.load(frame, role)
         except FrameError as error:
             yield RelightRequest(absent=FrameAbsent(frame=frame, role=role, message=str(error)))
             return

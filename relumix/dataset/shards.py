@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relumix.errors import InputError
+from relumix.util.atomic_file import replacing
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 
 Float16 = NDArray[np.float16]
 UInt8 = NDArray[np.uint8]
+
+PLANES: dict[str, tuple[str, tuple[str | int, ...]]] = {
+    "irradiance": ("float16", ("T", "L", "H", "W", 3)),
+    "shadow": ("uint8", ("T", "L", "H", "W")),
+    "albedo": ("float16", ("T", "H", "W", 3)),
+    "normal": ("float16", ("T", "H", "W", 3)),
+    "depth": ("float16", ("T", "H", "W")),
+    "thing": ("uint8", ("T", "H", "W")),
+    "flow_forward": ("float32", ("T", "H", "W", 2)),
+    "flow_backward": ("float32", ("T", "H", "W", 2)),
+    "occluded_forward": ("uint8", ("T", "H", "W")),
+    "occluded_backward": ("uint8", ("T", "H", "W")),
+}
+"""Type and shape of each plane; docs/dataset.md says what they are."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +44,13 @@ class Scene:
             sum over L is this scene under another light.
     moving: [T, H, W], 0 where the surface keeps still, else the number of the moving or turning object, from 1.
     meta:   format, seed, lights, camera, textures; see docs/dataset.md.
+    planes: what else is true of the pixels, by the names of PLANES: all of them, or none in older shards.
     """
 
     light: Float16
     moving: UInt8
     meta: dict[str, Any]
+    planes: dict[str, NDArray[Any]] = field(default_factory=dict)
 
 
 class Shards:
@@ -63,6 +80,7 @@ def read_shard(path: Path) -> Scene:
     try:
         with np.load(path, allow_pickle=False) as file:
             light, moving, meta = file["light"], file["moving"], json.loads(str(file["meta"]))
+            planes = {name: file[name] for name in PLANES if name in file.files}
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise _bad(path, f"cannot be read ({error})") from error
     if not isinstance(meta, dict) or meta.get("format") != FORMAT:
@@ -75,15 +93,26 @@ def read_shard(path: Path) -> Scene:
     # One pass: NaN fails both comparisons, so that no array of flags is made for each.
     if not (light.min() >= 0 and light.max() < np.inf):
         raise _bad(path, "has light that is negative or not finite")
-    return Scene(light, moving, meta)
+    _check_planes(path, planes, light.shape)
+    return Scene(light, moving, meta, planes)
+
+
+def _check_planes(path: Path, planes: Mapping[str, NDArray[Any]], light: tuple[int, ...]) -> None:
+    if planes and (missing := [name for name in PLANES if name not in planes]):
+        raise _bad(path, f"has some planes but no {', no '.join(missing)}")
+    sides = dict(zip("TLHW", light, strict=False))
+    for name, plane in planes.items():
+        kind, letters = PLANES[name]
+        expected = tuple(side if isinstance(side, int) else sides[side] for side in letters)
+        if plane.dtype.name != kind or plane.shape != expected:
+            raise _bad(path, f"has {name} {plane.dtype} {plane.shape}, expected {kind} {expected}")
 
 
 def write_shard(path: Path, scene: Scene) -> None:
     """Write a scene, whole or not at all."""
-    unfinished = path.with_suffix(".part")
-    with unfinished.open("wb") as file:
-        np.savez(file, light=scene.light, moving=scene.moving, meta=np.array(json.dumps(scene.meta)))
-    unfinished.replace(path)
+    meta = np.array(json.dumps(scene.meta))
+    with replacing(path) as name, name.open("wb") as file:
+        np.savez(file, light=scene.light, moving=scene.moving, meta=meta, **scene.planes)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -105,9 +134,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 def write_manifest(folder: Path, settings: Mapping[str, Any]) -> None:
     """Say what a light stage is rendered with, whole or not at all."""
-    unfinished = folder / f"{MANIFEST}.part"
-    unfinished.write_text(json.dumps({"format": FORMAT, "settings": dict(settings)}, indent=2) + "\n", encoding="utf-8")
-    unfinished.replace(folder / MANIFEST)
+    with replacing(folder / MANIFEST) as name:
+        name.write_text(json.dumps({"format": FORMAT, "settings": dict(settings)}, indent=2) + "\n", encoding="utf-8")
 
 
 def _bad(path: Path, what: str) -> InputError:

@@ -12,8 +12,7 @@ import numpy as np
 import OpenImageIO as oiio
 from numpy.typing import NDArray
 
-from relumix.dataset.light_stage.render import begin, each
-from relumix.dataset.light_stage.scenes import StageSettings, render_scene
+from relumix.dataset.light_stage.render import Settings, begin, each, make_scene, start
 from relumix.dataset.light_stage.surfaces import Photos
 from relumix.dataset.pairs import light_mix, mix
 from relumix.errors import InputError
@@ -25,7 +24,7 @@ FACTS = "shot.json"
 
 
 def render_shots(
-    folder: Path, seeds: range, settings: StageSettings, photos: Photos, workers: int = 1
+    folder: Path, seeds: range, settings: Settings, photos: Photos | None, workers: int = 1
 ) -> Iterator[Path]:
     """Render a shot of each seed, DIR/scene_<seed>/, and yield its folder as it is there; whole ones are kept.
 
@@ -40,7 +39,7 @@ def render_shots(
             yield _shot(folder, seed)
         else:
             missing.append(seed)
-    for seed in each(partial(_render_shot, folder, settings, photos), missing, workers):
+    for seed in each(partial(_render_shot, folder, settings, photos), missing, partial(start, settings), workers):
         yield _shot(folder, seed)
 
 
@@ -48,10 +47,10 @@ def _shot(folder: Path, seed: int) -> Path:
     return folder / f"scene_{seed:06d}"
 
 
-def _render_shot(folder: Path, settings: StageSettings, photos: Photos, seed: int) -> None:
+def _render_shot(folder: Path, settings: Settings, photos: Photos | None, seed: int) -> None:
     shot = _shot(folder, seed)
     shutil.rmtree(shot, ignore_errors=True)
-    scene = render_scene(seed, settings, photos)
+    scene = make_scene(seed, settings, photos)
     light = scene.light.astype(np.float32)
     random = np.random.default_rng([seed, ord("s")])
     level = light.mean((0, 2, 3, 4))

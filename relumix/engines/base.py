@@ -56,32 +56,41 @@ class Propagator(Protocol):
         ...
 
 
-class Traits(Protocol):
-    """What is known of an engine without having it.
+@dataclass(frozen=True)
+class Windowing:
+    """How an engine wants a shot cut into windows. It is passed whole: what is equal here makes equal frames.
 
-    window, overlap  frames it wants to see at once, and how many of them neighbouring windows share (blended in stops).
-    tracks           whether it wants the keyframe paths of a Window.
-    chained          whether a window begins where the one before ended: it is given every frame on the way as its
-                     keyframe path, and a chunk of a shot would cost as much as all that lies before it.
+    version  of the engine: changes when its results do.
+    window   most frames that are relit together.
+    overlap  how many of them neighbouring windows share; there their light is blended, in stops.
+    tracks   whether windows name their keyframe paths.
+    chained  whether each window begins where the one before it ended: its keyframe path is then every frame on the way,
+             and one frame of a shot costs as much as all that lie before it.
+
+    Raises ValueError where windows would not advance.
     """
+
+    version: str
+    window: int
+    overlap: int
+    tracks: bool
+    chained: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.overlap < self.window:
+            raise ValueError(
+                f"overlap is {self.overlap}: expected 0 to {self.window - 1} for windows of {self.window} frames"
+            )
+
+
+class Traits(Protocol):
+    """What is known of an engine without having it."""
 
     @property
     def name(self) -> str: ...  # noqa: D102
 
     @property
-    def version(self) -> str: ...  # noqa: D102
-
-    @property
-    def window(self) -> int: ...  # noqa: D102
-
-    @property
-    def overlap(self) -> int: ...  # noqa: D102
-
-    @property
-    def tracks(self) -> bool: ...  # noqa: D102
-
-    @property
-    def chained(self) -> bool: ...  # noqa: D102
+    def windowing(self) -> Windowing: ...  # noqa: D102
 
 
 class Engine(Traits, Protocol):

@@ -8,6 +8,7 @@ from pathlib import Path
 from relumix.engines.base import Configurable, Engine
 from relumix.errors import InputError
 from relumix.settings import Settings
+from relumix.util.extras import needed
 
 ENGINES = ("lite", "flow", "svd")
 """Names that load_engine takes."""
@@ -27,12 +28,9 @@ def load_engine(name: str, *, model: str | None = None, device: str = "auto", op
     """
     if name not in ENGINES:
         raise InputError(f"unknown engine {name!r}: expected one of {', '.join(ENGINES)}")
-    extra = "svd" if name == "svd" else "local"
     load = {"lite": _lite, "flow": _flow, "svd": _svd}[name]
-    try:
+    with needed(f"engine {name}", {"flow": "local"}.get(name, name)):
         return load(model, device, options)
-    except ModuleNotFoundError as error:
-        raise InputError(f"engine {name} needs the package {error.name}: pip install 'relumix[{extra}]'") from error
 
 
 def engine_for(settings: Settings) -> Engine:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relumix.errors import FrameError, InputError
+from relumix.pipeline.fingerprint import stored_references
 from relumix.preview.display import on_display_window
 from relumix.shot.plate import Plate
 from relumix.shot.sequence import Sequence as Shot
@@ -51,6 +52,11 @@ class Files:
     def frames(self) -> tuple[int, ...]:
         """The frames on disk, ascending."""
         return self._shot.frames
+
+    def references(self, wanted: Sequence[int]) -> set[int]:
+        """Return the frames that these files name as the references they were relit from; none for other programs'."""
+        paths = [self._shot.path(frame) for frame in wanted if frame in self.frames]
+        return {frame for path in paths for frame in stored_references(path)}
 
     def refuse_missing(self, wanted: Sequence[int]) -> None:
         """Raise InputError unless all wanted frames are on disk."""

@@ -25,7 +25,7 @@ def evaluate(
     truth: str | Path | None = None,
     source: str | Path | None = None,
     frames: Sequence[int] | None = None,
-    references: Sequence[int] = (),
+    references: Sequence[int] | None = None,
     layer: str | None = None,
     view: str | None = None,
     colorspace: str | None = None,
@@ -36,7 +36,8 @@ def evaluate(
 
     result, truth, source  patterns of sequences (see relumix.shot.sequence).
     frames                 the frames to score; None for all of the truth (of the source where there is no truth).
-    references             frames to leave out: those the method was given relit, which would flatter it.
+    references             frames to leave out: those the method was given relit, which would flatter it. None for those
+                           that the result's own files name, as relumix writes them.
     layer, view            which pixels to compare, None for the default ones.
     colorspace             what those are in that are not OpenEXR (PNG, DPX, ...); OpenEXR is taken as scene-linear.
     hdr_flip               whether to take that too: it takes four times as long as all other metrics together.
@@ -56,7 +57,8 @@ def evaluate(
     if yardstick is None:
         raise InputError(f"{result} has nothing to be compared with: give its ground truth, its source, or both")
     walk = sorted(set(yardstick.frames if frames is None else frames))
-    scored = [frame for frame in walk if frame not in set(references)]
+    given = ours.references(walk) if references is None else set(references)
+    scored = [frame for frame in walk if frame not in given]
     if not scored:
         raise InputError(f"{result} has no frame to score: expected at least one that is not a reference")
     for files in filter(None, (ours, fact, plate)):

@@ -13,7 +13,7 @@ from relumix.errors import FrameError, InputError
 from relumix.evaluate import evaluate, write_html
 from relumix.farm.review import Review
 from relumix.pipeline.check import Job
-from relumix.pipeline.fingerprint import stored_key
+from relumix.pipeline.fingerprint import stored_fingerprint
 from relumix.preview.previews import Previews, Shown
 from relumix.shot.picture import Picture
 from relumix.shot.plate import Plate
@@ -95,7 +95,7 @@ def _checked(
     path = output.path(frame)
     if not path.exists():
         raise FrameError(frame, f"frame {frame}: {path} is not there: relight it again")
-    if stored_key(path) is None:
+    if stored_fingerprint(path) is None:
         raise FrameError(frame, f"frame {frame}: {path} was not written by relumix: remove it, and relight it")
     try:
         found = Plate(Shot.find(path), layer=layer, view=view)

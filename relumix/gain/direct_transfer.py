@@ -17,7 +17,7 @@ import numpy as np
 
 from relumix.gain.downsample import LUMINANCE, Canvas, Pixels, proxy_frame
 from relumix.gain.log_gain import BLACK_OFFSET
-from relumix.shot.windows import Box
+from relumix.shot.box import Box
 from relumix.types import Float32
 
 _OFFSET = np.float32(BLACK_OFFSET)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from relumix.gain.log_gain import BLACK_OFFSET, MID_GREY, measure
 from relumix.gain.proxy import ProxyFrame, ProxyReference
-from relumix.shot.windows import Box
+from relumix.shot.box import Box
 from relumix.types import Float32
 
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)

@@ -19,7 +19,7 @@ from relumix.gain.direct_transfer import DirectPixels, stops_between
 from relumix.gain.downsample import LUMINANCE, Canvas, Pixels, finite
 from relumix.gain.log_gain import BLACK_OFFSET, apply
 from relumix.gain.proxy import ProxyFrame
-from relumix.shot.windows import Box
+from relumix.shot.box import Box
 from relumix.types import Float32
 
 _RADIUS_PX = 4

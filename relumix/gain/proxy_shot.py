@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from relumix.errors import FrameError, InputError
 from relumix.gain.downsample import Canvas, Pixels, exposure_of, proxy_frame, proxy_reference
 from relumix.gain.proxy import ProxyFrame, ProxyReference
-from relumix.shot.windows import Box
+from relumix.shot.box import Box
 from relumix.types import Float32
 
 Light = tuple[ProxyReference, Float32]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from relumix.errors import InputError
 from relumix.events import Start
-from relumix.pipeline.fingerprint import stored_key
+from relumix.pipeline.fingerprint import stored_fingerprint
 from relumix.settings import Settings
 from relumix.shot.sequence import OutputPattern
 from relumix.shot.source import PlateSource, References
@@ -58,7 +58,7 @@ def check(
         pattern.refuse_overwriting(plates.other_inputs())
         _refuse_unwritable(pattern.path(frames[0]).parent)
         for path in map(pattern.path, frames):
-            if not settings.overwrite and path.exists() and stored_key(path) is None:
+            if not settings.overwrite and path.exists() and stored_fingerprint(path) is None:
                 raise InputError(f"{path} exists and relumix did not write it: choose another output, or --overwrite")
     if gains and any(gains.path(frame) == outputs.path(frame) for frame in frames):
         raise InputError(f"gain maps and relit frames would share {gains.path(frames[0])}: choose another --gain-out")

@@ -13,10 +13,11 @@ from relumix.shot.exr_header import HeaderError, read_headers
 from relumix.shot.source import PlateSource
 from relumix.version import __version__
 
-KEY_ATTRIBUTE = "relumix:key"
+FINGERPRINT_ATTRIBUTE = "relumix:key"
+REFERENCES_ATTRIBUTE = "relumix:references"
 
 
-class Keys:
+class Fingerprints:
     """The keys of a job's frames.
 
     A key covers everything that decides the file: the program and engine, the settings, and name, size and time of
@@ -30,7 +31,7 @@ class Keys:
         model = source.settings.model
         self._common = {
             "program": program,
-            "engine": [engine.name, engine.version],
+            "engine": [engine.name, engine.windowing.version],
             "settings": source.settings.pixels(),
             "model": self._stat(_files(Path(model))) if model else [],
             "references": {frame: self._stat([path]) for frame, path in source.reference_paths.items()},
@@ -48,7 +49,7 @@ class Keys:
         if not all(path.exists() for path in paths):
             return False
         key = self.of(frame)
-        return all(stored_key(path) == key for path in paths)
+        return all(stored_fingerprint(path) == key for path in paths)
 
     def _stat(self, paths: Iterable[Path]) -> list[list[str | int]]:
         found = []
@@ -59,14 +60,28 @@ class Keys:
         return found
 
 
-def stored_key(path: Path) -> str | None:
+def stored_fingerprint(path: Path) -> str | None:
     """Return the key that a file was written with; None where relumix did not write it, or it cannot be read."""
+    return _stored(path, FINGERPRINT_ATTRIBUTE)
+
+
+def stored_references(path: Path) -> dict[int, str]:
+    """Return the references that a file was made from, frame to file name; none where relumix did not write it."""
+    try:
+        return {
+            int(frame): str(name) for frame, name in json.loads(_stored(path, REFERENCES_ATTRIBUTE) or "{}").items()
+        }
+    except (ValueError, AttributeError):  # something else writes an attribute of that name
+        return {}
+
+
+def _stored(path: Path, attribute: str) -> str | None:
     try:
         _, headers = read_headers(path)
     except (HeaderError, OSError):
         return None
-    keys = [header[KEY_ATTRIBUTE].value.decode("ascii", "replace") for header in headers if KEY_ATTRIBUTE in header]
-    return keys[0] if keys else None
+    values = [header[attribute].value.decode("utf-8", "replace") for header in headers if attribute in header]
+    return values[0] if values else None
 
 
 def _size_and_time(path: Path) -> tuple[int, int]:

@@ -14,10 +14,10 @@ from relumix.errors import FrameError
 from relumix.events import Done, Failed, OnEvent, Progress, Warned, ignore
 from relumix.gain.proxy_shot import DownsampledShot
 from relumix.pipeline.check import Job, check
-from relumix.pipeline.fingerprint import Keys
+from relumix.pipeline.fingerprint import Fingerprints
 from relumix.pipeline.propagate import Propagation
 from relumix.pipeline.windows import refuse_chunks
-from relumix.pipeline.write_frame import Finisher, Frame
+from relumix.pipeline.write_frame import Frame, FrameWriter
 from relumix.preview.previews import Previews
 from relumix.settings import Settings
 from relumix.shot.source import References
@@ -79,8 +79,8 @@ def run(prepared: LocalJob, on_event: OnEvent = ignore) -> Done:
     counts = {"written": 0, "skipped": 0, "failed": 0}
     shot = DownsampledShot(job.source, settings.work_size)
     with Propagation(shot, engine, job.source.watch) as light, previews:
-        keys = Keys(job.source, engine, light.plan)
-        finisher = Finisher(job.source, light.canvas, job.output, job.gain_output, keys.of, previews.wanted)
+        keys = Fingerprints(job.source, engine, light.plan)
+        finisher = FrameWriter(job.source, light.canvas, job.output, job.gain_output, keys.of, previews.wanted)
         for result in _frames(job, light, finisher, keys):
             if isinstance(result, FrameError):
                 counts["failed"] += 1
@@ -101,7 +101,7 @@ def run(prepared: LocalJob, on_event: OnEvent = ignore) -> Done:
     return end
 
 
-def _frames(job: Job, light: Propagation, finisher: Finisher, keys: Keys) -> Iterator[Frame | FrameError]:
+def _frames(job: Job, light: Propagation, finisher: FrameWriter, keys: Fingerprints) -> Iterator[Frame | FrameError]:
     """Yield every frame of the job, made or up to date, in order; while the engine works, frames are finished."""
     outputs = [pattern for pattern in (job.output, job.gain_output) if pattern]
     fresh = {

@@ -31,14 +31,7 @@ class Propagation:
         self._propagator = engine.start()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="relumix-read")
         self._ahead: dict[int, Future[ProxyFrame]] = {}
-        self.plan: Plan = plan(
-            shot.frames,
-            shot.references,
-            window=engine.window,
-            overlap=engine.overlap,
-            tracks=engine.tracks,
-            chained=engine.chained,
-        )
+        self.plan: Plan = plan(shot.frames, shot.references, engine.windowing)
         self.canvas, lights = shot.lights()
         self._references = {frame: light for frame, (light, _) in lights.items()}
         self._grades = {frame: grade for frame, (_, grade) in lights.items()}
@@ -98,7 +91,7 @@ class Propagation:
         if not frames:
             return {}
         lights = [self._references[r] for r in window.references]
-        keyframe_paths = [[_Stone(frame, self) for frame in side] for side in window.keyframe_paths]
+        keyframe_paths = [[_Keyframe(frame, self) for frame in side] for side in window.keyframe_paths]
         with self._watch.stage("engine"):
             stops = self._propagator.propagate(frames, lights, keyframe_paths)
         return {seen.frame: stops[i] for i, seen in enumerate(frames)}
@@ -120,7 +113,7 @@ class Propagation:
 
 
 @dataclass(frozen=True)
-class _Stone:
+class _Keyframe:
     """A Stone of the engine's: read when it is looked at, since most have been passed before."""
 
     frame: int

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from relumix.engines.base import Traits, Window
+from relumix.engines.base import Traits, Window, Windowing
 from relumix.errors import InputError
 
 REACH = 16
@@ -44,63 +44,63 @@ class Plan:
 
 def refuse_chunks(engine: Traits, frames: Sequence[int], chosen: Sequence[int]) -> None:
     """Raise InputError where only some frames of a shot are chosen and the engine's windows hang on each other."""
-    if engine.chained and len(chosen) < len(frames):
+    if engine.windowing.chained and len(chosen) < len(frames):
         raise InputError(
             f"{len(chosen)} of {len(frames)} frames were chosen, and engine {engine.name} is chained: each window "
             "needs all those before it; relight the whole shot in one job, or leave out chained"
         )
 
 
-def plan(
-    frames: Sequence[int],
-    references: Sequence[int],
-    *,
-    window: int,
-    overlap: int,
-    tracks: bool,
-    chained: bool = False,
-) -> Plan:
-    """Lay windows of up to `window` frames, `overlap` of them shared by neighbours, over a shot.
+def plan(frames: Sequence[int], references: Sequence[int], windowing: Windowing) -> Plan:
+    """Lay an engine's windows over a shot.
 
     frames, references  frame numbers, ascending; every reference is one of the frames.
-    tracks, chained     whether windows name their keyframe paths: where each window on the way begins, or every frame.
 
     The grid starts anew at every reference: before the first and after the last it runs away from them, between two it
     runs forward and both give light. Light at a frame that two windows share passes from one to the other linearly.
-    Raises ValueError where windows do not advance or a reference is not a frame.
+    Raises ValueError where a reference is not a frame.
     """
-    if not 0 <= overlap < window:
-        raise ValueError(f"overlap is {overlap}: expected 0 to {window - 1} for windows of {window} frames")
     anchors = [frames.index(r) for r in references]
     before, after = list(frames[anchors[0] :: -1]), list(frames[anchors[-1] :])
     between = [list(frames[a : b + 1]) for a, b in pairwise(anchors)]
     laid: list[Window] = []
     shares: dict[int, tuple[Share, ...]] = {}
     for run, two_sided in [(before, False), *((run, True) for run in between), (after, False)]:
-        spans = _spans(len(run), window, overlap)
+        spans = _spans(len(run), windowing)
         for offset, parts in enumerate(_shares(spans, len(run))):
             if run[offset] not in references:
                 shares[run[offset]] = tuple(Share(len(laid) + i, weight) for i, weight in parts)
-        for first, end in spans:
-            near = tuple(run[f] for f, _ in spans if f <= first)
-            far = tuple(run[n] for n in sorted({len(run) - 1, *(f for f, _ in spans)}, reverse=True) if n >= end)
-            if chained:
-                near, far = tuple(run[: first + 1]), tuple(run[: end - 1 : -1])
-            sides = (near, far) if two_sided else (near,)
-            laid.append(
-                Window(
-                    frames=tuple(sorted(run[first : end + 1])),
-                    references=(run[0], run[-1]) if two_sided else (run[0],),
-                    keyframe_paths=tuple(side if chained or (tracks and len(side) <= REACH) else () for side in sides),
-                )
+        laid += [
+            Window(
+                frames=tuple(sorted(run[first : last + 1])),
+                references=(run[0], run[-1]) if two_sided else (run[0],),
+                keyframe_paths=_keyframe_paths(run, spans, (first, last), windowing)[: 1 + two_sided],
             )
+            for first, last in spans
+        ]
     return Plan(tuple(laid), shares)
 
 
-def _spans(length: int, window: int, overlap: int) -> list[tuple[int, int]]:
+def _keyframe_paths(
+    run: Sequence[int], spans: Sequence[tuple[int, int]], span: tuple[int, int], windowing: Windowing
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the keyframes on the way to one window of a run from the run's first frame, and from its last."""
+    first, last = span
+    if windowing.chained:
+        return tuple(run[: first + 1]), tuple(run[: last - 1 : -1])
+    if not windowing.tracks:
+        return (), ()
+    starts = {start for start, _ in spans}
+    near = tuple(run[start] for start in sorted(starts) if start <= first)
+    far = tuple(run[start] for start in sorted({len(run) - 1, *starts}, reverse=True) if start >= last)
+    return (near if len(near) <= REACH else ()), (far if len(far) <= REACH else ())
+
+
+def _spans(length: int, windowing: Windowing) -> list[tuple[int, int]]:
     """Return (first, last) of each window over a run; none where the run is the reference alone."""
-    starts = range(0, max(1, length - overlap), window - overlap) if length > 1 else ()
-    return [(first, min(first + window, length) - 1) for first in starts]
+    step = windowing.window - windowing.overlap
+    starts = range(0, max(1, length - windowing.overlap), step) if length > 1 else ()
+    return [(first, min(first + windowing.window, length) - 1) for first in starts]
 
 
 def _shares(spans: Sequence[tuple[int, int]], length: int) -> list[list[tuple[int, float]]]:

@@ -12,9 +12,9 @@ from relumix.errors import FrameError
 from relumix.events import FrameDone
 from relumix.gain.downsample import Canvas
 from relumix.gain.gain_transfer import Gain, relight
-from relumix.pipeline.fingerprint import KEY_ATTRIBUTE
+from relumix.pipeline.fingerprint import FINGERPRINT_ATTRIBUTE, REFERENCES_ATTRIBUTE
 from relumix.preview.previews import Shown
-from relumix.shot.gain_map_image import bare
+from relumix.shot.gain_map_image import gain_map_image
 from relumix.shot.picture import Picture, nonfinite
 from relumix.shot.sequence import OutputPattern
 from relumix.shot.source import PlateSource
@@ -32,7 +32,7 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Finisher:
+class FrameWriter:
     """Makes and writes frames; thread-safe.
 
     gain_output  where gain maps go, None without.
@@ -81,6 +81,7 @@ class Finisher:
         frame = gain.frame
         mask = self.source.read_mask(frame, picture)
         reference = self.source.read_reference(frame, picture) if self._is_reference(frame) else None
+        delivered = reference is not None and self.source.delivers_reference(frame, picture)
         with self.source.watch.stage("transfer"):
             levels = [
                 relight(
@@ -90,7 +91,7 @@ class Finisher:
                     gain,
                     mix=self.source.settings.mix,
                     mask=_at_size(mask, level.rgb),
-                    reference=reference if i == 0 else None,
+                    reference=reference if i == 0 and delivered else None,
                     stops=stops if i == 0 else None,
                     direct=self.source.settings.transfer == "direct",
                 )
@@ -107,7 +108,7 @@ class Finisher:
         if self.gain_output and stops is not None:
             write(
                 self.gain_output.path(frame),
-                bare(picture),
+                gain_map_image(picture),
                 [stops],
                 attributes={**made_by, "relumix:unit": "stops", "relumix:blackOffset": self.canvas.black_offset},
             )
@@ -126,9 +127,9 @@ class Finisher:
         return {
             "relumix:version": __version__,
             "relumix:engine": settings.engine,
-            "relumix:references": json.dumps(references, ensure_ascii=False),
+            REFERENCES_ATTRIBUTE: json.dumps(references, ensure_ascii=False),
             "relumix:settings": json.dumps(settings.pixels(), ensure_ascii=False),
-            KEY_ATTRIBUTE: key,
+            FINGERPRINT_ATTRIBUTE: key,
         }
 
 

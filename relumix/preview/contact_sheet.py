@@ -99,7 +99,7 @@ class ContactSheet:
     def close(self) -> None:
         """Write the PNG. Without a single frame there is none. Raises InputError where it cannot be written."""
         if self._columns:
-            with replacing(self._path) as name:
+            with replacing(self._path, durable=False) as name:
                 self._draw().save(name)
 
     def __enter__(self) -> ContactSheet:

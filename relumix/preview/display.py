@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from relumix.gain.downsample import LUMINANCE
 from relumix.gain.log_gain import MID_GREY
-from relumix.shot.windows import Box
+from relumix.shot.box import Box
 from relumix.types import Float32
 
 UInt8 = NDArray[np.uint8]

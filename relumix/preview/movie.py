@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from relumix.preview.display import UInt8, auto_exposure, display, fit
 from relumix.types import Float32
-from relumix.util.atomic_file import hidden, writing
+from relumix.util.atomic_file import Unfinished, writing
 
 MAX_WIDTH_PX, MAX_HEIGHT_PX = 1920, 1080
 """What a screen shows without scaling, and what every decoder takes."""
@@ -82,7 +82,7 @@ class Movie:
             with writing(self._path):
                 self._container.mux(self._stream.encode(None))
                 self._container.close()
-                hidden(self._path).replace(self._path)
+            self._file.finish()
         finally:
             self.discard()
 
@@ -91,7 +91,7 @@ class Movie:
         self._closed = True
         if self._container is not None:
             self._container.close()
-            hidden(self._path).unlink(missing_ok=True)
+            self._file.discard()
 
     def __enter__(self) -> Movie:
         return self
@@ -106,8 +106,8 @@ class Movie:
         self._exposure = auto_exposure(plate) if self._asked_exposure is None else self._asked_exposure
         height, width = plate.shape[:2]
         self._beside, self._width, self._height = _layout(width * self._pixel_aspect, height)
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._container = av.open(str(hidden(self._path)), "w", format="mp4", options={"movflags": "+faststart"})
+        self._file = Unfinished(self._path, durable=False)
+        self._container = av.open(str(self._file.name), "w", format="mp4", options={"movflags": "+faststart"})
         stream = self._container.add_stream("libx264", rate=self._fps)
         stream.width = self._width * (2 if self._beside else 1)
         stream.height = self._height * (1 if self._beside else 2) + BAR_HEIGHT_PX

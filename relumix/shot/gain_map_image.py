@@ -8,7 +8,7 @@ from relumix.shot.channels import Choice
 from relumix.shot.picture import Contents, Level, Part, PartLevel, Picture
 
 
-def bare(picture: Picture) -> Picture:
+def gain_map_image(picture: Picture) -> Picture:
     """Return a picture with the windows and the full-size level of another, and no channels but R, G and B in half."""
     part = Part(
         channels=("R", "G", "B"),

@@ -14,11 +14,11 @@ from fileseq.frameset import FrameSet
 from relumix.color.spaces import primaries_name
 from relumix.errors import InputError
 from relumix.shot import exr_header
+from relumix.shot.box import Box
 from relumix.shot.channels import PartNames, choose, layers_and_views
 from relumix.shot.images import ImageError, data_window, display_window, frames_per_second, opened, pixels_of
 from relumix.shot.layout import FileLayout, layout_of, subsampled_channels
 from relumix.shot.sequence import Sequence
-from relumix.shot.windows import Box
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,8 @@ class PlateInfo:
     """A plate. What is said of parts, layers and colour is that of the first file that can be read.
 
     relit    the channels that would be relit, or None, with the reason in `refusal`.
-    primaries  x and y of red, green, blue and white; colour is the name of a space with them, or what the file says.
+    primaries  x and y of red, green, blue and white; colour is the name of a space with them, or what the file says;
+    None for other formats than OpenEXR, of which `relight` asks it as well.
     """
 
     pattern: str
@@ -180,7 +181,7 @@ def describe(pattern: str | Path, layer: str | None = None, view: str | None = N
         relit=relit,
         refusal=refusal,
         primaries=primaries,
-        colour=_colour(spec, primaries),
+        colour=_colour(spec, primaries) if first.format == "openexr" else None,
         per_frame=per_frame,
     )
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from relumix.shot.box import Box
 from relumix.shot.channels import Choice
 from relumix.shot.exr_header import Attribute, Header
-from relumix.shot.windows import Box
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from relumix.color.spaces import WorkingSpace, working_space
 from relumix.errors import FrameError, InputError
 from relumix.shot import exr_header
+from relumix.shot.box import Box
 from relumix.shot.channels import Choice, choose
 from relumix.shot.images import ImageError, data_window, display_window, frames_per_second, opened, pixels_of
 from relumix.shot.layout import FileLayout, explain, layout_of, outline, refuse
 from relumix.shot.picture import Contents, Level, Part, PartLevel, Picture, Plane
-from relumix.shot.rgba_image import is_whole, read_flat
+from relumix.shot.placing import Windows
+from relumix.shot.rgba_image import is_whole, read_rgba
 from relumix.shot.sequence import Sequence
-from relumix.shot.windows import Box
 
 
 class Plate:
@@ -70,6 +71,18 @@ class Plate:
     def display_window(self) -> Box:
         """The display window, which all frames share."""
         return display_window(self.layout.specs[self.choice.part][0])
+
+    def windows(self, frame: int) -> Windows:
+        """Return where the pixels of a frame lie, by its header alone. Raises FrameError as `read` does."""
+        path = self.sequence.path(frame)
+        try:
+            with opened(path) as image:
+                layout = layout_of(image, path)
+        except ImageError as error:
+            raise FrameError(frame, f"frame {frame}: {path} cannot be read: {error}") from None
+        self._check(frame, path, layout)
+        spec = layout.specs[self.choice.part][0]
+        return Windows(data_window(spec), display_window(spec))
 
     def read(self, frame: int) -> Picture:
         """Read a frame, all of it. Raises FrameError where it is damaged, or is not like the first file."""
@@ -191,8 +204,8 @@ def _read_planes(image: Any, part: int, level: int, types: Items[str]) -> tuple[
 def _read_other(image: Any, layout: FileLayout, plate: Plate, frame: int, path: Path) -> Picture:
     """Read a file that is no OpenEXR: its picture and alpha alone, to be written as OpenEXR."""
     spec = layout.specs[plate.choice.part][0]
-    flat = read_flat(image, spec, plate.choice, plate.space)
-    level, alpha = Level(flat.rgb, flat.alpha), flat.alpha
+    rgba = read_rgba(image, spec, plate.choice, plate.space)
+    level, alpha = Level(rgba.rgb, rgba.alpha), rgba.alpha
     kind = "half" if is_whole(spec) or str(spec.format) == "half" else "float"
     channels = ("R", "G", "B") if alpha is None else ("R", "G", "B", "A")
     planes = (

@@ -14,7 +14,7 @@ from relumix.shot.images import pixels_of
 
 
 @dataclass(frozen=True)
-class Flat:
+class RgbaImage:
     """An image of one level.
 
     rgb      [h, w, 3] float32, scene-linear, premultiplied.
@@ -32,7 +32,7 @@ def is_whole(spec: Any) -> bool:
     return str(spec.format) not in ("half", "float", "double")
 
 
-def read_flat(image: Any, spec: Any, choice: Choice, space: WorkingSpace) -> Flat:
+def read_rgba(image: Any, spec: Any, choice: Choice, space: WorkingSpace) -> RgbaImage:
     """Read the chosen channels of an oiio.ImageInput that was opened with alpha unassociated.
 
     Colour that is stored straight is decoded first and premultiplied after, as what it looks like demands. Raises
@@ -44,8 +44,8 @@ def read_flat(image: Any, spec: Any, choice: Choice, space: WorkingSpace) -> Fla
     rgb = np.ascontiguousarray(pixels[..., [index - first for index in choice.rgb]])
     clipped = np.asarray((rgb >= 1.0).any(axis=-1) if is_whole(spec) else np.zeros(rgb.shape[:2]), np.bool_)
     if choice.alpha is None:
-        return Flat(space.to_linear(rgb), None, clipped)
+        return RgbaImage(space.to_linear(rgb), None, clipped)
     alpha = np.ascontiguousarray(pixels[..., choice.alpha - first])
     if spec.get_int_attribute("oiio:UnassociatedAlpha"):
-        return Flat(space.to_linear(rgb) * alpha[..., None], alpha, clipped)
-    return Flat(space.to_linear(rgb, alpha), alpha, clipped)
+        return RgbaImage(space.to_linear(rgb) * alpha[..., None], alpha, clipped)
+    return RgbaImage(space.to_linear(rgb, alpha), alpha, clipped)

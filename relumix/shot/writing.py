@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import errno
-import os
 import re
-import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +20,7 @@ from relumix.shot import exr_header
 from relumix.shot.exr_header import Attribute
 from relumix.shot.images import ImageError, what_went_wrong
 from relumix.shot.picture import Part, PartLevel, Picture
+from relumix.util.atomic_file import replacing, temporary_name
 
 HALF_MAX = 65504.0
 ROWS_AT_ONCE = 512
@@ -66,24 +65,25 @@ def write(
     relit = replace(part, types=tuple(kinds))
     parts = [relit if each is part else each for each in picture.contents.parts]
     parts = [replace(each, compression=compression or _lossless(each.compression)) for each in parts]
-    stem = path.with_name(f".{path.stem}.{os.getpid()}-{secrets.token_hex(4)}")
-    pixels, whole = (stem.with_name(f"{stem.name}.{what}.exr") for what in ("pixels", "whole"))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as whole, _pixels_file(path) as pixels:
         _need_space(path.parent, parts)
-        pixels.touch(exist_ok=False)
-        _write_pixels(pixels, picture, parts, rgb)
-        headers = _headers(picture, parts, attributes, pixels)
-        exr_header.transplant(pixels, whole, headers, picture.contents.version)
-        whole.replace(path)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror or error}") from None
-    except (ImageError, exr_header.HeaderError) as error:
-        raise InputError(f"{path} cannot be written: {str(error).replace(str(pixels), path.name)}") from None
+        try:
+            _write_pixels(pixels, picture, parts, rgb)
+            headers = _headers(picture, parts, attributes, pixels)
+            exr_header.transplant(pixels, whole, headers, picture.contents.version)
+        except (ImageError, exr_header.HeaderError) as error:
+            raise InputError(f"{path} cannot be written: {str(error).replace(str(pixels), path.name)}") from None
+
+
+@contextmanager
+def _pixels_file(path: Path) -> Iterator[Path]:
+    """Yield a file beside `path` for OpenImageIO to write to, whose pixels get their header afterwards."""
+    name = temporary_name(path)
+    name.touch(exist_ok=False)
+    try:
+        yield name
     finally:
-        for leftover in (pixels, whole):
-            with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
-                leftover.unlink()
+        name.unlink(missing_ok=True)
 
 
 def check_compression(compression: str) -> None:

@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from relumix.errors import InputError
+from relumix.util.atomic_file import replacing, replacing_folder
 
 Batch = Mapping[str, Tensor]
 CONFIG, LOG, CHECKPOINTS, FINAL = "config.json", "log.csv", "checkpoints", "final"
@@ -178,7 +179,8 @@ class _Run:
         if self.step < self.settings.steps:
             raise StoppedError(self.step)
         if self.accelerator.is_main_process:
-            _replace(self.out / FINAL, lambda folder: self.task.save(self.average.module, folder))
+            with replacing_folder(self.out / FINAL) as folder:
+                self.task.save(self.average.module, folder)
         self.say(f"done: {self.out / FINAL}")
 
     def _learn(self, batch: Batch, seed: int) -> None:
@@ -220,7 +222,8 @@ class _Run:
         if not self.accelerator.is_main_process:
             return
         folder = self.out / CHECKPOINTS / f"step_{self.step:06d}"
-        _replace(folder, self._write)
+        with replacing_folder(folder) as unfinished:
+            self._write(unfinished)
         for old in sorted(folder.parent.glob("step_*"))[: -self.settings.kept]:
             shutil.rmtree(old)
 
@@ -267,18 +270,8 @@ def _claim(out: Path, resolved: dict[str, Any], resume: bool) -> None:
         if other:
             pairs = ", ".join(f"{key} was {kept.get(key)!r} and is {resolved.get(key)!r}" for key in other)
             raise InputError(f"{out} was begun with other settings: {pairs}; give the same, or another --out")
-    out.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(resolved, indent=1) + "\n")
-
-
-def _replace(folder: Path, write: Callable[[Path], None]) -> None:
-    """Write a folder under a temporary name, then give it its own: it is whole or not there."""
-    temporary = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    write(temporary)
-    shutil.rmtree(folder, ignore_errors=True)
-    temporary.rename(folder)
+    with replacing(path) as name:
+        name.write_text(json.dumps(resolved, indent=1) + "\n")
 
 
 def _dense(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

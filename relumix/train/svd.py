@@ -31,6 +31,7 @@ from relumix.errors import InputError
 from relumix.train.loop import Batch
 from relumix.train.svd_clips import Clips, open_clips
 from relumix.types import Float32
+from relumix.util.atomic_file import replacing
 
 _LOG_SIGMA_MEAN, _LOG_SIGMA_STD = 1.0, 1.6
 _HARD_STEPS, _HARD_SHARE, _HARD_WEIGHT = 5_000, 0.1, 0.9
@@ -203,11 +204,9 @@ class SvdTask:
             return encode(self._eyes, *clips.draw(index), augmentation=self.augmentation, seed=index)
         path = self.cache / f"{split}_{index:06d}.safetensors"
         if not path.exists():
-            self.cache.mkdir(parents=True, exist_ok=True)
             made = encode(self._eyes, *clips.draw(index), augmentation=self.augmentation, seed=index)
-            unfinished = path.with_suffix(".part")
-            save_file({key: value.half().contiguous() for key, value in made.items()}, unfinished)
-            unfinished.replace(path)
+            with replacing(path, durable=False) as name:
+                save_file({key: value.half().contiguous() for key, value in made.items()}, name)
         return load_file(path)
 
 

@@ -15,7 +15,7 @@ from relumix.errors import InputError
 from relumix.version import __version__
 from relumix_server.metrics import Metrics, device_memory_bytes, resident_bytes
 from relumix_server.options import Options, split_address
-from relumix_server.scheduler import Device
+from relumix_server.scheduler import EngineThread
 from relumix_server.service import RelightService
 from relumix_server.spool import Spool
 from relumix_server.workers import Workers
@@ -48,7 +48,13 @@ class StatusPage:
 
     @classmethod
     def start(
-        cls, options: Options, service: RelightService, spool: Spool, device: Device, workers: Workers, metrics: Metrics
+        cls,
+        options: Options,
+        service: RelightService,
+        spool: Spool,
+        device: EngineThread,
+        workers: Workers,
+        metrics: Metrics,
     ) -> StatusPage:
         """Serve the page where the options say. Raises InputError where that is taken."""
         _add_gauges(metrics, service, spool, device, workers)
@@ -111,7 +117,9 @@ def _rows(service: RelightService) -> list[SessionRow]:
     ]
 
 
-def _add_gauges(metrics: Metrics, service: RelightService, spool: Spool, device: Device, workers: Workers) -> None:
+def _add_gauges(
+    metrics: Metrics, service: RelightService, spool: Spool, device: EngineThread, workers: Workers
+) -> None:
     gauges: dict[str, tuple[str, Callable[[], float]]] = {
         "relumix_sessions_running": ("Sessions that run", lambda: len(service.sessions)),
         "relumix_queued_windows": ("Windows that wait or are worked on", lambda: device.queued),

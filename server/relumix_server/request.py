@@ -16,14 +16,14 @@ from relumix.pipeline.windows import Plan, plan
 from relumix.settings import Settings
 from relumix.shot.writing import check_compression
 from relumix.v1 import relight_pb2 as pb
-from relumix_server.allowed_paths import Roots
+from relumix_server.allowed_paths import AllowedPaths
 from relumix_server.options import Options
-from relumix_server.status_errors import Code, RefusedError
+from relumix_server.status_errors import Code, StatusError
 
 LONGEST_TEXT = 256
 LONGEST_KEY = 128
 
-Wanted = tuple[int, int]
+FrameKey = tuple[int, int]
 """A role (pb.Role) and a frame."""
 
 
@@ -31,8 +31,8 @@ Wanted = tuple[int, int]
 class Paths:
     """Files by frame, resolved; and how the request called the inputs."""
 
-    inputs: Mapping[Wanted, Path]
-    names: Mapping[Wanted, str]
+    inputs: Mapping[FrameKey, Path]
+    names: Mapping[FrameKey, str]
     results: Mapping[int, Path]
     gains: Mapping[int, Path]
 
@@ -109,13 +109,13 @@ class Request:
         )
 
 
-def check(opening: pb.Open, engines: Mapping[str, Engine], options: Options, roots: Roots) -> Request:
-    """Return the job that an opening message describes. Raises RefusedError."""
+def check(opening: pb.Open, engines: Mapping[str, Engine], options: Options, allowed: AllowedPaths) -> Request:
+    """Return the job that an opening message describes. Raises StatusError."""
     settings, engine = _settings(opening.settings, engines)
     frames, references = _ascending("frames", opening.frames), _ascending("references", opening.references)
     deliver = _ascending("deliver", opening.deliver) or frames
     if len(frames) > options.max_frames:
-        raise RefusedError(
+        raise StatusError(
             Code.RESOURCE_EXHAUSTED, f"the shot has {len(frames)} frames: this server takes up to {options.max_frames}"
         )
     for name, chosen in (("frames", frames), ("deliver", deliver), ("references", references)):
@@ -128,14 +128,7 @@ def check(opening: pb.Open, engines: Mapping[str, Engine], options: Options, roo
     for frame, key in opening.keys.items():
         if len(key) > LONGEST_KEY or not key.isascii() or not key.isprintable():
             raise _invalid(f"the key of frame {frame} is no ASCII text of up to {LONGEST_KEY} letters")
-    laid = plan(
-        frames,
-        references,
-        window=engine.window,
-        overlap=engine.overlap,
-        tracks=engine.tracks,
-        chained=engine.chained,
-    )
+    laid = plan(frames, references, engine.windowing)
     order, last_use, windows = _needs(laid, frames[0], deliver, references)
     request = Request(
         session=uuid.uuid4().hex[:12],
@@ -154,7 +147,7 @@ def check(opening: pb.Open, engines: Mapping[str, Engine], options: Options, roo
         last_use=last_use,
         windows=windows,
     )
-    return replace(request, paths=_paths(opening, request, roots)) if opening.HasField("by_path") else request
+    return replace(request, paths=_paths(opening, request, allowed)) if opening.HasField("by_path") else request
 
 
 def _settings(sent: pb.Settings, engines: Mapping[str, Engine]) -> tuple[Settings, Engine]:
@@ -167,7 +160,7 @@ def _settings(sent: pb.Settings, engines: Mapping[str, Engine]) -> tuple[Setting
                 raise _invalid(f"{name} is {text[:50]!r}: expected up to {LONGEST_TEXT} printable letters")
     engine = engines.get(given.setdefault("engine", next(iter(engines))))
     if engine is None:
-        raise RefusedError(
+        raise StatusError(
             Code.FAILED_PRECONDITION,
             f"this server runs {', '.join(engines)}: got engine {given['engine']}, choose another or another server",
         )
@@ -187,7 +180,7 @@ def _settings(sent: pb.Settings, engines: Mapping[str, Engine]) -> tuple[Setting
 def _as_asked(engine: Engine, settings: Settings) -> Engine:
     """Return an engine with the options of a job; raises InputError. Its windows stay as clients were told they are."""
     asked = configured(engine, settings.engine_options, transfer=settings.transfer)
-    if (asked.window, asked.overlap, asked.chained) != (engine.window, engine.overlap, engine.chained):
+    if asked.windowing != engine.windowing:
         raise InputError(
             f"how the windows of {engine.name} lie is the server's to choose: leave window, overlap and chained out, "
             "or start a server with --engine-option for them"
@@ -223,15 +216,15 @@ def _needs(
     return tuple(last_use), last_use, tuple(windows)
 
 
-def _paths(opening: pb.Open, request: Request, roots: Roots) -> Paths:
+def _paths(opening: pb.Open, request: Request, allowed: AllowedPaths) -> Paths:
     sent = opening.by_path
-    roots.refuse_none()
+    allowed.refuse_none()
     inputs: dict[pb.Role, tuple[Mapping[int, str], Sequence[int]]] = {
         pb.ROLE_SOURCE: (sent.sources, request.order),
         pb.ROLE_REFERENCE: (sent.references, request.references),
         pb.ROLE_MASK: (sent.masks, sorted({m for m in map(request.mask_of, request.deliver) if m is not None})),
     }
-    names: dict[Wanted, str] = {(role, f): texts[f] for role, (texts, _) in inputs.items() for f in texts}
+    names: dict[FrameKey, str] = {(role, f): texts[f] for role, (texts, _) in inputs.items() for f in texts}
     for role, (texts, needed) in inputs.items():
         if missing := sorted(set(needed) - set(texts)):
             kind = pb.Role.Name(role).removeprefix("ROLE_").lower()
@@ -240,15 +233,15 @@ def _paths(opening: pb.Open, request: Request, roots: Roots) -> Paths:
     for what, texts in outputs.items():
         if missing := sorted(set(request.deliver) - set(texts)):
             raise _invalid(f"by_path has no {what} for frame {missing[0]}: expected a path for each frame to deliver")
-    files = {wanted: roots.input(text) for wanted, text in names.items()}
-    for wanted, path in files.items():
-        if wanted[0] == pb.ROLE_REFERENCE and not path.is_file():
-            raise RefusedError(Code.NOT_FOUND, f"the reference for frame {wanted[1]} is not there: {names[wanted]}")
+    files = {key: allowed.input(text) for key, text in names.items()}
+    for key, path in files.items():
+        if key[0] == pb.ROLE_REFERENCE and not path.is_file():
+            raise StatusError(Code.NOT_FOUND, f"the reference for frame {key[1]} is not there: {names[key]}")
     written = {(what, frame): texts[frame] for what, texts in outputs.items() for frame in request.deliver}
-    results = roots.outputs(
+    results = allowed.outputs(
         {f: t for (w, f), t in written.items() if w == "results"}, files.values(), overwrite=sent.overwrite
     )
-    gains = roots.outputs(
+    gains = allowed.outputs(
         {f: t for (w, f), t in written.items() if w == "gains"}, files.values(), overwrite=sent.overwrite
     )
     if shared := set(results.values()) & set(gains.values()):
@@ -256,5 +249,5 @@ def _paths(opening: pb.Open, request: Request, roots: Roots) -> Paths:
     return Paths(files, names, results, gains)
 
 
-def _invalid(message: str) -> RefusedError:
-    return RefusedError(Code.INVALID_ARGUMENT, message)
+def _invalid(message: str) -> StatusError:
+    return StatusError(Code.INVALID_ARGUMENT, message)

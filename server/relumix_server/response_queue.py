@@ -12,7 +12,7 @@ from relumix_server.status_errors import SessionCancelledError
 Item = TypeVar("Item")
 
 
-class Outbox(Generic[Item]):
+class ResponseQueue(Generic[Item]):
     """A queue with threads at one end and an event loop at the other. Make it on the loop's thread."""
 
     def __init__(self, most: int) -> None:

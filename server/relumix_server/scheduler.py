@@ -16,7 +16,7 @@ from relumix.types import Float32
 from relumix_server.status_errors import SessionCancelledError
 
 
-class Device:
+class EngineThread:
     """The thread on which engines work. A session has one window in the queue at most, so that none can crowd it."""
 
     def __init__(self, on_queue: Callable[[int], None] = lambda _: None, *, last_seconds: float | None = None) -> None:
@@ -70,13 +70,13 @@ class Device:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
 
-class Turns:
+class ScheduledEngine:
     """An Engine for one session: it works on the device, in turn with those of other sessions."""
 
     def __init__(
         self,
         engine: Engine,
-        device: Device,
+        device: EngineThread,
         *,
         await_frames: Callable[[Iterable[int]], None] = lambda frames: None,
         on_window: Callable[[], None] = lambda: None,
@@ -86,9 +86,7 @@ class Turns:
         await_frames  returns when frames that an engine may still read can be read: the device does not wait for them.
         on_window     is called after each window.
         """
-        self.name, self.version = engine.name, engine.version
-        self.window, self.overlap = engine.window, engine.overlap
-        self.tracks, self.chained = engine.tracks, engine.chained
+        self.name, self.windowing = engine.name, engine.windowing
         self._engine, self._device = engine, device
         self._await_frames, self._on_window = await_frames, on_window
         self._running: Future[Float32] | None = None
@@ -134,7 +132,7 @@ class Turns:
         self._propagator = self._running = None
 
 
-def warm(engine: Engine, device: Device) -> None:
+def warm(engine: Engine, device: EngineThread) -> None:
     """Let an engine relight a few small frames, so that the first session does not wait for what loads late."""
     rgb = np.full((64, 64, 3), 0.18, np.float32)
     ones, stops = np.ones((64, 64), np.float32), np.zeros((64, 64, 3), np.float32)

@@ -26,7 +26,7 @@ from relumix_server.memory import keep_freed_memory
 from relumix_server.metrics import Metrics
 from relumix_server.options import MAX_CHUNK_BYTES, MIB, Options, split_address
 from relumix_server.page import StatusPage
-from relumix_server.scheduler import Device, warm
+from relumix_server.scheduler import EngineThread, warm
 from relumix_server.service import RelightService, add_to
 from relumix_server.spool import Spool
 from relumix_server.status_errors import Code
@@ -111,7 +111,7 @@ async def _serve(
             threads=max(1, cores // options.worker_count),
         )
         stack.callback(workers.close)
-        device = Device(last_seconds=options.window_seconds + LAST_SECONDS)
+        device = EngineThread(last_seconds=options.window_seconds + LAST_SECONDS)
         stack.callback(device.close)
         service = make_service(options, spool, workers, device, metrics)
         health = health_aio.HealthServicer()
@@ -155,7 +155,7 @@ async def _live(
     await service.rest()
 
 
-async def _hung(device: Device, limit_seconds: float) -> None:
+async def _hung(device: EngineThread, limit_seconds: float) -> None:
     """Return when an engine works on a window for too long."""
     while device.seconds <= limit_seconds:
         await asyncio.sleep(WATCH_SECONDS)
@@ -228,7 +228,7 @@ async def _listening(
     return server, f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _warm(engines: dict[str, Engine], device: Device) -> None:
+def _warm(engines: dict[str, Engine], device: EngineThread) -> None:
     for engine in engines.values():
         warm(engine, device)
 

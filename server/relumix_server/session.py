@@ -13,14 +13,14 @@ from relumix.errors import FrameError, InputError
 from relumix.pipeline.propagate import Propagation
 from relumix.util.ordered_pool import ordered
 from relumix.v1 import relight_pb2 as pb
-from relumix_server.frame_receiver import Intake
+from relumix_server.frame_receiver import FrameReceiver
 from relumix_server.metrics import Metrics
 from relumix_server.request import Request
-from relumix_server.response_queue import Outbox
-from relumix_server.scheduler import Turns
-from relumix_server.shots import Made, SessionShot
+from relumix_server.response_queue import ResponseQueue
+from relumix_server.scheduler import ScheduledEngine
+from relumix_server.shots import FinishedFrame, SessionShot
 from relumix_server.spool import Spool
-from relumix_server.status_errors import Code, RefusedError, SessionCancelledError
+from relumix_server.status_errors import Code, SessionCancelledError, StatusError
 
 WRITERS = 2
 """Frames that are finished at once while the engine works on the next."""
@@ -30,7 +30,7 @@ MOST_UNSENT = 2
 
 log = logging.getLogger("relumix_server")
 
-Outcome = Made | FrameError | pb.Summary
+Outcome = FinishedFrame | FrameError | pb.Summary
 
 
 @dataclass
@@ -50,16 +50,22 @@ class Session:
     """
 
     def __init__(
-        self, request: Request, intake: Intake, shot: SessionShot, engine: Turns, spool: Spool, metrics: Metrics
+        self,
+        request: Request,
+        receiver: FrameReceiver,
+        shot: SessionShot,
+        engine: ScheduledEngine,
+        spool: Spool,
+        metrics: Metrics,
     ) -> None:
-        self.request, self.intake = request, intake
+        self.request, self.receiver = request, receiver
         self._shot, self._engine, self._spool, self._metrics = shot, engine, spool, metrics
-        self.outbox: Outbox[Outcome] = Outbox(MOST_UNSENT)
+        self.responses: ResponseQueue[Outcome] = ResponseQueue(MOST_UNSENT)
         self.counts, self.began = Counts(), time.monotonic()
         self.room, self.closed = asyncio.Event(), asyncio.Event()
         self.idle_since: float | None = None
         self._loop = asyncio.get_running_loop()
-        intake.on_change = self._wake
+        receiver.on_change = self._wake
         self._thread = threading.Thread(target=self._run, name=f"relumix-session-{request.session}")
 
     def start(self) -> None:
@@ -69,8 +75,8 @@ class Session:
     def cancel(self) -> None:
         """Stop as soon as can be, and free what the session holds. May be called at any time, more than once."""
         self._engine.cancel()
-        self.intake.end(SessionCancelledError())
-        for left in self.outbox.close():
+        self.receiver.end(SessionCancelledError())
+        for left in self.responses.close():
             self._discard(left)
 
     @property
@@ -87,17 +93,20 @@ class Session:
             self._work()
         except SessionCancelledError:
             log.debug("the session was cancelled", extra={"session": self.request.session})
-        except RefusedError as refusal:
-            self.outbox.fail(refusal)
+        except StatusError as status:
+            self.responses.fail(status)
         except InputError as error:
-            self.outbox.fail(RefusedError(Code.INVALID_ARGUMENT, str(error)))
+            self.responses.fail(StatusError(Code.INVALID_ARGUMENT, str(error)))
         except Exception as error:
+            if self.receiver.ended:  # Its files went while it was at work on them.
+                log.debug("the session was cancelled", extra={"session": self.request.session})
+                return
             log.exception("the session failed", extra={"session": self.request.session})
-            self.outbox.fail(
-                RefusedError(Code.INTERNAL, f"the server failed at this job: {type(error).__name__}: {error}")
+            self.responses.fail(
+                StatusError(Code.INTERNAL, f"the server failed at this job: {type(error).__name__}: {error}")
             )
         finally:
-            self.intake.end(SessionCancelledError())
+            self.receiver.end(SessionCancelledError())
             self._engine.end()
             self._shot.close()
             self.idle_since = time.monotonic()
@@ -111,7 +120,7 @@ class Session:
                 self._put(outcome)
         seconds = watch.seconds()
         self._metrics.stages(seconds)
-        self.outbox.put(
+        self.responses.put(
             pb.Summary(
                 written=self.counts.written,
                 failed=self.counts.failed,
@@ -121,8 +130,8 @@ class Session:
             )
         )
 
-    def _put(self, outcome: Made | FrameError) -> None:
-        self.outbox.put(outcome)
+    def _put(self, outcome: FinishedFrame | FrameError) -> None:
+        self.responses.put(outcome)
         if isinstance(outcome, FrameError):
             self.counts.failed += 1
         else:
@@ -131,6 +140,6 @@ class Session:
         self._metrics.frame(failed=isinstance(outcome, FrameError))
 
     def _discard(self, outcome: Outcome) -> None:
-        if isinstance(outcome, Made):
+        if isinstance(outcome, FinishedFrame):
             self._spool.release(outcome.result)
             self._spool.release(outcome.gain)

@@ -33,7 +33,7 @@ _NUMPY = {
 }
 
 
-class PassingError(Exception):
+class MessageError(Exception):
     """The other side has gone, or says what makes no sense."""
 
 
@@ -42,7 +42,7 @@ class _ArraysOnly(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _NUMPY:
-            raise PassingError(f"a message holds {module}.{name}: expected plain values and arrays")
+            raise MessageError(f"a message holds {module}.{name}: expected plain values and arrays")
         return super().find_class(module, name)
 
 
@@ -76,15 +76,15 @@ def receive(source: socket.socket, *, trusted: bool) -> Any:
 
     trusted  whether the sender may name classes; else plain values and arrays are all that is taken.
 
-    Raises PassingError at the end of the stream, and TimeoutError where the socket has a time-out.
+    Raises MessageError at the end of the stream, and TimeoutError where the socket has a time-out.
     """
     header, descriptors, _, _ = socket.recv_fds(source, HEADER.size, 1, socket.MSG_WAITALL)
     try:
         if len(header) != HEADER.size:
-            raise PassingError("the other side has gone")
+            raise MessageError("the other side has gone")
         body_bytes, count = HEADER.unpack(header)
         if count > MOST_BUFFERS or body_bytes > MOST_PICKLE_BYTES or (count and not descriptors):
-            raise PassingError(f"a message of {body_bytes} bytes and {count} buffers makes no sense")
+            raise MessageError(f"a message of {body_bytes} bytes and {count} buffers makes no sense")
         sizes = struct.unpack(f"<{count}Q", _receive_exactly(source, 8 * count))
         body = _receive_exactly(source, body_bytes)
         buffers = _mapped(descriptors[0], sizes) if count else []
@@ -103,7 +103,7 @@ def _write_all(file: Any, buffer: memoryview) -> None:
 def _mapped(descriptor: int, sizes: tuple[int, ...]) -> list[memoryview]:
     whole = os.fstat(descriptor).st_size
     if sum(sizes) > whole:
-        raise PassingError("the buffers of a message were cut short")
+        raise MessageError("the buffers of a message were cut short")
     if not whole:
         return [memoryview(bytearray()) for _ in sizes]
     view, place, found = memoryview(mmap.mmap(descriptor, whole)), 0, []
@@ -118,6 +118,6 @@ def _receive_exactly(source: socket.socket, size: int) -> bytearray:
     while place < size:
         count = source.recv_into(memoryview(received)[place:])
         if not count:
-            raise PassingError("the other side has gone")
+            raise MessageError("the other side has gone")
         place += count
     return received

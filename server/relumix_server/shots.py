@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from google.rpc import code_pb2
 
 from relumix.errors import FrameError, InputError
 from relumix.gain.downsample import Canvas
 from relumix.gain.gain_transfer import Gain
-from relumix.gain.proxy import ProxyFrame, ProxyReference
+from relumix.gain.proxy import ProxyFrame
 from relumix.gain.proxy_shot import Light
-from relumix.shot.windows import Box
 from relumix.util.stopwatch import Stopwatch
 from relumix.v1 import relight_pb2 as pb
-from relumix_server import worker_tasks
-from relumix_server.frame_receiver import Arrival, Intake
+from relumix_server.chunk_rules import ReceivedFrame
+from relumix_server.frame_receiver import FrameReceiver
 from relumix_server.request import Request
 from relumix_server.spool import FULL_RETRY_SECONDS, Spool
-from relumix_server.status_errors import Code, CodedFrameError, RefusedError, code_of
+from relumix_server.status_errors import Code, CodedFrameError, StatusError, code_of
+from relumix_server.worker_tasks import (
+    FrameFiles,
+    PackPlanes,
+    PlaneShape,
+    ReadFirstReference,
+    ReadFrame,
+    ReadReference,
+    RelightFrame,
+    Result,
+    Task,
+    UnpackPlanes,
+)
 from relumix_server.workers import OverLimitError, WorkerDiedError, WorkerError, Workers
 
 
 @dataclass(frozen=True)
-class Made:
+class FinishedFrame:
     """A frame that was relit. Its files are None where they were written by path.
 
     shape  of the planes of `result` and `gain`, None for OpenEXR.
@@ -38,17 +47,23 @@ class Made:
     nonfinite_pixels: int
     result: Path | None = None
     gain: Path | None = None
-    shape: worker_tasks.Shape | None = None
-    gain_shape: worker_tasks.Shape | None = None
+    shape: PlaneShape | None = None
+    gain_shape: PlaneShape | None = None
 
 
 class SessionShot:
-    """A relumix.gain.proxy_shot.WorkingShot, and what finishes its frames. Thread-safe."""
+    """A relumix.gain.proxy_shot.ProxyShot, and what finishes its frames. Thread-safe."""
 
     def __init__(
-        self, request: Request, intake: Intake, workers: Workers, spool: Spool, watch: Stopwatch, max_pixels: int
+        self,
+        request: Request,
+        receiver: FrameReceiver,
+        workers: Workers,
+        spool: Spool,
+        watch: Stopwatch,
+        max_pixels: int,
     ) -> None:
-        self._request, self._intake, self._workers = request, intake, workers
+        self._request, self._receiver, self._workers = request, receiver, workers
         self._spool, self.watch, self._max_pixels = spool, watch, max_pixels
         self._use_alpha = True
         self._made: set[Path] = set()
@@ -65,23 +80,20 @@ class SessionShot:
         return self._request.references
 
     def lights(self) -> tuple[Canvas, dict[int, Light]]:
-        """Read the references (see WorkingShot)."""
+        """Read the references (see ProxyShot)."""
         first = self.references[0]
         try:
-            found = self._call("begin", first, self._files(first, reference=True))
-            self._use_alpha, self.warnings = found["use_alpha"], found["warnings"]
-            *box, width, height, exposure = found["canvas"]
-            canvas = Canvas(Box(*box), width, height, exposure)
-            others = {frame: self._light(canvas, frame) for frame in self.references[1:]}
-            return canvas, {first: _light_of(first, found), **others}
+            read = self._call(first, ReadFirstReference(self._files(first, reference=True)))
+            self._use_alpha, self.warnings = read.use_alpha, read.warnings
+            others = {frame: self._light(read.canvas, frame) for frame in self.references[1:]}
+            return read.canvas, {first: read.light(first), **others}
         except FrameError as error:
             text = f"the plate of reference frame {error.frame} cannot be read: {error}"
             raise _of_job(text, error) from error
 
     def frame(self, canvas: Canvas, frame: int) -> ProxyFrame:
         """Return a plate frame. Raises FrameError."""
-        seen = self._call("look", frame, self._files(frame), canvas)
-        return ProxyFrame(frame, seen["rgb"], seen["known"])
+        return self._call(frame, ReadFrame(self._files(frame), canvas)).proxy(frame)
 
     def await_frames(self, frames: Iterable[int]) -> None:
         """Return when each of these plate frames is there, or will not come."""
@@ -90,9 +102,9 @@ class SessionShot:
                 self._path(pb.ROLE_SOURCE, frame)
 
     def _light(self, canvas: Canvas, frame: int) -> Light:
-        return _light_of(frame, self._call("light", frame, self._files(frame, reference=True), canvas))
+        return self._call(frame, ReadReference(self._files(frame, reference=True), canvas)).light(frame)
 
-    def finish(self, canvas: Canvas, gain: Gain | FrameError) -> Made | FrameError:
+    def finish(self, canvas: Canvas, gain: Gain | FrameError) -> FinishedFrame | FrameError:
         """Relight and write a frame; returns what failed. Raises InputError where no frame can be written."""
         if isinstance(gain, FrameError):
             return gain
@@ -101,20 +113,20 @@ class SessionShot:
         except FrameError as error:
             return error
 
-    def _finish(self, canvas: Canvas, gain: Gain) -> Made:
+    def _finish(self, canvas: Canvas, gain: Gain) -> FinishedFrame:
         request, frame = self._request, gain.frame
         files = self._files(frame, reference=frame in self.references, mask=request.mask_of(frame))
         key, paths = request.keys.get(frame, ""), request.paths
         if paths:
             result, gain_map = paths.results[frame], paths.gains.get(frame)
-            found = self._call("finish", frame, files, canvas, gain, key, result, gain_map)
-            return Made(frame, found["nonfinite"])
+            written = self._call(frame, RelightFrame(files, canvas, gain, key, result, gain_map))
+            return FinishedFrame(frame, written.nonfinite_pixels)
         size = files.path.stat().st_size
         result = self._make(".exr", 2 * size)
         gain_map = self._make(".exr", size) if request.gains else None
         try:
-            found = self._call("finish", frame, files, canvas, gain, key, result, gain_map)
-            made = Made(frame, found["nonfinite"], result, gain_map)
+            written = self._call(frame, RelightFrame(files, canvas, gain, key, result, gain_map))
+            made = FinishedFrame(frame, written.nonfinite_pixels, result, gain_map)
             if request.raw:
                 made = self._unpacked(made)
         except BaseException as error:
@@ -129,26 +141,26 @@ class SessionShot:
 
     def _unwritten(self, frame: int, result: Path, text: str) -> Exception:
         if "no space left" in text:
-            return RefusedError(
+            return StatusError(
                 Code.RESOURCE_EXHAUSTED, "the server's spool is full: try again later", FULL_RETRY_SECONDS
             )
         return InputError(text.replace(str(result), f"the result of frame {frame}"))
 
-    def _unpacked(self, made: Made) -> Made:
+    def _unpacked(self, made: FinishedFrame) -> FinishedFrame:
         """Return a frame as planes, of the type of its source, in place of its files."""
-        shape = self._intake.wait(pb.ROLE_SOURCE, made.frame).shape
+        shape = self._receiver.wait(pb.ROLE_SOURCE, made.frame).shape
         assert shape is not None
         shape = replace(shape, kind=self._request.settings.bits or shape.kind)
-        gain_shape = worker_tasks.Shape(shape.width, shape.height, ("R", "G", "B"), "half")
+        gain_shape = PlaneShape(shape.width, shape.height, ("R", "G", "B"), "half")
         result = self._planes(made.frame, made.result, shape)
         gain = self._planes(made.frame, made.gain, gain_shape)
-        return Made(made.frame, made.nonfinite_pixels, result, gain, shape, gain_shape)
+        return FinishedFrame(made.frame, made.nonfinite_pixels, result, gain, shape, gain_shape)
 
-    def _planes(self, frame: int, path: Path | None, shape: worker_tasks.Shape) -> Path | None:
+    def _planes(self, frame: int, path: Path | None, shape: PlaneShape) -> Path | None:
         if path is None:
             return None
         planes = self._make(".raw", shape.total_bytes)
-        self._call("unpack", frame, path, planes, shape.channels, shape.kind)
+        self._call(frame, UnpackPlanes(path, planes, shape.channels, shape.kind))
         self._drop(path)
         return planes
 
@@ -162,7 +174,7 @@ class SessionShot:
             self._spool.release(path)
             self._made -= {path}
 
-    def hand_over(self, made: Made) -> None:
+    def hand_over(self, made: FinishedFrame) -> None:
         """Leave the files of a frame to who takes it from here."""
         self._made -= {made.result, made.gain}
 
@@ -174,14 +186,14 @@ class SessionShot:
         """Free what is needed no more after a frame was finished."""
         for source, last in self._request.last_use.items():
             if last is not None and last <= frame:
-                self._intake.release(pb.ROLE_SOURCE, source)
+                self._receiver.release(pb.ROLE_SOURCE, source)
         if self._request.masks == pb.MASKS_EACH:
-            self._intake.release(pb.ROLE_MASK, frame)
+            self._receiver.release(pb.ROLE_MASK, frame)
 
     # Files and workers.
 
-    def _files(self, frame: int, *, reference: bool = False, mask: int | None = None) -> worker_tasks.Frame:
-        """Wait for the files of a frame. Raises FrameError; RefusedError for those that the whole job needs."""
+    def _files(self, frame: int, *, reference: bool = False, mask: int | None = None) -> FrameFiles:
+        """Wait for the files of a frame. Raises FrameError; StatusError for those that the whole job needs."""
         request, first = self._request, self._request.frames[0]
         try:
             first_path = self._path(pb.ROLE_SOURCE, first)
@@ -191,7 +203,7 @@ class SessionShot:
             reference_path = self._path(pb.ROLE_REFERENCE, frame) if reference else None
         except FrameError as error:
             raise _of_job(f"a reference is missing: {error}", error) from error
-        return worker_tasks.Frame(
+        return FrameFiles(
             session=request.session,
             settings=request.settings,
             frame=frame,
@@ -210,30 +222,30 @@ class SessionShot:
     def _path(self, role: int, frame: int) -> Path:
         if self._request.paths:
             return self._request.paths.inputs[role, frame]
-        arrival = self._intake.wait(role, frame)
-        if arrival.shape and arrival.path and arrival.path.suffix == ".raw":
-            self._pack(frame, arrival)
-        if arrival.path is None:
-            raise CodedFrameError(frame, code_pb2.INTERNAL, f"frame {frame}: {arrival.name} was freed too early")
-        return arrival.path
+        received = self._receiver.wait(role, frame)
+        if received.shape and received.path and received.path.suffix == ".raw":
+            self._pack(frame, received)
+        if received.path is None:
+            raise CodedFrameError(frame, code_pb2.INTERNAL, f"frame {frame}: {received.name} was freed too early")
+        return received.path
 
-    def _pack(self, frame: int, arrival: Arrival) -> None:
-        with arrival.packing:
-            if arrival.shape is None or arrival.path is None or arrival.path.suffix != ".raw":
+    def _pack(self, frame: int, received: ReceivedFrame) -> None:
+        with received.packing:
+            if received.shape is None or received.path is None or received.path.suffix != ".raw":
                 return
-            path = self._spool.place(".exr", arrival.total_bytes)
-            self._call("pack", frame, arrival.path, arrival.shape, path)
-            self._intake.exchange(arrival, path)
+            path = self._spool.place(".exr", received.total_bytes)
+            self._call(frame, PackPlanes(received.path, received.shape, path))
+            self._receiver.exchange(received, path)
 
     def _name(self, role: int, frame: int) -> str:
         if self._request.paths:
             return self._request.paths.names[role, frame]
-        return self._intake.name(role, frame)
+        return self._receiver.name(role, frame)
 
-    def _call(self, task: str, frame: int, *args: object) -> dict[str, Any]:
+    def _call(self, frame: int, task: Task[Result]) -> Result:
         """Have a worker do a task on a frame. Raises FrameError and InputError, which call files as the client does."""
         try:
-            found = self._workers.call(task, *args)
+            result = self._workers.call(task)
         except FrameError as error:
             raise FrameError(error.frame, self._as_sent(str(error))) from error
         except InputError as error:
@@ -245,29 +257,24 @@ class SessionShot:
         except WorkerError as error:
             message = f"frame {frame}: the server failed at it: {error}"
             raise CodedFrameError(frame, code_pb2.INTERNAL, self._as_sent(message)) from error
-        self.watch.add(found.get("seconds", {}))
-        return found
+        self.watch.add(result.seconds)
+        return result
 
     def _as_sent(self, text: str) -> str:
         """Return a sentence with the names that the client knows in place of the server's paths."""
         if self._request.paths:
             known = self._request.paths
-            pairs = [(str(path), known.names[wanted]) for wanted, path in known.inputs.items()]
+            pairs = [(str(path), known.names[key]) for key, path in known.inputs.items()]
         else:
-            pairs = self._intake.names_by_path()
+            pairs = self._receiver.names_by_path()
         for path, name in sorted(pairs, key=lambda pair: -len(pair[0])):
             if path != name:
                 text = text.replace(path, name)
         return text
 
 
-def _light_of(frame: int, found: Mapping[str, Any]) -> Light:
-    arrays = (found[name] for name in ("rgb", "known", "stops", "lit"))
-    return ProxyReference(frame, *arrays), np.asarray(found["grade"], np.float32)
-
-
 def _of_job(text: str, error: FrameError) -> Exception:
     """Return the error that ends a job because of one frame."""
     if code_of(error) == code_pb2.NOT_FOUND:
-        return RefusedError(Code.NOT_FOUND, text)
+        return StatusError(Code.NOT_FOUND, text)
     return InputError(text)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from relumix_server.shared_memory import SHARED_MEMORY
-from relumix_server.status_errors import Code, RefusedError
+from relumix_server.status_errors import Code, StatusError
 
 PREFIX = "relumix-spool-"
 KEPT_FREE_BYTES = 256 << 20
@@ -58,7 +58,7 @@ class Spool:
     def place(self, suffix: str, expected_bytes: int) -> Path:
         """Return a new path for a file of about so many bytes, which count as used from now on.
 
-        Raises RefusedError where there is no space.
+        Raises StatusError where there is no space.
         """
         with self._lock:
             folder = self._choose(expected_bytes)
@@ -71,7 +71,7 @@ class Spool:
         if memory and self._used(memory) + size <= self._budget and _free(memory.folder) >= size:
             return memory.folder
         if _free(self._disk.folder) < size:
-            raise RefusedError(
+            raise StatusError(
                 Code.RESOURCE_EXHAUSTED, "the server's spool is full: try again later", FULL_RETRY_SECONDS
             )
         return self._disk.folder

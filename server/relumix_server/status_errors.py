@@ -14,7 +14,7 @@ DETAILS_KEY = "grpc-status-details-bin"
 """Trailing metadata in which gRPC libraries look for a google.rpc.Status."""
 
 
-class RefusedError(Exception):
+class StatusError(Exception):
     """The stream ends with this status. Its text is one line.
 
     retry_seconds  when to try again, sent as a google.rpc.RetryInfo; None where trying again is of no use.

@@ -17,8 +17,8 @@ import cv2
 import OpenImageIO as oiio
 
 from relumix.errors import FrameError, InputError
-from relumix_server import worker_tasks
-from relumix_server.shared_memory import PassingError, receive, send
+from relumix_server.shared_memory import MessageError, receive, send
+from relumix_server.worker_tasks import Task, TooLargeError
 
 
 def main() -> None:
@@ -30,12 +30,12 @@ def main() -> None:
     with socket.socket(fileno=descriptor) as channel:
         while True:
             try:
-                name, args, seconds = receive(channel, trusted=True)
-            except (PassingError, OSError):
+                task, seconds = receive(channel, trusted=True)
+            except (MessageError, OSError):
                 return
             # Ends the process, whatever the decoder is doing, and even if nobody is there any more to end it.
             signal.alarm(math.ceil(seconds) + 1)
-            answer = _answer(name, args)
+            answer = _answer(task)
             signal.alarm(0)
             try:
                 send(channel, answer)
@@ -58,17 +58,19 @@ def _limit(memory_bytes: int, threads: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
-def _answer(name: str, args: tuple[Any, ...]) -> tuple[str, Any]:
+def _answer(task: object) -> tuple[str, Any]:
+    """Do a task; returns how it went, in plain values."""
+    if not isinstance(task, Task):
+        return "bug", f"{type(task).__name__} is no task"
     try:
-        return "done", worker_tasks.TASKS[name](*args)
+        return "done", vars(task.run())
     except FrameError as error:
         return "frame", (error.frame, str(error))
     except InputError as error:
         return "input", str(error)
-    except worker_tasks.TooLargeError as error:
-        return "large", str(error)
-    except MemoryError:
-        return "memory", "it takes more memory than a frame may"
+    except (TooLargeError, MemoryError) as error:
+        large = isinstance(error, TooLargeError)
+        return "limit", str(error) if large else "it takes more memory than a frame may"
     except Exception as error:
         return "bug", f"{type(error).__name__}: {error}"
 

@@ -8,10 +8,11 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 from relumix.errors import FrameError, InputError
-from relumix_server.shared_memory import PassingError, receive, send
+from relumix_server.shared_memory import MessageError, receive, send
+from relumix_server.worker_tasks import Result, Task
 
 GRACE_SECONDS = 5
 """How long after its own time limit a worker is given up on."""
@@ -75,8 +76,8 @@ class Workers:
         with self._lock:
             return [each.process.pid for each in self._all]
 
-    def call(self, task: str, *args: object) -> dict[str, Any]:
-        """Do a task of relumix_server.worker_tasks in one of the workers, when one is free.
+    def call(self, task: Task[Result]) -> Result:
+        """Do a task in one of the workers, when one is free.
 
         Raises what the task raises (FrameError, InputError), OverLimitError and WorkerDiedError.
         """
@@ -86,16 +87,16 @@ class Workers:
             raise WorkerDiedError("the server stops")
         try:
             worker.channel.settimeout(self._seconds + GRACE_SECONDS)
-            send(worker.channel, (task, args, self._seconds))
+            send(worker.channel, (task, self._seconds))
             kind, payload = receive(worker.channel, trusted=False)
         except BaseException as error:
             self._replace(worker)
-            if isinstance(error, PassingError | OSError | ValueError | EOFError):
+            if isinstance(error, MessageError | OSError | ValueError | EOFError):
                 code = worker.process.returncode
                 raise WorkerDiedError(_how(-code if code and code < 0 else 0, self._seconds)) from error
             raise
         self._idle.put(worker)
-        return _result(kind, payload)
+        return _result(task, kind, payload)
 
     def _replace(self, worker: _Process) -> None:
         with suppress(subprocess.TimeoutExpired):  # One that ended by itself leaves its signal to be read.
@@ -121,14 +122,13 @@ def _how(signal_number: int, seconds: float) -> str:
     return f"it ended the process that worked on it{f' (signal {signal_number})' if signal_number else ''}"
 
 
-def _result(kind: str, payload: Any) -> dict[str, Any]:
+def _result(task: Task[Result], kind: str, payload: Any) -> Result:
     if kind == "done":
-        result: dict[str, Any] = payload
-        return result
+        return cast("Result", task.result_type(**payload))
     if kind == "frame":
         raise FrameError(int(payload[0]), str(payload[1]))
     if kind == "input":
         raise InputError(str(payload))
-    if kind in ("large", "memory"):
+    if kind == "limit":
         raise OverLimitError(str(payload))
     raise WorkerError(str(payload))

@@ -41,7 +41,7 @@ def counted(laid: Plan, frames: range) -> tuple[int, int]:
 def count() -> None:
     """Print what tasks compute more than one run, on a shot of 100 seconds with one reference at its start."""
     engine = load_engine("flow")
-    laid = plan(SHOT, SHOT[:1], window=engine.window, overlap=engine.overlap, tracks=engine.tracks)
+    laid = plan(SHOT, SHOT[:1], engine.windowing)
     whole, _ = counted(laid, SHOT)
     print("| frames of a task | tasks | windows, against one run | stepping stones |\n|--:|--:|--:|--:|")
     for size in CHUNKS:

@@ -99,7 +99,7 @@ def carry(pair: Pair, engine: Engine, work_size: int) -> Carried:
     )
     made = np.stack([apply(plate, g.stops - g.grade, g.grade, offset) for plate, g in zip(plates, done, strict=True)])
     made, truth = (stops_between(plates, result, canvas.black_offset) for result in (made, lit))
-    return Carried.of(made, truth, light.plan, engine.chained, seconds)
+    return Carried.of(made, truth, light.plan, engine.windowing.chained, seconds)
 
 
 def row(name: str, shots: Sequence[Carried], distances: Sequence[int]) -> str:

@@ -25,7 +25,7 @@ from relumix_server.request import Request
 from relumix_server.serve import GRPC_OPTIONS, ready_line, serve
 from relumix_server.service import RelightService
 from relumix_server.session import Session
-from relumix_server.shots import Made
+from relumix_server.shots import FinishedFrame
 
 ECHO = "/echo/Echo"
 """The method of the plain server."""
@@ -36,13 +36,13 @@ class EchoSession(Session):
 
     def _work(self) -> None:
         for frame in self.request.deliver:
-            path = self.intake.wait(pb.ROLE_SOURCE, frame).path
+            path = self.receiver.wait(pb.ROLE_SOURCE, frame).path
             assert path is not None
             back = self._spool.place(path.suffix, path.stat().st_size)
             self._answer(path, back)
-            self.intake.release(pb.ROLE_SOURCE, frame)
-            self._put(Made(frame, 0, back))
-        self.outbox.put(pb.Summary(written=self.counts.written))
+            self.receiver.release(pb.ROLE_SOURCE, frame)
+            self._put(FinishedFrame(frame, 0, back))
+        self.responses.put(pb.Summary(written=self.counts.written))
 
     def _answer(self, path: Path, back: Path) -> None:
         os.link(path, back)

@@ -29,6 +29,20 @@ def test_a_result_is_measured_against_the_truth(shots, capsys):
     assert "<svg" in (shots / "m.html").read_text()
 
 
+def test_references_are_those_that_the_result_names(shots, capsys):
+    assert main(["relight", "plate", "-r", "2=truth/p.0002.exr", "-o", "relit", "--progress", "none"]) == 0
+    command = ["evaluate", "relit", "--truth", "truth", "--no-hdr-flip"]
+    for options, left_out in (
+        ([], "not scored: 2"),
+        (["--references=1,3"], "not scored: 1, 3"),
+        (["--references=none"], ""),
+    ):
+        assert main([*command, *options]) == 0
+        said = capsys.readouterr().out
+        assert left_out in said
+        assert ("not scored" in said) == bool(left_out)
+
+
 def test_a_result_is_measured_without_truth(shots, capsys):
     assert main(["evaluate", "truth", "--source", "plate", "--frames", "1-3"]) == 0
     assert "flicker" in capsys.readouterr().out.lower()

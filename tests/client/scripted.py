@@ -15,6 +15,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
+from relumix.engines.base import Windowing
 from relumix.pipeline.windows import plan
 from relumix.v1 import relight_pb2 as pb
 from relumix.v1.relight_pb2_grpc import RelightServiceServicer, add_RelightServiceServicer_to_server
@@ -53,7 +54,7 @@ class Scripted(RelightServiceServicer):
         opening = next(requests).open
         self.openings.append(opening)
         self.sent.append([])
-        laid = plan(list(opening.frames), list(opening.references), window=WINDOW, overlap=OVERLAP, tracks=False)
+        laid = plan(list(opening.frames), list(opening.references), Windowing("1", WINDOW, OVERLAP, tracks=False))
         wanted = {*opening.references, *(f for frame in opening.deliver for f in laid.inputs(frame))}
         yield pb.RelightResponse(accepted=pb.Accepted(session_id="1", sources=sorted(wanted)))
         files, errors = self._take(requests, number)

@@ -12,7 +12,7 @@ from relumix.client import AsyncRelightClient, RelightClient
 from relumix.client.stop import Stop
 from relumix.errors import InputError
 from relumix.events import Done, Failed, FrameDone, Progress, Start, Warned
-from relumix.pipeline.fingerprint import KEY_ATTRIBUTE
+from relumix.pipeline.fingerprint import FINGERPRINT_ATTRIBUTE
 from relumix.settings import Settings
 from relumix.v1 import relight_pb2 as pb
 from tests.client.scripted import WINDOW, address, always, damage_once, once, serving
@@ -222,7 +222,7 @@ def test_what_is_up_to_date_is_not_asked_for(disk):
         keys = dict(server.openings[0].keys)
         for frame in FRAMES:
             path = disk.folder / f"out/p.{frame:04d}.exr"
-            files.plain(path, files.noise(8, 12), **{KEY_ATTRIBUTE.replace(":", "__"): keys[frame]})
+            files.plain(path, files.noise(8, 12), **{FINGERPRINT_ATTRIBUTE.replace(":", "__"): keys[frame]})
         end = disk.relight(address(server))
         assert (end.written, end.skipped) == (0, 12)
         assert len(server.openings) == 1

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from relumix.util.extras import install_command
 from tests.client.command import command, finished
 from tests.client.shots import write_shot
 from tests.shot import files
@@ -97,10 +98,10 @@ def test_options_of_servers_need_a_server(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ([], "relighting here needs the package cv2: pip install 'relumix[local]', or name a --server"),
+        ([], f"relighting here needs the package cv2: {install_command('local')}, or name a --server"),
         (
             ["--server", "{address}", "--preview", "a.mp4"],
-            "previews need the package cv2: pip install 'relumix[local]'",
+            f"making previews needs the package cv2: {install_command('local')}",
         ),
         (["--server", "{address}"], ""),
     ],

@@ -3,9 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relumix.client.fleet import LONGEST_PAUSE_SECONDS, Board, Failing
+from relumix.client.fleet import LONGEST_PAUSE_SECONDS, Failing, WorkQueue
 from relumix.client.remote_job import pieces
 from relumix.client.rpc_errors import TryAgainError
+from relumix.engines.base import Windowing
 from relumix.pipeline.windows import plan
 
 AGAIN = TryAgainError("no")
@@ -17,10 +18,10 @@ def test_hands_take_every_frame_once_and_ascending(sizes, hands):
     for size in sizes:
         units.append(list(range(first, first + size)))
         first += size
-    board = Board(units, hands)
+    queue = WorkQueue(units, hands)
     taken = []
     while len(taken) < first:
-        frames = board.take()
+        frames = queue.take()
         assert frames == sorted(frames)
         taken += frames
     assert taken == list(range(first))
@@ -28,17 +29,17 @@ def test_hands_take_every_frame_once_and_ascending(sizes, hands):
 
 def test_one_hand_takes_all_and_several_leave_something():
     units = [[frame] for frame in range(20)]
-    assert len(Board(units, 1).take()) == 20
-    board = Board(units, 2)
-    assert len(board.take()) == 7
-    assert len(board.take()) == 4
+    assert len(WorkQueue(units, 1).take()) == 20
+    queue = WorkQueue(units, 2)
+    assert len(queue.take()) == 7
+    assert len(queue.take()) == 4
 
 
 def test_what_is_given_back_is_taken_next_in_its_pieces():
-    board = Board([[1, 2], [3, 4], [5, 6], [7, 8]], 3)
-    assert board.take() == [1, 2]
-    board.give_back([2])
-    assert [board.take() for _ in range(2)] == [[2], [3, 4]]
+    queue = WorkQueue([[1, 2], [3, 4], [5, 6], [7, 8]], 3)
+    assert queue.take() == [1, 2]
+    queue.give_back([2])
+    assert [queue.take() for _ in range(2)] == [[2], [3, 4]]
 
 
 @given(st.integers(1, 200), st.data())
@@ -46,7 +47,7 @@ def test_pieces_are_all_frames_and_share_no_window(count, data):
     frames = list(range(1001, 1001 + count))
     references = sorted(data.draw(st.sets(st.sampled_from(frames), min_size=1, max_size=3)))
     wanted = sorted(data.draw(st.sets(st.sampled_from(frames), min_size=1)))
-    laid = plan(frames, references, window=8, overlap=2, tracks=True)
+    laid = plan(frames, references, Windowing("1", 8, 2, tracks=True))
     cut = pieces(laid, wanted)
     assert sorted(frame for piece in cut for frame in piece) == wanted
     for piece in cut:

@@ -13,7 +13,7 @@ from relumix.client import RelightClient, connection, rpc_errors
 from relumix.errors import InputError
 from relumix.events import Done, FrameDone, Warned
 from tests.client.shots import write_shot
-from tests.server.harness import opening, serving
+from tests.server.harness import Server, opening, serving
 from tests.server.test_life import rested, until
 
 
@@ -48,16 +48,37 @@ def _serve_until(folder, address, done):
         done.wait(120)
 
 
-def test_two_servers_share_and_one_is_killed(tmp_path):
-    references = write_shot(tmp_path, frames=range(1001, 1031), size=(160, 100))
+@pytest.fixture
+def held_at_a_window(tmp_path, monkeypatch):
+    """A server that never gets done with its first window, however long it is left alone."""
+    monkeypatch.setenv("RELUMIX_HANGS", "alone")
+    with closed(Server(folder=tmp_path, module="tests.server.hanging")) as started:
+        yield started
+
+
+@contextmanager
+def closed(server):
+    try:
+        yield server
+    finally:
+        server.kill()
+        server.process.stdout.close()
+        server.process.stderr.close()
+
+
+def test_two_servers_share_and_one_is_killed(tmp_path, held_at_a_window):
+    """It is killed when it has a window in hand: at a frame that came, all of its share might have come before."""
+    references, other = write_shot(tmp_path, frames=range(1001, 1031), size=(160, 100)), held_at_a_window
     relumix.relight(tmp_path / "plate", references, tmp_path / "here")
-    told = []
-    with serving(tmp_path) as one, serving(tmp_path) as other:
+    with serving(tmp_path) as one:
         client = RelightClient([one.address, other.address], patience_seconds=2.0)
-        for event in client.relight(tmp_path / "plate", references, tmp_path / "there"):
-            told.append(event)
-            if isinstance(event, FrameDone) and event.frame == 1003:
-                other.kill()
+        events = client.relight(tmp_path / "plate", references, tmp_path / "there")
+        killing = threading.Thread(
+            target=lambda: until(lambda: other.info().load.queued_windows == 1, 120) and other.kill()
+        )
+        killing.start()
+        told = list(events)
+        killing.join()
     assert [event.frame for event in told if isinstance(event, FrameDone)] == list(range(1001, 1031))
     assert next(event for event in told if isinstance(event, Warned)).message.startswith(other.address)
     for frame in range(1001, 1031):

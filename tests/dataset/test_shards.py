@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from relumix.dataset.shards import Scene, Shards, shard_path, write_manifest, write_shard
+from relumix.dataset.shards import PLANES, Scene, Shards, shard_path, write_manifest, write_shard
 from relumix.errors import InputError
 
 
@@ -77,3 +78,23 @@ def test_a_folder_that_is_none_is_named(tmp_path: Path):
     (tmp_path / "manifest.json").write_text('{"format": 2}')
     with pytest.raises(InputError, match=r"manifest\.json is not of format 1, which this relumix reads"):
         Shards(tmp_path)
+
+
+def planes(frames: int = 2, lights: int = 3) -> dict[str, np.ndarray]:
+    sides = {"T": frames, "L": lights, "H": 4, "W": 5}
+    return {name: np.ones([sides.get(side, side) for side in form], kind) for name, (kind, form) in PLANES.items()}
+
+
+def test_planes_are_kept(folder: Path):
+    write_shard(shard_path(folder, 7), replace(scene(), planes=planes()))
+    read = Shards(folder).read(0)
+    assert list(read.planes) == list(PLANES)
+    for name, plane in planes().items():
+        np.testing.assert_array_equal(read.planes[name], plane)
+
+
+def test_wrong_planes_are_named(folder: Path):
+    said = refused(folder, depth=np.ones((2, 4, 5), np.float16))
+    assert said.startswith("has some planes but no irradiance, no shadow")
+    wrong = planes() | {"depth": np.ones((2, 4, 6), np.float16)}
+    assert refused(folder, **wrong) == "has depth float16 (2, 4, 6), expected float16 (2, 4, 5)"

@@ -69,5 +69,5 @@ def test_every_metric_has_a_place_in_a_row():
 
 def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match=r"r\.json: cannot be written"):
+    with pytest.raises(InputError, match=r"r\.json cannot be written"):
         write_json(make_report(), tmp_path / "file" / "r.json")

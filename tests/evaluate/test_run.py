@@ -6,6 +6,7 @@ import numpy as np
 import OpenImageIO as oiio
 import pytest
 
+import relumix
 from relumix.errors import InputError
 from relumix.evaluate import METRICS, evaluate, write_html, write_json
 from tests.synthetic import make_shot, smooth_light
@@ -91,6 +92,32 @@ def test_flicker_of_a_shot_with_a_known_light(tmp_path):
     flickers = evaluate(tmp_path / "flickers", source=tmp_path / "s").mean(METRICS[-1])
     assert still < 0.02
     assert flickers == pytest.approx(0.2, abs=0.02)
+
+
+def relit(shot, references):
+    """The shot's source, relit by relumix from these frames of the truth."""
+    given = {frame: shot / f"truth/truth.{frame}.exr" for frame in references}
+    relumix.relight(shot / "source", given, shot / "relit")
+    return shot / "relit"
+
+
+def test_references_that_the_result_names_are_not_scored(shot):
+    made = relit(shot, (1001, 1003))
+    assert evaluate(made, truth=shot / "truth", hdr_flip=False).references == (1001, 1003)
+    assert evaluate(made, source=shot / "source").references == (1001, 1003)
+    assert evaluate(made, truth=shot / "truth", frames=[1002, 1003], hdr_flip=False).references == (1003,)
+    assert evaluate(made, truth=shot / "truth", references=(), hdr_flip=False).references == ()
+    assert evaluate(made, truth=shot / "truth", references=[1002], hdr_flip=False).references == (1002,)
+    assert refused(made, truth=shot / "truth", frames=[1001]).endswith("expected at least one that is not a reference")
+
+
+def test_an_attribute_of_that_name_that_is_no_list_of_references_says_nothing(shot):
+    spec = oiio.ImageSpec(WIDTH, HEIGHT, 3, "half")
+    spec.attribute("relumix:references", "the first one")
+    out = oiio.ImageOutput.create("a.exr")
+    path = shot / "result/result.1001.exr"
+    assert out.open(str(path), spec) and out.write_image(noise(1)) and out.close()
+    assert evaluate(shot / "result", source=shot / "source").references == ()
 
 
 def test_references_are_not_scored_and_break_the_pairs(shot):
@@ -205,7 +232,8 @@ def test_the_numbers_are_those_of_the_scorer_beside_the_plates(shared, tmp_path)
     same = {
         "psnr_db": "psnr", "ssim": "ssim", "pu_psnr_db": "pu_psnr", "flip": "flip", "temporal_error_codes": "flicker",
     }  # fmt: skip
-    for metric in METRICS:
-        if metric.key in same:
-            assert report.mean(metric) == pytest.approx(scores[same[metric.key]], abs=1e-3)
+    both = [metric for metric in METRICS if metric.key in same]
+    assert len(both) == len(same)
+    for metric in both:
+        assert report.mean(metric) == pytest.approx(scores[same[metric.key]], abs=1e-3)
     assert report.exposure == pytest.approx(scores["exposure"], rel=1e-6)

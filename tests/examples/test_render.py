@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import os
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import OpenImageIO as oiio
 import pytest
+
+from relumix.dataset.llvm import VARIABLE
 
 SHOT = Path(__file__).parents[2] / "examples" / "shot"
 FRAMES = range(1001, 1017)
@@ -88,7 +93,7 @@ def test_the_picture_moves():
 
 
 @pytest.fixture(scope="module")
-def render() -> ModuleType:
+def render(llvm: None) -> ModuleType:
     pytest.importorskip("mitsuba", reason="rendering needs mitsuba")
     pytest.importorskip("mitsuba_oidn", reason="rendering needs mitsuba-oidn")
     with pytest.MonkeyPatch.context() as patch:
@@ -109,10 +114,17 @@ def test_grain_is_stronger_in_the_dark_and_keeps_the_mean(render: ModuleType):
     assert bright == pytest.approx(0.3 * middle, rel=0.15)
 
 
-def test_without_llvm_it_says_what_to_install(render: ModuleType, monkeypatch, capsys):
-    monkeypatch.setattr(render.drjit, "has_backend", lambda backend: False)
-    assert render.main([]) == 1
-    assert "apt-get install libllvm19" in capsys.readouterr().err
+def test_without_llvm_it_says_what_to_install():
+    pytest.importorskip("drjit", reason="rendering needs drjit")
+    command = [sys.executable, str(SHOT / "render.py"), "--frames", "1001"]
+    environment = {**os.environ, VARIABLE: "/nowhere/libLLVM-15.so.1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "render.py: Dr.Jit cannot work with what DRJIT_LIBLLVM_PATH names, /nowhere/libLLVM-15.so.1 (LLVM 15: there is "
+        "no such file); install LLVM 19 (Debian, Ubuntu: apt-get install libllvm19), or name a library: "
+        "export DRJIT_LIBLLVM_PATH=/path/to/libLLVM.so.19.1\n"
+    )
 
 
 @pytest.mark.slow

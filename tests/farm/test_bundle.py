@@ -74,7 +74,7 @@ def test_gaps_are_left_out_where_that_was_asked_for(shot):
         (["--token-file", "t"], "--token-file goes with --server alone"),
         (["--mix", "2"], "mix is 2.0: expected a number from 0 (the plate) to 1 (the relit plate)"),
         (["--frames", "1001-1020"], "plate/p.####.exr lacks frames 1010, 1011, 1012, 1013, 1014 and 6 more: "),
-        (["--bundle", "plate/p.1001.exr"], "plate/p.1001.exr/template.yaml: cannot be written (File exists"),
+        (["--bundle", "plate/p.1001.exr"], "plate/p.1001.exr/template.yaml cannot be written: File exists"),
     ],
 )
 def test_what_makes_no_job_is_refused_in_one_line(shot, options, sentence):

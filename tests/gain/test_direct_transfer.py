@@ -10,7 +10,7 @@ from relumix.gain.direct_transfer import shown_under, stops_to
 from relumix.gain.downsample import Canvas, proxy_frame
 from relumix.gain.gain_transfer import Gain, log_luminance, relight
 from relumix.gain.log_gain import MID_GREY
-from relumix.shot.windows import Box
+from relumix.shot.box import Box
 
 HEIGHT, WIDTH = 96, 128
 BOX = Box(0, 0, WIDTH, HEIGHT)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from relumix.gain.downsample import LUMINANCE, Canvas, exposure_of, proxy_frame, proxy_reference
 from relumix.gain.log_gain import MID_GREY
-from relumix.shot.windows import Box
+from relumix.shot.box import Box
 
 
 class Level:

@@ -7,7 +7,7 @@ from relumix.gain.downsample import Canvas, proxy_frame
 from relumix.gain.gain_transfer import Gain, log_luminance, relight
 from relumix.gain.log_gain import MID_GREY
 from relumix.gain.proxy import ProxyFrame
-from relumix.shot.windows import Box
+from relumix.shot.box import Box
 from tests.synthetic import make_shot, shadow_light
 
 

@@ -20,7 +20,7 @@ _SLOW = """\
 #!{python}
 import sys, time
 from relumix.engines.tracking.propagator import TrackingPropagator
-from relumix.pipeline.write_frame import Finisher
+from relumix.pipeline.write_frame import FrameWriter
 
 def slowed(kind, name):
     inner = getattr(kind, name)
@@ -29,7 +29,7 @@ def slowed(kind, name):
         return inner(*args, **kwargs)
     setattr(kind, name, slowly)
 
-slowed(Finisher, "_write")
+slowed(FrameWriter, "_write")
 slowed(TrackingPropagator, "propagate")
 from relumix.cli.main import main
 sys.exit(main())

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relumix.engines.base import Windowing
 from relumix.errors import InputError
 from relumix.pipeline.windows import REACH, plan, refuse_chunks
 
@@ -23,7 +24,7 @@ def shots(draw):
 @given(shots())
 def test_every_frame_has_shares_that_sum_to_one(shot):
     frames, references, window, overlap = shot
-    laid = plan(frames, references, window=window, overlap=overlap, tracks=True)
+    laid = plan(frames, references, Windowing("1", window, overlap, tracks=True))
     assert set(laid.shares) == set(frames) - set(references)
     for frame, shares in laid.shares.items():
         assert sum(share.weight for share in shares) == pytest.approx(1)
@@ -33,7 +34,7 @@ def test_every_frame_has_shares_that_sum_to_one(shot):
 @given(shots())
 def test_windows_are_small_sorted_and_between_their_references(shot):
     frames, references, window, overlap = shot
-    for piece in plan(frames, references, window=window, overlap=overlap, tracks=True).windows:
+    for piece in plan(frames, references, Windowing("1", window, overlap, tracks=True)).windows:
         assert 1 <= len(piece.frames) <= window
         assert list(piece.frames) == sorted(piece.frames)
         assert set(piece.references) <= set(references)
@@ -42,9 +43,9 @@ def test_windows_are_small_sorted_and_between_their_references(shot):
 
 
 @given(shots())
-def test_approaches_lead_from_reference_to_window(shot):
+def test_keyframe_paths_lead_from_reference_to_window(shot):
     frames, references, window, overlap = shot
-    for piece in plan(frames, references, window=window, overlap=overlap, tracks=True).windows:
+    for piece in plan(frames, references, Windowing("1", window, overlap, tracks=True)).windows:
         for reference, keyframe_path in zip(piece.references, piece.keyframe_paths, strict=True):
             assert len(keyframe_path) <= REACH
             if keyframe_path:
@@ -52,11 +53,14 @@ def test_approaches_lead_from_reference_to_window(shot):
                 steps = [b - a for a, b in pairwise(keyframe_path)]
                 assert all(s > 0 for s in steps) or all(s < 0 for s in steps)
                 near = piece.frames[0] if reference <= piece.frames[0] else piece.frames[-1]
-                assert abs(keyframe_path[-1] - near) <= abs(frames[-1] - frames[0])
+                low, high = sorted((reference, near))
+                assert all(low <= keyframe <= high for keyframe in keyframe_path), "it goes past the window"
+                left = abs(frames.index(keyframe_path[-1]) - frames.index(near))
+                assert left <= window, "it ends short of the window"
 
 
 def test_a_shot_with_its_reference_first():
-    laid = plan(range(1001, 1017), [1001], window=8, overlap=2, tracks=True)
+    laid = plan(range(1001, 1017), [1001], Windowing("1", 8, 2, tracks=True))
     assert [(w.frames[0], w.frames[-1]) for w in laid.windows] == [(1001, 1008), (1007, 1014), (1013, 1016)]
     assert laid.windows[2].keyframe_paths == ((1001, 1007, 1013),)
     assert [(s.window, round(s.weight, 3)) for s in laid.shares[1007]] == [(0, 0.667), (1, 0.333)]
@@ -64,27 +68,27 @@ def test_a_shot_with_its_reference_first():
 
 
 def test_between_two_references_both_give_light():
-    laid = plan(range(1, 12), [1, 11], window=6, overlap=1, tracks=True)
+    laid = plan(range(1, 12), [1, 11], Windowing("1", 6, 1, tracks=True))
     assert [w.references for w in laid.windows] == [(1, 11), (1, 11)]
     assert laid.windows[0].keyframe_paths == ((1,), (11, 6))
     assert laid.windows[1].keyframe_paths == ((1, 6), (11,))
 
 
 def test_before_the_first_reference_the_grid_runs_backward():
-    laid = plan(range(1, 11), [10], window=4, overlap=0, tracks=True)
+    laid = plan(range(1, 11), [10], Windowing("1", 4, 0, tracks=True))
     assert [w.frames for w in laid.windows] == [(7, 8, 9, 10), (3, 4, 5, 6), (1, 2)]
     assert laid.windows[2].keyframe_paths == ((10, 6, 2),)
 
 
-def test_an_engine_that_does_not_track_gets_no_approaches():
-    laid = plan(range(1, 40), [1, 39], window=8, overlap=2, tracks=False)
+def test_an_engine_that_does_not_track_gets_no_keyframe_paths():
+    laid = plan(range(1, 40), [1, 39], Windowing("1", 8, 2, tracks=False))
     assert {w.keyframe_paths for w in laid.windows} == {((), ())}
 
 
 @given(shots())
 def test_a_chain_has_every_frame_on_the_way(shot):
     frames, references, window, _ = shot
-    laid = plan(frames, references, window=window, overlap=1, tracks=False, chained=True)
+    laid = plan(frames, references, Windowing("1", window, 1, tracks=False, chained=True))
     for piece in laid.windows:
         for reference, keyframe_path in zip(piece.references, piece.keyframe_paths, strict=True):
             near = piece.frames[0] if reference <= piece.frames[0] else piece.frames[-1]
@@ -96,7 +100,7 @@ def test_a_chain_has_every_frame_on_the_way(shot):
 @given(shots())
 def test_a_chained_window_begins_with_the_last_frame_of_the_one_before(shot):
     frames, _, window, _ = shot
-    windows = plan(frames, frames[:1], window=window, overlap=1, tracks=False, chained=True).windows
+    windows = plan(frames, frames[:1], Windowing("1", window, 1, tracks=False, chained=True)).windows
     assert all(
         after.frames[0] == before.frames[-1] == after.keyframe_paths[0][-1] for before, after in pairwise(windows)
     )
@@ -104,36 +108,37 @@ def test_a_chained_window_begins_with_the_last_frame_of_the_one_before(shot):
 
 def test_a_chain_reaches_over_the_whole_shot():
     frames = range(1001, 1401)
-    laid = plan(frames, [1001], window=14, overlap=1, tracks=False, chained=True)
+    laid = plan(frames, [1001], Windowing("1", 14, 1, tracks=False, chained=True))
     assert len(laid.windows) > REACH
     assert laid.windows[-1].keyframe_paths == (tuple(range(1001, laid.windows[-1].frames[0] + 1)),)
     assert laid.inputs(1400) == tuple(frames)
 
 
 def test_a_chain_between_two_references_comes_from_both_sides():
-    laid = plan(range(1, 12), [1, 11], window=6, overlap=1, tracks=False, chained=True)
+    laid = plan(range(1, 12), [1, 11], Windowing("1", 6, 1, tracks=False, chained=True))
     assert [w.frames for w in laid.windows] == [(1, 2, 3, 4, 5, 6), (6, 7, 8, 9, 10, 11)]
     assert laid.windows[0].keyframe_paths == ((1,), (11, 10, 9, 8, 7, 6))
     assert laid.windows[1].keyframe_paths == ((1, 2, 3, 4, 5, 6), (11,))
 
 
 def test_a_chain_before_the_first_reference_runs_backward():
-    laid = plan(range(1, 9), [8], window=4, overlap=1, tracks=False, chained=True)
+    laid = plan(range(1, 9), [8], Windowing("1", 4, 1, tracks=False, chained=True))
     assert [w.frames for w in laid.windows] == [(5, 6, 7, 8), (2, 3, 4, 5), (1, 2)]
     assert [w.keyframe_paths for w in laid.windows] == [((8,),), ((8, 7, 6, 5),), ((8, 7, 6, 5, 4, 3, 2),)]
 
 
 @dataclass(frozen=True)
-class Chained:
+class Svd:
+    windowing: Windowing
     name: str = "svd"
-    chained: bool = True
 
 
 def test_a_chained_shot_is_taken_whole():
-    refuse_chunks(Chained(), range(8), range(8))
-    refuse_chunks(Chained(chained=False), range(8), [3])
+    chained = Svd(Windowing("1", 4, 1, tracks=False, chained=True))
+    refuse_chunks(chained, range(8), range(8))
+    refuse_chunks(Svd(Windowing("1", 4, 1, tracks=False)), range(8), [3])
     with pytest.raises(InputError) as error:
-        refuse_chunks(Chained(), range(8), [3, 4])
+        refuse_chunks(chained, range(8), [3, 4])
     assert str(error.value) == (
         "2 of 8 frames were chosen, and engine svd is chained: each window needs all those before it; relight the "
         "whole shot in one job, or leave out chained"
@@ -142,4 +147,4 @@ def test_a_chained_shot_is_taken_whole():
 
 def test_overlap_must_leave_room_to_advance():
     with pytest.raises(ValueError, match="overlap is 4: expected 0 to 3 for windows of 4 frames"):
-        plan(range(5), [0], window=4, overlap=4, tracks=False)
+        Windowing("1", 4, 4, tracks=False)

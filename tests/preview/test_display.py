@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relumix.preview.display import KNEE, auto_exposure, display, fit, on_display_window, srgb_encode
-from relumix.shot.windows import Box
+from relumix.shot.box import Box
 
 
 def flat(value, height=2, width=3):

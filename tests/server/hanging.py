@@ -26,9 +26,7 @@ class Hanging:
 
     def __init__(self) -> None:
         self._flow, self._warm = load_engine("flow"), False
-        self.name, self.version = self._flow.name, self._flow.version
-        self.window, self.overlap = self._flow.window, self._flow.overlap
-        self.tracks, self.chained = self._flow.tracks, self._flow.chained
+        self.name, self.windowing = self._flow.name, self._flow.windowing
 
     def start(self) -> Propagator:
         """Begin a shot."""

@@ -131,7 +131,8 @@ def serving(folder: Path, *options: str) -> Iterator[Server]:
         if server.process.poll() is None:
             assert server.stop() == 0, server.log
         told = [line for line in server.log if "traceback" in line or "Traceback" in line["message"]]
-        assert not told, "the server logged what it should not"
+        traces = "\n".join(line.get("traceback", line["message"]) for line in told)
+        assert not told, f"the server logged what it should not:\n{traces}"
     finally:
         server.kill()
 
@@ -268,9 +269,9 @@ class Disk:
         return {int(path.stem.split(".")[1]): path.read_bytes() for path in sorted(folder.glob("*.exr"))}
 
     def keys(self, made: dict[int, bytes], out="out") -> dict[int, str]:
-        from relumix.pipeline.fingerprint import stored_key
+        from relumix.pipeline.fingerprint import stored_fingerprint
 
-        return {frame: stored_key(self.folder / out / f"p.{frame}.exr") for frame in made}
+        return {frame: stored_fingerprint(self.folder / out / f"p.{frame}.exr") for frame in made}
 
     def said(self, *references: int, keys=None, frames=None, masks=None, **fields) -> Iterator[pb.RelightRequest]:
         """The whole of what a client says."""

@@ -8,8 +8,8 @@ from relumix.engines.registry import load_engine
 from relumix.rpc.messages import Piece, crc32c
 from relumix.v1 import relight_pb2 as pb
 from relumix_server import spool as spool_module
-from relumix_server.allowed_paths import Roots
-from relumix_server.frame_receiver import Intake
+from relumix_server.allowed_paths import AllowedPaths
+from relumix_server.frame_receiver import FrameReceiver
 from relumix_server.options import Options
 from relumix_server.request import check
 from relumix_server.spool import Spool
@@ -20,7 +20,7 @@ FIRST = FRAMES[0]
 
 
 class Lock(threading.Condition):
-    """The lock of an intake: `before` is called by whoever is about to take it, until it is called once."""
+    """The lock of an receiver: `before` is called by whoever is about to take it, until it is called once."""
 
     def __init__(self):
         super().__init__()
@@ -42,9 +42,9 @@ def spool(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def intake(spool):
-    request = check(opening().open, {"flow": load_engine("flow")}, Options(), Roots(()))
-    made = Intake(request, spool, max_frame_bytes=1 << 20, max_frame_pixels=1 << 20, ahead_bytes=1 << 20)
+def receiver(spool):
+    request = check(opening().open, {"flow": load_engine("flow")}, Options(), AllowedPaths(()))
+    made = FrameReceiver(request, spool, max_frame_bytes=1 << 20, max_frame_pixels=1 << 20, ahead_bytes=1 << 20)
     made._changed = Lock()
     yield made
     made.end(SessionCancelledError())
@@ -56,25 +56,25 @@ def piece(data, offset, total_bytes):
     return Piece(head, data)
 
 
-def test_a_frame_is_there_when_all_of_it_is_in_its_file(intake):
+def test_a_frame_is_there_when_all_of_it_is_in_its_file(receiver):
     found = []
     waiter = threading.Thread(
-        target=lambda: found.append(intake.wait(pb.ROLE_SOURCE, FIRST).path.read_bytes()), daemon=True
+        target=lambda: found.append(receiver.wait(pb.ROLE_SOURCE, FIRST).path.read_bytes()), daemon=True
     )
 
     def look():
         waiter.start()
         waiter.join(0.2)  # It has seen all that is to be seen before the last piece is kept.
 
-    intake.piece(piece(b"ab", 0, 4))
-    intake._changed.before = look
-    intake.piece(piece(b"cd", 2, 4))
+    receiver.piece(piece(b"ab", 0, 4))
+    receiver._changed.before = look
+    receiver.piece(piece(b"cd", 2, 4))
     waiter.join(10)
     assert found == [b"abcd"]
 
 
-def test_a_piece_that_comes_too_late_leaves_no_file(intake, spool, tmp_path):
-    intake._changed.before = lambda: intake.end(SessionCancelledError())
-    intake.piece(piece(b"ab", 0, 4))
+def test_a_piece_that_comes_too_late_leaves_no_file(receiver, spool, tmp_path):
+    receiver._changed.before = lambda: receiver.end(SessionCancelledError())
+    receiver.piece(piece(b"ab", 0, 4))
     assert spool.used() == (0, 0)
     assert not list(tmp_path.rglob("*.exr"))

@@ -76,7 +76,7 @@ def test_streams_end_with_a_status_and_the_server_with_them(hanging, disk):
 
 def test_its_frames_go_to_the_others(hanging, tmp_path):
     flow, stuck = load_engine("flow"), hanging("alone")
-    frames = range(1, 2 + 4 * (flow.window - flow.overlap))  # windows enough for both
+    frames = range(1, 2 + 4 * (flow.windowing.window - flow.windowing.overlap))  # windows enough for both
     disk = Disk(tmp_path / "shot", size=(64, 40), frames=frames, pan=(0.5, 0))
     made = disk.in_process()
     with serving(tmp_path) as server:

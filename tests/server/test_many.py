@@ -25,7 +25,7 @@ SETTLED = 50
 def frames_of(engine):
     """The frames of a shot of so many windows."""
     loaded = load_engine(engine)
-    return range(1, 2 + WINDOWS * (loaded.window - loaded.overlap))
+    return range(1, 2 + WINDOWS * (loaded.windowing.window - loaded.windowing.overlap))
 
 
 def by_command(disk, work_size, engine):

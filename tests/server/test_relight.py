@@ -1,5 +1,7 @@
 """Shots through a real server: frame for frame, byte for byte what the command makes."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from google.rpc import code_pb2
@@ -184,7 +186,7 @@ def test_info(server):
     assert info.version == relumix.__version__
     flow = load_engine("flow")
     assert [(e.name, e.version, e.window, e.overlap, e.tracks, e.device) for e in info.engines] == [
-        ("flow", flow.version, flow.window, flow.overlap, flow.tracks, "cpu")
+        ("flow", *dataclasses.astuple(flow.windowing)[:4], "cpu")
     ]
     assert info.limits.max_frame_bytes == 4 << 20
     assert info.limits.by_path

@@ -7,13 +7,14 @@ import weakref
 import numpy as np
 import pytest
 
+from relumix.engines.base import Windowing
 from relumix.gain.proxy import ProxyFrame
-from relumix_server.scheduler import Device, Turns, warm
+from relumix_server.scheduler import EngineThread, ScheduledEngine, warm
 from relumix_server.status_errors import SessionCancelledError
 
 
 class SlowEngine:
-    name, version, window, overlap, tracks, chained = "slow", "1", 4, 1, False, False
+    name, windowing = "slow", Windowing(version="1", window=4, overlap=1, tracks=False)
 
     def __init__(self):
         self.worked, self.threads, self.go = [], set(), threading.Event()
@@ -31,25 +32,25 @@ class SlowEngine:
 
 @pytest.fixture
 def device():
-    made = Device()
+    made = EngineThread()
     yield made
     made.close()
 
 
 def run(engine, device, name, windows, ended):
-    turns = Turns(engine, device)
+    scheduled = ScheduledEngine(engine, device)
 
     def work():
         try:
             for number in range(windows):
-                turns.start().propagate([f"{name}{number}"], [], [])
+                scheduled.start().propagate([f"{name}{number}"], [], [])
             ended.append(name)
         except SessionCancelledError:
             ended.append(f"{name} cancelled")
 
     thread = threading.Thread(target=work)
     thread.start()
-    return turns, thread
+    return scheduled, thread
 
 
 def test_sessions_take_turns(device):
@@ -99,10 +100,10 @@ def test_what_an_engine_keeps_of_a_shot_goes_with_it(device):
             return made
 
     kept = []
-    turns = Turns(Shot(), device)
-    turns.start().propagate(["a0"], [], [])
+    scheduled = ScheduledEngine(Shot(), device)
+    scheduled.start().propagate(["a0"], [], [])
     assert kept[0]() is not None
-    turns.end()
+    scheduled.end()
     device.submit(lambda: None).result()  # What it did before is then let go of by its thread, too.
     assert kept[0]() is None
 
@@ -113,7 +114,7 @@ def test_what_an_engine_raises_reaches_its_session(device):
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        Turns(Broken(), device).start().propagate(["a"], [], [])
+        ScheduledEngine(Broken(), device).start().propagate(["a"], [], [])
     with pytest.raises(ZeroDivisionError):
         warm(Broken(), device)
     assert device.queued == 0
@@ -126,7 +127,7 @@ def test_what_an_engine_may_still_read_is_there_before_its_turn(device):
     def await_frames(frames):
         seen.append((list(frames), device.queued))
 
-    turns = Turns(engine, device, await_frames=await_frames)
+    scheduled = ScheduledEngine(engine, device, await_frames=await_frames)
     keyframes = [ProxyFrame(number, np.zeros((1, 1, 3), np.float32), np.ones((1, 1), np.float32)) for number in (1, 5)]
-    turns.start().propagate(["a"], [], [keyframes[:1], keyframes])
+    scheduled.start().propagate(["a"], [], [keyframes[:1], keyframes])
     assert seen == [([1, 1, 5], 0)]

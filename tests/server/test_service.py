@@ -1,19 +1,25 @@
 """The service with engines that real servers do not have: none yet, and broken ones."""
 
 import asyncio
+import logging
 
 import grpc
 import pytest
 from grpc import aio
 
 from relumix.engines.registry import load_engine
+from relumix.rpc import messages
 from relumix.v1 import relight_pb2 as pb
 from relumix.v1.relight_pb2_grpc import RelightServiceStub
+from relumix_server.allowed_paths import AllowedPaths
 from relumix_server.metrics import Metrics
 from relumix_server.options import Options
-from relumix_server.scheduler import Device
+from relumix_server.request import check
+from relumix_server.scheduler import EngineThread
 from relumix_server.service import RelightService, add_to
+from relumix_server.shots import SessionShot
 from relumix_server.spool import Spool
+from relumix_server.status_errors import SessionCancelledError
 from relumix_server.workers import Workers
 from tests.server.harness import opening, retry_of
 
@@ -22,9 +28,7 @@ class Broken:
     """The flow engine, at the moment when it breaks."""
 
     def __init__(self):
-        flow = load_engine("flow")
-        self.name, self.version, self.tracks, self.chained = "flow", "1", True, False
-        self.window, self.overlap = flow.window, flow.overlap
+        self.name, self.windowing = "flow", load_engine("flow").windowing
 
     def start(self):
         return self
@@ -37,7 +41,7 @@ class Broken:
 def parts(tmp_path):
     spool = Spool(1 << 30, str(tmp_path))
     workers = Workers(1, memory_bytes=1 << 31, seconds=20)
-    device = Device()
+    device = EngineThread()
     yield Options(), spool, workers, device, Metrics()
     workers.close()
     device.close()
@@ -85,6 +89,34 @@ def test_an_engine_that_breaks_ends_the_stream_and_nothing_else(parts, disk):
     spool, device = parts[1], parts[3]
     assert spool.used() == (0, 0)
     assert device.queued == 0
+
+
+def test_a_file_that_goes_with_its_session_is_no_fault(parts, disk, monkeypatch, caplog):
+    """A session may be cancelled between the arrival of a frame and the first look at its file."""
+    found, engines = SessionShot._files, {"flow": load_engine("flow")}
+
+    def cancelled_after(self, frame, **kinds):
+        files = found(self, frame, **kinds)
+        if "mask" in kinds:  # It is about to be relit.
+            self._receiver.end(SessionCancelledError())
+        return files
+
+    async def work():
+        said = [messages.request_of(message.SerializeToString()) for message in disk.said()]
+        session = RelightService(*parts).session(check(said[0].open, engines, Options(), AllowedPaths(())))
+        for piece in said[1:-1]:
+            session.receiver.piece(piece)
+        session.receiver.close()
+        session.start()
+        while not session.ended:
+            await asyncio.sleep(0.02)
+
+    monkeypatch.setattr(SessionShot, "_files", cancelled_after)
+    monkeypatch.setattr(logging.getLogger("relumix_server"), "propagate", True)
+    with caplog.at_level(logging.DEBUG, "relumix_server"):
+        asyncio.run(work())
+    assert caplog.messages == ["the session was cancelled"]
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 def test_information_while_it_is_not_ready(parts):

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from relumix.shot.windows import Box
-from relumix_server.shared_memory import HEADER, PassingError, receive, send
+from relumix.shot.box import Box
+from relumix_server.shared_memory import HEADER, MessageError, receive, send
 
 
 @pytest.fixture
@@ -58,9 +58,9 @@ def test_large_arrays_leave_nothing_open():
 
 def test_classes_pass_to_who_trusts_alone():
     assert passed(Box(1, 2, 3, 4), trusted=True) == Box(1, 2, 3, 4)
-    with pytest.raises(PassingError, match=r"holds relumix\.shot\.windows\.Box: expected plain values and arrays"):
+    with pytest.raises(MessageError, match=r"holds relumix\.shot\.box\.Box: expected plain values and arrays"):
         passed(Box(1, 2, 3, 4))
-    with pytest.raises(PassingError, match=r"holds posix\.system"):
+    with pytest.raises(MessageError, match=r"holds posix\.system"):
         passed(os.system)
 
 
@@ -68,19 +68,19 @@ def test_an_end_in_the_middle_is_told(pair):
     ours, theirs = pair
     ours.sendall(HEADER.pack(100, 0) + pickle.dumps("x")[:3])
     ours.shutdown(socket.SHUT_WR)
-    with pytest.raises(PassingError, match="the other side has gone"):
+    with pytest.raises(MessageError, match="the other side has gone"):
         receive(theirs, trusted=False)
-    with pytest.raises(PassingError, match="the other side has gone"):
+    with pytest.raises(MessageError, match="the other side has gone"):
         receive(theirs, trusted=False)
 
 
 def test_messages_that_make_no_sense(pair):
     ours, theirs = pair
     ours.sendall(HEADER.pack(1 << 40, 0))
-    with pytest.raises(PassingError, match=r"of 1099511627776 bytes and 0 buffers makes no sense"):
+    with pytest.raises(MessageError, match=r"of 1099511627776 bytes and 0 buffers makes no sense"):
         receive(theirs, trusted=False)
     ours.sendall(HEADER.pack(5, 3))
-    with pytest.raises(PassingError, match=r"3 buffers makes no sense"):
+    with pytest.raises(MessageError, match=r"3 buffers makes no sense"):
         receive(theirs, trusted=False)
 
 
@@ -91,5 +91,5 @@ def test_buffers_that_were_cut_short(pair, tmp_path):
         file.flush()
         socket.send_fds(ours, [HEADER.pack(1, 1)], [file.fileno()])
         ours.sendall(struct.pack("<Q", 4) + b".")
-        with pytest.raises(PassingError, match="cut short"):
+        with pytest.raises(MessageError, match="cut short"):
             receive(theirs, trusted=False)

@@ -4,7 +4,7 @@ import pytest
 
 from relumix_server import spool as spool_module
 from relumix_server.spool import Spool
-from relumix_server.status_errors import RefusedError
+from relumix_server.status_errors import StatusError
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_what_a_file_really_has_counts(spool):
 def test_a_full_disk_is_told_with_a_time_to_come_back(spool, monkeypatch):
     monkeypatch.setattr(spool_module, "_free", lambda folder: 50)
     spool.place(".exr", 40)
-    with pytest.raises(RefusedError, match=r"^the server's spool is full: try again later$") as refused:
+    with pytest.raises(StatusError, match=r"^the server's spool is full: try again later$") as refused:
         spool.place(".exr", 51)
     assert (refused.value.code.name, refused.value.retry_seconds) == ("RESOURCE_EXHAUSTED", 30.0)
 

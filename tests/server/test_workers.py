@@ -12,8 +12,8 @@ import pytest
 from relumix.errors import FrameError, InputError
 from relumix.gain.downsample import Canvas
 from relumix.settings import Settings
-from relumix.shot.windows import Box
-from relumix_server.worker_tasks import Frame, Shape
+from relumix.shot.box import Box
+from relumix_server.worker_tasks import FrameFiles, PackPlanes, PlaneShape, ReadFrame, UnpackPlanes
 from relumix_server.workers import OverLimitError, WorkerDiedError, WorkerError, Workers
 from tests.server.harness import write_exr
 
@@ -26,7 +26,7 @@ def workers():
 
 
 def frame(path, **changes):
-    return Frame(**{"session": str(path), "settings": Settings(), "frame": 7, "path": path, "first_frame": 7,
+    return FrameFiles(**{"session": str(path), "settings": Settings(), "frame": 7, "path": path, "first_frame": 7,
                     "first": path, **changes})  # fmt: skip
 
 
@@ -37,10 +37,10 @@ def canvas(width, height):
 def test_a_frame_is_looked_at(workers, tmp_path):
     pixels = np.random.default_rng(1).uniform(0, 1, (30, 40, 3)).astype(np.float16)
     write_exr(tmp_path / "a.exr", pixels)
-    seen = workers.call("look", frame(tmp_path / "a.exr"), canvas(40, 30))
-    np.testing.assert_array_equal(seen["rgb"], pixels.astype(np.float32))
-    assert seen["rgb"].flags.writeable
-    assert list(seen["seconds"]) == ["read"]
+    seen = workers.call(ReadFrame(frame(tmp_path / "a.exr"), canvas(40, 30)))
+    np.testing.assert_array_equal(seen.rgb, pixels.astype(np.float32))
+    assert seen.rgb.flags.writeable
+    assert list(seen.seconds) == ["read"]
 
 
 def test_errors_come_back_as_they_are(workers, tmp_path):
@@ -48,21 +48,24 @@ def test_errors_come_back_as_they_are(workers, tmp_path):
     write_exr(tmp_path / "a.exr", np.zeros((4, 4, 3)))
     bad = frame(tmp_path / "bad.exr", first=tmp_path / "a.exr", first_frame=6)
     with pytest.raises(FrameError, match=r"^frame 7: .*bad\.exr cannot be read"):
-        workers.call("look", bad, canvas(4, 4))
+        workers.call(ReadFrame(bad, canvas(4, 4)))
     with pytest.raises(InputError, match=r"bad\.exr cannot be read"):
-        workers.call("look", frame(tmp_path / "bad.exr"), canvas(4, 4))
+        workers.call(ReadFrame(frame(tmp_path / "bad.exr"), canvas(4, 4)))
 
 
-def test_only_tasks_of_the_desk_are_done(workers):
-    with pytest.raises(WorkerError, match="KeyError"):
-        workers.call("system", "id")
+@pytest.mark.parametrize(
+    ("work", "sentence"), [(os.getpid, "builtin_function_or_method is no"), ("id", "str is no task")]
+)
+def test_only_tasks_are_done(workers, work, sentence):
+    with pytest.raises(WorkerError, match=sentence):
+        workers.call(work)
     assert workers.deaths == 0
 
 
 def test_too_many_pixels_are_refused_before_they_are_read(workers, tmp_path):
     write_exr(tmp_path / "a.exr", np.zeros((20, 30, 3)))
     with pytest.raises(OverLimitError, match=r"a\.exr is 30x20 with 3 channels: this server takes up to 599 pixels"):
-        workers.call("look", frame(tmp_path / "a.exr", max_pixels=599), canvas(30, 20))
+        workers.call(ReadFrame(frame(tmp_path / "a.exr", max_pixels=599), canvas(30, 20)))
 
 
 def test_a_display_window_counts_as_pixels_too(workers, tmp_path):
@@ -75,7 +78,7 @@ def test_a_display_window_counts_as_pixels_too(workers, tmp_path):
     assert out.write_image(np.zeros((4, 4, 3), np.float32))
     assert out.close()
     with pytest.raises(OverLimitError, match=r"wide\.exr is 60000x60000"):
-        workers.call("look", frame(tmp_path / "wide.exr"), canvas(4, 4))
+        workers.call(ReadFrame(frame(tmp_path / "wide.exr"), canvas(4, 4)))
 
 
 def test_memory_is_limited(tmp_path):
@@ -83,10 +86,10 @@ def test_memory_is_limited(tmp_path):
     pool = Workers(1, memory_bytes=128 << 20, seconds=20)
     try:
         with pytest.raises((OverLimitError, WorkerDiedError, FrameError)) as limited:
-            pool.call("look", frame(tmp_path / "a.exr"), canvas(4000, 2000))
+            pool.call(ReadFrame(frame(tmp_path / "a.exr"), canvas(4000, 2000)))
         assert str(limited.value)
         write_exr(tmp_path / "b.exr", np.zeros((4, 4, 3)))
-        assert pool.call("look", frame(tmp_path / "b.exr"), canvas(4, 4))["rgb"].shape == (4, 4, 3)
+        assert pool.call(ReadFrame(frame(tmp_path / "b.exr"), canvas(4, 4))).rgb.shape == (4, 4, 3)
     finally:
         pool.close()
 
@@ -102,12 +105,12 @@ def test_memory_is_limited(tmp_path):
 def test_a_worker_that_dies_costs_its_task_and_is_replaced(workers, tmp_path, number, sentence):
     write_exr(tmp_path / "a.exr", np.zeros((4, 4, 3)))
     (pid,) = workers.pids()
-    workers.call("look", frame(tmp_path / "a.exr"), canvas(4, 4))
+    workers.call(ReadFrame(frame(tmp_path / "a.exr"), canvas(4, 4)))
     os.kill(pid, number)
     with pytest.raises(WorkerDiedError) as died:
-        workers.call("look", frame(tmp_path / "a.exr"), canvas(4, 4))
+        workers.call(ReadFrame(frame(tmp_path / "a.exr"), canvas(4, 4)))
     assert str(died.value) == sentence
-    assert workers.call("look", frame(tmp_path / "a.exr"), canvas(4, 4))["rgb"].shape == (4, 4, 3)
+    assert workers.call(ReadFrame(frame(tmp_path / "a.exr"), canvas(4, 4))).rgb.shape == (4, 4, 3)
     assert workers.pids() != [pid]
     assert not Path(f"/proc/{pid}").exists()
 
@@ -121,7 +124,7 @@ def test_a_worker_that_hangs_is_given_up_on(tmp_path, monkeypatch):
         os.kill(pid, signal.SIGSTOP)
         began = time.monotonic()
         with pytest.raises(WorkerDiedError):
-            pool.call("look", frame(tmp_path / "a.exr"), canvas(4, 4))
+            pool.call(ReadFrame(frame(tmp_path / "a.exr"), canvas(4, 4)))
         assert time.monotonic() - began < 5
         assert pool.pids() != [pid]
     finally:
@@ -137,7 +140,7 @@ def test_closing_ends_who_waits(tmp_path):
 
     def call():
         try:
-            pool.call("look", frame(tmp_path / "a.exr"), canvas(4, 4))
+            pool.call(ReadFrame(frame(tmp_path / "a.exr"), canvas(4, 4)))
         except WorkerDiedError as error:
             raised.append(str(error))
 
@@ -156,8 +159,7 @@ def test_planes_there_and_back(workers, tmp_path):
     planes = np.random.default_rng(2).normal(size=(5, 7, 4)).astype(np.float32)
     planes[0, 0] = np.nan
     planes.tofile(tmp_path / "a.raw")
-    shape = Shape(7, 5, ("R", "G", "B", "A"), "float")
-    workers.call("pack", tmp_path / "a.raw", shape, tmp_path / "a.exr")
-    size = workers.call("unpack", tmp_path / "a.exr", tmp_path / "b.raw", shape.channels, "float")
-    assert size == {"width": 7, "height": 5}
+    shape = PlaneShape(7, 5, ("R", "G", "B", "A"), "float")
+    workers.call(PackPlanes(tmp_path / "a.raw", shape, tmp_path / "a.exr"))
+    workers.call(UnpackPlanes(tmp_path / "a.exr", tmp_path / "b.raw", shape.channels, "float"))
     assert (tmp_path / "b.raw").read_bytes() == planes.tobytes()

@@ -20,6 +20,8 @@ from tests.shot import files
 LOSSLESS = ["none", "rle", "zips", "zip", "piz", "htj2k256", "htj2k32", "zstd"]
 ADDED = {"relumix:engine": "flow", "relumix:mix": 0.5, "relumix:references": 2}
 
+HINT = "; choose another place or make room"
+
 
 def read(path: Path, **choice: str | None) -> Picture:
     plate = Plate(Sequence.find(path), **choice)
@@ -313,7 +315,9 @@ def test_no_permission(tmp_path: Path) -> None:
     picture = read(files.plain(tmp_path / "a.exr", files.noise(4, 5)))
     with pytest.raises(InputError) as caught:
         write(tmp_path / "a.exr" / "b.exr", picture, [picture.rgb], attributes={})
-    assert str(caught.value) == f"{tmp_path}/a.exr/b.exr cannot be written: File exists"
+    assert (
+        str(caught.value) == f"{tmp_path}/a.exr/b.exr cannot be written: File exists; choose another place or make room"
+    )
     if os.geteuid() == 0:
         pytest.skip("root may write anywhere")
     (tmp_path / "locked").mkdir(mode=0o500)
@@ -327,7 +331,8 @@ def test_no_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError) as caught:
         write(tmp_path / "b.exr", picture, [picture.rgb], attributes={})
     assert str(caught.value) == (
-        f"{tmp_path}/b.exr cannot be written: no space left in {tmp_path} (1 MiB free, a frame may take 5)"
+        f"{tmp_path}/b.exr cannot be written: no space left in {tmp_path} (1 MiB free, a frame may take 5); "
+        "choose another place or make room"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["a.exr"]
 
@@ -344,7 +349,10 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(place.get(failure, "pathlib.Path.replace"), fail)
     with pytest.raises(InputError) as caught:
         write(tmp_path / "b.exr", picture, [picture.rgb], attributes={})
-    assert str(caught.value) == f"{tmp_path}/b.exr cannot be written: No space left on device"
+    assert (
+        str(caught.value)
+        == f"{tmp_path}/b.exr cannot be written: No space left on device; choose another place or make room"
+    )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.exr", "b.exr"]
     assert (tmp_path / "b.exr").read_bytes() == b"what was there"
 

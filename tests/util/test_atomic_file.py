@@ -1,7 +1,12 @@
+import os
+from pathlib import Path
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from relumix.errors import InputError
-from relumix.util.atomic_file import replacing
+from relumix.util.atomic_file import replacing, replacing_folder, temporary_name
 
 
 def test_the_file_appears_whole_at_the_end(tmp_path):
@@ -37,4 +42,55 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
     path = tmp_path / "file" / "a.txt"
     with pytest.raises(InputError) as e, replacing(path):
         pass
-    assert str(e.value) == f"{path}: cannot be written (File exists); choose another place or make room"
+    assert str(e.value) == f"{path} cannot be written: File exists; choose another place or make room"
+
+
+NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=60)
+
+
+@given(NAMES.filter(lambda name: name not in (".", "..")))
+def test_a_temporary_name_is_hidden_short_and_nobody_elses(name):
+    path = Path("folder") / name
+    first, second = temporary_name(path), temporary_name(path)
+    assert first != second
+    assert first.parent == path.parent
+    assert path.suffix in ("", first.suffix) or len(os.fsencode(path.suffix)) > 16
+    assert first.name.startswith(".")
+    assert len(os.fsencode(first.name)) <= max(len(os.fsencode(name)), 48)
+
+
+def test_the_longest_name_that_a_file_may_have_can_be_written(tmp_path):
+    path = tmp_path / ("é" * 125 + ".json")
+    with replacing(path) as name:
+        name.write_text("whole")
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_bytes_are_on_the_disk_before_the_name_where_that_matters(tmp_path, monkeypatch, durable):
+    done = []
+    monkeypatch.setattr(
+        os, "fsync", lambda descriptor: done.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+    )
+    with replacing(tmp_path / "a.txt", durable=durable) as name:
+        name.write_text("whole")
+        assert not done
+    assert done == ([str(name), str(tmp_path)] if durable else [])
+
+
+def test_a_folder_takes_the_place_of_another_whole_or_not_at_all(tmp_path):
+    folder = tmp_path / "final"
+
+    def write(text, error=None):
+        with replacing_folder(folder) as name:
+            (name / "a.txt").write_text(text)
+            if error:
+                raise error
+
+    write("first")
+    with pytest.raises(KeyError):
+        write("half", KeyError())
+    assert (folder / "a.txt").read_text() == "first"
+    write("second")
+    assert [p.name for p in tmp_path.iterdir()] == ["final"]
+    assert (folder / "a.txt").read_text() == "second"

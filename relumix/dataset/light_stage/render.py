@@ -10,10 +10,17 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from relumix.dataset import llvm
 from relumix.dataset.light_stage.scenes import StageSettings, render_scene
+from relumix.dataset.light_stage.sdf.backend import choose
+from relumix.dataset.light_stage.sdf.settings import SdfSettings
 from relumix.dataset.light_stage.surfaces import Photos
-from relumix.dataset.shards import MANIFEST, read_manifest, read_shard, shard_path, write_manifest, write_shard
+from relumix.dataset.shards import MANIFEST, Scene, read_manifest, read_shard, shard_path, write_manifest, write_shard
 from relumix.errors import InputError
+from relumix.util.extras import needed
+
+Settings = StageSettings | SdfSettings
+"""What a stage is rendered with, by Mitsuba or as signed-distance shapes."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +32,12 @@ class Rendered:
     trouble: str = ""
 
 
-def render(folder: Path, seeds: range, settings: StageSettings, photos: Photos, workers: int = 1) -> Iterator[Rendered]:
+def render(
+    folder: Path, seeds: range, settings: Settings, photos: Photos | None, workers: int = 1
+) -> Iterator[Rendered]:
     """Render the scenes of these seeds into a folder, and yield each as it is there.
+
+    photos: needed by Mitsuba's scenes.
 
     Raises InputError, before anything is rendered, where the folder was begun with other settings.
     """
@@ -39,18 +50,19 @@ def render(folder: Path, seeds: range, settings: StageSettings, photos: Photos, 
             yield Rendered(seed, kept=True)
         else:
             troubles[seed] = trouble
-    for seed in each(partial(_render_one, folder, settings, photos), list(troubles), workers):
+    make = partial(_render_one, folder, settings, photos)
+    for seed in each(make, list(troubles), partial(start, settings), workers):
         yield Rendered(seed, kept=False, trouble=troubles[seed])
 
 
-def begin(folder: Path, settings: StageSettings) -> None:
+def begin(folder: Path, settings: Settings) -> None:
     """Write a folder's manifest; raises InputError where it was begun with other settings."""
     folder.mkdir(parents=True, exist_ok=True)
     wanted = settings.as_json()
     if not (folder / MANIFEST).exists():
         write_manifest(folder, wanted)
         return
-    found = read_manifest(folder)
+    found = {"renderer": "mitsuba"} | read_manifest(folder)  # the only one there was, and not named
     for name, value in wanted.items():
         if found.get(name) != value:
             raise InputError(
@@ -59,19 +71,21 @@ def begin(folder: Path, settings: StageSettings) -> None:
             )
 
 
-def each(make: Callable[[int], None], seeds: Sequence[int], workers: int) -> Iterator[int]:
-    """Call `make` for every seed, in `workers` processes with a renderer each, and yield the seeds as they are done."""
+def each(
+    make: Callable[[int], None], seeds: Sequence[int], start: Callable[[int], None], workers: int
+) -> Iterator[int]:
+    """Call `make` for every seed and yield the seeds as they are done, in `workers` processes that `start` begins."""
     if not seeds:
         return
     if workers == 1:
-        _start(1)
+        start(1)
         for seed in seeds:
             make(seed)
             yield seed
         return
     # A forked child would share the parent's threads.
     spawn = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=spawn, initializer=_start, initargs=(workers,))
+    pool = ProcessPoolExecutor(workers, mp_context=spawn, initializer=start, initargs=(workers,))
     try:
         jobs = {pool.submit(make, seed): seed for seed in seeds}
         for job in as_completed(jobs):
@@ -81,16 +95,30 @@ def each(make: Callable[[int], None], seeds: Sequence[int], workers: int) -> Ite
         pool.shutdown(cancel_futures=True)
 
 
-def _start(workers: int) -> None:
+@needed("rendering", "dataset")
+def start(settings: Settings, workers: int) -> None:
     """Start the renderer of a process, with its share of the cores."""
-    try:
-        import drjit  # noqa: PLC0415  only rendering needs it
+    no_llvm = llvm.use_if_any()
+    import drjit  # noqa: PLC0415  only rendering needs it
 
+    if isinstance(settings, SdfSettings):
+        choose(settings.device, no_llvm)
+    else:
         from relumix.dataset.light_stage import stage  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise InputError(f"rendering needs {error.name}, which is missing: pip install 'relumix[dataset]'") from error
-    stage.start()
+
+        stage.start(no_llvm)
     drjit.set_thread_count(max((os.cpu_count() or 1) // workers, 1))
+
+
+def make_scene(seed: int, settings: Settings, photos: Photos | None) -> Scene:
+    """Render the scene of a seed."""
+    if isinstance(settings, SdfSettings):
+        from relumix.dataset.light_stage.sdf import stage  # noqa: PLC0415  it loads Dr.Jit, which `start` comes before
+
+        return stage.render_scene(seed, settings)
+    if photos is None:
+        raise ValueError("Mitsuba's scenes need photographs")
+    return render_scene(seed, settings, photos)
 
 
 def _trouble(path: Path) -> str:
@@ -101,5 +129,5 @@ def _trouble(path: Path) -> str:
     return ""
 
 
-def _render_one(folder: Path, settings: StageSettings, photos: Photos, seed: int) -> None:
-    write_shard(shard_path(folder, seed), render_scene(seed, settings, photos))
+def _render_one(folder: Path, settings: Settings, photos: Photos | None, seed: int) -> None:
+    write_shard(shard_path(folder, seed), make_scene(seed, settings, photos))

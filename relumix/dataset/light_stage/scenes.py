@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relumix.dataset.light_stage.layout import Layout, layout
+from relumix.dataset.light_stage.planes import Seen, depth, flow, in_camera
 from relumix.dataset.light_stage.surfaces import Photos
-from relumix.dataset.shards import FORMAT, Scene
+from relumix.dataset.shards import FORMAT, PLANES, Scene
 from relumix.errors import InputError
 
 Float32 = NDArray[np.float32]
@@ -39,7 +40,7 @@ class StageSettings:
 
     def as_json(self) -> dict[str, Any]:
         """Return what the manifest keeps."""
-        return asdict(self) | {"size": list(self.size)}
+        return {"renderer": "mitsuba"} | asdict(self) | {"size": list(self.size)}
 
 
 def render_scene(seed: int, settings: StageSettings, photos: Photos) -> Scene:
@@ -51,21 +52,45 @@ def render_scene(seed: int, settings: StageSettings, photos: Photos) -> Scene:
     from relumix.dataset.light_stage.stage import Stage, denoised  # noqa: PLC0415  Mitsuba is only needed to render
 
     plan, attempt = _good_layout(seed, settings, photos)
-    stage = Stage(plan, settings.size)
-    width, height = settings.size
-    light = np.empty((settings.frames, settings.lights, height, width, 3), np.float32)
-    moving = np.empty((settings.frames, height, width), np.uint8)
-    number = _moving_numbers(plan)
+    stage, white = Stage(plan, settings.size), Stage(plan, settings.size, white=True)
+    seen: list[Seen] = []
+    planes: list[dict[str, NDArray[Any]]] = []
     for frame in range(settings.frames):
         stage.go_to(frame)
-        moving[frame] = number[stage.seen()]
-        guides = stage.guides(seed=frame)
-        for i in range(settings.lights):
+        white.go_to(frame)
+        seen.append(Seen(stage.seen(), stage.distance()))
+        albedo, normal = guides = stage.guides(seed=frame)
+        lit: dict[str, list[Float32]] = {"light": [], "irradiance": [], "shadow": []}
+        for i, light in enumerate(plan.lights):
             stage.switch_on([i])
-            light[frame, i] = denoised(stage.render(settings.spp, seed=frame * settings.lights + i), guides)
-    scales = [_scale(light[:, i]) for i in range(settings.lights)]
-    light *= np.array(scales, np.float32)[:, None, None, None]
-    return Scene(np.minimum(light, BRIGHTEST).astype(np.float16), moving, _meta(seed, attempt, plan, scales))
+            white.switch_on([i])
+            noise = frame * settings.lights + i
+            lit["light"].append(denoised(stage.render(settings.spp, seed=noise), guides))
+            arrived = denoised(white.render(settings.spp, seed=noise), (np.ones_like(albedo), normal))
+            lit["irradiance"].append(arrived * np.float32(np.pi) * (seen[-1].thing >= 0)[..., None])
+            lit["shadow"].append(np.rint(stage.shadow(light) * 255))
+        planes.append({name: np.stack(pictures) for name, pictures in lit.items()})
+        planes[-1] |= {"albedo": albedo, "normal": in_camera(stage.normal(), plan.camera, frame)}
+        planes[-1] |= {"depth": depth(seen[-1].distance, plan.camera), "thing": seen[-1].thing + 1}
+    stacked = {name: np.stack([plane[name] for plane in planes]) for name in planes[0]} | _flows(plan, seen)
+    scales = [_scale(stacked["light"][:, i]) for i in range(settings.lights)]
+    for name in ("light", "irradiance"):
+        scaled = stacked[name] * np.array(scales, np.float32)[:, None, None, None]
+        stacked[name] = np.minimum(scaled, BRIGHTEST)
+    kept = {name: stacked[name].astype(kind) for name, (kind, _) in PLANES.items()}
+    moving = _moving_numbers(plan)[np.stack([frame.thing for frame in seen])]
+    return Scene(stacked["light"].astype(np.float16), moving, _meta(seed, attempt, plan, scales), kept)
+
+
+def _flows(plan: Layout, seen: list[Seen]) -> dict[str, NDArray[Any]]:
+    """Flow to the frames beside, and what is hidden there; all is, where there is no frame."""
+    found: dict[str, NDArray[Any]] = {}
+    for name, step in (("forward", 1), ("backward", -1)):
+        there = [frame + step if 0 <= frame + step < len(seen) else frame for frame in range(len(seen))]
+        ways = [flow(plan, seen, frame, other) for frame, other in enumerate(there)]
+        found[f"flow_{name}"] = np.stack([way for way, _ in ways])
+        found[f"occluded_{name}"] = np.stack([hidden | (there[i] == i) for i, (_, hidden) in enumerate(ways)])
+    return found
 
 
 def _good_layout(seed: int, settings: StageSettings, photos: Photos) -> tuple[Layout, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from relumix.engines.base import Propagator
+from relumix.engines.base import Propagator, Windowing
 from relumix.engines.tracking.candidates import ReferenceLight, believe, propose
 from relumix.engines.tracking.correspondence import Track, View
 from relumix.engines.tracking.motion_averaging import Light, smooth
@@ -18,11 +18,7 @@ class FlowEngine:
 
     def __init__(self) -> None:
         self.name = "flow"
-        self.version = "1"
-        self.window = 16
-        self.overlap = 2
-        self.tracks = True
-        self.chained = False
+        self.windowing = Windowing(version="1", window=16, overlap=2, tracks=True)
 
     def start(self) -> Propagator:
         """Begin a shot."""

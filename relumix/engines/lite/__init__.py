@@ -1,4 +1,4 @@
-"""The learned default engine: a small network, trained here, that ships with the package."""
+"""The learned engine: a small network, trained here, that ships with the package."""
 
 from relumix.engines.lite.engine import LiteEngine
 

@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812  the name that torch's own documentation gives it
 
-from relumix.engines.base import Propagator
+from relumix.engines.base import Propagator, Windowing
 from relumix.engines.lite.clues import (
     NET_EDGE_PX,
     Halves,
@@ -59,11 +59,7 @@ class LiteEngine:
         self.network = load_network(path).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._lock = Lock()
         self.name = "lite"
-        self.version = f"3-{_digest(path)}"
-        self.window = 16
-        self.overlap = 2
-        self.tracks = True
-        self.chained = False
+        self.windowing = Windowing(version=f"3-{_digest(path)}", window=16, overlap=2, tracks=True)
 
     @staticmethod
     def shipped() -> Path:

@@ -33,12 +33,8 @@ class SvdEngine:
     def __init__(self, model: SvdModel, options: SvdOptions | None = None, *, direct: bool = False) -> None:
         """Make it; `direct` has it deliver the network's pixels, as stops, in place of light."""
         self.name = "svd"
-        self.version = "1"
-        self.tracks = False
         self._model, self._options, self._direct = model, options or SvdOptions(), direct
-        self.chained = self._options.chained
-        self.window = self._options.window - (0 if self.chained else 1)
-        self.overlap = 1 if self.chained else self._options.overlap
+        self.windowing = self._options.windowing()
         self.device = str(model.device)
 
     @classmethod

@@ -7,7 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from relumix.engines.base import Windowing
 from relumix.errors import InputError
+
+VERSION = "1"
+"""Of the engine: changes when its results do."""
 
 _WORDS: dict[str, bool] = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
@@ -79,6 +83,12 @@ class SvdOptions:
             raise InputError(
                 f"svd's sigmas go from {self.sigma_max} down to {self.sigma_min}: expected two above 0, falling"
             )
+
+    def windowing(self) -> Windowing:
+        """Return how the engine wants a shot cut: the reference takes one of the network's frames."""
+        if self.chained:
+            return Windowing(version=VERSION, window=self.window, overlap=1, tracks=False, chained=True)
+        return Windowing(version=VERSION, window=self.window - 1, overlap=self.overlap, tracks=False)
 
     def changed(self, texts: Sequence[str]) -> SvdOptions:
         """Return these options with some of them set, each by a text NAME=VALUE. Raises InputError."""

@@ -239,7 +239,7 @@ def test_pictures_of_earlier_ticks_are_passed_over(server, recording, monkeypatc
 def test_a_folder_that_cannot_be_written_to_is_said(server, recording):
     recording.out.mkdir()
     (recording.out / "Town10HD").write_text("a file")
-    with pytest.raises(InputError, match=r"Town10HD/scene_0000/route\.json: cannot be written"):
+    with pytest.raises(InputError, match=r"Town10HD/scene_0000/route\.json cannot be written"):
         record(recording)
 
 

@@ -16,7 +16,8 @@ from relumix.dataset.light_stage import scenes, stage
 from relumix.dataset.light_stage.render import render
 from relumix.dataset.light_stage.scenes import StageSettings
 from relumix.dataset.light_stage.surfaces import Photos
-from relumix.dataset.shards import Shards, shard_path
+from relumix.dataset.llvm import VARIABLE
+from relumix.dataset.shards import PLANES, Shards, shard_path
 from relumix.errors import InputError
 
 SETTINGS = StageSettings(size=(32, 24), frames=2, lights=4, spp=4)
@@ -24,7 +25,7 @@ SIZE = ["--size", "32x24", "--frames", "2", "--lights", "4", "--spp", "4"]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(llvm: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("stage")
     assert main(["dataset", "render", "--out", str(folder), "--scenes", "1", "--seed", "5", *SIZE]) == 0
     return folder
@@ -42,6 +43,19 @@ def test_a_scene_is_a_shard(folder: Path):
     assert not np.allclose(scene.light[:, 1], scene.light[:, 2], rtol=0.2)
 
 
+def test_a_scene_has_all_planes(folder: Path):
+    scene = Shards(folder).read(0)
+    planes = scene.planes
+    assert list(planes) == list(PLANES)
+    surface = planes["thing"] > 0
+    assert np.isfinite(planes["depth"][surface]).all()
+    assert planes["irradiance"][:, 0][surface].min() > 0
+    assert planes["occluded_forward"][-1].all()
+    sun = scene.planes["shadow"][:, 1]
+    dark, bright = (planes["irradiance"][:, 1].mean(-1)[surface & where].mean() for where in (sun == 0, sun == 255))
+    assert dark < 0.5 * bright  # four samples, and a denoiser that spreads them
+
+
 def test_whole_scenes_are_kept_and_bad_ones_named_and_made_again(folder: Path, capsys: pytest.CaptureFixture[str]):
     path = shard_path(folder, 5)
     before = path.read_bytes()
@@ -50,6 +64,36 @@ def test_whole_scenes_are_kept_and_bad_ones_named_and_made_again(folder: Path, c
     assert main(["dataset", "render", "--out", str(folder), "--scenes", "1", "--seed", "5", *SIZE]) == 0
     assert f"relumix: {path} cannot be read (" in capsys.readouterr().err
     np.testing.assert_array_equal(Shards(folder).read(0).moving.shape, (2, 24, 32))
+
+
+def test_without_llvm_the_same_scene_is_rendered_another_way(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    with monkeypatch.context() as patch:
+        patch.delenv(VARIABLE)
+        patch.setattr("relumix.dataset.llvm.system_folders", list)
+        assert main(["dataset", "render", "--out", str(tmp_path), "--scenes", "1", "--seed", "5", *SIZE]) == 0
+    assert stage.mi.variant() == "scalar_rgb"
+    stage.start()
+    assert caplog.messages == [
+        "relumix: rendering without LLVM, which is slower: Dr.Jit needs libLLVM, and none was found; install LLVM 19 "
+        "(Debian, Ubuntu: apt-get install libllvm19), or name a library: "
+        "export DRJIT_LIBLLVM_PATH=/path/to/libLLVM.so.19.1"
+    ]
+    compiled, plain = Shards(folder).read(0), Shards(tmp_path).read(0)
+    np.testing.assert_array_equal(plain.moving, compiled.moving)
+    assert [light["kind"] for light in plain.meta["lights"]] == [light["kind"] for light in compiled.meta["lights"]]
+    stops = np.log2((plain.light.astype(np.float32) + 0.01) / (compiled.light.astype(np.float32) + 0.01))
+    assert np.abs(stops).mean() < 0.5
+
+
+def test_a_library_that_is_named_and_does_not_work_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "libLLVM-15.so.1"))
+    assert main(["dataset", "render", "--out", str(tmp_path), "--scenes", "1", "--seed", "5", *SIZE]) == 2
+    assert capsys.readouterr().err.startswith(
+        f"relumix: Dr.Jit cannot work with what DRJIT_LIBLLVM_PATH names, {tmp_path}/libLLVM-15.so.1 (LLVM 15: there "
+    )
+    assert not shard_path(tmp_path, 5).exists()
 
 
 def test_other_settings_are_refused(folder: Path):
@@ -81,7 +125,7 @@ def test_light_adds_up(folder: Path):
     assert np.abs(pictures[0] - together).mean() > 0.1 * together.mean()
 
 
-def test_shots_are_sequences_with_truth(tmp_path: Path):
+def test_shots_are_sequences_with_truth(llvm: None, tmp_path: Path):
     command = ["dataset", "shots", "--out", str(tmp_path), "--scenes", "1", "--seed", "5", *SIZE]
     assert main(command) == 0
     shot = tmp_path / "scene_000005"

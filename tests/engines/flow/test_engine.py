@@ -26,8 +26,8 @@ def relight(
 
 def test_it_is_an_engine() -> None:
     engine: Engine = FlowEngine()
-    assert (engine.name, engine.tracks) == ("flow", True)
-    assert 0 < engine.overlap < engine.window
+    assert (engine.name, engine.windowing.tracks) == ("flow", True)
+    assert 0 < engine.windowing.overlap < engine.windowing.window
 
 
 def test_a_shadow_edge_goes_with_the_surface(panned: SyntheticShot) -> None:

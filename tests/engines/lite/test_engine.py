@@ -36,7 +36,7 @@ def test_the_network_sees_multiples_of_its_stride_no_larger_than_its_edge(shape,
 def test_the_weights_that_ship_are_small_and_named_in_the_version():
     engine = load_engine("lite", device="cpu")
     assert isinstance(engine, LiteEngine)
-    assert re.fullmatch(r"3-[0-9a-f]{8}", engine.version)
+    assert re.fullmatch(r"3-[0-9a-f]{8}", engine.windowing.version)
     assert sum(p.numel() for p in engine.network.parameters()) <= 8_000_000
 
 
@@ -56,7 +56,7 @@ def test_other_weights_are_taken_and_told_apart(tmp_path):
     weights["head.bias"] = torch.ones_like(weights["head.bias"])
     save_file(weights, file, metadata={"network": json.dumps(shipped.network.shape)})
     for path in (tmp_path, file):
-        assert load_engine("lite", model=str(path), device="cpu").version != shipped.version
+        assert load_engine("lite", model=str(path), device="cpu").windowing.version != shipped.windowing.version
 
 
 def test_what_holds_no_weights_is_refused(tmp_path):

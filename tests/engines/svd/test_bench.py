@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from relumix.engines.base import Windowing
 from relumix.pipeline.windows import plan
 from tests.benchmarks import bench_svd
 from tests.benchmarks.bench_svd_windows import Carried
@@ -46,7 +47,7 @@ def test_a_dry_run_goes_through_all_of_it(bench):
     ids=["apart", "chained", "blended"],
 )
 def test_borders_are_where_windows_pass_a_shot_on(overlap, chained, borders):
-    laid = plan(range(8), [0], window=4 if overlap else 3, overlap=overlap, tracks=False, chained=chained)
+    laid = plan(range(8), [0], Windowing("1", 4 if overlap else 3, overlap, tracks=False, chained=chained))
     truth = np.zeros((8, 2, 2, 3), np.float32)
     made = truth + np.arange(8, dtype=np.float32)[:, None, None, None] / 10
     carried = Carried.of(made, truth, laid, chained, 0.0)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relumix.shot.windows import Box
+from relumix.shot.box import Box
 
 boxes = st.builds(Box, st.integers(-20, 20), st.integers(-20, 20), st.integers(0, 15), st.integers(0, 15))
 

@@ -1,0 +1,131 @@
+"""The way in: messages of a stream, from the event loop to the session that they are for."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from grpc import aio
+
+from relumix.rpc import messages
+from relumix.rpc.messages import Piece
+from relumix.v1 import relight_pb2 as pb
+from relumix_server.metrics import Metrics
+from relumix_server.session import Session
+from relumix_server.status_errors import Code, StatusError
+
+TICK_SECONDS = 0.5
+"""How often a stream that is silent is looked at."""
+
+Context = Any
+"""A grpc.aio.ServicerContext of Relight; its own types are too narrow to be of use."""
+
+log = logging.getLogger("relumix_server")
+
+
+class StreamReader:
+    """Reads one stream. idle_seconds: how long a client that is waited for may be silent."""
+
+    def __init__(self, context: Context, metrics: Metrics, idle_seconds: float) -> None:
+        self._context, self._metrics, self._idle_seconds = context, metrics, idle_seconds
+
+    async def opening(self) -> pb.Open:
+        """Return the first message. Raises StatusError where it is another."""
+        first = await self._read(lambda: 0.0)
+        if first is aio.EOF or messages.kind(first) != "open":
+            got = "nothing" if first is aio.EOF else messages.kind(first) or "nothing known"
+            raise StatusError(Code.INVALID_ARGUMENT, f"the first message is {got}: expected open")
+        opening: pb.Open = first.open
+        return opening
+
+    async def feed(self, session: Session) -> None:
+        """Hand a session its messages until the client has closed; what is wrong with one ends the stream."""
+        try:
+            await self._feed(session)
+        except Exception as error:
+            _fail(session, error)
+        finally:
+            session.closed.set()
+
+    async def _feed(self, session: Session) -> None:
+        receiver, keeping = session.receiver, asyncio.ensure_future(asyncio.sleep(0))
+        while not receiver.closed:
+            await _room(session)
+            message = await self._read(lambda: session.idle_since or receiver.waiting_since())
+            await keeping
+            if message is aio.EOF:
+                await asyncio.sleep(TICK_SECONDS)  # A call that was cancelled looks the same, and ends us meanwhile.
+                raise StatusError(
+                    Code.INVALID_ARGUMENT, "the stream ended without close: expected close as the last message"
+                )
+            if isinstance(message, Piece):
+                keeping = asyncio.ensure_future(self._keep(session, message))  # The next one comes meanwhile.
+            else:
+                _take(session, message)
+        session.closed.set()
+        if await self._read(None) is not aio.EOF:
+            raise StatusError(Code.INVALID_ARGUMENT, "a message came after close: expected nothing more")
+
+    async def _keep(self, session: Session, piece: Piece) -> None:
+        try:
+            self._metrics.received(await asyncio.to_thread(session.receiver.piece, piece))
+        except Exception as error:
+            _fail(session, error)
+
+    async def _read(self, silent_since: Callable[[], float | None] | None) -> Any:
+        """Return the next message, or aio.EOF. Raises StatusError where the client is waited for in vain.
+
+        silent_since  tells since when it is waited for; None where it may take its time.
+        """
+        began, reading = time.monotonic(), asyncio.ensure_future(self._context.read())
+        reading.add_done_callback(lambda done: done.cancelled() or done.exception())  # It may end after we do.
+        limit = self._idle_seconds
+        try:
+            while True:
+                await asyncio.wait({reading}, timeout=min(TICK_SECONDS, limit / 4))
+                if reading.done():
+                    return reading.result()
+                since = silent_since() if silent_since else None
+                if since is not None and time.monotonic() - max(began, since) > limit:
+                    raise StatusError(
+                        Code.DEADLINE_EXCEEDED, f"nothing came from the client for {limit:g} s, and it is waited for"
+                    )
+        finally:
+            if not reading.done():
+                reading.cancel()
+
+
+async def _room(session: Session) -> None:
+    """Return when the next message is wanted."""
+    while not (session.receiver.may_read() or session.ended):
+        session.room.clear()
+        if session.receiver.may_read():
+            return
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(session.room.wait(), TICK_SECONDS)
+
+
+def _take(session: Session, message: pb.RelightRequest) -> None:
+    kind = message.WhichOneof("message")
+    if kind == "absent":
+        session.receiver.absent(message.absent)
+    elif kind == "close":
+        session.receiver.close()
+    elif kind == "open":
+        raise StatusError(Code.INVALID_ARGUMENT, "the stream was opened twice: expected one open, as the first message")
+    else:
+        raise StatusError(
+            Code.INVALID_ARGUMENT, "a message holds nothing that this server knows: expected chunk or close"
+        )
+
+
+def _fail(session: Session, error: Exception) -> None:
+    """Let a stream end with what is wrong with one of its messages."""
+    if not isinstance(error, StatusError):
+        log.error("a message could not be taken", exc_info=error, extra={"session": session.request.session})
+        error = StatusError(Code.INTERNAL, f"the server failed at a message: {type(error).__name__}")
+    session.responses.fail(error)

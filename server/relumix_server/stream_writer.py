@@ -1,0 +1,112 @@
+"""The way out: what a session makes, as messages of its stream."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import BinaryIO
+
+from google.rpc import code_pb2
+
+from relumix.errors import FrameError
+from relumix.rpc.messages import Piece, crc32c
+from relumix.v1 import relight_pb2 as pb
+from relumix.version import __version__
+from relumix_server.metrics import Metrics
+from relumix_server.session import Session
+from relumix_server.shots import FinishedFrame
+from relumix_server.spool import Spool
+from relumix_server.status_errors import Code, StatusError, code_of
+from relumix_server.stream_reader import Context
+from relumix_server.worker_tasks import PlaneShape
+
+SENT_BYTES = 2 << 20
+"""Payload of one message with a piece of a result: clients in other languages take 4 MiB if not told otherwise."""
+
+PIXEL_TYPES = {"half": pb.PIXEL_TYPE_HALF, "float": pb.PIXEL_TYPE_FLOAT}
+
+log = logging.getLogger("relumix_server")
+
+
+class StreamWriter:
+    """Writes one stream. idle_seconds: how long a client may take nothing."""
+
+    def __init__(self, context: Context, spool: Spool, metrics: Metrics, idle_seconds: float) -> None:
+        self._context, self._spool, self._metrics, self._idle_seconds = context, spool, metrics, idle_seconds
+
+    async def send(self, session: Session) -> None:
+        """Send everything that a session has to say, to its summary. Raises StatusError where it fails."""
+        request = session.request
+        await self._write(pb.RelightResponse(accepted=request.accepted(__version__)))
+        done = 0
+        while True:
+            outcome = await session.responses.get()
+            if isinstance(outcome, pb.Summary):
+                await session.closed.wait()
+                session.responses.check()
+                await self._write(pb.RelightResponse(summary=outcome))
+                return
+            if isinstance(outcome, FrameError):
+                await self._send_error(request.session, outcome)
+            else:
+                await self._send_frame(outcome)
+            done += 1
+            await self._write(pb.RelightResponse(progress=pb.Progress(done=done, total=len(request.deliver))))
+
+    async def _send_error(self, session: str, error: FrameError) -> None:
+        code = code_of(error)
+        log.warning("%s", error, extra={"session": session, "frame": error.frame})
+        self._metrics.frame_error(session, code_pb2.Code.Name(code), str(error))
+        failed = pb.FrameError(frame=error.frame, code=code, message=str(error))
+        await self._write(pb.RelightResponse(error=failed))
+
+    async def _send_frame(self, made: FinishedFrame) -> None:
+        try:
+            for role, path, shape in (
+                (pb.ROLE_RESULT, made.result, made.shape),
+                (pb.ROLE_GAIN, made.gain, made.gain_shape),
+            ):
+                if path:
+                    await self._send_file(made.frame, role, path, shape)
+        finally:
+            self._spool.release(made.result)
+            self._spool.release(made.gain)
+        done = pb.FrameDone(frame=made.frame, nonfinite_pixels=made.nonfinite_pixels)
+        await self._write(pb.RelightResponse(done=done))
+
+    async def _send_file(self, frame: int, role: pb.Role, path: Path, shape: PlaneShape | None) -> None:
+        total, writing = path.stat().st_size, asyncio.sleep(0)
+        with path.open("rb") as file:
+            for offset in range(0, total, SENT_BYTES):
+                head = pb.FrameChunk(frame=frame, role=role, offset=offset, total_bytes=total)
+                if shape and not offset:
+                    head.raw.CopyFrom(_planes(shape))
+                # A piece is read while the one before it is written.
+                _, piece = await asyncio.gather(writing, asyncio.to_thread(_read, file, head))
+                writing = self._write_piece(piece)
+            await writing
+
+    async def _write_piece(self, piece: Piece) -> None:
+        await self._write(piece)
+        self._metrics.sent(len(piece.data))
+
+    async def _write(self, message: pb.RelightResponse | Piece) -> None:
+        """Write a message. Raises StatusError where the client does not read."""
+        try:
+            await asyncio.wait_for(self._context.write(message), self._idle_seconds)
+        except asyncio.TimeoutError:
+            raise StatusError(
+                Code.DEADLINE_EXCEEDED, f"the client took no result for {self._idle_seconds:g} s"
+            ) from None
+
+
+def _planes(shape: PlaneShape) -> pb.RawPlanes:
+    return pb.RawPlanes(width=shape.width, height=shape.height, channels=shape.channels, type=PIXEL_TYPES[shape.kind])
+
+
+def _read(file: BinaryIO, head: pb.FrameChunk) -> Piece:
+    """Read the piece that a file goes on with."""
+    data = file.read(SENT_BYTES)
+    head.crc32c = crc32c(data)
+    return Piece(head, data)
