@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint wheel bench bench-service bench-svd proto released example clean
+.PHONY: demo ofx test lint wheel bench bench-service bench-svd proto released example clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.made:
@@ -38,6 +38,10 @@ lint: $(VENV)/.installed  ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+ofx: $(VENV)/.made  ## build the OpenFX plugin for Linux, Windows and macOS, build/Relumix.ofx.bundle; minutes
+	$(INSTALL) ziglang
+	PYTHONPATH=ofx_plugin $(BIN)/python -m relumix_ofx.build build
 
 bench: $(VENV)/.installed  ## measure speed and memory; minutes
 	$(BIN)/python tests/benchmarks/bench_relight.py

@@ -20,7 +20,7 @@ from relumix.color.spaces import WorkingSpace, working_space
 from relumix.errors import InputError
 from relumix.pipeline.relit_frame import RelitFrame
 from relumix.pipeline.windows import Plan, plan
-from relumix.shot.windows import Box
+from relumix.shot.box import Box
 from relumix.types import Float32
 from relumix.version import __version__
 
@@ -105,22 +105,14 @@ class _Planned:
 
     @lru_cache(maxsize=8)  # noqa: B019  it lives as long as one order
     def _plan(self, shot: tuple[int, ...], references: tuple[int, ...]) -> Plan:
-        traits = self._traits
-        return plan(
-            shot,
-            references,
-            window=traits.window,
-            overlap=traits.overlap,
-            tracks=traits.tracks,
-            chained=traits.chained,
-        )
+        return plan(shot, references, self._traits.windowing)
 
 
 class _Here(_Planned):
     def __init__(self, order: Order, engines: Engines) -> None:
         self._settings, self._engines, self._cancelled = order.settings(), engines, False
         engine = self._traits = engines.get(order.engine)
-        self.version = f"{engine.name} {engine.version} {__version__}"
+        self.version = f"{engine.name} {engine.windowing.version} {__version__}"
 
     def relit(self, source: Pixels, references: Pixels, frames: Sequence[int]) -> Iterator[RelitFrame]:
         from relumix.pipeline.arrays import relit  # noqa: PLC0415  heavy, and not needed with a server
@@ -155,7 +147,8 @@ class _Remote(_Planned):
             if found is None:
                 raise InputError(f"{address} has no engine {order.engine!r}: choose another, or another server")
             self._traits = found
-        self.version = f"{self._traits.name} {self._traits.version} {self._traits.program}"
+        found = self._traits
+        self.version = f"{found.name} {found.windowing.version} {found.program}"
 
     def relit(self, source: Pixels, references: Pixels, frames: Sequence[int]) -> Iterator[RelitFrame]:
         return self._client.relit(source, references, self._settings, frames=frames, stop=self._stop)
@@ -193,19 +186,27 @@ class Coding:
         return not self._space.converts
 
 
-def read_reference(path: Path, frame: int, coding: Coding, own: str | None, size: tuple[int, int]) -> Float32:
-    """Read a relit frame of `size` (width, height) from a file as `relumix relight` does.
+def read_reference(path: Path, frame: int, plate: Float32, coding: Coding, own: str | None) -> Float32:
+    """Read a relit frame from a file as `relumix relight` does.
 
+    plate   [h, w, 3 or 4] float32, scene-linear: what it is the relit version of.
     coding  of the clips; own: OCIO name of the file's colour space, None where its type says it.
 
     Returns [h, w, 3] float32, scene-linear, NaN where the file does not say what the light is. Raises InputError.
     """
+    from relumix.shot.reference import has_own_pixels  # noqa: PLC0415
     from relumix.shot.reference import read_reference as read  # noqa: PLC0415
 
-    box = Box(0, 0, *size)
-    picture = SimpleNamespace(frame=frame, display_window=box, data_window=box)
-    plate = SimpleNamespace(layer=None, view=None, space=_working_space(coding.name))
-    rgb, known = read(path, cast(Any, picture), plate=cast(Any, plate), colorspace=own)
+    height, width, channels = plate.shape
+    box = Box(0, 0, width, height)
+    alpha = plate[..., 3] if channels == 4 else None
+    picture: Any = SimpleNamespace(
+        frame=frame, display_window=box, data_window=box, rgb=np.ascontiguousarray(plate[..., :3]), alpha=alpha
+    )
+    shot: Any = SimpleNamespace(layer=None, view=None, space=_working_space(coding.name))
+    if not has_own_pixels(path, picture, plate=shot):
+        raise InputError(f"reference {path} is smaller than the clip: expected its size, {width}x{height}")
+    rgb, known = read(path, picture, plate=shot, colorspace=own)
     return np.where(known[..., None], rgb, np.float32(np.nan))
 
 

@@ -43,21 +43,21 @@ class Pictures:
 
     def _source(self, frame: int) -> Float32:
         plate = self._pixels(SOURCE, frame)
-        alpha = self._alpha(plate)
+        return self._linear(plate, self._alpha(plate))
+
+    def _linear(self, pixels: Float32, alpha: Float32 | None) -> Float32:
+        """Return pixels [h, w, 4] scene-linear, with alpha [h, w] where there is one that says something."""
         if self._coding.is_linear:
-            return plate if alpha is not None else plate[..., :3]
-        rgb = self._coding.decoded(plate[..., :3], alpha)
+            return pixels if alpha is not None else pixels[..., :3]
+        rgb = self._coding.decoded(pixels[..., :3], alpha)
         return rgb if alpha is None else np.concatenate([rgb, alpha[..., None]], axis=-1)
 
     def _reference(self, frame: int) -> Float32:
         if self._order.reference_file is not None:
-            plate = self._seen[SOURCE, frame]
             path, own = self._order.reference_path(frame), self._order.reference_coding
-            return light.read_reference(path, frame, self._coding, own, (plate.width, plate.height))
+            return light.read_reference(path, frame, self._source(frame), self._coding, own)
         relit = self._pixels(REFERENCE, frame)
-        if self._coding.is_linear:
-            return relit[..., :3]
-        return self._coding.decoded(relit[..., :3], self._alpha(relit))
+        return self._linear(relit, np.ascontiguousarray(relit[..., 3]) if self._seen[REFERENCE, frame].alpha else None)
 
     def _alpha(self, pixels: Float32) -> Float32 | None:
         return np.ascontiguousarray(pixels[..., 3]) if self._uses_alpha else None

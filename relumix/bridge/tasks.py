@@ -170,6 +170,7 @@ class _Task:
         if stale:
             for frame in references if self._order.reference_file is None else ():
                 yield from self._gather(REFERENCE, frame)
+                self._refuse_other_sizes(frame)
             yield from self._run(maker, stale, full_keys)
         return len(stale), len(wanted) - len(stale)
 
@@ -180,6 +181,14 @@ class _Task:
         if new and self._sent_bytes + image.bytes < self._store.most_bytes // 2:
             yield from self._look(clip, frame, send=True)
             self._sent_bytes += image.bytes
+
+    def _refuse_other_sizes(self, frame: int) -> None:
+        source, reference = self._seen[SOURCE, frame], self._seen[REFERENCE, frame]
+        if (reference.width, reference.height) != (source.width, source.height):
+            raise InputError(
+                f"Reference is {reference.width}x{reference.height} at frame {frame}, but Source is "
+                f"{source.width}x{source.height}: expected the same size"
+            )
 
     def _full_key(self, maker: Light, frame: int, inputs: Sequence[int]) -> str:
         start = self._order.references[0]

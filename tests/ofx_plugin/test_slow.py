@@ -70,7 +70,7 @@ def test_the_bundle_for_every_system(tmp_path):
     }
     assert kinds["Linux-x86-64"].startswith("ELF 64-bit LSB shared object, x86-64")
     assert kinds["Win64"].startswith("PE32+ executable (DLL)")
-    assert kinds["Win64"].rstrip().split(" (")[-1].startswith(("console) x86-64", "GUI) x86-64")) or "x86-64" in kinds["Win64"]
+    assert "x86-64" in kinds["Win64"]
     assert kinds["MacOS"].startswith("Mach-O universal binary with 2 architectures")
     assert {word for word in ("arm64", "x86_64") if word in kinds["MacOS"]} == {"arm64", "x86_64"}
     linux = contents / "Linux-x86-64/Relumix.ofx"
