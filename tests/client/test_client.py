@@ -288,6 +288,7 @@ def test_tokens_travel_as_bearers(disk):
     with serving() as server:
         RelightClient(address(server), token="open-sesame").info()
     assert server.metadata[0]["authorization"] == "Bearer open-sesame"
+    assert "@" in server.metadata[0]["relumix-client"]
 
 
 def test_nobody_there_is_said_in_time(disk):
