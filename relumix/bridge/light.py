@@ -194,7 +194,6 @@ def read_reference(path: Path, frame: int, plate: Float32, coding: Coding, own: 
 
     Returns [h, w, 3] float32, scene-linear, NaN where the file does not say what the light is. Raises InputError.
     """
-    from relumix.shot.reference import has_own_pixels  # noqa: PLC0415
     from relumix.shot.reference import read_reference as read  # noqa: PLC0415
 
     height, width, channels = plate.shape
@@ -204,8 +203,6 @@ def read_reference(path: Path, frame: int, plate: Float32, coding: Coding, own: 
         frame=frame, display_window=box, data_window=box, rgb=np.ascontiguousarray(plate[..., :3]), alpha=alpha
     )
     shot: Any = SimpleNamespace(layer=None, view=None, space=_working_space(coding.name))
-    if not has_own_pixels(path, picture, plate=shot):
-        raise InputError(f"reference {path} is smaller than the clip: expected its size, {width}x{height}")
     rgb, known = read(path, picture, plate=shot, colorspace=own)
     return np.where(known[..., None], rgb, np.float32(np.nan))
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from relumix.errors import InputError
 from relumix.gain.proxy import ProxyFrame, ProxyReference
 from relumix.types import Float32
 
@@ -93,6 +94,15 @@ class Traits(Protocol):
     def windowing(self) -> Windowing: ...  # noqa: D102
 
 
+@runtime_checkable
+class Reporting(Protocol):
+    """A Propagator that tells how far it is with a window."""
+
+    def report_to(self, tell: Callable[[float], None]) -> None:
+        """Have `tell` called with the share (0..1, rising) of the window at hand that is done, by who propagates."""
+        ...
+
+
 class Engine(Traits, Protocol):
     """A way of carrying light. One engine serves any number of shots."""
 
@@ -112,3 +122,9 @@ class Configurable(Protocol):
         direct   whether it is to make pixels in place of light, as stops (see relumix.gain.direct_transfer).
         """
         ...
+
+
+def refuse_options(name: str, options: Sequence[str]) -> None:
+    """Refuse options, for an engine that has none. Raises InputError where there are some."""
+    if options:
+        raise InputError(f"engine {name} has no options: got {options[0]}, leave it out")

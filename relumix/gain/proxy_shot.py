@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -15,7 +16,7 @@ from relumix.shot.box import Box
 from relumix.types import Float32
 
 Light = tuple[ProxyReference, Float32]
-"""The light of a reference, and its grade [3] in stops."""
+"""The light of a reference, and its median gain [3] in stops."""
 
 
 class ProxyShot(Protocol):
@@ -94,11 +95,31 @@ class Source(Protocol[AnyPicture]):
         ...
 
 
-class DownsampledShot(Generic[AnyPicture]):
-    """The WorkingShot of a Source. work_size: the long edge of the working size, in pixels."""
+@dataclass(frozen=True)
+class ReadReference(Generic[AnyPicture]):
+    """A reference while its full-size pictures are in memory.
 
-    def __init__(self, source: Source[AnyPicture], work_size: int) -> None:
-        self._source, self._work_size = source, work_size
+    relit  [h, w, 3] on the picture's data window, and where it is known [h, w].
+    """
+
+    frame: int
+    canvas: Canvas
+    picture: AnyPicture
+    relit: tuple[Float32, NDArray[np.bool_]]
+    light: Light
+
+
+class DownsampledShot(Generic[AnyPicture]):
+    """The ProxyShot of a Source."""
+
+    def __init__(
+        self,
+        source: Source[AnyPicture],
+        work_size: int,
+        on_reference: Callable[[ReadReference[AnyPicture]], None] = lambda read: None,
+    ) -> None:
+        """work_size: the long edge of the proxy size, in pixels; on_reference: is given each as it is read."""
+        self._source, self._work_size, self._on_reference = source, work_size, on_reference
 
     @property
     def frames(self) -> Sequence[int]:
@@ -111,11 +132,11 @@ class DownsampledShot(Generic[AnyPicture]):
         return self._source.references
 
     def lights(self) -> tuple[Canvas, dict[int, Light]]:
-        """Read the references (see WorkingShot)."""
+        """Read the references (see ProxyShot)."""
         first = self._plate(self.references[0])
         canvas = self._canvas(first)
         lights = {self.references[0]: self._light(canvas, self.references[0], first)}
-        del first
+        del first  # one picture at full size at a time
         lights |= {frame: self.light(canvas, frame) for frame in self.references[1:]}
         return canvas, lights
 
@@ -133,15 +154,19 @@ class DownsampledShot(Generic[AnyPicture]):
         return proxy_frame(canvas, frame, picture.levels[0], picture.data_window)
 
     def _canvas(self, picture: AnyPicture) -> Canvas:
+        # Overscan included, and one exposure for the whole shot: one a frame would make light flicker.
         canvas = Canvas.fit(picture.display_window.union(picture.data_window), self._work_size)
         exposure = exposure_of(canvas, picture.levels[0], picture.data_window)
         return Canvas(canvas.window, canvas.width, canvas.height, exposure)
 
     def _light(self, canvas: Canvas, frame: int, picture: AnyPicture) -> Light:
         relit, known = self._source.read_reference(frame, picture)
-        return proxy_reference(canvas, frame, picture.levels[0], picture.data_window, relit, known)
+        light = proxy_reference(canvas, frame, picture.levels[0], picture.data_window, relit, known)
+        self._on_reference(ReadReference(frame, canvas, picture, (relit, known), light))
+        return light
 
     def _plate(self, frame: int) -> AnyPicture:
+        # Without any other frame the rest of a shot can be relit; without this one none can.
         try:
             return self._source.read(frame)
         except FrameError as error:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
 from relumix.engines.base import Engine
 from relumix.engines.registry import engine_for
 from relumix.errors import FrameError
-from relumix.gain.gain_transfer import relight
 from relumix.gain.proxy_shot import DownsampledShot
+from relumix.gain.relight import Blend, relight, transfer_for
+from relumix.gain.transfer import Gain, Transfer
 from relumix.pipeline.propagate import Propagation
 from relumix.pipeline.relit_frame import RelitFrame
 from relumix.pipeline.windows import refuse_chunks
@@ -46,22 +48,25 @@ def relit(
     engine = engine or engine_for(settings)
     refuse_chunks(engine, shot.frames, wanted)
     with Propagation(DownsampledShot(shot, settings.work_size), engine) as light:
-        for gain in light.gains(wanted):
-            if isinstance(gain, FrameError):
-                raise gain
-            picture = shot.read(gain.frame)
-            stops = np.empty_like(picture.levels[0].rgb)
-            rgb = relight(
-                picture.levels[0],
-                picture.data_window,
-                light.canvas,
-                gain,
-                mix=settings.mix,
-                mask=shot.read_mask(gain.frame, picture),
-                reference=shot.read_reference(gain.frame, picture) if gain.frame in references else None,
-                stops=stops,
-                direct=settings.transfer == "direct",
-            )
-            alpha = picture.levels[0].alpha
-            pixels = rgb if alpha is None else np.concatenate([rgb, alpha[..., None]], axis=-1)
-            yield RelitFrame(gain.frame, pixels, stops)
+        transfer = transfer_for(settings.transfer, light.canvas)
+        for outcome in light.each(wanted, partial(_relit, shot, settings, transfer)):
+            if isinstance(outcome, FrameError):
+                raise outcome
+            yield outcome
+
+
+def _relit(
+    shot: ArraySource, settings: Settings, transfer: Transfer, gain: Gain | FrameError
+) -> RelitFrame | FrameError:
+    """Return a frame under other light, or why there is none."""
+    if isinstance(gain, FrameError):
+        return gain
+    picture = shot.read(gain.frame)
+    level, mask = picture.levels[0], shot.read_mask(gain.frame, picture)
+    reference = shot.read_reference(gain.frame, picture) if gain.frame in shot.references else None
+    blend = Blend(settings.mix, mask, reference)
+    result = relight(transfer, gain, level, picture.data_window, blend, keep_gain=True)
+    assert result.gain_stops is not None
+    alpha = level.alpha
+    pixels = result.pixels if alpha is None else np.concatenate([result.pixels, alpha[..., None]], axis=-1)
+    return RelitFrame(gain.frame, pixels, result.gain_stops)

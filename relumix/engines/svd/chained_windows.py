@@ -10,17 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relumix.engines.base import Keyframe
-from relumix.engines.svd.light import ReferenceLight
+from relumix.engines.svd.reference_light import ReferenceLight
 from relumix.gain.proxy import ProxyFrame, ProxyReference
 from relumix.types import Float32
 
-_LINKS_KEPT = 64
+LINKS_KEPT = 64
 """Relit frames that are remembered: some hundred megabytes at the default working size. Others are made again."""
 
 
 @dataclass(frozen=True)
 class Anchor:
-    """The relit frame that a clip begins with, and its light [h, w, 3] in stops, the reference's level left out."""
+    """The relit frame that a clip begins with, and its gain [h, w, 3] in stops without the reference's median gain."""
 
     frame: ProxyFrame
     local: Float32
@@ -30,7 +30,7 @@ Carry = Callable[[Anchor, Sequence[ProxyFrame], ProxyReference, ReferenceLight],
 """The local stops of frames that follow an anchor."""
 
 
-class Chain:
+class ChainedWindows:
     """The relit frames at which clips join, every `step` frames outwards from a reference.
 
     They are a function of the frames on the way alone, so what was forgotten is made again and comes out the same.
@@ -83,6 +83,6 @@ class Chain:
     def _remember(self, reference: ProxyReference, at: int, frame: ProxyFrame, local: Float32) -> Anchor:
         half = local.astype(np.float16)
         self._links[reference.frame, at] = frame.frame, half
-        while len(self._links) > _LINKS_KEPT:
+        while len(self._links) > LINKS_KEPT:
             self._links.popitem(last=False)
         return Anchor(frame, half.astype(np.float32))

@@ -131,3 +131,13 @@ def _modules(unet: RelightUNet) -> Iterator[tuple[str, str]]:
         yield f"up_blocks.{level}.upsamplers.0.conv", f"output_blocks.{number - 1}.{position}.conv"
     yield "conv_norm_out", "out.0"
     yield "conv_out", "out.2"
+
+
+def is_gate(name: str) -> bool:
+    """Whether sgm's name is that of a part of an attention's gate."""
+    return ".gate" in name
+
+
+def is_spatial(name: str) -> bool:
+    """Whether sgm's name is that of a part of a spatial attention, within a frame, and not of one over time."""
+    return ".transformer_blocks." in name and "time_stack" not in name
