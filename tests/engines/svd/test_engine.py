@@ -120,7 +120,7 @@ def test_a_compiled_network_sees_clips_of_one_length(model, monkeypatch):
     engine, shot = load_engine("svd", model=model, device="cpu", options=QUICK), small_shot(6)
     engine._model.compiled = True
     with Propagation(DownsampledShot(ArraySource(shot.plate, {1001: shot.truth[1001]}, None), 64), engine) as light:
-        assert [gain.stops.shape for gain in light.gains(shot.frames)] == [(32, 48, 3)] * 6
+        assert [gain.gain_stops.shape for gain in light.gains(shot.frames)] == [(32, 48, 3)] * 6
     assert seen == [4, 4, 4]
 
 
