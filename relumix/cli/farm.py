@@ -14,6 +14,7 @@ from relumix.errors import InputError
 from relumix.farm import CHUNK_SIZE
 from relumix.settings import Settings
 from relumix.util.extras import needed
+from relumix.util.words import number_of
 
 if TYPE_CHECKING:
     from relumix.farm.paths import Rules
@@ -74,7 +75,7 @@ def _add_bundle(verbs: Subparsers, relight: argparse.ArgumentParser) -> None:
     own.add_argument("--chunk-size", type=int, metavar="N", default=CHUNK_SIZE, help="frames of a task (%(default)s)")
     own.add_argument("--hold-server", action="store_true", help="each worker loads the engine once for all its tasks")
     own.add_argument("--report", metavar="FILE.html", default="", help="of the report, or none (beside the frames)")
-    bundle.set_defaults(run=_bundle, relight=relight)
+    bundle.set_defaults(run=_bundle, relight=relight, presets_for=bundle)
 
 
 def _template(args: argparse.Namespace) -> int:
@@ -94,7 +95,7 @@ def _bundle(args: argparse.Namespace) -> int:
     refuse_idle(args)
     job = _checked(args)
     if args.dry_run:
-        return show(job.start())
+        return show(job)
     for warning in job.warnings:
         OpenJD().status(f"warning: {warning}")
     write_bundle(
@@ -107,7 +108,7 @@ def _bundle(args: argparse.Namespace) -> int:
         report=args.report,
     )
     tasks = -(-len(job.frames) // args.chunk_size)
-    print(f"{len(job.frames)} frames in {tasks} tasks\nwrote {args.bundle}")
+    print(f"{number_of(len(job.frames), 'frame')} in {number_of(tasks, 'task')}\nwrote {args.bundle}")
     return 0
 
 
@@ -156,8 +157,8 @@ def _verify(args: argparse.Namespace) -> int:
             from relumix.farm.verify import check_frames, write_report  # noqa: PLC0415
         line = [f"--frames={of_range(args.range)}", *arguments(args.relight, _given(args))]
         job = _checked(args.relight.parse_args(line))
-        looks = review(job, _rules(args).mapped(args.report))
-        faults = check_frames(job, looks, lambda done, total: tell.progress(done, 2 * total))
+        made = review(job, _rules(args).mapped(args.report))
+        faults = check_frames(job, made, lambda done, total: tell.progress(done, 2 * total))
         for fault in faults:
             tell.status(str(fault))
         if faults:
@@ -165,11 +166,11 @@ def _verify(args: argparse.Namespace) -> int:
             return EXIT_SOME_FAILED
         tell.status(f"all {len(job.frames)} frames are there, finite, and with the plate's windows")
         try:
-            if looks.report:
-                write_report(job, looks.report, lambda done, total: tell.progress(total + done, 2 * total))
+            if made.report:
+                write_report(job, made.report, lambda done, total: tell.progress(total + done, 2 * total))
         except InputError as error:
             tell.status(f"no report: {error}")
-    tell.status("wrote " + ", ".join(str(path) for path in looks.files if path.exists()))
+    tell.status("wrote " + ", ".join(str(path) for path in made.files if path.exists()))
     return 0
 
 

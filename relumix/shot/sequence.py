@@ -88,6 +88,32 @@ class Sequence:
         first = paths[frames[0]]
         return Sequence(str(first), frames, (), 0, (first.parent, first.stem, first.suffix), dict(paths))
 
+    @staticmethod
+    def pattern_of(files: Iterable[Path]) -> str:
+        """Return the pattern of frames that stands for files of one sequence, and for no others beside them.
+
+        Raises InputError where they are not of one.
+        """
+        split = {path: _split(path) for path in files}
+        heads = {(path.parent, head, tail) for path, (head, _, tail) in split.items()}
+        numbers = sorted(number for _, number, _ in split.values())
+        if len(heads) > 1 or "" in numbers:
+            names = ", ".join(
+                sorted({f"{head}{'#' * bool(number)}{tail}" for head, number, tail in split.values()})[:4]
+            )
+            raise InputError(
+                f"{len(split)} files were given, which are not one sequence ({names}): name one, in quotes, with # for "
+                "the digits of the frame, like 'plate.####.exr'"
+            )
+        ((folder, head, tail),) = heads
+        digits = {len(number.lstrip("-")) for number in numbers}
+        signs = "#" * digits.pop() if len(digits) == 1 else "#"
+        pattern = str(folder / f"{head}{signs}{tail}")
+        frames = tuple(sorted(map(int, numbers)))
+        if Sequence.find(pattern).frames == frames:
+            return pattern
+        return str(folder / f"{head}{FrameSet.framesToFrameRange(frames, sort=True)}{signs}{tail}")
+
     @property
     def head(self) -> str:
         """What comes before the frame number in the files' names."""
@@ -178,6 +204,10 @@ def _of_folder(folder: Path) -> Sequence:
 
 def _of_pattern(pattern: str) -> Sequence:
     parsed = _parse(pattern)
+    if not parsed.padding() and re.search(r"[*?]", Path(pattern).name):
+        stem, path = Path(pattern).stem, Path(pattern)
+        meant = path.parent if stem == "*" else path.with_name(re.sub(r"[*?]+", "####", path.name))
+        raise InputError(f"{pattern}: no such file or folder; # stands for a digit of the frame number: try {meant}")
     if not parsed.padding():
         raise InputError(f"{pattern}: no such file or folder, and no frame number in it (like plate.####.exr)")
     folder, width = Path(parsed.dirname()), parsed.zfill()

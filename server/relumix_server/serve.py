@@ -13,7 +13,6 @@ from pathlib import Path
 
 from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_health.v1.health import aio as health_aio
 from grpc_reflection.v1alpha import reflection
 
 from relumix.engines.base import Engine
@@ -22,6 +21,7 @@ from relumix.errors import InputError
 from relumix.rpc.messages import FLOW_OPTIONS, SERVICE
 from relumix_server import logs
 from relumix_server.access import TokenCheck, credentials, read_tokens
+from relumix_server.health import Health
 from relumix_server.memory import keep_freed_memory
 from relumix_server.metrics import Metrics
 from relumix_server.options import MAX_CHUNK_BYTES, MIB, Options, split_address
@@ -43,6 +43,13 @@ HUNG_EXIT_CODE = 1
 GRPC_OPTIONS = (
     ("grpc.max_receive_message_length", MAX_CHUNK_BYTES + 12 * MIB),  # An opening message may name many paths.
     ("grpc.max_send_message_length", MAX_CHUNK_BYTES + 12 * MIB),
+    # Of one connection, that is of one client. Without a limit, calls that are begun and reset, or never ended, take
+    # memory without end, before any token is looked at.
+    ("grpc.max_concurrent_streams", 64),
+    # Frames are compressed already, and gRPC's limit on messages counts the bytes that came, not what they unpack to.
+    ("grpc.compression_enabled_algorithms_bitset", 1),
+    ("grpc.max_metadata_size", 16 << 10),
+    ("grpc.server_handshake_timeout_ms", 10_000),
     ("grpc.so_reuseport", 0),  # Two servers on one port would each get half of the calls.
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 20_000),
@@ -57,7 +64,11 @@ log = logging.getLogger("relumix_server")
 
 
 class HungError(Exception):
-    """An engine works on one window without end."""
+    """A thread that cannot be ended would keep the process. exit_code: that of the process."""
+
+    def __init__(self, exit_code: int = HUNG_EXIT_CODE) -> None:
+        super().__init__()
+        self.exit_code = exit_code
 
 
 def serve(
@@ -77,9 +88,9 @@ def serve(
     engines = {name: _loaded(name, options) for name in options.engine}
     try:
         asyncio.run(_serve(options, engines, on_ready, make_service))
-    except HungError:
+    except HungError as hung:
         logging.shutdown()
-        os._exit(HUNG_EXIT_CODE)  # any other end would wait for the engine's thread
+        os._exit(hung.exit_code)  # any other end would wait for the thread
 
 
 def _loaded(name: str, options: Options) -> Engine:
@@ -109,21 +120,25 @@ async def _serve(
             memory_bytes=options.worker_memory,
             seconds=options.frame_seconds,
             threads=max(1, cores // options.worker_count),
+            scratch=spool.scratch,
         )
         stack.callback(workers.close)
         device = EngineThread(last_seconds=options.window_seconds + LAST_SECONDS)
         stack.callback(device.close)
         service = make_service(options, spool, workers, device, metrics)
-        health = health_aio.HealthServicer()
+        health = Health()
         server, address = await _listening(options, service, health, metrics)
         page = StatusPage.start(options, service, spool, device, workers, metrics)
         stack.callback(page.close)
         log.info("listening; status page: %s", page.address or "none", extra={"address": address})
+        stack.callback(service.checks.close)
         await asyncio.to_thread(_warm, engines, device)
         service.open(engines)
         await _say(health, health_pb2.HealthCheckResponse.SERVING)
         log.info("serving %s", ", ".join(engines), extra={"address": address})
         on_ready(address)
+        watching = asyncio.ensure_future(_watch_checks(service, health))
+        stack.callback(watching.cancel)
         life = asyncio.ensure_future(_live(options, service, server, health, stop, again))
         await _first(life, _hung(device, options.window_seconds))
         if life.cancelled():
@@ -135,13 +150,15 @@ async def _serve(
             raise HungError
         life.result()
     log.info("stopped")
+    if service.checks.hanging:
+        raise HungError(0)
 
 
 async def _live(
     options: Options,
     service: RelightService,
     server: aio.Server,
-    health: health_aio.HealthServicer,
+    health: Health,
     stop: asyncio.Event,
     again: asyncio.Event,
 ) -> None:
@@ -153,6 +170,18 @@ async def _live(
     await _first(service.drain(options.drain_seconds), again.wait())
     await server.stop(CLOSE_SECONDS)
     await service.rest()
+
+
+async def _watch_checks(service: RelightService, health: Health) -> None:
+    """Say that the server does not serve while the folders that jobs name do not answer."""
+    stuck = False
+    while True:
+        if service.checks.stuck != stuck:
+            stuck = not stuck
+            log.warning("no job can be checked: a folder does not answer" if stuck else "jobs can be checked again")
+            serving = health_pb2.HealthCheckResponse
+            await _say(health, serving.NOT_SERVING if stuck else serving.SERVING)
+        await asyncio.sleep(WATCH_SECONDS)
 
 
 async def _hung(device: EngineThread, limit_seconds: float) -> None:
@@ -202,7 +231,7 @@ def _opened_spool(options: Options) -> Spool:
 
 
 async def _listening(
-    options: Options, service: RelightService, health: health_aio.HealthServicer, metrics: Metrics
+    options: Options, service: RelightService, health: Health, metrics: Metrics
 ) -> tuple[aio.Server, str]:
     """Start to listen; until engines are warm the health service says so."""
     tokens = read_tokens(options.token_file) if options.token_file else ()
@@ -223,7 +252,10 @@ async def _listening(
     except RuntimeError:
         port = 0
     if not port:
-        raise InputError(f"{options.listen} cannot be listened on: it is taken, or not of this machine")
+        raise InputError(
+            f"{options.listen} cannot be listened on: it is taken, perhaps by another relumix serve, or not of this "
+            "machine; stop that, or choose another port with --listen (0 takes a free one)"
+        )
     await server.start()
     return server, f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
@@ -233,7 +265,7 @@ def _warm(engines: dict[str, Engine], device: EngineThread) -> None:
         warm(engine, device)
 
 
-async def _say(health: health_aio.HealthServicer, status: int) -> None:
+async def _say(health: Health, status: int) -> None:
     for name in ("", SERVICE):
         await health.set(name, status)
 
