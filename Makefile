@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test lint wheel bench bench-service bench-svd proto released example clean
+.PHONY: help demo test lint ofx wheel bench bench-service bench-svd proto released example clean
 .DEFAULT_GOAL := demo
 
 help:  ## list these targets
@@ -42,6 +42,10 @@ lint: $(VENV)/.installed  ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+ofx: $(VENV)/.made  ## build the OpenFX plugin for Linux, Windows and macOS, build/Relumix.ofx.bundle; minutes
+	$(INSTALL) ziglang
+	PYTHONPATH=ofx_plugin $(BIN)/python -m relumix_ofx.build build
 
 bench: $(VENV)/.installed  ## measure speed and memory; minutes
 	$(BIN)/python tests/benchmarks/bench_relight.py

@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 
+from relumix.engines.base import Engine
 from relumix.engines.registry import engine_for
 from relumix.errors import FrameError
 from relumix.gain.proxy_shot import DownsampledShot
@@ -26,6 +27,7 @@ def relit(
     *,
     masks: Arrays | None = None,
     frames: Sequence[int] | None = None,
+    engine: Engine | None = None,
 ) -> Iterator[RelitFrame]:
     """Relight a shot of arrays; yields its frames in ascending order as they are done.
 
@@ -36,13 +38,14 @@ def relit(
                 files.
     masks       frame number to matte [h, w] in 0..1; light changes only where it is above 0. None: everywhere.
     frames      the frames to yield; None: all. Any choice gives the same frames, bit for bit.
+    engine      one that was loaded before, in place of the settings'.
 
     Raises InputError for arguments that do not fit together, FrameError for a frame of another size.
     """
     settings = settings or Settings()
     shot = ArraySource(source, references, masks)
     wanted = shot.choose(frames)
-    engine = engine_for(settings)
+    engine = engine or engine_for(settings)
     refuse_chunks(engine, shot.frames, wanted)
     with Propagation(DownsampledShot(shot, settings.work_size), engine) as light:
         transfer = transfer_for(settings.transfer, light.canvas)

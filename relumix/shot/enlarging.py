@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from relumix.shot.box import Box
 from relumix.shot.picture import Picture
-from relumix.shot.placing import Place, fitted, on
+from relumix.shot.placing import Place, fitted, on, scaled
 from relumix.types import Float32
 
 _BLACK_SHARE = 1 / 64
@@ -71,8 +71,5 @@ class Ground:
 
 
 def _shrunk(values: NDArray[np.generic], window: Box, place: Place) -> Float32:
-    import cv2  # noqa: PLC0415  a client that only looks at sizes does without it
-
     assert place.fitted is not None
-    whole = np.asarray(on(place.window, window, values), np.float32)
-    return np.asarray(cv2.resize(whole, place.fitted.size, interpolation=cv2.INTER_AREA), np.float32)
+    return scaled(on(place.window, window, values), place.fitted.size)
