@@ -71,10 +71,10 @@ class StageClips:
         exposure = np.float32(MID_GREY / max(middle, 1e-6))
         plate, relit = pair.plate * exposure, pair.relit * exposure
         gain = np.log2((relit[0] + BLACK_OFFSET) / (plate[0] + BLACK_OFFSET))
-        level = np.median(gain, axis=(0, 1)).astype(np.float32)
-        shown = ShownLight(*bounded(level), "reinhard")
+        median_gain = np.median(gain, axis=(0, 1)).astype(np.float32)
+        shown = ShownLight(*bounded(median_gain), "reinhard")
         height, width = plate.shape[1:3]
         reformat = Reformat.whole(height, width, height * width)
         source = np.stack([reformat.place(shown.plate(frame)) for frame in plate])
-        target = np.stack([reformat.place(shown.relit(frame * np.exp2(-level))) for frame in relit])
+        target = np.stack([reformat.place(shown.relit(frame * np.exp2(-median_gain))) for frame in relit])
         return source, target

@@ -5,6 +5,7 @@ python tests/benchmarks/bench_svd_memory.py
 
 from __future__ import annotations
 
+import argparse
 import weakref
 
 import torch
@@ -73,6 +74,7 @@ def counted() -> dict[str, float]:
 
 def main() -> None:
     """Count and print."""
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     for name, factor in counted().items():
         print(f"{name} {factor:.0f}")
 

@@ -25,7 +25,7 @@ import torch
 
 from relumix.dataset.pairs import Pair, draw
 from relumix.dataset.shards import Shards
-from relumix.engines.base import Engine, Keyframe
+from relumix.engines.base import Engine, Keyframe, Windowing
 from relumix.engines.registry import configured, load_engine
 from relumix.gain.direct_transfer import stops_between
 from relumix.gain.log_gain import apply
@@ -66,9 +66,10 @@ class Carried:
 
 
 class GradeAlone:
-    """An engine that carries the level of the reference's light and no more."""
+    """An engine that carries the median gain of the reference and no more."""
 
-    name, version, window, overlap, tracks, chained = "grade", "1", 16, 0, False, False
+    name = "grade"
+    windowing = Windowing(version="1", window=16, overlap=0, tracks=False)
 
     def start(self) -> GradeAlone:
         """Begin a shot."""

@@ -159,8 +159,8 @@ def test_clips_of_another_version_in_the_cache_are_made_again(task):
         torch.testing.assert_close(first[key], again[key])
 
 
-def test_a_stage_is_shown_at_the_level_that_the_engine_shows(stage):
-    """No picture is darker or brighter than photographs are; a level that fits is not taken out."""
+def test_a_stage_is_shown_under_as_much_of_its_median_gain_as_the_engine_shows(stage):
+    """No picture is darker or brighter than photographs are; a median gain that fits is not taken out."""
     clips = open_clips(stage, "train", frames=FRAMES, size_px=(64, 64))
     moved = []
     for index in range(12):

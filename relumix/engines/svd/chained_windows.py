@@ -20,7 +20,7 @@ LINKS_KEPT = 64
 
 @dataclass(frozen=True)
 class Anchor:
-    """The relit frame that a clip begins with, and its light [h, w, 3] in stops, the reference's level left out."""
+    """The relit frame that a clip begins with, and its gain [h, w, 3] in stops without the reference's median gain."""
 
     frame: ProxyFrame
     local: Float32

@@ -23,18 +23,21 @@ def gain(shown: ShownLight, source: Float32, result: Float32) -> Float32:
 
     source, result  [n, h, w, 3] pictures around -1..1. Where they carry no gain it is that of the surroundings.
     """
+    return np.stack([_gain_of_frame(shown, before, after) for before, after in zip(source, result, strict=True)])
+
+
+def _gain_of_frame(shown: ShownLight, source: Float32, result: Float32) -> Float32:
     stops = measure(shown.plate_light(source), shown.relit_light(result))
-    sure = _carries(source, dark=True) * _carries(result, dark=False)
-    return np.stack([_filled(light, weight) for light, weight in zip(stops, sure, strict=True)])
+    return _filled(stops, _carries(source, dark=True) * _carries(result, dark=False))
 
 
 def pixels(shown: ShownLight, rgb: Float32, result: Float32) -> Float32:
-    """Return the stops that make of plate light `rgb` what decoded pictures show, highlights and all; [..., 3]."""
+    """Return the stops that make of plate light `rgb` what a decoded picture shows, highlights and all; [..., 3]."""
     return stops_to(rgb, shown.relit_light(result))
 
 
 def _carries(picture: Float32, *, dark: bool) -> Float32:
-    """Return in 0..1 [n, h, w] how well pictures carry a gain: not in their whites, nor with `dark` in their blacks."""
+    """Return in 0..1 [h, w] how well a picture carries a gain: not in its whites, nor with `dark` in its blacks."""
     brightest = np.asarray((picture.max(-1) + 1) / 2, np.float32)
     sure = np.clip((1 - brightest) / _WHITE, 0, 1)
     return sure * np.clip(brightest / _BLACK, 0, 1) if dark else sure

@@ -3,7 +3,7 @@
 Every window is a clip whose first frame is already relit: the reference itself, or, where windows are chained, the last
 relit frame of the window before. Clips run away from their reference, forward or backward in time; where it lies within
 reach they go from it frame by frame, as in training. The reference stays in the network's attention throughout. The
-method, step by step, is `SvdPropagator._carry`.
+method, step by step, is `SvdPropagator._relight_clip`.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class SvdPropagator:
 
     def __init__(self, model: SvdModel, options: SvdOptions, *, direct: bool) -> None:
         self._model, self._options, self._direct = model, options, direct
-        self._chain = ChainedWindows(options.clip_frames - 1, self._carry) if options.chained else None
+        self._chain = ChainedWindows(options.clip_frames - 1, self._relight_clip) if options.chained else None
         self._clips: ClipSampler | None = None
 
     def propagate(
@@ -80,17 +80,15 @@ class SvdPropagator:
         keyframe_paths: Sequence[Sequence[Keyframe]],
     ) -> Float32:
         """Carry the light of the references to the frames of one window (see `Propagator.propagate`)."""
-        sides = [
-            self._from(reference, frames, path) for reference, path in zip(references, keyframe_paths, strict=True)
-        ]
+        sides = [self._by(reference, frames, path) for reference, path in zip(references, keyframe_paths, strict=True)]
         return np.stack(
             [_mixed(frame.frame, references, [side[i] for side in sides]) for i, frame in enumerate(frames)]
         )
 
-    def _from(self, reference: ProxyReference, frames: Sequence[ProxyFrame], path: Sequence[Keyframe]) -> Float32:
+    def _by(self, reference: ProxyReference, frames: Sequence[ProxyFrame], path: Sequence[Keyframe]) -> Float32:
         """[n, h, w, 3] stops on the frames, by the light of one reference."""
         light = ReferenceLight.of(reference)
-        stops = np.broadcast_to(light.level, (len(frames), *reference.gain_stops.shape)).copy()
+        stops = np.broadcast_to(light.median_gain, (len(frames), *reference.gain_stops.shape)).copy()
         if light.plain and self._options.calibrate and not self._direct:
             return stops
         outwards = sorted(range(len(frames)), key=lambda i: abs(frames[i].frame - reference.frame))
@@ -101,7 +99,7 @@ class SvdPropagator:
         local = {anchor.frame.frame: anchor.local}
         rest = [frame for frame in window if frame.frame not in (reference.frame, anchor.frame.frame)]
         if rest:
-            carried = self._carried(anchor, rest, reference, light)
+            carried = self._relight_window(anchor, rest, reference, light)
             local |= {frame.frame: each for frame, each in zip(rest, carried, strict=True)}
             if self._chain is not None:
                 self._chain.keep(reference, path, rest, carried)
@@ -109,25 +107,25 @@ class SvdPropagator:
             stops[i] += local.get(frames[i].frame, np.float32(0))
         return stops
 
-    def _carried(
+    def _relight_window(
         self, anchor: Anchor, frames: Sequence[ProxyFrame], reference: ProxyReference, light: ReferenceLight
     ) -> Float32:
-        """[n, h, w, 3] local stops on frames that follow an anchor outwards: one clip, or two where one is left over.
+        """[n, h, w, 3] local stops on frames that follow an anchor outwards, in a clip; in two where one is too short.
 
-        For leading windows beyond the first have not the reference among their frames: with it they are one too many.
+        Leading windows beyond the first have not the reference among their frames, and with it are one too many.
         """
         most = self._options.clip_frames - 1
         if len(frames) <= most:
-            return self._carry(anchor, frames, reference, light)
+            return self._relight_clip(anchor, frames, reference, light)
         shared = min(most, TRAINED_FRAMES[0] - 1)
-        first = self._carry(anchor, frames[:most], reference, light)
-        last = self._carry(anchor, frames[-shared:], reference, light)
+        first = self._relight_clip(anchor, frames[:most], reference, light)
+        last = self._relight_clip(anchor, frames[-shared:], reference, light)
         made = np.concatenate([first, last[-1:]])
         weight = np.linspace(0, 1, shared + 1, dtype=np.float32)[1:-1, None, None, None]
         made[-shared:-1] += weight * (last[:-1] - made[-shared:-1])
         return made
 
-    def _carry(
+    def _relight_clip(
         self, anchor: Anchor, frames: Sequence[ProxyFrame], reference: ProxyReference, light: ReferenceLight
     ) -> Float32:
         """[n, h, w, 3] local stops on frames that follow an anchor outwards: the method, one clip of it."""
@@ -136,9 +134,9 @@ class SvdPropagator:
         clips = self._clips = self._clips or ClipSampler(self._model, options, (height, width))
         clips.batched(len(clip))  # refuses what does not fit, before anything is done for it
 
-        # 1. Pictures. Scene-linear light becomes photographs: exposed, under a curve, the reference at its level.
+        # 1. Pictures. Scene-linear light becomes photographs: exposed, under a curve, the reference under its light.
         shown = ShownLight.of(
-            reference, light.level, exposure=options.exposure, curve=options.tone, shown=options.level
+            reference, light.median_gain, exposure=options.exposure, curve=options.tone, shown=options.median_gain
         )
 
         # 2. Encoding. The VAE's mode and CLIP's embedding, of every source frame and of the reference.
@@ -156,7 +154,7 @@ class SvdPropagator:
         backward = frames[0].frame < anchor.frame.frame
         result = self._decoded(clips, latents, clip, backward, shown.relit)
         if self._direct:
-            return pixels(shown, np.stack([frame.rgb for frame in frames]), result[1:])
+            return np.stack([pixels(shown, frame.rgb, each) for frame, each in zip(frames, result[1:], strict=True)])
         plate_latents = clips.padded([plate.clean for plate in plates])
         plate = self._decoded(clips, plate_latents, clip, backward, shown.plate)
 

@@ -22,7 +22,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "pad": ("trained", "window"),
     "exposure": ("mid_grey", "plate"),
     "tone": ("reinhard", "srgb"),
-    "level": ("bounded", "whole", "none"),
+    "median_gain": ("bounded", "whole", "none"),
     "reference_range": ("signed", "unsigned"),
     "precision": ("auto", "fp32", "fp16", "bf16", "autocast"),
     "encode_precision": ("auto", "fp32", "autocast"),
@@ -55,7 +55,7 @@ class SvdOptions:
                    that holds them; "window", always `window`.
     exposure       what the network is shown the plate at: "mid_grey", its median at mid-grey; "plate", its own.
     tone           the picture's curve: "reinhard" rolls highlights off; "srgb" clips them at 1.
-    level          the reference's level beside the plate's: "bounded" by what a photograph may be; "whole"; "none".
+    median_gain    how much of the reference's is shown: "bounded" by what a photograph may be; "whole"; "none".
     calibrate      whether what the network says is shifted to agree with the reference where the answer is known, and
                    kept within the reference's reach.
     crop           the edge in pixels of the central square that the network sees; 0 for the whole frame.
@@ -82,7 +82,7 @@ class SvdOptions:
     pad: Literal["trained", "window"] = "trained"
     exposure: Literal["mid_grey", "plate"] = "mid_grey"
     tone: Literal["reinhard", "srgb"] = "reinhard"
-    level: Literal["bounded", "whole", "none"] = "bounded"
+    median_gain: Literal["bounded", "whole", "none"] = "bounded"
     calibrate: bool = True
     crop: int = 0
     pixels: int = 1024 * 576
@@ -180,7 +180,7 @@ PUBLISHED: Mapping[str, Any] = {
     "pad": "window",
     "exposure": "plate",
     "tone": "srgb",
-    "level": "whole",
+    "median_gain": "whole",
     "calibrate": False,
     "crop": 512,
     "reference_range": "unsigned",

@@ -27,20 +27,20 @@ _REACH = 0.25  # how far beyond the reference's own range light may go, as a sha
 class ReferenceLight:
     """The light of a reference, taken apart.
 
-    level    [3] float32 stops: its median, the same everywhere.
-    local    [h, w, 3] float32 stops: the rest.
-    trusted  [h, w] bool: where plate and reference are both known.
+    median_gain  [3] float32 stops: the same everywhere.
+    local        [h, w, 3] float32 stops: the rest.
+    trusted      [h, w] bool: where plate and reference are both known.
     """
 
-    level: Float32
+    median_gain: Float32
     local: Float32
     trusted: NDArray[np.bool_]
 
     @classmethod
     def of(cls, reference: ProxyReference) -> ReferenceLight:
         """Take a reference's light apart."""
-        level = reference.median_gain()
-        return cls(level, reference.gain_stops - level, reference.trusted > 0.5)
+        median_gain = reference.median_gain()
+        return cls(median_gain, reference.gain_stops - median_gain, reference.trusted > 0.5)
 
     @property
     def plain(self) -> bool:

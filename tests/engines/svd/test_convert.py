@@ -1,6 +1,4 @@
 import json
-import os
-import pickle
 import re
 
 import pytest
@@ -14,20 +12,8 @@ from relumix.engines.svd.convert import BASE_PARTS, convert, empty_network, fill
 from relumix.engines.svd.network import RelightUNet
 from relumix.engines.svd.sgm_layout import PUBLISHED, network_config, sgm_names
 from relumix.errors import InputError
+from tests.engines.svd.sgm import PREFIX, SMALL, checkpoint, network, refusal, same_weights
 from tests.engines.svd.tiny import conditions
-
-PREFIX = "model.diffusion_model."
-SMALL = {
-    "model_channels": 32,
-    "channel_mult": [1, 2],
-    "num_res_blocks": 1,
-    "num_head_channels": 16,
-    "attention_resolutions": [2],
-    "context_dim": 24,
-    "adm_in_channels": 96,
-    "fps_embed_dim": 32,
-    "cond_aug_embed_dim": 64,
-}
 
 hyper_parameters = st.fixed_dictionaries(
     {
@@ -40,40 +26,6 @@ hyper_parameters = st.fixed_dictionaries(
         "context_dim": st.sampled_from([16, 40]),
     }
 ).map(lambda drawn: {**SMALL, **drawn})
-
-
-def network(sgm, seed=0):
-    torch.manual_seed(seed)
-    return RelightUNet(**network_config(sgm)).eval()
-
-
-def checkpoint(unet, prefix=PREFIX):
-    weights = unet.state_dict()
-    return {prefix + theirs: weights[ours].clone() for ours, theirs in sgm_names(unet).items()}
-
-
-@pytest.fixture(scope="module")
-def small():
-    unet = network(SMALL)
-    return unet, checkpoint(unet)
-
-
-@pytest.fixture
-def config(tmp_path):
-    path = tmp_path / "config.json"
-    path.write_text(json.dumps(SMALL))
-    return path
-
-
-def same_weights(a, b):
-    a, b = a.state_dict(), b.state_dict()
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
-
-
-def refusal(*args, **kwargs):
-    with pytest.raises(InputError) as error:
-        convert(*args, **kwargs)
-    return str(error.value)
 
 
 def sgm_blocks(sgm):
@@ -191,23 +143,6 @@ def test_widths_that_do_not_go_together(changed, said):
     assert str(error.value) == said
 
 
-@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
-@pytest.mark.parametrize("name", ["relumix.pth", "last.ckpt"])
-def test_checkpoints_of_torch(small, config, tmp_path, name, zipped):
-    unet, tensors = small
-    contents = {"state_dict": tensors, "global_step": 5} if name.endswith("ckpt") else tensors
-    torch.save(contents, tmp_path / name, _use_new_zipfile_serialization=zipped)
-    convert(tmp_path / name, tmp_path / "made", config=config)
-    assert same_weights(RelightUNet.from_pretrained(tmp_path / "made"), unet)
-
-
-def test_a_checkpoint_of_the_network_alone(small, config, tmp_path):
-    unet, _ = small
-    save_file(checkpoint(unet, prefix=""), tmp_path / "bare.safetensors")
-    convert(tmp_path / "bare.safetensors", tmp_path / "made", config=config)
-    assert same_weights(RelightUNet.from_pretrained(tmp_path / "made"), unet)
-
-
 def test_types_are_the_checkpoints(small, config, tmp_path):
     halves = {name: tensor.half() if tensor.ndim > 1 else tensor for name, tensor in small[1].items()}
     save_file(halves, tmp_path / "half.safetensors")
@@ -215,88 +150,6 @@ def test_types_are_the_checkpoints(small, config, tmp_path):
     assert made.dtypes == ("float16", "float32")
     stored = load_file(tmp_path / "made" / "diffusion_pytorch_model.safetensors")
     assert stored["conv_in.weight"].dtype == torch.float16
-
-
-LPIPS = {f"lpips.net.slice{i}.{i}.weight": torch.ones(2) for i in range(1, 4)}
-LOSS = {**LPIPS, "loss_fn.lpips.lin0.model.1.weight": torch.ones(2)}
-
-
-def averages(unet, shift=0.25):
-    """A running average as sgm keeps it: buffers, whose names may hold no dots; and its own two numbers."""
-    weights = unet.state_dict()
-    named = {
-        "model_ema." + ("diffusion_model." + theirs).replace(".", ""): weights[ours] + shift
-        for ours, theirs in sgm_names(unet).items()
-    }
-    return {**named, "model_ema.decay": torch.tensor(0.9999), "model_ema.num_updates": torch.tensor(7)}
-
-
-@pytest.mark.parametrize(
-    "nest",
-    [
-        lambda t: t,
-        lambda t: {"state_dict": t, "epoch": 3},
-        lambda t: {"module": t},
-        lambda t: {"state_dict": {f"module.{name}": value for name, value in t.items()}},
-    ],
-    ids=["flat", "state_dict", "module", "wrapped"],
-)
-def test_the_whole_model_as_its_authors_save_it(small, config, tmp_path, capsys, nest):
-    unet, tensors = small
-    frozen = {"first_stage_model.encoder.conv_in.weight": torch.ones(1), "conditioner.embedders.0.x": torch.ones(1)}
-    torch.save(nest({**tensors, **frozen, **LOSS, **averages(unet)}), tmp_path / "relumix.pth")
-    made = tmp_path / "made"
-    assert main(["convert", str(tmp_path / "relumix.pth"), "--config", str(config), "-o", str(made)]) == 0
-    assert capsys.readouterr().out.splitlines()[:3] == [
-        "left out 2 tensors of the VAE and CLIP, which the method keeps frozen: the base (none was given: --base) has "
-        "them",
-        "left out 4 tensors of the loss's networks (lpips.*, loss_fn.*), which training alone asks",
-        f"left out {len(tensors) + 2} tensors of the running average (model_ema.*): take them with --ema",
-    ]
-    assert same_weights(RelightUNet.from_pretrained(made), unet)
-
-
-def test_the_running_average_is_taken_when_asked_for(small, config, tmp_path, capsys):
-    unet, tensors = small
-    torch.save({**tensors, **averages(unet)}, tmp_path / "relumix.pth")
-    command = ["convert", str(tmp_path / "relumix.pth"), "--config", str(config), "-o", str(tmp_path / "made"), "--ema"]
-    assert main(command) == 0
-    assert "running average" not in capsys.readouterr().out
-    made = RelightUNet.from_pretrained(tmp_path / "made").state_dict()
-    assert all(torch.equal(made[name], value + 0.25) for name, value in unet.state_dict().items())
-
-
-def test_what_was_not_trained_is_in_no_average(small, config, tmp_path):
-    unet, tensors = small
-    kept = {name: value for name, value in averages(unet).items() if "attn2to_q" not in name}
-    torch.save({**tensors, **kept}, tmp_path / "relumix.pth")
-    convert(tmp_path / "relumix.pth", tmp_path / "made", config=config, ema=True)
-    made = RelightUNet.from_pretrained(tmp_path / "made").state_dict()
-    for name, value in unet.state_dict().items():
-        assert torch.equal(made[name], value if "attn2.to_q" in name else value + 0.25)
-
-
-@pytest.mark.parametrize(
-    ("more", "said"),
-    [
-        ({}, "has no running average (model_ema.*): leave out --ema"),
-        (
-            {"model_ema.diffusion_modelout9bias": torch.ones(1)},
-            "has the running average of diffusion_modelout9bias, unknown to the network of the config: check --config",
-        ),
-    ],
-    ids=["none", "another"],
-)
-def test_averages_that_are_not_this_networks(small, config, tmp_path, more, said):
-    path = tmp_path / "relumix.pth"
-    torch.save({**small[1], **more}, path)
-    assert refusal(path, tmp_path / "made", config=config, ema=True) == f"{path} {said}"
-
-
-def test_names_without_dots_are_those_of_one_tensor_each():
-    with torch.device("meta"):
-        names = list(sgm_names(RelightUNet(**network_config(PUBLISHED))).values())
-    assert len({name.replace(".", "") for name in names}) == len(names)
 
 
 @pytest.mark.parametrize(
@@ -356,54 +209,6 @@ def test_a_network_of_other_size_is_refused_in_a_line(small, tmp_path):
     save_file(small[1], path)
     said = refusal(path, tmp_path / "made")
     assert re.fullmatch(rf"{path} lacks \S+(, \S+){{5}} and \d+ more: expected the network of the config, .*", said)
-
-
-class Harmful:
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.path),)
-
-
-@pytest.mark.parametrize(
-    "save", [torch.save, lambda x, path: path.write_bytes(pickle.dumps(x))], ids=["torch", "pickle"]
-)
-def test_code_in_a_checkpoint_is_never_run(config, tmp_path, capsys, recwarn, save):
-    path = tmp_path / "relumix.pth"
-    save({"state_dict": {"x": Harmful(tmp_path / "harm")}}, path)
-    assert main(["convert", str(path), "--config", str(config), "-o", str(tmp_path / "made")]) == 2
-    assert capsys.readouterr().err == (
-        f"relumix: {path} holds more than tensors and was not loaded, as code hidden in such a file would run: "
-        "expected tensors alone, get it from its authors as .safetensors\n"
-    )
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["config.json", "relumix.pth"]
-    assert not recwarn.list
-
-
-@pytest.mark.parametrize("name", ["cut.safetensors", "cut.pth", "absent.pth", "absent.safetensors"])
-def test_files_that_cannot_be_read(small, config, tmp_path, name):
-    path = tmp_path / name
-    if name == "cut.safetensors":
-        save_file(small[1], path)
-    elif name == "cut.pth":
-        torch.save(small[1], path)
-    if path.exists():
-        path.write_bytes(path.read_bytes()[:5000])
-    said = refusal(path, tmp_path / "made", config=config)
-    assert re.fullmatch(rf"cannot read the checkpoint {path}: .*; expected \.pth, \.ckpt or \.safetensors", said)
-
-
-@pytest.mark.parametrize(
-    ("contents", "said"),
-    [
-        ([1, 2], "holds a list: expected a dictionary of tensors"),
-        ({"x": 1, "y": torch.ones(1)}, "holds more than tensors, namely x: expected a dictionary of tensors"),
-    ],
-)
-def test_files_of_something_else(config, tmp_path, contents, said):
-    torch.save(contents, tmp_path / "other.pth")
-    assert refusal(tmp_path / "other.pth", tmp_path / "made", config=config) == f"{tmp_path / 'other.pth'} {said}"
 
 
 @pytest.mark.parametrize(

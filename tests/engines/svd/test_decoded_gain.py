@@ -32,7 +32,7 @@ def test_whites_take_the_gain_of_their_surroundings():
     np.testing.assert_allclose(stops[0, 30:34, 30:34], around, atol=0.1)
 
 
-def test_pixels_are_what_the_picture_shows_without_the_level():
+def test_pixels_are_what_the_picture_shows_without_the_median_gain():
     shown = ShownLight(-1.0, np.float32([1, 0.5, 0]), "reinhard")
     plate, lit = np.random.default_rng(3).uniform(0.01, 2, (2, 1, 4, 4, 3)).astype(np.float32)
     np.testing.assert_allclose(shown_under(plate, pixels(shown, plate, shown.relit(lit))), lit, rtol=1e-2, atol=1e-4)

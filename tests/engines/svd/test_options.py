@@ -19,7 +19,7 @@ from relumix.errors import InputError
         ("overlap=60", "svd's overlap is 60: expected at most 59 in windows of 61 frames"),
         ("window=2", "svd's window is 2: expected 3 or more, or 0 for what suits the windows"),
         ("crop=500", "svd's crop is 500: expected a multiple of 64, or 0 for the whole frame"),
-        ("level=half", "svd's level is 'half': expected one of bounded, whole, none"),
+        ("median_gain=half", "svd's median_gain is 'half': expected one of bounded, whole, none"),
     ],
 )
 def test_bad_options_are_refused_in_one_sentence(option, said):

@@ -10,15 +10,15 @@ from relumix.gain.proxy import ProxyReference
 ONES = np.ones((4, 6), np.float32)
 
 
-def reference(local, level=0.0):
+def reference(local, median_gain=0.0):
     rgb = np.full((4, 6, 3), MID_GREY, np.float32)
-    return ProxyReference(1, rgb, ONES, (np.asarray(local) + level).astype(np.float32), ONES)
+    return ProxyReference(1, rgb, ONES, (np.asarray(local) + median_gain).astype(np.float32), ONES)
 
 
 @pytest.mark.parametrize(("spread", "plain"), [(0.0, True), (0.015, True), (0.1, False)])
 def test_a_reference_that_hardly_varies_is_a_grade(spread, plain):
     ramp = np.linspace(-spread, spread, 24).reshape(4, 6, 1) * np.ones(3)
-    assert ReferenceLight.of(reference(ramp, level=2.0)).plain is plain
+    assert ReferenceLight.of(reference(ramp, median_gain=2.0)).plain is plain
 
 
 def test_light_is_brought_to_what_is_known_and_within_reach():
