@@ -124,9 +124,7 @@ class Conversation:
         if message.body_bytes != expected:
             raise WireError(f"a picture has {message.body_bytes} bytes of pixels: expected {expected}")
         if expected:
-            with self.shop.store.incoming(expected) as incoming:
-                wire.receive_into(self.connection, incoming.view)
-                self.shop.store.keep(incoming, image.fingerprint or "")
+            self.shop.store.keep(image.fingerprint or "", expected, wire.receive_pieces(self.connection, expected))
         return image
 
     def _end(self, end: End) -> None:

@@ -7,11 +7,11 @@ relit frames: those can be sent again, these cost work.
 from __future__ import annotations
 
 import contextlib
-import mmap
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -23,23 +23,6 @@ from relumix.types import Float32
 _PART, _PIXELS, _FRAME = ".part", ".pixels", ".frame"
 
 
-class Incoming:
-    """A file that pixels are received into; `view` is its memory."""
-
-    def __init__(self, path: Path, count: int) -> None:
-        """Make it. Raises OSError."""
-        self.path = path
-        with path.open("w+b") as file:
-            file.truncate(count)
-            self._map = mmap.mmap(file.fileno(), count)
-        self.view = memoryview(self._map)
-
-    def close(self) -> None:
-        """Let go of it; may be called again."""
-        self.view.release()
-        self._map.close()
-
-
 class Store:
     """The files of one folder, up to `most_bytes`; thread-safe."""
 
@@ -49,37 +32,36 @@ class Store:
         self._lock = threading.RLock()
         self._sizes: dict[Path, int] = {}  # the least recently used first
         self._made: dict[str, Made] = {}
-        self._parts = 0
+        self._parts = self._coming = 0
         for path in sorted(folder.iterdir(), key=lambda each: each.stat().st_mtime_ns):
             self._adopt(path)
         self._shrink()
 
     @property
     def used_bytes(self) -> int:
-        """What is used of it."""
+        """What is used of it, or is about to be."""
         with self._lock:
-            return sum(self._sizes.values())
+            return sum(self._sizes.values()) + self._coming
 
-    @contextlib.contextmanager
-    def incoming(self, count: int) -> Iterator[Incoming]:
-        """Make room for pixels of `count` bytes that are about to come. Raises InputError where there is none."""
-        if not 0 < count <= self.most_bytes:
-            raise InputError(f"a frame of {count} bytes does not fit the store, which may use {self.most_bytes}")
-        part, incoming = self._part(), None
+    def keep(self, fingerprint: str, count: int, pieces: Iterable[memoryview]) -> None:
+        """Keep pixels of `count` bytes that come piece by piece, under what they are.
+
+        All pieces are taken in any case. Raises InputError where they cannot be kept.
+        """
+        part = self._part()
         try:
-            incoming = Incoming(part, count)
-            yield incoming
+            with self._reserved(count) as free:
+                trouble = None if free else self._too_large(count)
+                with part.open("wb") as file:
+                    for piece in pieces:
+                        trouble = trouble or self._written(file, piece)
+            if trouble is not None:
+                raise trouble
+            self._enter(part, self._pixels_path(fingerprint))
         except OSError as error:
             raise self._unwritable(error) from error
         finally:
-            if incoming is not None:
-                incoming.close()
             part.unlink(missing_ok=True)
-
-    def keep(self, incoming: Incoming, fingerprint: str) -> None:
-        """Keep pixels that came, under what they are."""
-        incoming.close()
-        self._enter(incoming.path, self._pixels_path(fingerprint))
 
     def pixels(self, fingerprint: str, height: int, width: int) -> Float32 | None:
         """Return pixels [h, w, 4] float32, read from disk as they are used; None where they are not there."""
@@ -143,6 +125,26 @@ class Store:
                 self._drop(self._frame_path(key))
             return len(mine)
 
+    @contextlib.contextmanager
+    def _reserved(self, count: int) -> Iterator[bool]:
+        """Make room for what is about to come, and tell whether there is."""
+        with self._lock:
+            self._coming += count
+            free = self._coming <= self.most_bytes
+            self._shrink()
+        try:
+            yield free
+        finally:
+            with self._lock:
+                self._coming -= count
+
+    def _written(self, file: BinaryIO, piece: memoryview) -> InputError | None:
+        try:
+            file.write(piece)
+        except OSError as error:
+            return self._unwritable(error)
+        return None
+
     def _adopt(self, path: Path) -> None:
         made = frame_file.read_made(path) if path.suffix == _FRAME else None
         if made is not None and path == self._frame_path(made.key):
@@ -156,8 +158,8 @@ class Store:
 
     def _enter(self, part: Path, path: Path) -> None:
         with self._lock:
-            self._sizes.pop(path, None)
             part.replace(path)
+            self._sizes.pop(path, None)
             self._sizes[path] = path.stat().st_size
             self._shrink(spared=path)
 
@@ -194,6 +196,9 @@ class Store:
 
     def _frame_path(self, key: str) -> Path:
         return self._folder / f"{key}{_FRAME}"
+
+    def _too_large(self, count: int) -> InputError:
+        return InputError(f"a frame of {count} bytes does not fit the store, of {self.most_bytes} bytes")
 
     def _unwritable(self, error: OSError) -> InputError:
         return InputError(f"the store in {self._folder} cannot be written to: {error.strerror}")

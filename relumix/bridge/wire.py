@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from relumix.errors import RelumixError
@@ -60,6 +60,16 @@ def receive(connection: socket.socket, most_body_bytes: int) -> Message:
     if body_bytes > most_body_bytes:
         raise WireError(f"a message's body is of {body_bytes} bytes: expected at most {most_body_bytes}")
     return _parsed(_bytes(connection, head_bytes), body_bytes)
+
+
+def receive_pieces(connection: socket.socket, count: int) -> Iterator[memoryview]:
+    """Yield a body of `count` bytes as it comes; each piece holds until the next. Raises GoneError."""
+    room = memoryview(bytearray(min(count, _PIECE_BYTES)))
+    while count:
+        piece = room[: min(count, len(room))]
+        receive_into(connection, piece)
+        count -= len(piece)
+        yield piece
 
 
 def receive_into(connection: socket.socket, target: memoryview) -> None:

@@ -1,4 +1,5 @@
 import dataclasses
+import io
 import os
 
 import numpy as np
@@ -6,6 +7,7 @@ import pytest
 
 from relumix.bridge.frame_file import Made
 from relumix.bridge.store import Store
+from relumix.bridge.wire import GoneError
 from relumix.errors import InputError
 
 SIZE = 4
@@ -22,9 +24,8 @@ def values(number):
 
 
 def send(store, fingerprint, number=1.0):
-    with store.incoming(PIXEL_BYTES) as incoming:
-        incoming.view[:] = np.full((SIZE, SIZE, 4), number, "<f4").tobytes()
-        store.keep(incoming, fingerprint)
+    data = memoryview(np.full((SIZE, SIZE, 4), number, "<f4").tobytes())
+    store.keep(fingerprint, PIXEL_BYTES, iter([data[:100], data[100:]]))
 
 
 def test_pixels_and_frames_are_there_after_a_crash(tmp_path):
@@ -43,9 +44,15 @@ def test_pixels_and_frames_are_there_after_a_crash(tmp_path):
 
 def test_pixels_that_break_off_are_not_kept(tmp_path):
     store = Store(tmp_path, 1 << 20)
-    with pytest.raises(RuntimeError), store.incoming(PIXEL_BYTES):
-        raise RuntimeError
+
+    def pieces():
+        yield memoryview(bytes(100))
+        raise GoneError
+
+    with pytest.raises(GoneError):
+        store.keep("a", PIXEL_BYTES, pieces())
     assert list(tmp_path.iterdir()) == []
+    assert store.used_bytes == 0
 
 
 def test_room_is_made_pixels_first_and_the_oldest_of_each(tmp_path):
@@ -66,7 +73,7 @@ def test_room_is_made_pixels_first_and_the_oldest_of_each(tmp_path):
 
 def test_what_is_larger_than_all_of_it_is_refused(tmp_path):
     store = Store(tmp_path, PIXEL_BYTES - 1)
-    with pytest.raises(InputError, match=f"a frame of {PIXEL_BYTES} bytes does not fit the store, which may use 255"):
+    with pytest.raises(InputError, match=f"a frame of {PIXEL_BYTES} bytes does not fit the store, of 255 bytes"):
         send(store, "a")
 
 
@@ -93,6 +100,26 @@ def test_the_one_used_last_comes_first_and_an_instance_is_forgotten(tmp_path):
     assert store.made_with("other") == []
     assert store.forget("a") == 2
     assert store.made_with("l") == [dataclasses.replace(made(2), instance="b")]
+
+
+def test_a_full_disk_costs_the_frame_and_all_of_it_is_taken(tmp_path, monkeypatch):
+    store = Store(tmp_path, 1 << 20)
+    taken = []
+
+    def pieces():
+        for piece in range(4):
+            taken.append(piece)
+            yield memoryview(bytes(PIXEL_BYTES // 4))
+
+    class Full(io.BytesIO):
+        def write(self, piece):
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(type(tmp_path), "open", lambda *given: Full())
+    with pytest.raises(InputError, match="cannot be written to: No space left on device"):
+        store.keep("a", PIXEL_BYTES, pieces())
+    assert taken == [0, 1, 2, 3]  # What follows on the connection can be read.
+    assert store.used_bytes == 0
 
 
 def test_a_folder_that_cannot_be_written_to_is_said(tmp_path):

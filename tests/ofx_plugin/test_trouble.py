@@ -3,6 +3,8 @@
 import os
 import re
 import signal
+import socket
+import struct
 
 import numpy as np
 import pytest
@@ -11,6 +13,10 @@ from tests.ofx_plugin.rig import eventually
 from tests.synthetic import make_shot
 
 LAST = 65
+
+
+def message(head, body=0):
+    return b"RLXB" + struct.pack("<IQ", len(head), body) + head.encode()
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +139,43 @@ def test_abort_ends_a_render_and_the_next_one_works(long_bench):
     host = long_bench.host().load(first=1, last=LAST)
     assert host.try_render(30, "interactive=0", "abort=40")[1] == "ok 0 "
     assert host.render(30, "interactive=0")[1] == ""
+
+
+def test_cancel_ends_what_waits_in_another_thread(long_bench):
+    host = long_bench.host().load(first=1, last=LAST)
+    assert host.say(f"cancelled a 60 {long_bench.folder / 'o'}") == "ok 0 "
+    assert long_bench.made() == 0
+    assert host.state()["offences"] == []
+
+
+@pytest.mark.parametrize(
+    ("bytes_said", "told"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "what answers is no relumix bridge"),
+        (b"RLXB" + b"\xff" * 12, "the bridge sent a message of an impossible length"),
+        (message("welcome", body=3), "the bridge sent a message of an impossible length"),
+        (message(""), "the bridge sent a message without a kind"),
+        (message("welcome\nno field\n"), "the bridge sent a line that is no field"),
+        (message("error\ntext: too old\n"), "too old"),
+        (message("hi\n"), "the relumix bridge did not say welcome"),
+        (message("welcome\n") + message("sing\n"), "the relumix bridge said 'sing', which this plugin does not know"),
+        (message("welcome\n") + message("wait\npermille: x\n") + message("done\ntext: ok\n"), "ok"),
+        (message("welcome\n") + message("look\nclip: \n") + message("absent\ntext: none\n"), "none"),
+    ],
+)
+def test_whatever_the_bridge_says(bench, shot, bytes_said, told):
+    bench.put("Source", shot.plate)
+    bench.bridge_folder.mkdir(mode=0o700)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(bench.bridge_folder / "bridge-1.sock"))
+        listener.listen()
+        host = bench.host().load()
+        host.begin("press a relight")
+        connection, _ = listener.accept()
+        with connection:
+            connection.sendall(bytes_said)
+            assert host.end() == f"ok 0 {told}"
+    assert host.state()["images"] == 0
 
 
 @pytest.mark.parametrize("button", [True, False])

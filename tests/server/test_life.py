@@ -170,7 +170,7 @@ def test_health_and_reflection(server):
 
 
 def test_a_full_server_says_when_to_come_back(tmp_path, held, disk, made):
-    with serving(tmp_path, "--max-sessions", "1") as server:
+    with serving(tmp_path, "--max-sessions", "1", "--max-waiting", "0") as server:
         first = held(opening(), server=server)
         answer = ask(server, [opening()])
         assert (answer.status.name, answer.details, answer.retry_seconds) == (

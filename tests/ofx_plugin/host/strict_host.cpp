@@ -9,6 +9,7 @@
 //   set NAME PARAMETER VALUE   get NAME PARAMETER    key NAME mix TIME VALUE
 //   press NAME BUTTON [cancel=N]        the status text then
 //   render NAME TIME FILE [scale=N] [negative] [abort=N] [thumbnail] [draft] [interactive=0]
+//   cancelled NAME TIME FILE   a render without a window, in the middle of which another thread presses Cancel
 //   crowd FILES TIME... : NAME...       renders by one thread an instance, to FILES.NAME.TIME
 //   sequence NAME begin|end INTERACTIVE
 //   identity NAME TIME | frames NAME TIME | preferences NAME
@@ -246,6 +247,20 @@ std::string render(Effect& effect, double time, const std::string& file, const O
   return "ok " + std::to_string(status) + " " + message_of(effect);
 }
 
+// Presses Cancel from another thread while a render without a window waits.
+std::string cancelled(Effect& effect, double time, const std::string& file) {
+  std::istringstream options("interactive=0");
+  std::atomic<bool> over{false};
+  std::thread user([&] {
+    while (effect.abort_questions < 20 && !over) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    set(effect, "cancel", "0");
+  });
+  std::string answer = render(effect, time, file, Options(options));
+  over = true;
+  user.join();
+  return answer;
+}
+
 // Renders by one thread for each instance.
 std::string crowd(const std::string& files, std::istringstream& line) {
   std::vector<double> times;
@@ -335,9 +350,10 @@ std::string of_instance(const std::string& command, Effect& effect, std::istring
     line >> time;
     return ask(effect, command, time);
   }
-  if (command == "render") {
+  if (command == "render" || command == "cancelled") {
     double time = 0;
     line >> time >> word;
+    if (command == "cancelled") return cancelled(effect, time, word);
     return render(effect, time, word, Options(line));
   }
   line >> word;
