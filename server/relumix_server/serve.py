@@ -252,7 +252,10 @@ async def _listening(
     except RuntimeError:
         port = 0
     if not port:
-        raise InputError(f"{options.listen} cannot be listened on: it is taken, or not of this machine")
+        raise InputError(
+            f"{options.listen} cannot be listened on: it is taken, perhaps by another relumix serve, or not of this "
+            "machine; stop that, or choose another port with --listen (0 takes a free one)"
+        )
     await server.start()
     return server, f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 

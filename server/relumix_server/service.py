@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from typing import Any, NoReturn
+from urllib.parse import unquote
 
 import grpc
 from grpc import aio
@@ -16,6 +17,7 @@ from grpc import aio
 from relumix.engines.base import Engine
 from relumix.rpc import messages
 from relumix.util.stopwatch import Stopwatch
+from relumix.util.words import number_of
 from relumix.v1 import relight_pb2 as pb
 from relumix.v1.relight_pb2_grpc import RelightServiceServicer
 from relumix.version import __version__
@@ -34,6 +36,9 @@ from relumix_server.storage import OpeningChecks
 from relumix_server.stream_reader import Context, StreamReader
 from relumix_server.stream_writer import StreamWriter
 from relumix_server.workers import Workers
+
+LONGEST_CLIENT = 80
+"""Letters that the page shows of what a client says of itself."""
 
 log = logging.getLogger("relumix_server")
 
@@ -130,12 +135,13 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
         opening = await reader.opening()
         request = await self.checks.run(partial(check, opening, self._engines, self._options, self._allowed))
         session = self.session(request)
+        session.client = _caller(context)
         self.sessions[request.session] = session
         self._metrics.session()
         log.info(
-            "session begins: %d of %d frames with %s",
+            "session begins: %d of %s with %s",
             len(request.deliver),
-            len(request.frames),
+            number_of(len(request.frames), "frame"),
             request.engine.name,
             extra={"session": request.session, "peer": context.peer()},
         )
@@ -171,9 +177,9 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
         self.sessions.pop(session.request.session, None)
         self._ending = {each for each in self._ending if not each.ended} | {session}
         log.info(
-            "session ends: %d frames written, %d failed",
-            session.counts.written,
-            session.counts.failed,
+            "session ends: %s written, %d failed",
+            number_of(session.tally.written, "frame"),
+            session.tally.failed,
             extra={"session": session.request.session},
         )
 
@@ -182,6 +188,14 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
         self._metrics.error(session, status.code.name, str(status))
         await context.abort(status.code, str(status), status.details())
         raise AssertionError("abort raises")
+
+
+def _caller(context: Context) -> str:
+    """Return who calls: what the client says of itself, and where it calls from, which it cannot choose."""
+    said = [value for key, value in context.invocation_metadata() or () if key == messages.CLIENT_KEY]
+    name = said[0][:LONGEST_CLIENT] if said and isinstance(said[0], str) else ""
+    address = unquote(context.peer().partition(":")[2].rpartition(":")[0])
+    return f"{name} ({address})" if name else address
 
 
 def _client(context: Context) -> str:

@@ -84,6 +84,11 @@ class SessionShot:
         return self._request.frames
 
     @property
+    def name(self) -> str:
+        """What the client calls its first file, without folders; '' until it has said."""
+        return _without_folders(self._name(pb.ROLE_SOURCE, self.frames[0]))
+
+    @property
     def references(self) -> Sequence[int]:
         """Frames that have a relit version, ascending."""
         return self._request.references
@@ -244,9 +249,7 @@ class SessionShot:
             first=first_path,
             reference=reference_path,
             mask=None if mask is None else self._path(pb.ROLE_MASK, mask),
-            reference_names={
-                r: self._name(pb.ROLE_REFERENCE, r).replace("\\", "/").rpartition("/")[2] for r in self.references
-            },
+            reference_names={r: _without_folders(self._name(pb.ROLE_REFERENCE, r)) for r in self.references},
             use_alpha=self._use_alpha,
             max_pixels=self._limits.max_frame_pixels,
         )
@@ -310,3 +313,7 @@ def _of_job(text: str, error: FrameError) -> Exception:
     if code_of(error) == code_pb2.NOT_FOUND:
         return StatusError(Code.NOT_FOUND, text)
     return InputError(text)
+
+
+def _without_folders(name: str) -> str:
+    return name.replace("\\", "/").rpartition("/")[2]

@@ -41,15 +41,19 @@ class TaskResult:
 
 @dataclass(frozen=True, kw_only=True)
 class FrameRead(TaskResult):
-    """The fields of a ProxyFrame. written: the most bytes that its result and its gain map can have as files."""
+    """The fields of a ProxyFrame. written: the most bytes that its result and its gain map can have as files.
+
+    exposure: of the whole shot, see relumix.gain.downsample.Canvas.
+    """
 
     rgb: Float32
     known: Float32
+    exposure: float
     written: tuple[int, int]
 
     def proxy(self, frame: int) -> ProxyFrame:
         """Return the frame as engines see it."""
-        return ProxyFrame(frame, self.rgb, self.known)
+        return ProxyFrame(frame, self.rgb, self.known, exposure=self.exposure)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +66,8 @@ class ReferenceRead(FrameRead):
 
     def light(self, frame: int) -> Light:
         """Return the light of the reference."""
-        return ProxyReference(frame, self.rgb, self.known, self.gain_stops, self.lit), self.median_gain
+        arrays = self.rgb, self.known, self.gain_stops, self.lit
+        return ProxyReference(frame, *arrays, exposure=self.exposure), self.median_gain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,14 +76,12 @@ class FirstReferenceRead(ReferenceRead):
 
     use_alpha  whether the plate's alpha says something.
     box        x, y, width and height of what engines see, in plate pixels; size: its width and height in the proxy.
-    exposure   see relumix.gain.downsample.Canvas.
     """
 
     use_alpha: bool
     warnings: list[str]
     box: tuple[int, int, int, int]
     size: tuple[int, int]
-    exposure: float
 
     @property
     def canvas(self) -> Canvas:
@@ -127,7 +130,6 @@ class ReadFirstReference(Task[FirstReferenceRead]):
                 warnings=list(source.warnings),
                 box=(seen.x, seen.y, seen.width, seen.height),
                 size=(canvas.width, canvas.height),
-                exposure=canvas.exposure,
                 written=most_written(found),
                 seconds=source.watch.seconds(),
             )
@@ -161,7 +163,7 @@ class ReadFrame(Task[FrameRead]):
         with opened_source(self.files) as source:
             seen = DownsampledShot(source, self.files.settings.work_size).frame(self.canvas, self.files.frame)
             written, seconds = most_written(source), source.watch.seconds()
-            return FrameRead(rgb=seen.rgb, known=seen.known, written=written, seconds=seconds)
+            return FrameRead(rgb=seen.rgb, known=seen.known, exposure=seen.exposure, written=written, seconds=seconds)
 
 
 @dataclass(frozen=True)
@@ -188,8 +190,7 @@ class RelightFrame(Task[FrameWritten]):
                 for path in (self.result, self.gain_path)
             )
             assert output is not None
-            writer = FrameWriter(source, self.canvas, output, gain_output, lambda _: self.key, show=False)
-            done = writer.finish(self.gain)
+            done = FrameWriter(source, output, gain_output, lambda _: self.key).write(self.canvas, self.gain)
             if isinstance(done, FrameError):
                 raise done
             return FrameWritten(nonfinite_pixels=done.event.nonfinite_pixels, seconds=source.watch.seconds())
@@ -252,10 +253,11 @@ class UnpackPlanes(Task[TaskResult]):
         return TaskResult()
 
 
-def _fields(seen: ProxyReference, median_gain: Float32) -> dict[str, Float32]:
+def _fields(seen: ProxyReference, median_gain: Float32) -> dict[str, Any]:
     return {
         "rgb": seen.rgb,
         "known": seen.known,
+        "exposure": seen.exposure,
         "gain_stops": seen.gain_stops,
         "lit": seen.lit,
         "median_gain": np.asarray(median_gain, np.float32),
