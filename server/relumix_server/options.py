@@ -99,7 +99,9 @@ class Options:
         if self.lease and not Path(self.lease).is_file():
             raise InputError(f"the lease {self.lease} is not there: expected a file whose absence ends the server")
         for root in self.root:
-            if not root or not Path(root).is_dir():
+            if not root:  # It would mean the folder that the server was started in.
+                raise InputError("a root is empty: expected a folder that is there")
+            if not Path(root).is_dir():
                 raise InputError(f"the root {root} is no folder: expected one that is there")
         if self.token_file == "":
             raise InputError("token_file is empty: expected a file of tokens, or no such option")
