@@ -71,7 +71,7 @@ def build_here(folder: Path, flags: Sequence[str] = ()) -> Path:
     bundle = _emptied(folder / BUNDLE)
     binary = bundle / "Contents" / this_system() / BINARY
     binary.parent.mkdir(parents=True)
-    _compile([*system_compiler(), *flags], sys.platform, binary)
+    _compile(system_compiler(), sys.platform, binary, flags)
     return bundle
 
 
@@ -83,7 +83,7 @@ def system_compiler() -> list[str]:
     raise BuildError("there is no C++ compiler to build the plugin with: pip install ziglang, which is one")
 
 
-def _compile(compiler: Sequence[str], target: str, out: Path) -> None:
+def _compile(compiler: Sequence[str], target: str, out: Path, more: Sequence[str] = ()) -> None:
     flags: list[str] = [*_FLAGS]
     if "linux" in target:
         flags += [*_LINUX_FLAGS, "-static-libstdc++", "-static-libgcc"] if "ziglang" not in compiler else _LINUX_FLAGS
@@ -92,7 +92,9 @@ def _compile(compiler: Sequence[str], target: str, out: Path) -> None:
     if "ziglang" in compiler:
         flags += ["-s"] if "macos" not in target else []
     sources = [str(path) for path in sorted(_SOURCE.glob("*.cpp"))]
-    done = subprocess.run([*compiler, *flags, *sources, "-o", str(out)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*compiler, *flags, *more, *sources, "-o", str(out)], capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise BuildError(f"the plugin does not build for {target}: {done.stderr.strip() or done.stdout.strip()}")
 

@@ -83,6 +83,7 @@ Fields Effect::order(const char* purpose, std::string& trouble) const {
   fields["first"] = std::to_string(first), fields["last"] = std::to_string(last);
   for (int frame : references) fields["references"] += std::to_string(frame) + " ";
   fields["engine"] = kEngines[std::clamp(parameters_.integer(name::kEngine), 0, 2)];
+  fields["model"] = parameters_.text(name::kModel);
   fields["work_size"] = std::to_string(parameters_.integer(name::kWorkSize));
   fields["coding"] = parameters_.coding();
   fields["output"] = parameters_.output() == Output::kGain ? "gain" : "result";

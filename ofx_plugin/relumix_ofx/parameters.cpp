@@ -174,6 +174,7 @@ void describe_place(Describer& add) {
   add.text(name::kTlsCa, "TLS certificates", "Certificates that signed the servers'. Empty: no TLS.", true);
   add.text(name::kTlsCert, "TLS client certificate", "Certificate of this client, where servers ask for one.", true);
   add.text(name::kTlsKey, "TLS client key", "Key of that certificate.", true);
+  add.text(name::kModel, "Model", "Weights of the engine on this machine: svd needs some, lite has its own.", true);
   add.text(name::kCommand, "Command", "The relumix command, where it is not found by itself.", true);
 }
 

@@ -37,6 +37,7 @@ constexpr const char* kTlsCa = "tlsCa";
 constexpr const char* kTlsCert = "tlsCert";
 constexpr const char* kTlsKey = "tlsKey";
 constexpr const char* kCommand = "command";
+constexpr const char* kModel = "model";
 constexpr const char* kId = "id";
 constexpr const char* kMade = "made";
 }  // namespace name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -64,16 +64,16 @@ class Engines:
 
     def __init__(self) -> None:
         self._lock, self._turn = threading.Lock(), threading.Lock()
-        self._loaded: dict[str, Any] = {}
+        self._loaded: dict[tuple[str, str | None], Any] = {}
 
-    def get(self, name: str) -> Any:
+    def get(self, name: str, model: str | None) -> Any:
         """Return an engine. Raises InputError."""
         from relumix.engines.registry import load_engine  # noqa: PLC0415  heavy, and not needed with a server
 
         with self._lock:
-            if name not in self._loaded:
-                self._loaded[name] = load_engine(name)
-            return self._loaded[name]
+            if (name, model) not in self._loaded:
+                self._loaded[name, model] = load_engine(name, model=model)
+            return self._loaded[name, model]
 
     @contextmanager
     def turn(self, given_up: Callable[[], bool]) -> Iterator[bool]:
@@ -111,7 +111,7 @@ class _Planned:
 class _Here(_Planned):
     def __init__(self, order: Order, engines: Engines) -> None:
         self._settings, self._engines, self._cancelled = order.settings(), engines, False
-        engine = self._traits = engines.get(order.engine)
+        engine = self._traits = engines.get(order.engine, order.model)
         self.version = f"{engine.name} {engine.windowing.version} {__version__}"
 
     def relit(self, source: Pixels, references: Pixels, frames: Sequence[int]) -> Iterator[RelitFrame]:
@@ -134,7 +134,7 @@ class _Remote(_Planned):
         from relumix.client.remote_job import RemoteEngine  # noqa: PLC0415
         from relumix.client.stop import Stop  # noqa: PLC0415
 
-        self._settings, self._stop = order.settings(), Stop()
+        self._settings, self._stop = replace(order.settings(), model=None), Stop()  # Weights are the server's.
         self._client = RelightClient(
             place.server,
             token=read_token(place.token_file) if place.token_file else None,

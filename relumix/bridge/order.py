@@ -40,6 +40,7 @@ class Order:
     first, last       the frames to relight.
     frame             the one to render.
     references        frames with a relit version, ascending.
+    model             file or folder of the engine's weights on this machine, None for its own.
     reference_file    file of the references or pattern of several; None: they are a clip of the host's.
     coding            OCIO name of the clips' colour space, None for scene-linear; reference_coding: of the file, None
                       where its type says it.
@@ -55,6 +56,7 @@ class Order:
     references: tuple[int, ...]
     reference_file: str | None
     engine: str
+    model: str | None
     work_size: int
     coding: str | None
     reference_coding: str | None
@@ -77,6 +79,7 @@ class Order:
             references=_references(fields, first),
             reference_file=fields.get("reference_file"),
             engine=fields.get("engine", "flow"),
+            model=fields.get("model") or None,
             work_size=_whole(fields, "work_size", 768),
             coding=fields.get("coding") or None,
             reference_coding=fields.get("reference_coding") or None,
@@ -98,7 +101,7 @@ class Order:
 
     def settings(self) -> Settings:
         """Return what an engine is to know. Raises InputError."""
-        return Settings(engine=self.engine, work_size=self.work_size)
+        return Settings(engine=self.engine, model=self.model, work_size=self.work_size)
 
     def reference_path(self, frame: int) -> Path:
         """Return the file of a reference. Raises InputError."""

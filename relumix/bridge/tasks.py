@@ -127,7 +127,7 @@ class _Task:
         """Return all that a frame depends on but pixels. Times count from the first reference."""
         order, start = self._order, self._order.references[0]
         offsets = [reference - start for reference in order.references]
-        settings = [order.engine, order.work_size, order.coding, order.reference_coding]
+        settings = [order.engine, order.model, order.work_size, order.coding, order.reference_coding]
         return _digest("look", settings, offsets, frame - start)
 
     def _key(self, source: Image) -> str:

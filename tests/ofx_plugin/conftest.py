@@ -27,7 +27,7 @@ def build_all(folder, *flags):
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory):
-    return build_all(tmp_path_factory.mktemp("ofx"), "-O1")
+    return build_all(tmp_path_factory.mktemp("ofx"), "-O0")
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def test_parameters_keep_their_names_for_ever(described):
         *("range", "first", "last", "referenceFrom", "referenceFrames", "referenceFile", "engine", "workSize"),
         *("status", "relight", "cancel", "clear", "lookGroup", "output", "mix", "maskChannel", "maskInvert"),
         *("coding", "codingName", "fileCoding", "placeGroup", "where", "server", "tokenFile", "tlsCa", "tlsCert"),
-        *("tlsKey", "command", "id", "made", "Main"),
+        *("tlsKey", "model", "command", "id", "made", "Main"),
     ]
 
 
