@@ -51,6 +51,7 @@ class Conversation:
         except WireError as error:
             with contextlib.suppress(GoneError):
                 self._say("error", text=error)
+                wire.hang_up(self.connection)
         except GoneError:
             pass
         finally:

@@ -20,6 +20,7 @@ from relumix.bridge.order import Place
 from relumix.bridge.store import Store
 from relumix.bridge.tasks import Workshop
 from relumix.errors import InputError
+from relumix.util.atomic_file import replacing
 
 MOST_CONNECTIONS = 64
 FIRST_SECONDS = 30.0
@@ -136,11 +137,11 @@ def _bind(listener: socket.socket, path: Path, token: str | None) -> None:
             return
         listener.bind(("127.0.0.1", 0))
         listener.listen()
-        part = path.with_suffix(".part")
-        part.unlink(missing_ok=True)
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        with (
+            replacing(path, durable=False) as name,
+            os.fdopen(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file,
+        ):
             file.write(f"{listener.getsockname()[1]} {token}\n")
-        part.replace(path)
     except OSError as error:
         raise InputError(f"the bridge cannot listen at {path}: {error.strerror or error}") from None
 

@@ -19,8 +19,9 @@ from relumix.bridge import frame_file
 from relumix.bridge.frame_file import Made
 from relumix.errors import InputError
 from relumix.types import Float32
+from relumix.util.atomic_file import replacing, writing
 
-_PART, _PIXELS, _FRAME = ".part", ".pixels", ".frame"
+_PIXELS, _FRAME = ".pixels", ".frame"
 
 
 class Store:
@@ -32,7 +33,7 @@ class Store:
         self._lock = threading.RLock()
         self._sizes: dict[Path, int] = {}  # the least recently used first
         self._made: dict[str, Made] = {}
-        self._parts = self._coming = 0
+        self._coming = 0
         for path in sorted(folder.iterdir(), key=lambda each: each.stat().st_mtime_ns):
             self._adopt(path)
         self._shrink()
@@ -48,20 +49,15 @@ class Store:
 
         All pieces are taken in any case. Raises InputError where they cannot be kept.
         """
-        part = self._part()
-        try:
-            with self._reserved(count) as free:
-                trouble = None if free else self._too_large(count)
-                with part.open("wb") as file:
-                    for piece in pieces:
-                        trouble = trouble or self._written(file, piece)
-            if trouble is not None:
-                raise trouble
-            self._enter(part, self._pixels_path(fingerprint))
-        except OSError as error:
-            raise self._unwritable(error) from error
-        finally:
-            part.unlink(missing_ok=True)
+        path = self._pixels_path(fingerprint)
+        with self._reserved(count) as free:
+            trouble = None if free else self._too_large(count)
+            with replacing(path, durable=False) as name, name.open("wb") as file:
+                for piece in pieces:
+                    trouble = trouble or _written(file, piece, path)
+                if trouble is not None:
+                    raise trouble
+        self._enter(path)
 
     def pixels(self, fingerprint: str, height: int, width: int) -> Float32 | None:
         """Return pixels [h, w, 4] float32, read from disk as they are used; None where they are not there."""
@@ -82,16 +78,12 @@ class Store:
 
     def add(self, made: Made, rgb: Float32, stops: Float32) -> None:
         """Keep a relit frame: pixels and stops, [h, w, 3] float32. Raises InputError where it cannot be written."""
-        part = self._part()
-        try:
-            frame_file.write(part, made, rgb, stops)
-            with self._lock:
-                self._enter(part, self._frame_path(made.key))
-                self._made[made.key] = made
-        except OSError as error:
-            raise self._unwritable(error) from error
-        finally:
-            part.unlink(missing_ok=True)
+        path = self._frame_path(made.key)
+        with replacing(path) as name:
+            frame_file.write(name, made, rgb, stops)
+        with self._lock:
+            self._made[made.key] = made
+            self._enter(path)
 
     def made(self, key: str) -> Made | None:
         """Return what is known of a relit frame, None where it is not there."""
@@ -138,27 +130,20 @@ class Store:
             with self._lock:
                 self._coming -= count
 
-    def _written(self, file: BinaryIO, piece: memoryview) -> InputError | None:
-        try:
-            file.write(piece)
-        except OSError as error:
-            return self._unwritable(error)
-        return None
-
     def _adopt(self, path: Path) -> None:
+        if path.suffix not in (_FRAME, _PIXELS):
+            return  # Not ours.
         made = frame_file.read_made(path) if path.suffix == _FRAME else None
-        if made is not None and path == self._frame_path(made.key):
-            self._made[made.key] = made
-        elif path.suffix in (_FRAME, _PART):
+        half_written = path.name.startswith(".")
+        if half_written or (path.suffix == _FRAME and (made is None or path != self._frame_path(made.key))):
             path.unlink()
             return
-        elif path.suffix != _PIXELS:
-            return  # Not ours.
+        if made is not None:
+            self._made[made.key] = made
         self._sizes[path] = path.stat().st_size
 
-    def _enter(self, part: Path, path: Path) -> None:
-        with self._lock:
-            part.replace(path)
+    def _enter(self, path: Path) -> None:
+        with self._lock, contextlib.suppress(FileNotFoundError):  # Another thread may have made room by it.
             self._sizes.pop(path, None)
             self._sizes[path] = path.stat().st_size
             self._shrink(spared=path)
@@ -186,11 +171,6 @@ class Store:
         with contextlib.suppress(OSError):  # Windows keeps a file that is mapped; the next start takes it over.
             path.unlink(missing_ok=True)
 
-    def _part(self) -> Path:
-        with self._lock:
-            self._parts += 1
-            return self._folder / f"{os.getpid()}-{self._parts}{_PART}"
-
     def _pixels_path(self, fingerprint: str) -> Path:
         return self._folder / f"{fingerprint}{_PIXELS}"
 
@@ -200,5 +180,12 @@ class Store:
     def _too_large(self, count: int) -> InputError:
         return InputError(f"a frame of {count} bytes does not fit the store, of {self.most_bytes} bytes")
 
-    def _unwritable(self, error: OSError) -> InputError:
-        return InputError(f"the store in {self._folder} cannot be written to: {error.strerror}")
+
+def _written(file: BinaryIO, piece: memoryview, path: Path) -> InputError | None:
+    """Write a piece; return what went wrong."""
+    try:
+        with writing(path):
+            file.write(piece)
+    except InputError as error:
+        return error
+    return None

@@ -20,6 +20,7 @@ from relumix.bridge.wishes import REFERENCE, SOURCE, Absent, Dialogue, Done, End
 from relumix.errors import InputError
 from relumix.pipeline.relit_frame import RelitFrame
 from relumix.types import Float32
+from relumix.util.words import number_of
 
 LOOKING_PERMILLE = 200
 """What looking at the frames counts for in the progress."""
@@ -44,7 +45,7 @@ def task(order: Order, shop: Workshop) -> Dialogue[End]:
 
 def _clear(order: Order, shop: Workshop) -> Dialogue[End]:
     yield from ()
-    return Done(f"{_frames(shop.store.forget(order.instance))} forgotten")
+    return Done(f"{number_of(shop.store.forget(order.instance), 'frame')} forgotten")
 
 
 class _Task:
@@ -81,8 +82,8 @@ class _Task:
         maker = yield from self._light()
         made, fresh = yield from self._make(maker, self._order.wanted)
         if not made:
-            return Done(f"{_frames(fresh)} up to date")
-        return Done(f"{_frames(made)} relit" + (f", {fresh} up to date" if fresh else ""))
+            return Done(f"{number_of(fresh, 'frame')} up to date")
+        return Done(f"{number_of(made, 'frame')} relit" + (f", {fresh} up to date" if fresh else ""))
 
     def _light(self) -> Dialogue[Light]:
         """Return what relights; loading an engine, or reaching a server, may take its time."""
@@ -217,7 +218,7 @@ class _Task:
                     run.answered(needed)
                     continue
                 share = (1000 - LOOKING_PERMILLE) * len(done) // len(stale)
-                yield Wait(LOOKING_PERMILLE + share, f"{len(done)} of {_frames(len(stale))} relit")
+                yield Wait(LOOKING_PERMILLE + share, f"{len(done)} of {number_of(len(stale), 'frame')} relit")
         finally:
             run.cancel()
 
@@ -255,7 +256,3 @@ def _file_digest(path: str, size: int, changed_ns: int) -> str:
 
 def _digest(*parts: object) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
-
-
-def _frames(count: int) -> str:
-    return "1 frame" if count == 1 else f"{count} frames"

@@ -16,6 +16,8 @@ MOST_FIELDS = 64
 _PREAMBLE = struct.Struct("<4sIQ")
 _MAGIC = b"RLXB"
 _PIECE_BYTES = 1 << 20
+_LAST_BYTES = 4 << 20
+_LAST_SECONDS = 1.0
 
 Buffer = bytes | bytearray | memoryview
 
@@ -83,6 +85,20 @@ def receive_into(connection: socket.socket, target: memoryview) -> None:
         if not count:
             raise GoneError
         at += count
+
+
+def hang_up(connection: socket.socket) -> None:
+    """Say no more, and listen a little to what is still coming: a socket closed upon it would take back the last word.
+
+    Raises GoneError.
+    """
+    try:
+        connection.settimeout(_LAST_SECONDS)
+        connection.shutdown(socket.SHUT_WR)
+    except OSError as error:
+        raise GoneError from error
+    for _ in receive_pieces(connection, _LAST_BYTES):
+        pass
 
 
 def _bytes(connection: socket.socket, count: int) -> bytes:

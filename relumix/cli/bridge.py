@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from relumix.cli.serve import _bytes
 from relumix.cli.threads import let_idle_threads_sleep
+from relumix.cli.values import byte_count
 from relumix.errors import InputError
 
 if TYPE_CHECKING:
@@ -69,10 +69,10 @@ def _here(args: argparse.Namespace) -> int:
     options = Options(
         folder=bridge_folder(),
         store=Path(args.store) if args.store else store_folder(),
-        store_bytes=_bytes(args.store_bytes),
+        store_bytes=byte_count(args.store_bytes),
         linger_seconds=None if args.keep else args.linger,
         tcp=args.tcp,
-        most_frame_bytes=_bytes(args.max_frame_bytes),
+        most_frame_bytes=byte_count(args.max_frame_bytes),
         place=place,
     )
     serve(options, lambda where: print(f"ready {where}", flush=True))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relumix.errors import InputError
+from relumix.util.atomic_file import replacing_folder
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -52,13 +53,8 @@ def run(args: argparse.Namespace) -> int:
         command = "\n".join([sys.executable, "-m", "relumix.cli.main"])
         (bundle / "Contents/Resources/relumix-command.txt").write_text(f"{command}\n", encoding="utf-8")
         target = folder / BUNDLE
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            if target.exists():
-                shutil.rmtree(target)
-            shutil.copytree(bundle, target)
-        except OSError as error:
-            raise InputError(f"{target} cannot be written: {error.strerror}; close hosts that use it") from None
+        with replacing_folder(target) as name:
+            shutil.copytree(bundle, name, dirs_exist_ok=True)
     print(target)
     if args.to and _folder() != str(folder):
         print(f"hosts look there if OFX_PLUGIN_PATH has {folder.absolute()}", file=sys.stderr)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from relumix.cli.presets import read
 from relumix.cli.threads import let_idle_threads_sleep
+from relumix.cli.values import byte_count
 from relumix.errors import InputError
 from relumix.util.extras import needed
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 Add = Callable[..., argparse.Action]
 """Adds an option to a group of them."""
-
-_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
 def add_parser(commands: Subparsers) -> None:
@@ -68,7 +67,7 @@ def _add_engines(add: Add) -> None:
     )
     add("--model", metavar="PATH", help="weights of the engine that takes some (its own)")
     add("--device", choices=("auto", "cpu", "cuda"), help="where engines run (auto)")
-    add("--window-memory", type=_bytes, metavar="BYTES", help="that the engine may take for a window (8G)")
+    add("--window-memory", type=byte_count, metavar="BYTES", help="that the engine may take for a window (8G)")
     add("--window-seconds", type=float, metavar="S", help="of an engine on one window; longer, and it hangs (900)")
 
 
@@ -79,12 +78,12 @@ def _add_frames(add: Add) -> None:
     add("--waiting-seconds", type=float, metavar="S", help="for how long each may (30)")
     add("--max-frames", type=int, metavar="N", help="frames of one shot (20000)")
     add("--max-references", type=int, metavar="N", help="references of one shot (1000)")
-    add("--max-frame-bytes", type=_bytes, metavar="BYTES", help="of one file, like 500M (2G)")
+    add("--max-frame-bytes", type=byte_count, metavar="BYTES", help="of one file, like 500M (2G)")
     add("--max-frame-pixels", type=int, metavar="N", help="of one frame (134217728)")
-    add("--memory-budget", type=_bytes, metavar="BYTES", help="for frames in memory; more spool to disk (4G)")
+    add("--memory-budget", type=byte_count, metavar="BYTES", help="for frames in memory; more spool to disk (4G)")
     add("--spool", metavar="DIR", help="where they spool (the system's folder for temporary files)")
     add("--workers", type=int, metavar="N", help="processes that read and write frames (as many as cores, 2 to 8)")
-    add("--worker-memory", type=_bytes, metavar="BYTES", help="that each of them may take (8G)")
+    add("--worker-memory", type=byte_count, metavar="BYTES", help="that each of them may take (8G)")
     add("--frame-seconds", type=float, metavar="S", help="that one of them may spend on a frame (120)")
 
 
@@ -134,7 +133,7 @@ def _settled(values: dict[str, Any]) -> dict[str, Any]:
             if not isinstance(value, bool):
                 raise InputError(f"{name} is {value!r}: expected true or false")
         elif isinstance(default, int) and isinstance(value, str):
-            settled[name] = _bytes(value)
+            settled[name] = byte_count(value)
         elif isinstance(default, int | float) and not isinstance(value, int | float):
             raise InputError(f"{name} is {value!r}: expected a number")
         elif (isinstance(default, str) or name == "metrics") and not isinstance(value, str):
@@ -146,11 +145,3 @@ def _settled(values: dict[str, Any]) -> dict[str, Any]:
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def _bytes(text: str) -> int:
-    """Return a count of bytes from `1000`, `500M` or `2G`. Raises InputError."""
-    number, unit = (text[:-1], text[-1:].upper()) if text[-1:].isalpha() else (text, "")
-    if not number.isascii() or not number.isdecimal() or unit not in _UNITS:
-        raise InputError(f"'{text}' is no count of bytes: expected something like 500M or 2G")
-    return int(number) * _UNITS[unit]

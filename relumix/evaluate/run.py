@@ -58,13 +58,7 @@ def evaluate(
     if against.first is None:
         raise InputError(f"{result} has nothing to be compared with: give its ground truth, its source, or both")
     walk = sorted(set(against.first.frames if frames is None else frames))
-    given = ours.references(walk) if references is None else set(references)
-    scored = [frame for frame in walk if frame not in given]
-    if not scored:
-        raise InputError(f"{result} has no frame to score: expected at least one that is not a reference")
-    for files in filter(None, (ours, against.truth, against.source)):
-        files.refuse_missing(scored)
-
+    scored = _scored(ours, against, walk, references)
     exposure, steps = _compare(ours, against, walk, scored, hdr_flip=hdr_flip, on_frame=on_frame)
     return Report(
         result=ours.pattern,
@@ -88,6 +82,17 @@ class _Yardsticks:
     def first(self) -> Files | None:
         """What decides frames, size and exposure."""
         return self.truth or self.source
+
+
+def _scored(ours: Files, against: _Yardsticks, walk: Sequence[int], references: Sequence[int] | None) -> list[int]:
+    """Return the frames of the walk that are no references. Raises InputError where there is none, or one is gone."""
+    given = ours.references(walk) if references is None else set(references)
+    scored = [frame for frame in walk if frame not in given]
+    if not scored:
+        raise InputError(f"{ours.pattern} has no frame to score: expected at least one that is not a reference")
+    for files in filter(None, (ours, against.truth, against.source)):
+        files.refuse_missing(scored)
+    return scored
 
 
 def _compare(

@@ -63,7 +63,9 @@ def test_lite(plate):
 
 
 def test_svd(plate, svd):
-    options = ["--engine-option", "steps=1", "--engine-option", "window=4", "--engine-option", "overlap=1"]
+    # At the plate's own exposure, which the server's workers must tell.
+    chosen = ("steps=1", "window=4", "overlap=1", "exposure=plate")
+    options = [word for option in chosen for word in ("--engine-option", option)]
     here = relit(plate, "here", "--engine", "svd", "--model", svd, "--device", "cpu", *options)
     with serving(plate, "--engine", "svd", "--model", svd, "--device", "cpu", *options) as server:
         same(here, relit(plate, "there", "--engine", "svd", "--server", server.address))
