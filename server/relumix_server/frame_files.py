@@ -144,6 +144,7 @@ def _path(file: AnyFile | None, links: dict[str, str]) -> Iterator[Path | None]:
         with suppress(OSError):
             descriptor = stack.enter_context(file.opened())
             if fresh:
+                link.unlink(missing_ok=True)  # of a process before us that had our number, and was ended
                 link.symlink_to(f"/dev/fd/{descriptor}")
                 stack.callback(link.unlink)
         yield link

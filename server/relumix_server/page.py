@@ -113,6 +113,7 @@ class _Server(ThreadingHTTPServer):
     """An HTTP server whose connections are bounded: more are closed at once."""
 
     daemon_threads = True
+    request_queue_size = 128
     block_on_close = False
 
     def __init__(self, *args: Any) -> None:

@@ -119,6 +119,7 @@ def test_watchers_are_counted(guarded):
     health(guarded)
 
 
+@pytest.mark.slow
 def test_connections_that_say_nothing(guarded):
     """gRPC closes what shakes no hands; others are answered meanwhile."""
     host, port = guarded.address.rsplit(":", 1)

@@ -1,0 +1,104 @@
+"""What attacks cost a server: its memory, and how long somebody else waits for an answer meanwhile.
+
+    python tests/benchmarks/bench_attacks.py
+
+Each attack has a real server to itself, which wants a token that the attacker has not. The tests in tests/server/ hold
+the same attacks to limits; here is what was measured.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from tests.server import attack
+from tests.server.harness import Server
+from tests.server.test_life import certificates
+
+MIB = 1 << 20
+CALLS = 100_000
+
+
+def calls(server: Server, method: str, *, reset: bool) -> None:
+    """Begin calls over one connection, and reset each, or leave it."""
+    block, refused = attack.headers(method), b"\0\0\0\x08"
+    with attack.connected(server.address) as connection, suppress(OSError):
+        for stream in range(1, 2 * CALLS, 2):
+            said = attack.frame(attack.HEADERS, attack.END_HEADERS, stream, block)
+            connection.sendall(said + (attack.frame(attack.RST_STREAM, 0, stream, refused) if reset else b""))
+
+
+def bomb(server: Server) -> None:
+    """Send 764 KiB that unpack to 768 MiB."""
+    message = attack.zipped(768 * MIB)
+    block = attack.headers(f"/{attack.SERVICE}/GetInfo", grpc_encoding="gzip")
+    said = attack.frame(attack.HEADERS, attack.END_HEADERS, 1, block)
+    for offset in range(0, len(message), 16_000):
+        end = attack.END_STREAM if offset + 16_000 >= len(message) else 0
+        said += attack.frame(attack.DATA, end, 1, message[offset : offset + 16_000])
+    with attack.connected(server.address) as connection, suppress(OSError):
+        connection.sendall(said)
+        time.sleep(1)
+
+
+def silent(address: str, count: int) -> None:
+    """Hold connections that say nothing, until the other side has closed the first."""
+    host, port = address.removeprefix("http://").rstrip("/").rsplit(":", 1)
+    with ExitStack() as stack:
+        held = [stack.enter_context(socket.create_connection((host, int(port)), timeout=60)) for _ in range(count)]
+        with suppress(OSError):
+            while held[0].recv(1 << 12):
+                pass
+
+
+ATTACKS: dict[str, Callable[[Server], None]] = {
+    "100,000 calls begun and reset": lambda server: calls(server, f"/{attack.SERVICE}/GetInfo", reset=True),
+    "100,000 calls never ended": lambda server: calls(server, f"/{attack.SERVICE}/Relight", reset=False),
+    "100,000 calls that watch health": lambda server: calls(server, "/grpc.health.v1.Health/Watch", reset=False),
+    "764 KiB that unpack to 768 MiB": bomb,
+    "1,000 silent connections": lambda server: silent(server.address, 1000),
+    "1,000 TLS handshakes never finished": lambda server: silent(server.address, 1000),
+    "3,000 connections to the page": lambda server: silent(server.page, 3000),
+}
+
+
+def measured(name: str, work: Callable[[Server], None], folder: Path) -> None:
+    """Print what one attack did."""
+    (folder / "tokens").write_text("a-token-of-some-length")
+    options = ["--token-file", str(folder / "tokens")]
+    if "TLS" in name:
+        certificates(folder)
+        options += ["--tls-cert", str(folder / "server.pem"), "--tls-key", str(folder / "server.key")]
+    server = Server(*options, folder=folder)
+    try:
+        before = attack.peak_bytes(server.pid)
+        took = attack.seconds(lambda: work(server))
+        waited = 0.0
+        if "TLS" not in name:
+            with server.channel() as channel:
+                stub = health_pb2_grpc.HealthStub(channel)
+                waited = attack.seconds(lambda: stub.Check(health_pb2.HealthCheckRequest(), timeout=60))
+        grown = (attack.peak_bytes(server.pid) - before) / MIB
+        print(f"{name:36} {took:6.1f} s  peak {grown:+6.0f} MiB  then health in {waited:.2f} s")
+    finally:
+        server.kill()
+
+
+def main() -> None:
+    """Measure every attack."""
+    for name, work in ATTACKS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            measured(name, work, Path(folder))
+
+
+if __name__ == "__main__":
+    main()
