@@ -32,7 +32,7 @@ demo: $(VENV)/.installed-demo  ## relight the example shot; results in demo/
 		--progress bar --overwrite
 
 test: $(VENV)/.installed  ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 wheel: $(VENV)/.made  ## build dist/relumix-VERSION-py3-none-any.whl: library, command, server, the weights of lite
 	rm -rf build dist

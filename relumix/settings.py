@@ -30,7 +30,7 @@ class Settings:
     compression           EXR compression ("dwaa:45", "zip", …); None: the plate's if it is lossless, else zip.
     bits                  "half" or "float" for the relit channels; None: as the plate's.
     preview               MP4 file of plate and result.
-    contact_sheet         PNG file of plate, reference, result and gain.
+    contact_sheet         PNG file of plate, reference, result, and the light between them.
     missing               what a gap in the plate is: "error", or "skip".
     overwrite             write frames again that are up to date, and over files that relumix did not write.
     """

@@ -41,6 +41,7 @@ DATA = "needs data that takes hours to make or to record"
 
 UNRUN = {
     r"make (demo|test|bench|lint)": MINUTES,
+    r"make help": "needs the folder of the clone",
     r"make wheel": "tests/test_wheel.py does it",
     r"make bench-svd": "needs a GPU",
     r"make (proto|released)": "writes what tests/proto/test_contract.py compares",

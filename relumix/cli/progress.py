@@ -138,7 +138,7 @@ class OpenJD:
     """Messages of Open Job Description on stdout: what schedulers make progress bars and reasons of failure of."""
 
     def __init__(self) -> None:
-        self._first_failure = self._stage = ""
+        self._first_failure = self._stage = self._percent = ""
 
     def __call__(self, event: AnyEvent) -> None:
         """Tell an event of a job."""
@@ -171,7 +171,10 @@ class OpenJD:
         self._share(done / total)
 
     def _share(self, share: float) -> None:
-        print(f"openjd_progress: {100 * share:.1f}", flush=True)
+        percent = f"{100 * share:.1f}"
+        if percent != self._percent:
+            self._percent = percent
+            print(f"openjd_progress: {percent}", flush=True)
 
     def status(self, text: str) -> None:
         """Tell what is going on."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,13 +58,8 @@ def evaluate(
     if against.first is None:
         raise InputError(f"{result} has nothing to be compared with: give its ground truth, its source, or both")
     walk = sorted(set(against.first.frames if frames is None else frames))
-    given = ours.references(walk) if references is None else set(references)
-    scored = [frame for frame in walk if frame not in given]
-    if not scored:
-        raise InputError(f"{result} has no frame to score: expected at least one that is not a reference")
-    for files in filter(None, (ours, against.truth, against.source)):
-        files.refuse_missing(scored)
-
+    given = set(ours.references(walk) if references is None else references)
+    scored = _scored(result, [each for each in (ours, against.truth, against.source) if each], walk, given)
     exposure, steps = _compare(ours, against, walk, scored, hdr_flip=hdr_flip, on_frame=on_frame)
     return Report(
         result=ours.pattern,
@@ -88,6 +83,18 @@ class _Yardsticks:
     def first(self) -> Files | None:
         """What decides frames, size and exposure."""
         return self.truth or self.source
+
+
+def _scored(
+    result: str | Path, sequences: Sequence[Files], walk: Sequence[int], references: Collection[int]
+) -> list[int]:
+    """Return the frames of the walk that are no references. Raises InputError where there is none, or one is gone."""
+    scored = [frame for frame in walk if frame not in references]
+    if not scored:
+        raise InputError(f"{result} has no frame to score: expected at least one that is not a reference")
+    for files in sequences:
+        files.refuse_missing(scored)
+    return scored
 
 
 def _compare(

@@ -104,10 +104,11 @@ class _FittedPixels:
 def stops_between(plate: Float32, result: Float32, offset: Float32) -> Float32:
     """Return the gain from plate to result in stops, [..., 3], as a gain map tells it.
 
-    offset  eps in plate values, premultiplied as the plate is. Where that and the plate are 0 the result is NaN.
+    offset  eps in plate values, premultiplied as the plate is. Where that and the plate are 0, the gain is 0.
     """
-    with np.errstate(divide="ignore", invalid="ignore"):  # what alpha has nothing of has no gain
-        stops: Float32 = np.log2((np.maximum(result, 0) + offset) / (np.maximum(plate, 0) + offset))
+    before, after = np.maximum(plate, 0) + offset, np.maximum(result, 0) + offset
+    ratio = np.divide(after, before, out=np.ones_like(after), where=before > 0)
+    stops: Float32 = np.log2(ratio)
     return stops
 
 

@@ -107,7 +107,9 @@ def run(job: Job, backend: Backend) -> Generator[AnyEvent, None, None]:
             event = _event(_show(job, previews, outcome))
             tally.count(failed=isinstance(event, Failed), skipped=isinstance(event, FrameDone) and event.skipped)
             yield event
-            yield Progress(tally.done, len(job.frames), estimate.share, _rounded(estimate.remaining_seconds))
+            # Where all is up to date nothing takes time but the previews.
+            share = estimate.share if todo else round(tally.done / len(job.frames), 4)
+            yield Progress(tally.done, len(job.frames), share, _rounded(estimate.remaining_seconds))
     gains = [str(job.gain_output)] if job.gain_output else []
     yield Done(
         tally.written,

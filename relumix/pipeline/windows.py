@@ -6,6 +6,7 @@ chunk computes the same windows, and so the same frames, bit for bit.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -80,21 +81,25 @@ def plan(frames: Sequence[int], references: Sequence[int], windowing: Windowing)
     runs forward and both give light. Light at a frame that two windows share passes from one to the other linearly.
     Raises ValueError where a reference is not a frame.
     """
-    anchors = [frames.index(r) for r in references]
+    place, known = {frame: i for i, frame in enumerate(frames)}, frozenset(references)
+    if missing := known - place.keys():
+        raise ValueError(f"reference {min(missing)} is none of the frames")
+    anchors = [place[r] for r in references]
     before, after = list(frames[anchors[0] :: -1]), list(frames[anchors[-1] :])
     between = [list(frames[a : b + 1]) for a, b in pairwise(anchors)]
     laid: list[Window] = []
     shares: dict[int, tuple[Share, ...]] = {}
     for run, two_sided in [(before, False), *((run, True) for run in between), (after, False)]:
         spans = _spans(len(run), windowing)
+        starts = [first for first, _ in spans]
         for offset, parts in enumerate(_shares(spans, len(run))):
-            if run[offset] not in references:
+            if run[offset] not in known:
                 shares[run[offset]] = tuple(Share(len(laid) + i, weight) for i, weight in parts)
         laid += [
             Window(
                 frames=tuple(sorted(run[first : last + 1])),
                 references=(run[0], run[-1]) if two_sided else (run[0],),
-                keyframe_paths=_keyframe_paths(run, spans, (first, last), windowing)[: 1 + two_sided],
+                keyframe_paths=_keyframe_paths(run, starts, (first, last), windowing)[: 1 + two_sided],
             )
             for first, last in spans
         ]
@@ -102,7 +107,7 @@ def plan(frames: Sequence[int], references: Sequence[int], windowing: Windowing)
 
 
 def _keyframe_paths(
-    run: Sequence[int], spans: Sequence[tuple[int, int]], span: tuple[int, int], windowing: Windowing
+    run: Sequence[int], starts: Sequence[int], span: tuple[int, int], windowing: Windowing
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return the keyframes on the way to one window of a run from the run's first frame, and from its last."""
     first, last = span
@@ -110,10 +115,13 @@ def _keyframe_paths(
         return tuple(run[: first + 1]), tuple(run[: last - 1 : -1])
     if not windowing.tracks:
         return (), ()
-    starts = {start for start, _ in spans}
-    near = tuple(run[start] for start in sorted(starts) if start <= first)
-    far = tuple(run[start] for start in sorted({len(run) - 1, *starts}, reverse=True) if start >= last)
-    return (near if len(near) <= REACH else ()), (far if len(far) <= REACH else ())
+    # Counted before they are listed: the way to most windows of a long shot is too long, and a list of it for each
+    # would make planning quadratic.
+    end, before, behind = len(run) - 1, bisect_right(starts, first), bisect_left(starts, last)
+    near = tuple(run[start] for start in starts[:before]) if before <= REACH else ()
+    count = len(starts) - behind + (starts[-1] != end)
+    far = tuple(run[at] for at in sorted({end, *starts[behind:]}, reverse=True)) if count <= REACH else ()
+    return near, far
 
 
 def _spans(length: int, windowing: Windowing) -> list[tuple[int, int]]:

@@ -23,7 +23,7 @@ HEALTH_PREFIX = "/grpc.health.v1.Health/"
 
 def read_tokens(path: str) -> tuple[bytes, ...]:
     """Return the tokens of a file, one a line; lines with # are comments. Raises InputError."""
-    lines = [line.strip() for line in _read(path).decode("utf-8", "replace").splitlines()]
+    lines = [line.strip() for line in _read(path).decode("utf-8-sig", "replace").splitlines()]
     tokens = tuple(line.encode() for line in lines if line and not line.startswith("#"))
     if not tokens or min(map(len, tokens)) < SHORTEST_TOKEN:
         raise InputError(f"{path} holds no tokens: expected one a line, of {SHORTEST_TOKEN} letters or more")

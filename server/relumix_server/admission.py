@@ -1,11 +1,12 @@
-"""Which streams are taken: there are so many places, and none before engines are there or once the server stops."""
+"""Which streams are taken: there are so many places, a room to wait for one, and none once the server stops."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from relumix_server.status_errors import Code, StatusError
 
@@ -14,12 +15,25 @@ WARM_RETRY_SECONDS = 2.0
 
 
 class Admission:
-    """The places of a server. To be used on the event loop's thread."""
+    """The places of a server, and who waits for one. To be used on the event loop's thread.
 
-    def __init__(self, places: int) -> None:
-        """places: how many streams may run at once."""
-        self._places, self._taken = places, 0
-        self.ready, self.draining = False, False
+    A place that is free goes to the client that has fewest, and among equals to the stream that has waited longest.
+    """
+
+    def __init__(
+        self, places: int, *, waiting: int = 0, waiting_seconds: float = 30.0, of_a_client: int | None = None
+    ) -> None:
+        """Make it.
+
+        places           how many streams may run at once.
+        waiting          how many may wait for a place; waiting_seconds: for how long each.
+        of_a_client      how many of the places one client may have; None: all.
+        """
+        self._places, self._of_a_client = places, of_a_client or places
+        self._most_waiting, self._waiting_seconds = waiting, waiting_seconds
+        self._taken: Counter[str] = Counter()
+        self._waiting: dict[asyncio.Future[None], str] = {}
+        self.ready, self._draining = False, False
         self._idle = asyncio.Event()
         self._idle.set()
         self._unused_since: float | None = time.monotonic()
@@ -28,10 +42,21 @@ class Admission:
         """Take streams from now on."""
         self.ready, self._unused_since = True, time.monotonic()
 
+    def drain(self) -> None:
+        """Take no more streams, not those that wait either."""
+        self._draining = True
+        for waiter in list(self._waiting):
+            _fail(waiter, _stops())
+
+    @property
+    def draining(self) -> bool:
+        """Whether no more streams are taken."""
+        return self._draining
+
     @property
     def taken(self) -> int:
         """How many places are taken."""
-        return self._taken
+        return self._taken.total()
 
     @property
     def unused_seconds(self) -> float:
@@ -42,30 +67,75 @@ class Admission:
         """Return when no stream runs."""
         await self._idle.wait()
 
-    @contextmanager
-    def place(self) -> Iterator[None]:
-        """Hold one of the places. Raises StatusError where there is none."""
-        self._admit()
-        self._taken += 1
-        self._idle.clear()
-        self._unused_since = None
+    @asynccontextmanager
+    async def place(self, client: str) -> AsyncIterator[None]:
+        """Hold one of the places, when there is one for that client. Raises StatusError where there will be none."""
+        if self.draining:
+            raise _stops()
+        if not self.ready:
+            raise StatusError(Code.UNAVAILABLE, "the server is not ready yet: its engine loads", WARM_RETRY_SECONDS)
+        if self._is_free(client) and not self._waiting:
+            self._take(client)
+        else:
+            await self._wait(client)
         try:
             yield
         finally:
-            self._taken -= 1
-            if not self._taken:
+            self._taken[client] -= 1
+            self._taken += Counter()  # forgets clients without any
+            self._hand_out()
+            if not self.taken:
                 self._idle.set()
                 self._unused_since = time.monotonic()
 
-    def _admit(self) -> None:
-        """Raise StatusError where there is no place."""
-        if self.draining:
-            raise StatusError(Code.UNAVAILABLE, "the server stops: go on at another one, or later", BUSY_RETRY_SECONDS)
-        if not self.ready:
-            raise StatusError(Code.UNAVAILABLE, "the server is not ready yet: its engine loads", WARM_RETRY_SECONDS)
-        if self._taken >= self._places:
-            raise StatusError(
-                Code.RESOURCE_EXHAUSTED,
-                f"all {self._places} places of this server are taken: try again later",
-                BUSY_RETRY_SECONDS,
-            )
+    def _is_free(self, client: str) -> bool:
+        return self.taken < self._places and self._taken[client] < self._of_a_client
+
+    def _take(self, client: str) -> None:
+        self._taken[client] += 1
+        self._idle.clear()
+        self._unused_since = None
+
+    async def _wait(self, client: str) -> None:
+        """Return with a place taken. Raises StatusError where the room is full, and after too long in it."""
+        full = StatusError(
+            Code.RESOURCE_EXHAUSTED,
+            f"all {self._places} places of this server are taken: try again later",
+            BUSY_RETRY_SECONDS,
+        )
+        if len(self._waiting) >= self._most_waiting:
+            raise full
+        loop = asyncio.get_running_loop()
+        waiter = loop.create_future()
+        self._waiting[waiter] = client
+        self._hand_out()
+        timer = loop.call_later(self._waiting_seconds, _fail, waiter, full)
+        try:  # Not asyncio.wait_for, which in Python 3.11 forgets a cancellation that comes as the wait ends.
+            await waiter
+        except asyncio.CancelledError:
+            if not waiter.cancelled() and waiter.exception() is None:  # It had just got a place.
+                self._taken[client] -= 1
+            raise
+        finally:
+            timer.cancel()
+            self._waiting.pop(waiter, None)
+            self._hand_out()
+
+    def _hand_out(self) -> None:
+        """Give free places to those who wait."""
+        while True:
+            able = [waiter for waiter, client in self._waiting.items() if not waiter.done() and self._is_free(client)]
+            if not able:
+                return
+            first = min(able, key=lambda waiter: self._taken[self._waiting[waiter]])
+            self._take(self._waiting.pop(first))
+            first.set_result(None)
+
+
+def _fail(waiter: asyncio.Future[None], error: StatusError) -> None:
+    if not waiter.done():
+        waiter.set_exception(error)
+
+
+def _stops() -> StatusError:
+    return StatusError(Code.UNAVAILABLE, "the server stops: go on at another one, or later", BUSY_RETRY_SECONDS)

@@ -51,7 +51,7 @@ class FileBeneath:
     def put(self, made: Path) -> None:
         """Let a copy of `made` take its place, once that is whole; folders on the way are made. Raises OSError."""
         name = self.relative.name
-        hidden = f".{self.relative.stem}.{os.getpid()}-{secrets.token_hex(4)}{self.suffix}"
+        hidden = f".{secrets.token_hex(8)}{self.suffix}"  # short: a name may be as long as the file system takes
         create = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         with _folder(self.folder, self.relative.parts[:-1], make=True) as folder:
             try:

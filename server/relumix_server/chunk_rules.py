@@ -22,7 +22,7 @@ KINDS: dict[int, str] = {pb.PIXEL_TYPE_HALF: "half", pb.PIXEL_TYPE_FLOAT: "float
 ROLE_NAMES: dict[int, str] = {pb.ROLE_SOURCE: "source", pb.ROLE_REFERENCE: "reference", pb.ROLE_MASK: "mask"}
 
 
-@dataclass
+@dataclass(slots=True)
 class ReceivedFrame:
     """A frame that has begun to arrive, or that will not come.
 

@@ -22,6 +22,7 @@ from relumix.shot.plate import Plate
 from relumix.shot.sequence import Sequence as Shot
 from relumix.shot.source import PlateSource
 from relumix.util.stopwatch import Stopwatch
+from relumix_server import header_limits
 from relumix_server.beneath import FileBeneath
 
 DTYPES = {"half": np.float16, "float": np.float32}
@@ -185,8 +186,13 @@ def _source(files: FrameFiles, paths: Mapping[str, Path | None]) -> SentSource:
 def _bounded_layout(path: Path, most: int) -> FileLayout | None:
     """Return how a file is laid out; None where it cannot be read, as who reads it will say.
 
-    Raises TooLargeError where it has too many pixels.
+    Raises TooLargeError where it has too many pixels, or its header is too large.
     """
+    try:
+        if too_much := header_limits.excess(path):
+            raise TooLargeError(f"{path} has {too_much}: this server takes no more of them")
+    except OSError:
+        return None
     try:
         with opened(path, unassociated=True) as image:
             layout = layout_of(image, path)

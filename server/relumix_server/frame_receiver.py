@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
 from collections.abc import Callable
@@ -13,8 +14,11 @@ from relumix.rpc.messages import Piece, crc32c
 from relumix.v1 import relight_pb2 as pb
 from relumix_server.chunk_rules import LONGEST_NAME, ROLE_NAMES, ChunkRules, ReceivedFrame, called, invalid
 from relumix_server.request import FrameKey, Request
-from relumix_server.spool import Spool
-from relumix_server.status_errors import CodedFrameError, SessionCancelledError
+from relumix_server.spool import Spool, full
+from relumix_server.status_errors import Code, CodedFrameError, SessionCancelledError, StatusError
+
+MOST_TEXT_LETTERS = 8 << 20
+"""Of the names of a job's frames, and of why some are absent, all together."""
 
 
 class FrameReceiver:
@@ -42,7 +46,7 @@ class FrameReceiver:
         self._ended: BaseException | None = None
         self._closed = False
         self._waits: dict[int, float] = {}
-        self._held_bytes = 0
+        self._held_bytes = self._text_letters = 0
         self.received_bytes = 0
 
     @property
@@ -84,19 +88,32 @@ class FrameReceiver:
                 self._spool.release(received.path)
                 received.path = None
             if received.path:
-                with received.path.open("ab") as file:
-                    file.write(data)
+                _append(received.path, data)
                 self._held_bytes += len(data)
             received.received += len(data)  # Not before they are in the file: who waits for it takes it then.
             if received.complete:
                 self._in_pieces.discard(key)
+                if received.path:
+                    self._spool.settle(received.path)
                 self._changed.notify_all()
         return len(data)
+
+    def _keep_text(self, text: str) -> None:
+        """Count a name or a reason that is kept to the end of the job. Raises StatusError where they are too many."""
+        self._text_letters += len(text)
+        if self._text_letters > MOST_TEXT_LETTERS:
+            raise StatusError(
+                Code.RESOURCE_EXHAUSTED,
+                f"the names of the job's frames have more than {MOST_TEXT_LETTERS} letters in all: expected less",
+            )
 
     def _begin(self, key: FrameKey, chunk: pb.FrameChunk) -> ReceivedFrame:
         received = self._rules.begin(key, chunk, in_pieces=len(self._in_pieces))
         if self._rules.needs(key):
+            self._keep_text(received.name)
             received.path = self._spool.place(received.suffix, chunk.total_bytes)
+        else:
+            received.name = ""
         self._frames[key] = received
         self._in_pieces.add(key)
         return received
@@ -107,6 +124,9 @@ class FrameReceiver:
         if key in self._frames:
             raise invalid(f"{called(key)} is said to be absent, but it was sent")
         why = " ".join(message.message.split())[:LONGEST_NAME] or f"{called(key)} is absent"
+        if not self._rules.needs(key):
+            why = ""
+        self._keep_text(why)
         self._frames[key] = ReceivedFrame("", 0, absent=why)
         self._notify()
 
@@ -209,6 +229,17 @@ class FrameReceiver:
     def _notify(self) -> None:
         with self._changed:
             self._changed.notify_all()
+
+
+def _append(path: Path, data: bytes | memoryview) -> None:
+    """Add to a file. Raises StatusError where the file system is full, which others may have filled."""
+    try:
+        with path.open("ab") as file:
+            file.write(data)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise full() from error
+        raise
 
 
 def _follow(key: FrameKey, received: ReceivedFrame, chunk: pb.FrameChunk, data: bytes | memoryview) -> None:

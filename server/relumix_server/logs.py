@@ -13,8 +13,14 @@ class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         told = " ".join(f"{name}={getattr(record, name)}" for name in FIELDS if getattr(record, name, "") != "")
         head = f"{self.formatTime(record, '%H:%M:%S')} {record.levelname.lower():7} {record.getMessage()}"
-        tail = f"\n{self.formatException(record.exc_info)}" if record.exc_info else ""
-        return f"{head}{f' [{told}]' if told else ''}{tail}"
+        line = _printable(f"{head}{f' [{told}]' if told else ''}")
+        trace = self.formatException(record.exc_info) if record.exc_info else ""
+        return "\n".join([line, *map(_printable, trace.splitlines())])
+
+
+def _printable(text: str) -> str:
+    """Return a line with escapes in place of what would steer a terminal, or turn the order of what it shows."""
+    return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in text)
 
 
 class _Json(logging.Formatter):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +24,12 @@ class Options:
     listen             HOST:PORT of the service; port 0 takes a free one.
     engine             names of the engines to load; the first is the default.
     model, device, engine_options   as for `relumix relight`; the first and the last go to engines that take them.
-    max_sessions       streams at once; more are told to come back.
+    max_sessions       streams at once; more wait for a place.
+    max_client_sessions  of one client, by host and token; None: all.
+    max_waiting        streams that may wait for a place; more are told to come back.
+    waiting_seconds    after which one that waits is told so, too.
     max_frames         of one shot.
+    max_references     of one shot.
     max_frame_bytes    of one file as it is sent.
     max_frame_pixels   of one frame, its windows taken together.
     memory_budget      bytes of frames held in memory, over all sessions; more spool to disk.
@@ -33,6 +38,7 @@ class Options:
     workers            processes that read and write frames; None: as many as there are cores, 2 to 8.
     worker_memory      bytes that each of them may take.
     frame_seconds      that one of them may spend on a frame.
+    window_memory      bytes that the engine may take for one window, by an estimate.
     window_seconds     that an engine may work on one window, after which it hangs and the server ends.
     idle_seconds       after which a client that is waited for has gone.
     drain_seconds      that running sessions get after SIGTERM.
@@ -50,7 +56,11 @@ class Options:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     engine_options: tuple[str, ...] = ()
     max_sessions: int = 8
+    max_client_sessions: int | None = None
+    max_waiting: int = 64
+    waiting_seconds: float = 30.0
     max_frames: int = 20_000
+    max_references: int = 1000
     max_frame_bytes: int = 2 * GIB
     max_frame_pixels: int = 1 << 27
     memory_budget: int = 4 * GIB
@@ -59,6 +69,7 @@ class Options:
     workers: int | None = None
     worker_memory: int = 8 * GIB
     frame_seconds: float = 120.0
+    window_memory: int = 8 * GIB
     window_seconds: float = 900.0
     idle_seconds: float = 120.0
     drain_seconds: float = 600.0
@@ -76,8 +87,11 @@ class Options:
         """Refuse what makes no server; raises InputError."""
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, int | float) and not isinstance(value, bool) and value <= 0:
-                raise InputError(f"{field.name} is {value}: expected more than 0")
+            if not isinstance(value, int | float) or isinstance(value, bool):
+                continue
+            least = 0 if field.name == "max_waiting" else 1e-9
+            if not least <= value < math.inf:
+                raise InputError(f"{field.name} is {value}: expected {'0 or more' if not least else 'more than 0'}")
         if bool(self.tls_cert) != bool(self.tls_key):
             raise InputError("TLS needs a certificate and its key: give both --tls-cert and --tls-key")
         if self.tls_client_ca and not self.tls_cert:
@@ -85,8 +99,12 @@ class Options:
         if self.lease and not Path(self.lease).is_file():
             raise InputError(f"the lease {self.lease} is not there: expected a file whose absence ends the server")
         for root in self.root:
+            if not root:  # It would mean the folder that the server was started in.
+                raise InputError("a root is empty: expected a folder that is there")
             if not Path(root).is_dir():
                 raise InputError(f"the root {root} is no folder: expected one that is there")
+        if self.token_file == "":
+            raise InputError("token_file is empty: expected a file of tokens, or no such option")
         self._refuse_open_doors()
 
     def _refuse_open_doors(self) -> None:

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import urlsplit
 
 import jinja2
 
 from relumix.errors import InputError
 from relumix.version import __version__
 from relumix_server.metrics import Metrics, device_memory_bytes, resident_bytes
-from relumix_server.options import Options, split_address
+from relumix_server.options import Options, is_local, split_address
 from relumix_server.scheduler import EngineThread
 from relumix_server.service import RelightService
 from relumix_server.spool import Spool
 from relumix_server.workers import Workers
 
 REFRESH_SECONDS = 2
+MOST_CONNECTIONS = 32
+
+log = logging.getLogger("relumix_server")
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,7 @@ class StatusPage:
 
         host, port = split_address(options.metrics)
         try:
-            http = _Server((host, port), _handler(page, metrics))
+            http = _Server((host, port), _handler(page, metrics, host, local=is_local(options.metrics)))
         except OSError as error:
             raise InputError(
                 f"the status page cannot be at {options.metrics}: {error.strerror}; choose another port with "
@@ -104,8 +110,34 @@ class StatusPage:
 
 
 class _Server(ThreadingHTTPServer):
+    """An HTTP server whose connections are bounded: more are closed at once."""
+
     daemon_threads = True
     block_on_close = False
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._free = threading.BoundedSemaphore(MOST_CONNECTIONS)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer in a thread of its own, where one is free."""
+        if self._free.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Answer, and free the thread."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that left; any other error is told as one line of the log."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, ConnectionError | TimeoutError):
+            log.error("the status page failed: %s: %s", type(error).__name__, error)
 
 
 def _rows(service: RelightService) -> list[SessionRow]:
@@ -148,19 +180,31 @@ def _add_gauges(
         metrics.gauge(name, text, read)
 
 
-def _handler(page: Callable[[], bytes], metrics: Metrics) -> type[BaseHTTPRequestHandler]:
+def _handler(page: Callable[[], bytes], metrics: Metrics, host: str, *, local: bool) -> type[BaseHTTPRequestHandler]:
+    hosts = {"localhost", "127.0.0.1", "::1", host}
+
     class Handler(BaseHTTPRequestHandler):
         timeout = 10
 
         def do_GET(self) -> None:
             """Answer with the page or the metrics."""
             path = self.path.partition("?")[0]
-            if path == "/":
+            if not self._is_ours():
+                self.send_error(421, "this page is not the one of that host")
+            elif path == "/":
                 self._answer(page(), "text/html; charset=utf-8")
             elif path == "/metrics":
                 self._answer(metrics.text(), metrics.content_type)
             else:
                 self.send_error(404)
+
+        def _is_ours(self) -> bool:
+            """Tell whether the page was asked for by its own address, and not by a site's name that leads here."""
+            try:
+                name = urlsplit(f"//{self.headers.get('Host', '')}").hostname
+            except ValueError:
+                return False
+            return name in hosts or not local
 
         def _answer(self, body: bytes, kind: str) -> None:
             self.send_response(200)

@@ -74,7 +74,7 @@ class Request:
         if role == pb.ROLE_SOURCE:
             return frame in self.last_use or frame in self._frames
         if role == pb.ROLE_REFERENCE:
-            return frame in self.references
+            return frame in self._references
         if self.masks == pb.MASKS_EACH:
             return frame in self._frames
         return self.masks == pb.MASKS_ONE and frame == self.references[0]
@@ -86,9 +86,11 @@ class Request:
     def __post_init__(self) -> None:
         masked = {self.mask_of(frame) for frame in self.deliver}
         object.__setattr__(self, "_frames", frozenset(self.frames))
+        object.__setattr__(self, "_references", frozenset(self.references))
         object.__setattr__(self, "_masked", masked)
 
     _frames: frozenset[int] = field(init=False, repr=False, default=frozenset())
+    _references: frozenset[int] = field(init=False, repr=False, default=frozenset())
     _masked: frozenset[int] = field(init=False, repr=False, default=frozenset())
 
     def accepted(self, version: str) -> pb.Accepted:
@@ -117,6 +119,11 @@ def check(opening: pb.Open, engines: Mapping[str, Engine], options: Options, all
     if len(frames) > options.max_frames:
         raise StatusError(
             Code.RESOURCE_EXHAUSTED, f"the shot has {len(frames)} frames: this server takes up to {options.max_frames}"
+        )
+    if len(references) > options.max_references:
+        raise StatusError(
+            Code.RESOURCE_EXHAUSTED,
+            f"the shot has {len(references)} references: this server takes up to {options.max_references}",
         )
     for name, chosen in (("frames", frames), ("deliver", deliver), ("references", references)):
         if unknown := sorted(set(chosen) - set(frames)):
@@ -199,13 +206,14 @@ def _needs(
     laid: Plan, first: int, deliver: tuple[int, ...], references: tuple[int, ...]
 ) -> tuple[tuple[int, ...], dict[int, int | None], tuple[int, ...]]:
     """Return the sources that are needed in order, when each is needed last, and the windows in order."""
+    kept = {first, *references}
     last_use: dict[int, int | None] = dict.fromkeys((first, *references))
     windows: dict[int, None] = {}
     for frame in deliver:
         fresh = [share.window for share in laid.shares.get(frame, ()) if share.window not in windows]
         for window in (laid.windows[i] for i in fresh):
             for used in (*itertools.chain(*window.keyframe_paths), *window.frames):
-                last_use[used] = None if used in references or used == first else frame
+                last_use[used] = None if used in kept else frame
         windows |= dict.fromkeys(fresh)
         if last_use.get(frame, frame) is not None:
             last_use[frame] = frame

@@ -31,7 +31,7 @@ from relumix_server.scheduler import EngineThread, ScheduledEngine
 from relumix_server.session import Session
 from relumix_server.shots import SessionShot
 from relumix_server.spool import Spool
-from relumix_server.status_errors import Code, StatusError
+from relumix_server.status_errors import Code, StatusError, peer_host
 from relumix_server.storage import OpeningChecks
 from relumix_server.stream_reader import Context, StreamReader
 from relumix_server.stream_writer import StreamWriter
@@ -52,7 +52,12 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
         self._options, self._spool, self._workers = options, spool, workers
         self._device, self._metrics, self._allowed = device, metrics, AllowedPaths(options.root)
         self._engines: Mapping[str, Engine] = {}
-        self._admission = Admission(options.max_sessions)
+        self._admission = Admission(
+            options.max_sessions,
+            waiting=options.max_waiting,
+            waiting_seconds=options.waiting_seconds,
+            of_a_client=options.max_client_sessions,
+        )
         self.sessions: dict[str, Session] = {}
         self.checks = OpeningChecks()
         self._ending: set[Session] = set()
@@ -80,14 +85,14 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
 
     async def drain(self, seconds: float) -> None:
         """Take no more streams; return when those that run have ended, or were ended after some seconds."""
-        self._admission.draining = True
+        self._admission.drain()
         with suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._admission.idle(), seconds)
         self.give_up("the server stops: go on at another one, or later")
 
     def give_up(self, why: str) -> None:
         """Take no more streams, and end those that run."""
-        self._admission.draining = True
+        self._admission.drain()
         for session in list(self.sessions.values()):
             session.responses.fail(StatusError(Code.UNAVAILABLE, why, 1.0))
 
@@ -115,7 +120,7 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
         """Relight one shot."""
         status, session = None, ""
         try:
-            with self._admission.place():
+            async with self._admission.place(_client(context)):
                 reader = StreamReader(context, self._metrics, self._options.idle_seconds)
                 session = await self._begin(context, reader)
                 await self._serve(context, reader, self.sessions[session])
@@ -153,7 +158,7 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
             max_frame_pixels=options.max_frame_pixels,
             ahead_bytes=options.ahead_bytes,
         )
-        shot = SessionShot(request, receiver, self._workers, self._spool, Stopwatch(), options.max_frame_pixels)
+        shot = SessionShot(request, receiver, self._workers, self._spool, Stopwatch(), options)
         engine = ScheduledEngine(
             request.engine, self._device, await_frames=shot.await_frames, on_window=self._metrics.window
         )
@@ -191,6 +196,12 @@ def _caller(context: Context) -> str:
     name = said[0][:LONGEST_CLIENT] if said and isinstance(said[0], str) else ""
     address = unquote(context.peer().partition(":")[2].rpartition(":")[0])
     return f"{name} ({address})" if name else address
+
+
+def _client(context: Context) -> str:
+    """Return what tells clients from each other: host and token."""
+    given = [value for key, value in context.invocation_metadata() or () if key == "authorization"]
+    return f"{peer_host(context.peer())} {given[0] if given else ''}"
 
 
 def _described(engine: Engine) -> pb.Engine:

@@ -19,8 +19,9 @@ from relumix.v1 import relight_pb2 as pb
 from relumix_server.chunk_rules import ReceivedFrame
 from relumix_server.frame_files import AnyFile, FrameFiles, PlaneShape
 from relumix_server.frame_receiver import FrameReceiver
+from relumix_server.options import Options
 from relumix_server.request import Paths, Request
-from relumix_server.spool import FULL_RETRY_SECONDS, Spool
+from relumix_server.spool import Spool, full
 from relumix_server.status_errors import Code, CodedFrameError, StatusError, code_of
 from relumix_server.worker_tasks import (
     PackPlanes,
@@ -34,6 +35,9 @@ from relumix_server.worker_tasks import (
     UnpackPlanes,
 )
 from relumix_server.workers import OverLimitError, WorkerDiedError, WorkerError, Workers
+
+WORK_BYTES = 120
+"""What engines take at their peak for a pixel of a frame of a window: flow was measured at 115 (960x540, 16 frames)."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +65,17 @@ class SessionShot:
         workers: Workers,
         spool: Spool,
         watch: Stopwatch,
-        max_pixels: int,
+        limits: Options,
     ) -> None:
         self._request, self._receiver, self._workers = request, receiver, workers
-        self._spool, self.watch, self._max_pixels = spool, watch, max_pixels
+        self._spool, self.watch, self._limits = spool, watch, limits
         self._use_alpha = True
         self._made: set[Path] = set()
         self._written: dict[int, tuple[int, int]] = {}
+        self._last_needed: dict[int, list[int]] = {}
+        for source, last in request.last_use.items():
+            if last is not None:
+                self._last_needed.setdefault(last, []).append(source)
         self.warnings: list[str] = []
 
     @property
@@ -92,11 +100,25 @@ class SessionShot:
             read = self._call(first, ReadFirstReference(self._files(first, reference=True)))
             self._use_alpha, self.warnings = read.use_alpha, [self._as_sent(text) for text in read.warnings]
             self._written[first] = read.written
+            self._refuse_large(read.canvas)
             others = {frame: self._light(read.canvas, frame) for frame in self.references[1:]}
             return read.canvas, {first: read.light(first), **others}
         except FrameError as error:
             text = f"the plate of reference frame {error.frame} cannot be read: {error}"
             raise _of_job(text, error) from error
+
+    def _refuse_large(self, canvas: Canvas) -> None:
+        """Raise StatusError where a window would take too much of the engine's memory."""
+        windows = (self._request.plan.windows[i] for i in self._request.windows)
+        frames = max((len(window.frames) for window in windows), default=0)
+        needed = frames * canvas.width * canvas.height * WORK_BYTES
+        if needed > self._limits.window_memory:
+            given = self._limits.window_memory >> 20
+            raise StatusError(
+                Code.RESOURCE_EXHAUSTED,
+                f"{frames} frames at {canvas.width}x{canvas.height} would take some {needed >> 20} MiB at once, "
+                f"and this server gives {given}: choose a smaller work_size",
+            )
 
     def frame(self, canvas: Canvas, frame: int) -> ProxyFrame:
         """Return a plate frame. Raises FrameError."""
@@ -159,9 +181,7 @@ class SessionShot:
 
     def _unwritten(self, frame: int, result: Path, text: str) -> Exception:
         if "no space left" in text:
-            return StatusError(
-                Code.RESOURCE_EXHAUSTED, "the server's spool is full: try again later", FULL_RETRY_SECONDS
-            )
+            return full()
         return InputError(text.replace(str(result), f"the result of frame {frame}"))
 
     def _unpacked(self, made: FinishedFrame) -> FinishedFrame:
@@ -202,9 +222,8 @@ class SessionShot:
 
     def release(self, frame: int) -> None:
         """Free what is needed no more after a frame was finished."""
-        for source, last in self._request.last_use.items():
-            if last is not None and last <= frame:
-                self._receiver.release(pb.ROLE_SOURCE, source)
+        for source in self._last_needed.pop(frame, ()):
+            self._receiver.release(pb.ROLE_SOURCE, source)
         if self._request.masks == pb.MASKS_EACH:
             self._receiver.release(pb.ROLE_MASK, frame)
 
@@ -232,7 +251,7 @@ class SessionShot:
             mask=None if mask is None else self._path(pb.ROLE_MASK, mask),
             reference_names={r: _without_folders(self._name(pb.ROLE_REFERENCE, r)) for r in self.references},
             use_alpha=self._use_alpha,
-            max_pixels=self._max_pixels,
+            max_pixels=self._limits.max_frame_pixels,
         )
 
     def _path(self, role: int, frame: int) -> AnyFile:

@@ -22,12 +22,29 @@ KEPT_FREE_BYTES = 256 << 20
 FULL_RETRY_SECONDS = 30.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class Place:
-    """A folder on a file system, and the lock that says its server lives."""
+    """A folder on a file system, and the lock that says its server lives.
+
+    used_bytes       of its files, by what they have, or by what is reserved for those that are not written yet.
+    unwritten_bytes  of those that are not: the file system still calls them free.
+    """
 
     folder: Path
     lock: BinaryIO
+    used_bytes: int = 0
+    unwritten_bytes: int = 0
+
+    def has_room(self, size: int) -> bool:
+        """Tell whether the file system has room for a file, beside all that is reserved."""
+        return _free(self.folder) - self.unwritten_bytes >= size
+
+
+@dataclass(frozen=True)
+class _File:
+    place: Place
+    bytes: int
+    written: bool = False
 
 
 def _open_place(under: Path) -> Place:
@@ -53,7 +70,7 @@ class Spool:
             self._memory = _open_place(SHARED_MEMORY)
         self._budget, self._lock = memory_budget, threading.Lock()
         self._names = itertools.count()
-        self._bytes: dict[Path, int] = {}
+        self._files: dict[Path, _File] = {}
 
     @property
     def scratch(self) -> Path:
@@ -63,47 +80,57 @@ class Spool:
         return folder
 
     def place(self, suffix: str, expected_bytes: int) -> Path:
-        """Return a new path for a file of about so many bytes, which count as used from now on.
+        """Return a new path for a file of up to so many bytes, which count as used from now on.
 
         Raises StatusError where there is no space.
         """
         with self._lock:
-            folder = self._choose(expected_bytes)
-            path = folder / f"{next(self._names)}{suffix}"
-            self._bytes[path] = expected_bytes
+            place = self._choose(expected_bytes)
+            path = place.folder / f"{next(self._names)}{suffix}"
+            self._files[path] = _File(place, expected_bytes)
+            place.used_bytes += expected_bytes
+            place.unwritten_bytes += expected_bytes
             return path
 
-    def _choose(self, size: int) -> Path:
+    def _choose(self, size: int) -> Place:
         memory = self._memory
-        if memory and self._used(memory) + size <= self._budget and _free(memory.folder) >= size:
-            return memory.folder
-        if _free(self._disk.folder) < size:
-            raise StatusError(
-                Code.RESOURCE_EXHAUSTED, "the server's spool is full: try again later", FULL_RETRY_SECONDS
-            )
-        return self._disk.folder
+        if memory and memory.used_bytes + size <= self._budget and memory.has_room(size):
+            return memory
+        if not self._disk.has_room(size):
+            raise full()
+        return self._disk
 
     def settle(self, path: Path) -> None:
-        """Count the bytes that a file has come to have."""
+        """Count the bytes that a file has, now that all of it is written."""
         with self._lock, suppress(FileNotFoundError):
-            self._bytes[path] = path.stat().st_size
+            size = path.stat().st_size
+            if path in self._files:
+                self._forget(path)
+                place = self._files[path].place
+                self._files[path] = _File(place, size, written=True)
+                place.used_bytes += size
 
     def release(self, path: Path | None) -> None:
         """Remove a file; its bytes count no more. Nothing happens where that was done before."""
         if path is None:
             return
-        with self._lock:
-            self._bytes.pop(path, None)
         with suppress(FileNotFoundError):
             path.unlink()
+        with self._lock:
+            if path in self._files:
+                self._forget(path)
+                del self._files[path]
+
+    def _forget(self, path: Path) -> None:
+        file = self._files[path]
+        file.place.used_bytes -= file.bytes
+        if not file.written:
+            file.place.unwritten_bytes -= file.bytes
 
     def used(self) -> tuple[int, int]:
         """Return the bytes of frames in memory, and on disk."""
         with self._lock:
-            return (self._used(self._memory) if self._memory else 0), self._used(self._disk)
-
-    def _used(self, place: Place) -> int:
-        return sum(size for path, size in self._bytes.items() if path.parent == place.folder)
+            return (self._memory.used_bytes if self._memory else 0), self._disk.used_bytes
 
     def close(self) -> None:
         """Remove everything."""
@@ -111,6 +138,11 @@ class Spool:
             if place:
                 shutil.rmtree(place.folder, ignore_errors=True)
                 place.lock.close()
+
+
+def full() -> StatusError:
+    """Return the status for a spool without room."""
+    return StatusError(Code.RESOURCE_EXHAUSTED, "the server's spool is full: try again later", FULL_RETRY_SECONDS)
 
 
 def _free(folder: Path) -> int:

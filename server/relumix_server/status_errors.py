@@ -14,6 +14,17 @@ DETAILS_KEY = "grpc-status-details-bin"
 """Trailing metadata in which gRPC libraries look for a google.rpc.Status."""
 
 
+MOST_MESSAGE_BYTES = 1024
+"""Of a status as gRPC sends it: what exceeds its limit on metadata replaces the status by another."""
+
+
+def shortened(text: str, most_bytes: int = MOST_MESSAGE_BYTES) -> str:
+    """Return a sentence as one line of what can be printed, cut where it is too long as UTF-8."""
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    data = line.encode("utf-8", "replace")
+    return line if len(data) <= most_bytes else data[: most_bytes - 3].decode("utf-8", "ignore") + "…"
+
+
 class StatusError(Exception):
     """The stream ends with this status. Its text is one line.
 
@@ -21,7 +32,7 @@ class StatusError(Exception):
     """
 
     def __init__(self, code: Code, message: str, retry_seconds: float | None = None) -> None:
-        super().__init__(" ".join(message.split()))
+        super().__init__(shortened(message))
         self.code, self.retry_seconds = code, retry_seconds
 
     def details(self) -> tuple[tuple[str, bytes], ...]:

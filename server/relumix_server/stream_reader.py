@@ -21,6 +21,9 @@ from relumix_server.status_errors import Code, StatusError
 TICK_SECONDS = 0.5
 """How often a stream that is silent is looked at."""
 
+LEAST_BYTES = 64 << 10
+"""What a client brings at least, in `idle_seconds` in which it is waited for."""
+
 Context = Any
 """A grpc.aio.ServicerContext of Relight; its own types are too narrow to be of use."""
 
@@ -35,7 +38,8 @@ class StreamReader:
 
     async def opening(self) -> pb.Open:
         """Return the first message. Raises StatusError where it is another."""
-        first = await self._read(lambda: 0.0)
+        began = time.monotonic()
+        first = await self._read(lambda: began)
         if first is aio.EOF or messages.kind(first) != "open":
             got = "nothing" if first is aio.EOF else messages.kind(first) or "nothing known"
             raise StatusError(Code.INVALID_ARGUMENT, f"the first message is {got}: expected open")
@@ -53,10 +57,14 @@ class StreamReader:
 
     async def _feed(self, session: Session) -> None:
         receiver, keeping = session.receiver, asyncio.ensure_future(asyncio.sleep(0))
+        progress = _Progress()
         while not receiver.closed:
             await _room(session)
-            message = await self._read(lambda: session.idle_since or receiver.waiting_since())
+            message = await self._read(lambda: progress.stalled_since(session))
             await keeping
+            since = progress.stalled_since(session)  # Somebody who drips is never silent.
+            if since is not None and time.monotonic() - since > self._idle_seconds:
+                raise self._stalled("too little")
             if message is aio.EOF:
                 await asyncio.sleep(TICK_SECONDS)  # A call that was cancelled looks the same, and ends us meanwhile.
                 raise StatusError(
@@ -70,18 +78,22 @@ class StreamReader:
         if await self._read(None) is not aio.EOF:
             raise StatusError(Code.INVALID_ARGUMENT, "a message came after close: expected nothing more")
 
+    def _stalled(self, what: str) -> StatusError:
+        text = f"{what} came from the client for {self._idle_seconds:g} s, and it is waited for"
+        return StatusError(Code.DEADLINE_EXCEEDED, text)
+
     async def _keep(self, session: Session, piece: Piece) -> None:
         try:
             self._metrics.received(await asyncio.to_thread(session.receiver.piece, piece))
         except Exception as error:
             _fail(session, error)
 
-    async def _read(self, silent_since: Callable[[], float | None] | None) -> Any:
+    async def _read(self, stalled_since: Callable[[], float | None] | None) -> Any:
         """Return the next message, or aio.EOF. Raises StatusError where the client is waited for in vain.
 
-        silent_since  tells since when it is waited for; None where it may take its time.
+        stalled_since  tells since when it is waited for and brings nothing; None where it may take its time.
         """
-        began, reading = time.monotonic(), asyncio.ensure_future(self._context.read())
+        reading = asyncio.ensure_future(self._context.read())
         reading.add_done_callback(lambda done: done.cancelled() or done.exception())  # It may end after we do.
         limit = self._idle_seconds
         try:
@@ -89,14 +101,30 @@ class StreamReader:
                 await asyncio.wait({reading}, timeout=min(TICK_SECONDS, limit / 4))
                 if reading.done():
                     return reading.result()
-                since = silent_since() if silent_since else None
-                if since is not None and time.monotonic() - max(began, since) > limit:
-                    raise StatusError(
-                        Code.DEADLINE_EXCEEDED, f"nothing came from the client for {limit:g} s, and it is waited for"
-                    )
+                since = stalled_since() if stalled_since else None
+                if since is not None and time.monotonic() - since > limit:
+                    raise self._stalled("nothing")
         finally:
             if not reading.done():
                 reading.cancel()
+
+
+class _Progress:
+    """What a client that is waited for brings. A byte now and then is none."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self._bytes = 0
+
+    def stalled_since(self, session: Session) -> float | None:
+        """Return since when it has brought next to nothing, None where it is not waited for."""
+        waited_since = session.idle_since or session.receiver.waiting_since()
+        received = session.receiver.received_bytes
+        if waited_since is None:
+            self._since = None
+        elif self._since is None or received - self._bytes >= LEAST_BYTES:
+            self._since, self._bytes = time.monotonic(), received
+        return None if self._since is None or waited_since is None else max(waited_since, self._since)
 
 
 async def _room(session: Session) -> None:

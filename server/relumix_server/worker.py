@@ -1,7 +1,7 @@
 """A worker process: it takes one task after another from its socket until that closes, within limits.
 
-Started as `python -m relumix_server.worker FD MEMORY_BYTES THREADS`. What a hostile file does to a decoder, it does
-here.
+Started as `python -m relumix_server.worker FD MEMORY_BYTES THREADS WALL_FACTOR`. What a hostile file does to a decoder,
+it does here.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from relumix_server.worker_tasks import Task
 
 def main() -> None:
     """Work until the other side goes away."""
-    descriptor, memory_bytes, threads = map(int, sys.argv[1:4])
+    descriptor, memory_bytes, threads, wall_factor = map(int, sys.argv[1:5])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     _limit(memory_bytes, threads)
@@ -35,8 +35,10 @@ def main() -> None:
             except (MessageError, OSError):
                 return
             # Ends the process, whatever the decoder is doing, and even if nobody is there any more to end it.
-            signal.alarm(math.ceil(seconds) + 1)
+            signal.alarm(math.ceil(wall_factor * seconds) + 1)
+            signal.setitimer(signal.ITIMER_PROF, threads * seconds)
             answer = _answer(task)
+            signal.setitimer(signal.ITIMER_PROF, 0)
             signal.alarm(0)
             try:
                 send(channel, answer)

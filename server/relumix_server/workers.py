@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import signal
 import socket
 import subprocess
 import sys
@@ -19,13 +20,20 @@ from relumix_server.worker_tasks import Result, Task
 GRACE_SECONDS = 5
 """How long after its own time limit a worker is given up on."""
 
+WALL_FACTOR = 4
+"""So many times its processor time a task may take by the clock: it may wait for storage, and for other programs."""
+
 
 class WorkerError(Exception):
     """A task could not be done, and no sentence of relumix says why."""
 
 
 class WorkerDiedError(WorkerError):
-    """The process that did it died: of a signal, of its time limit, or of its memory limit."""
+    """The process that did it died: of a signal, of its time limit, or of its memory limit. late: of the second."""
+
+    def __init__(self, message: str, *, late: bool = False) -> None:
+        super().__init__(message)
+        self.late = late
 
 
 class OverLimitError(WorkerError):
@@ -43,6 +51,7 @@ class _Process:
                 str(theirs.fileno()),
                 str(memory_bytes),
                 str(threads),
+                str(WALL_FACTOR),
             ]
             environment = {**os.environ, **({"TMPDIR": str(scratch)} if scratch else {})}
             self.process = subprocess.Popen(
@@ -94,22 +103,46 @@ class Workers:
 
         Raises what the task raises (FrameError, InputError), OverLimitError and WorkerDiedError.
         """
-        worker = self._idle.get()
-        if worker is None:
-            self._idle.put(None)
-            raise WorkerDiedError("the server stops")
         try:
-            worker.channel.settimeout(self._seconds + GRACE_SECONDS)
+            return self._do(task)
+        except WorkerDiedError as death:
+            # It may not have been of this task: of what the task before it left, or of a machine without memory.
+            if death.late or self._closed:
+                raise
+            return self._do(task)
+
+    def _do(self, task: Task[Result]) -> Result:
+        worker = self._living()
+        try:
+            worker.channel.settimeout(WALL_FACTOR * self._seconds + GRACE_SECONDS)
             send(worker.channel, (task, self._seconds))
             kind, payload = receive(worker.channel, trusted=False)
         except BaseException as error:
             self._replace(worker)
             if isinstance(error, MessageError | OSError | ValueError | EOFError):
-                code = worker.process.returncode
-                raise WorkerDiedError(_how(-code if code and code < 0 else 0, self._seconds)) from error
+                raise self._death(worker.process.returncode, late=isinstance(error, TimeoutError)) from error
             raise
         self._idle.put(worker)
         return _result(task, kind, payload)
+
+    def _living(self) -> _Process:
+        """Wait for a worker that is idle and alive. Raises WorkerDiedError where the server stops."""
+        while (worker := self._idle.get()) is not None:
+            if worker.process.poll() is None:
+                return worker
+            self._replace(worker)
+        self._idle.put(None)
+        raise WorkerDiedError("the server stops")
+
+    def _death(self, code: int | None, *, late: bool) -> WorkerError:
+        """Return what the exit code of a worker means; late: it was ended here, after all its time."""
+        if code is not None and code > 0:  # No signal: the program failed, and not at a file.
+            return WorkerError(f"a worker process ended with exit code {code}")
+        number = -(code or 0)
+        if late or number in (signal.SIGALRM, signal.SIGPROF):
+            return WorkerDiedError(f"it took longer than {self._seconds:g} s", late=True)
+        told = f" (signal {number})" if number else ""
+        return WorkerDiedError(f"it ended the process that worked on it{told}")
 
     def _replace(self, worker: _Process) -> None:
         with suppress(subprocess.TimeoutExpired):  # One that ended by itself leaves its signal to be read.
@@ -127,12 +160,6 @@ class Workers:
         self._idle.put(None)
         for worker in every:
             worker.end()
-
-
-def _how(signal_number: int, seconds: float) -> str:
-    if signal_number == 14:
-        return f"it took longer than {seconds:g} s"
-    return f"it ended the process that worked on it{f' (signal {signal_number})' if signal_number else ''}"
 
 
 def _result(task: Task[Result], kind: str, payload: Any) -> Result:

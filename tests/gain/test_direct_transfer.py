@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relumix.gain.direct_transfer import DirectTransfer, shown_under, stops_to
+from relumix.gain.direct_transfer import DirectTransfer, shown_under, stops_between, stops_to
 from relumix.gain.downsample import Canvas, proxy_frame
 from relumix.gain.log_gain import MID_GREY
 from relumix.gain.relight import relight
@@ -133,3 +133,11 @@ def test_direct_stops_are_undone():
     random = np.random.default_rng(3)
     plate, shown = random.uniform(0, 9, (2, 8, 8, 3)).astype(np.float32)
     np.testing.assert_allclose(shown_under(plate, stops_to(plate, shown)), shown, rtol=1e-4, atol=1e-5)
+
+
+def test_where_alpha_has_nothing_there_is_no_gain():
+    plate = np.zeros((2, 2, 3), np.float32)
+    plate[0] = 0.2
+    offset = np.array([[[0.01], [0.01]], [[0.0], [0.0]]], np.float32)
+    stops = stops_between(plate, plate * 2, offset)
+    assert np.isfinite(stops).all() and (stops[1] == 0).all() and (stops[0] > 0.9).all()

@@ -193,6 +193,9 @@ def test_nothing_is_read_where_all_is_up_to_date(disk, monkeypatch):
     monkeypatch.setattr(DownsampledShot, "lights", lambda shot: pytest.fail("a reference was read"))
     assert disk.relight().skipped == len(FRAMES)
     assert not disk.told(Stage)
+    assert [event.share for event in disk.told(Progress)] == [
+        round((i + 1) / len(FRAMES), 4) for i in range(len(FRAMES))
+    ]
 
 
 def test_gain_maps_are_part_of_being_up_to_date(disk):

@@ -2,10 +2,10 @@
 
 import os
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
+import grpc
 import numpy as np
-import pytest
 
 from relumix.v1 import relight_pb2 as pb
 from tests.server.harness import CLOSE, FRAMES, Disk, ask, opening, pieces, serving, write_exr
@@ -74,9 +74,11 @@ def test_folders_swapped_for_links_after_the_check(tmp_path, held, monkeypatch):
             (tmp_path / "root" / name).rename(tmp_path / "root" / f"{name}-before")
             (tmp_path / "root" / name).symlink_to(outside)
         (tmp_path / "swapped").touch()
-        answers = list(stream.call)
-    errors = [answer.error.message for answer in answers if answer.WhichOneof("message") == "error"]
-    assert errors == [f"frame {f}: {paths['sources'][f]} cannot be read: there is no such file" for f in FRAMES[1:]]
+        kinds = []
+        with suppress(grpc.RpcError):  # Where a process has not seen the shot's first frame yet, the job ends.
+            kinds += [answer.WhichOneof("message") for answer in stream.call]
+        assert "done" not in kinds
+        assert until(lambda: rested(server))
     assert (outside / "p.1001.exr").read_bytes() == b"theirs"
     assert sorted(path.name for path in outside.iterdir()) == [f"p.{frame}.exr" for frame in FRAMES]
 
@@ -97,9 +99,9 @@ def test_results_larger_than_their_sources_keep_to_the_budget(tmp_path, held):  
         assert sum(response.WhichOneof("message") == "done" for response in stream.call) == len(FRAMES)
 
 
-@pytest.mark.parametrize("name", ["x" * 300 + ".exr", "\ud800.exr"], ids=["long", "no text"])
-def test_names_that_no_file_system_takes(tmp_path, name):
+def test_names_that_no_file_system_takes(tmp_path):
     with by_path(tmp_path) as (server, paths):
-        path = f"{tmp_path}/root/{name}".encode("utf-8", "ignore").decode()
-        answer = asked(server, {**paths, "results": {**paths["results"], 1001: path}})
-        assert answer.status.name in ("INVALID_ARGUMENT", "OK")
+        for name, status in (("x" * 300 + ".exr", "INVALID_ARGUMENT"), ("x" * 250 + ".exr", "OK")):
+            results = {**paths["results"], 1001: f"{tmp_path}/root/{name}"}
+            answer = asked(server, {**paths, "results": results}, deliver=[1001])
+            assert answer.status.name == status, answer.details

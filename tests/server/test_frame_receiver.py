@@ -1,6 +1,9 @@
 """What arrives, against those who wait for it and against the end of its session."""
 
+import errno
 import threading
+import tracemalloc
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +16,7 @@ from relumix_server.frame_receiver import FrameReceiver
 from relumix_server.options import Options
 from relumix_server.request import check
 from relumix_server.spool import Spool
-from relumix_server.status_errors import SessionCancelledError
+from relumix_server.status_errors import SessionCancelledError, StatusError
 from tests.server.harness import FRAMES, opening
 
 FIRST = FRAMES[0]
@@ -78,3 +81,50 @@ def test_a_piece_that_comes_too_late_leaves_no_file(receiver, spool, tmp_path):
     receiver.piece(piece(b"ab", 0, 4))
     assert spool.used() == (0, 0)
     assert not list(tmp_path.rglob("*.exr"))
+
+
+def named(frame, name):
+    head = pb.FrameChunk(frame=frame, role=pb.ROLE_SOURCE, name=name, offset=0, total_bytes=1, crc32c=crc32c(b"x"))
+    return Piece(head, b"x")
+
+
+def receiver_of(spool, **changes):
+    frames = range(20_000)
+    message = opening(frames=frames, references=[0], **changes).open
+    request = check(message, {"flow": load_engine("flow")}, Options(), AllowedPaths(()))
+    return FrameReceiver(request, spool, max_frame_bytes=1 << 20, max_frame_pixels=1 << 20, ahead_bytes=1 << 20)
+
+
+def test_frames_that_nobody_needs_cost_next_to_nothing(spool):
+    """20,000 of them, each with a name of 4096 letters, once took 349 MiB."""
+    receiver = receiver_of(spool, deliver=[0])
+    tracemalloc.start()
+    for frame in range(100, 20_000):
+        receiver.piece(named(frame, f"{frame:04000d}.exr"))
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 16 << 20
+    assert spool.used() == (0, 0)
+
+
+def test_names_are_counted(spool):
+    receiver = receiver_of(spool)
+    with pytest.raises(StatusError) as refused:
+        for frame in range(20_000):
+            receiver.piece(named(frame, f"{frame:04000d}.exr"))
+    assert refused.value.code.name == "RESOURCE_EXHAUSTED"
+    assert str(refused.value) == (
+        f"the names of the job's frames have more than {8 << 20} letters in all: expected less"
+    )
+    receiver.end(SessionCancelledError())
+    assert spool.used() == (0, 0)
+
+
+def test_a_file_system_that_others_fill_is_told_with_a_time_to_come_back(receiver, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(StatusError, match=r"^the server's spool is full: try again later$") as refused:
+        receiver.piece(piece(b"ab", 0, 4))
+    assert (refused.value.code.name, refused.value.retry_seconds) == ("RESOURCE_EXHAUSTED", 30.0)

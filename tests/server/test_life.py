@@ -16,6 +16,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from relumix.v1 import relight_pb2 as pb
 from relumix.v1.relight_pb2_grpc import RelightServiceStub
+from relumix_server.access import read_tokens
 from tests.server.harness import CLOSE, FRAMES, Disk, ask, opening, serving
 
 SERVICE = "relumix.v1.RelightService"
@@ -142,6 +143,25 @@ def test_short_tokens_are_refused(tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--token-file", ""], "token_file is empty: expected a file of tokens, or no such option"),
+        (["--root", ""], "a root is empty: expected a folder that is there"),
+        (["--frame-seconds", "nan"], "frame_seconds is nan: expected more than 0"),
+        (["--idle-seconds", "inf"], "idle_seconds is inf: expected more than 0"),
+        (["--max-waiting", "-1"], "max_waiting is -1: expected 0 or more"),
+    ],
+)
+def test_options_that_would_mean_something_else(options, sentence):
+    assert start("--listen", "127.0.0.1:0", "--metrics", "none", *options) == (2, sentence)
+
+
+def test_a_byte_order_mark_is_no_letter_of_a_token(tmp_path):
+    (tmp_path / "tokens").write_bytes(b"\xef\xbb\xbfa-token-of-some-length\r\n")
+    assert read_tokens(str(tmp_path / "tokens")) == (b"a-token-of-some-length",)
+
+
 def test_options_of_a_file_and_of_the_command_line(tmp_path):
     (tmp_path / "server.toml").write_text(
         'max_sessions = 3\nmemory_budget = "1G"\nengine = ["flow"]\nmetrics = "none"\n'
@@ -170,7 +190,7 @@ def test_health_and_reflection(server):
 
 
 def test_a_full_server_says_when_to_come_back(tmp_path, held, disk, made):
-    with serving(tmp_path, "--max-sessions", "1") as server:
+    with serving(tmp_path, "--max-sessions", "1", "--max-waiting", "0") as server:
         first = held(opening(), server=server)
         answer = ask(server, [opening()])
         assert (answer.status.name, answer.details, answer.retry_seconds) == (
@@ -218,6 +238,7 @@ CLIENT = """
 import pickle, sys, time
 import grpc
 from relumix.v1 import relight_pb2 as pb
+from relumix_server.access import read_tokens
 from relumix.v1.relight_pb2_grpc import RelightServiceStub
 
 def said():

@@ -2,14 +2,17 @@
 
 import re
 import shutil
+import socket
+import struct
 import subprocess
 import urllib.error
 import urllib.request
+from contextlib import ExitStack
 
 import pytest
 
 from relumix.v1 import relight_pb2 as pb
-from tests.server.harness import Disk, ask, opening, pieces
+from tests.server.harness import Disk, ask, opening, pieces, serving
 from tests.server.test_life import Held, until
 
 
@@ -108,3 +111,43 @@ def test_the_page_in_a_browser(server, chromium, tmp_path):
     finally:
         for stream in streams:
             stream.leave()
+
+
+def said(server, text):
+    """What the page's server answers to bytes."""
+    host, port = server.page.removeprefix("http://").rstrip("/").split(":")
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        connection.sendall(text)
+        return connection.makefile("rb").readline()
+
+
+@pytest.mark.parametrize(
+    ("host", "code"),
+    [("127.0.0.1", 200), ("localhost:9464", 200), ("[::1]:1", 200), ("evil.example", 421), ("[", 421), ("", 421)],
+)
+def test_a_name_that_leads_here_from_elsewhere_is_refused(server, host, code):
+    """A page in a browser may give its own name this address, and would then read what is shown here."""
+    assert int(said(server, f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()).split()[1]) == code
+
+
+def test_connections_to_the_page_are_bounded(tmp_path):
+    with serving(tmp_path) as server, ExitStack() as stack:
+        host, port = server.page.removeprefix("http://").rstrip("/").split(":")
+        threads = server.threads()
+        for _ in range(300):
+            stack.enter_context(socket.create_connection((host, int(port)), timeout=20))
+        assert until(lambda: server.threads() > threads)
+        assert not until(lambda: server.threads() > threads + 40, 1)
+        stack.close()
+        assert until(lambda: "relumix" in get(server)[0])
+
+
+def test_a_client_that_leaves_is_no_fault(tmp_path):
+    with serving(tmp_path) as server:
+        host, port = server.page.removeprefix("http://").rstrip("/").split(":")
+        for _ in range(5):
+            with socket.create_connection((host, int(port)), timeout=20) as connection:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                connection.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n")
+        assert "relumix" in get(server)[0]
+    assert all("level" in line for line in server.log), server.log

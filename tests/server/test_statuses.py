@@ -3,6 +3,7 @@
 import pytest
 
 from relumix.v1 import relight_pb2 as pb
+from relumix_server.status_errors import Code, StatusError
 from tests.server.harness import CLOSE, FRAMES, ask, opening, pieces, serving
 
 OPEN = opening()
@@ -407,3 +408,13 @@ class TestByPath:
             "PERMISSION_DENIED",
             "this server takes no frames by path: it was started without --root",
         )
+
+
+def test_a_long_sentence_is_cut_and_its_status_stays(server):
+    """gRPC puts another in the place of a status that is longer than its limit on metadata."""
+    name = "é" * 4000 + ".txt"
+    answer = ask(server, [opening(settings=pb.Settings(engine="flow", colorspace="é" * 200)), CLOSE])
+    assert answer.status.name == "INVALID_ARGUMENT"
+    error = StatusError(Code.INVALID_ARGUMENT, name)
+    assert (len(str(error).encode()) <= 1024, str(error)[-1]) == (True, "…")
+    assert str(StatusError(Code.INVALID_ARGUMENT, "a\x1b[2J\u202eb\n c")) == "a [2J b c"

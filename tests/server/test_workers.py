@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from relumix.gain.downsample import Canvas
 from relumix.settings import Settings
 from relumix.shot.box import Box
 from relumix_server.frame_files import FrameFiles, PlaneShape
-from relumix_server.worker_tasks import PackPlanes, ReadFrame, UnpackPlanes
+from relumix_server.worker_tasks import PackPlanes, ReadFrame, Task, TaskResult, UnpackPlanes
 from relumix_server.workers import OverLimitError, WorkerDiedError, WorkerError, Workers
 from tests.server.harness import write_exr
 
@@ -95,25 +96,91 @@ def test_memory_is_limited(tmp_path):
         pool.close()
 
 
+@dataclass(frozen=True)
+class Dies(Task):
+    """Ends its process by a signal, unless a file is there; it makes that file where it has a path."""
+
+    number: int
+    unless: Path | None = None
+
+    def run(self):
+        if self.unless is None or not self.unless.exists():
+            if self.unless:
+                self.unless.touch()
+            os.kill(os.getpid(), self.number)
+        return TaskResult()
+
+
+@dataclass(frozen=True)
+class Exits(Task):
+    """Ends its process as a program that fails does."""
+
+    def run(self):
+        os._exit(3)
+
+
 @pytest.mark.parametrize(
     ("number", "sentence"),
     [
         (signal.SIGSEGV, "it ended the process that worked on it (signal 11)"),
         (signal.SIGKILL, "it ended the process that worked on it (signal 9)"),
         (signal.SIGALRM, "it took longer than 20 s"),
+        (signal.SIGPROF, "it took longer than 20 s"),
     ],
 )
-def test_a_worker_that_dies_costs_its_task_and_is_replaced(workers, tmp_path, number, sentence):
+def test_a_task_that_ends_its_worker_costs_itself_and_the_worker_is_replaced(workers, tmp_path, number, sentence):
     write_exr(tmp_path / "a.exr", np.zeros((4, 4, 3)))
     (pid,) = workers.pids()
-    workers.call(ReadFrame(frame(tmp_path / "a.exr"), canvas(4, 4)))
-    os.kill(pid, number)
     with pytest.raises(WorkerDiedError) as died:
-        workers.call(ReadFrame(frame(tmp_path / "a.exr"), canvas(4, 4)))
+        workers.call(Dies(number))
     assert str(died.value) == sentence
     assert workers.call(ReadFrame(frame(tmp_path / "a.exr"), canvas(4, 4))).rgb.shape == (4, 4, 3)
     assert workers.pids() != [pid]
     assert not Path(f"/proc/{pid}").exists()
+
+
+def test_a_task_whose_worker_died_once_is_done_by_another(workers, tmp_path):
+    deaths = workers.deaths
+    assert workers.call(Dies(signal.SIGSEGV, tmp_path / "died")) == TaskResult()
+    assert workers.deaths == deaths + 1
+
+
+def test_a_worker_that_died_idle_costs_nothing(workers, tmp_path):
+    write_exr(tmp_path / "a.exr", np.zeros((4, 4, 3)))
+    (pid,) = workers.pids()
+    os.kill(pid, signal.SIGKILL)
+    assert workers.call(ReadFrame(frame(tmp_path / "a.exr"), canvas(4, 4))).rgb.shape == (4, 4, 3)
+    assert workers.pids() != [pid]
+
+
+def test_a_worker_that_fails_as_a_program_is_no_fault_of_a_file(workers):
+    with pytest.raises(WorkerError, match=r"^a worker process ended with exit code 3$") as failed:
+        workers.call(Exits())
+    assert not isinstance(failed.value, WorkerDiedError)
+
+
+@dataclass(frozen=True)
+class Works(Task):
+    """Takes processor time without end, or sleeps for so long."""
+
+    sleeps: float = 0.0
+
+    def run(self):
+        time.sleep(self.sleeps)
+        while not self.sleeps:
+            pass
+        return TaskResult()
+
+
+def test_processor_time_is_limited_and_waiting_is_no_work(tmp_path):
+    pool = Workers(1, memory_bytes=1 << 30, seconds=0.5)
+    try:
+        with pytest.raises(WorkerDiedError, match=r"^it took longer than 0\.5 s$"):
+            pool.call(Works())
+        assert pool.deaths == 1
+        assert pool.call(Works(sleeps=1.0)) == TaskResult()
+    finally:
+        pool.close()
 
 
 def test_a_worker_that_hangs_is_given_up_on(tmp_path, monkeypatch):

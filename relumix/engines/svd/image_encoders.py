@@ -12,9 +12,10 @@ import torch
 from diffusers import AutoencoderKLTemporalDecoder
 from torch import Tensor, nn
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+from transformers.utils.logging import disable_progress_bar
 
 from relumix.engines.svd.clip_resize import antialiased_resize
-from relumix.engines.svd.loading import DTYPES, load_diffusers, load_weights, read_json, read_weights
+from relumix.engines.svd.loading import DTYPES, check_weights, load_diffusers, read_json, read_weights
 from relumix.errors import InputError
 from relumix.types import Float32
 
@@ -166,12 +167,17 @@ def load_clip(folder: Path, dtype: torch.dtype) -> Any:
     Versions differ in prefixes, and old ones kept the positions' numbers, which are none of the weights.
     """
     config = CLIPVisionConfig.from_dict(read_json(folder / "config.json"))
-    network: Any = CLIPVisionModelWithProjection(config)
+    with torch.device("meta"):
+        wanted = CLIPVisionModelWithProjection(config).state_dict()
     found = {_plain_name(name): value for name, value in read_weights(folder).items()}
     found.pop("embeddings.position_ids", None)
-    names = {_plain_name(name): name for name in network.state_dict()}
-    load_weights(network, {names.get(name, name): value for name, value in found.items()}, folder)
-    return network.to(dtype)
+    names = {_plain_name(name): name for name in wanted}
+    weights = {names.get(name, name): value for name, value in found.items()}
+    check_weights(wanted, weights, folder)
+    disable_progress_bar()  # type: ignore[no-untyped-call]  # the command's own is the one to be seen
+    # By transformers, for all its weights are there: made by hand, the network would be filled with random ones first.
+    kind: Any = CLIPVisionModelWithProjection
+    return kind.from_pretrained(None, config=config, state_dict=weights, torch_dtype=dtype)
 
 
 def _plain_name(name: str) -> str:

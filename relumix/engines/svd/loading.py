@@ -59,9 +59,8 @@ def load_diffusers(kind: Any, folder: Path, dtype: torch.dtype) -> Any:
     return network
 
 
-def load_weights(network: torch.nn.Module, weights: Mapping[str, torch.Tensor], folder: Path) -> None:
-    """Give a network its weights. Raises InputError for one too many, one too few, or one of another shape."""
-    wanted = network.state_dict()
+def check_weights(wanted: Mapping[str, torch.Tensor], weights: Mapping[str, torch.Tensor], folder: Path) -> None:
+    """Raise InputError for a weight too many, one too few, or one of another shape than is wanted."""
     refuse_other_weights(folder, wanted.keys() - weights.keys(), weights.keys() - wanted.keys())
     for name, value in wanted.items():
         if weights[name].shape != value.shape:
@@ -69,7 +68,6 @@ def load_weights(network: torch.nn.Module, weights: Mapping[str, torch.Tensor], 
                 f"{folder} has {name} as {list(weights[name].shape)}, expected {list(value.shape)} as its config.json "
                 "says: get both again, from one place"
             )
-    network.load_state_dict(weights)
 
 
 def read_weights(folder: Path) -> dict[str, torch.Tensor]:

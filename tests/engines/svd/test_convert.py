@@ -168,8 +168,9 @@ def test_a_network_without_gates_is_refused_in_a_sentence_that_says_so(small, co
 
 def test_the_published_network_has_96_tensors_of_spatial_gates(tmp_path):
     unet = empty_network(network_config(PUBLISHED))
+    ours_all = unet.state_dict()
     weights = {
-        theirs: torch.empty(unet.state_dict()[ours].shape, device="meta")
+        theirs: torch.empty(ours_all[ours].shape, device="meta")
         for ours, theirs in sgm_names(unet).items()
         if not (".gate" in theirs and "time_stack" not in theirs)
     }
