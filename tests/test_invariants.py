@@ -1,6 +1,6 @@
 """What always holds, for every engine that can run: the numbered statements of README's "What always holds".
 
-A new engine is added to ENGINES, in relumix.engines, and goes through all of it (tests/engine_cases.py).
+A new engine is added to ENGINES, in relumix/engines/registry.py, and goes through all of it (tests/engine_cases.py).
 """
 
 import tracemalloc
@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from relumix.pipeline.arrays import relit
-from tests.engine_cases import CASES, every_engine, models  # noqa: F401  a fixture
+from tests.engine_cases import CASES, every_engine, loaded, models  # noqa: F401  a fixture
 from tests.synthetic import grade_light, make_shot, shadow_light
 
 HALF_MAX = 65504
@@ -35,7 +35,9 @@ def shots(draw, **fixed):
 
 
 def run(shot_plate, references, engine, *, work_size=64, mix=1.0, **options):
-    result = relit(shot_plate, references, engine(work_size=work_size, mix=mix), **options)
+    settings = engine(work_size=work_size, mix=mix)
+    own = loaded(settings.engine, settings.engine_options, settings.model)
+    result = relit(shot_plate, references, settings, engine=own, **options)
     return {frame.frame: frame.pixels for frame in result}
 
 
