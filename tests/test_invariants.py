@@ -180,7 +180,7 @@ class Endless(Mapping):
     """A shot of any length that is made as it is read: only the job itself holds frames."""
 
     def __init__(self, count):
-        self.shot = make_shot(size=(96, 64), frames=range(1001, 1005), pan=(1, 0))
+        self.shot = make_shot(size=(64, 48), frames=range(1001, 1005), pan=(1, 0))
         self.frames = range(1001, 1001 + count)
 
     def __getitem__(self, frame):
@@ -198,12 +198,12 @@ def test_8_memory_is_bounded_by_the_window_not_by_the_shot(engine):
     def peak(count):
         shot = Endless(count)
         tracemalloc.start()
-        for _ in relit(shot, {1001: shot.shot.truth[1001]}, engine(work_size=96)):
+        for _ in relit(shot, {1001: shot.shot.truth[1001]}, engine(work_size=64)):
             pass
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         return most
 
-    peak(60)  # what is loaded once counts for neither
+    peak(20)  # what is loaded once counts for neither
     # The approach of a window grows up to plan.REACH windows: both shots are longer.
     assert peak(480) < 1.1 * peak(240)
