@@ -44,8 +44,8 @@ def _add_lite_next(engines: Subparsers) -> None:
     parser = engines.add_parser(
         "lite-next",
         help="what lite is to become: renders its scenes itself, and learns by the clock",
-        description="Render scenes and learn from them in one process, for so many minutes. OUT/lite.safetensors is the "
-        "result so far. SIGTERM or Ctrl-C end it with all that it learned; --resume goes on.",
+        description="Render scenes and learn from them in one process, for so many minutes. OUT/lite.safetensors is "
+        "the result so far. SIGTERM or Ctrl-C end it with all that it learned; --resume goes on.",
     )
     add = parser.add_argument
     add("--out", type=Path, required=True, metavar="DIR", help="folder of the run")

@@ -140,7 +140,8 @@ def fitted(references: list[Lit]) -> Tensor:
         left = left.to(design) + design.transpose(1, 2) @ (weight * design)
         right = right.to(design) + design.transpose(1, 2) @ (weight * light)
     ridge = torch.eye(_TERMS, device=references[0].normal.device) * _RIDGE
-    return torch.linalg.solve(left + ridge, right)
+    coefficients: Tensor = torch.linalg.solve(left + ridge, right)
+    return coefficients
 
 
 def lit_by(coefficients: Tensor, normal: Tensor, depth: Tensor) -> Tensor:

@@ -10,6 +10,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  the name that torch's own documentation gives it
 
 
+def silence(layer: nn.Conv2d) -> None:
+    """Have a layer answer 0 until it is trained."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+
+
 class Block(nn.Module):
     """A residual pair of 3x3 convolutions that starts as the identity."""
 
@@ -18,8 +24,7 @@ class Block(nn.Module):
         self.norm = nn.GroupNorm(8, width)
         self.first = nn.Conv2d(width, width, 3, padding=1)
         self.second = nn.Conv2d(width, width, 3, padding=1)
-        nn.init.zeros_(self.second.weight)
-        nn.init.zeros_(self.second.bias)  # type: ignore[arg-type]  it has one
+        silence(self.second)
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, width, h, w] to the same."""
@@ -66,5 +71,5 @@ def places(like: Tensor) -> Tensor:
 def resized(planes: Tensor, like: Tensor) -> Tensor:
     """Enlarge planes bilinearly, or shrink them by areas, to the size of `like`."""
     if planes.shape[-1] >= like.shape[-1]:
-        return F.adaptive_avg_pool2d(planes, like.shape[-2:])
+        return F.adaptive_avg_pool2d(planes, (like.shape[-2], like.shape[-1]))
     return F.interpolate(planes, size=like.shape[-2:], mode="bilinear", align_corners=False)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  the name that torch's own documentation gives it
 
 from relumix.engines.lite_next.candidates import MOVED_SHARES, Lit, Match, fitted, lit_by, match, moved_with, standing
-from relumix.engines.lite_next.layers import UNet, resized, sample
+from relumix.engines.lite_next.layers import UNet, resized, sample, silence
 
 STRIDE = 16
 """Sides of pictures are multiples of this."""
@@ -90,8 +90,7 @@ class LightNet(nn.Module):
         self.log_sharpness = nn.Parameter(torch.tensor(math.log(12.0)))
         self.chooser = UNet(4 * (3 * (len(CANDIDATES) - 1) + _EVIDENCE) + seeing[0], choosing, depth)
         self.said = nn.Conv2d(choosing[0], 4 * _SAID, 3, padding=1)
-        nn.init.zeros_(self.said.weight)
-        nn.init.zeros_(self.said.bias)  # type: ignore[arg-type]  it has one
+        silence(self.said)
 
     def look(self, picture: Tensor) -> Look:
         """Look at pictures [B, 3, h, w], log2 of their light over mid-grey; h and w are multiples of STRIDE."""
@@ -173,6 +172,7 @@ class LightNet(nn.Module):
         small = frame.coarse
         lit = []
         for one in references:
-            shape = (resized(plane, small).detach() for plane in (one.look.normal, one.look.depth, one.look.arriving))
-            lit.append(Lit(*shape, resized(one.gain, small) * spread, resized(one.lit, small)))
+            look = one.look
+            normal, depth, arriving = (resized(p, small).detach() for p in (look.normal, look.depth, look.arriving))
+            lit.append(Lit(normal, depth, arriving, resized(one.gain, small) * spread, resized(one.lit, small)))
         return resized(lit_by(fitted(lit), frame.normal.detach(), frame.depth.detach()), frame.picture)

@@ -9,6 +9,7 @@ from typing import Any
 import drjit as dr
 import torch
 from torch import Tensor
+from torch.utils.dlpack import from_dlpack
 
 from relumix.dataset.light_stage.sdf.backend import Types
 from relumix.dataset.light_stage.sdf.draw import draw
@@ -79,4 +80,4 @@ class Stage:
         dr.eval(array)
         dr.sync_thread()
         width, height = self._size
-        return torch.from_dlpack(array).to(self._device).reshape(*before, height, width).clone()
+        return from_dlpack(array).to(self._device).reshape(*before, height, width).clone()

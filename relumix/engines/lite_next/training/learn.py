@@ -78,7 +78,7 @@ def references_of(example: Example, looks: list[Look]) -> tuple[Light, list[Refe
 
 @torch.no_grad()
 def validate(network: LightNet, clips: list[Clip], batch: int) -> dict[str, float]:
-    """Return PSNR of display values: of the network, of the plain grade, of each candidate, of the best in each pixel."""
+    """Return PSNR of display values: of the network, a plain grade, each candidate, the best in each pixel."""
     network.eval()
     squares: dict[str, list[Tensor]] = {}
     for i in range(_VALIDATION_BATCHES):

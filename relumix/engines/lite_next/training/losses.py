@@ -43,7 +43,7 @@ _LEAST_SPREAD_STOPS = 0.05
 
 @dataclass(frozen=True)
 class Light:
-    """Of the references together: the median of their gain [B, 3, 1, 1], and how far they stray from it [B, 1, 1, 1]."""
+    """Of the references together: the median of their gain [B, 3, 1, 1], and how far they stray [B, 1, 1, 1]."""
 
     level: Tensor
     spread: Tensor

@@ -36,6 +36,8 @@ HELD_OUT = 900001
 
 SEEDS_A_RUN = 1_000_000
 
+_WARM_UP_STEPS, _LAST_RATE = 100, 0.02
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -93,9 +95,8 @@ class _Run:
         self.network = LightNet().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = LightNet().to(self.device)
         self.average.load_state_dict(self.network.state_dict())
-        self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), settings.rate, betas=(0.9, 0.98), weight_decay=1e-3
-        )
+        weights = self.network.parameters()
+        self.optimizer = torch.optim.AdamW(weights, settings.rate, betas=(0.9, 0.98), weight_decay=1e-3)
         self.step, self.seconds, self.rendered, self.stopping = 0, 0.0, 0, False
         self.pool: list[Clip] = []
         self.spent = {"render": 0.0, "draw": 0.0, "learn": 0.0}
@@ -125,35 +126,33 @@ class _Run:
         return done
 
     def _step(self) -> None:
-        wanted = min(self.settings.pool, 2 + self.step // self.settings.steps_a_clip)
+        settings = self.settings
         with self._clock("render"):
-            while len(self.pool) < wanted or self.step >= self.settings.steps_a_clip * (self.rendered - 1):
-                self.pool = [*self.pool, self._clip(self.settings.seed * SEEDS_A_RUN + self.rendered)][
-                    -self.settings.pool :
-                ]
-                self.rendered += 1
-        rng = np.random.default_rng([self.settings.seed, self.step])
+            self._render()
         with self._clock("draw"):
-            example = draw(self.pool, rng, self.settings.batch)
-        share = min(1.0, self.seconds / (self.settings.minutes * 60))
+            example = draw(self.pool, np.random.default_rng([settings.seed, self.step]), settings.batch)
+        share = min(1.0, self.seconds / (settings.minutes * 60))
+        rise, fall = min(1.0, (self.step + 1) / _WARM_UP_STEPS), max(_LAST_RATE, math.cos(share * math.pi / 2) ** 2)
         for group in self.optimizer.param_groups:
-            group["lr"] = (
-                self.settings.rate * min(1, (self.step + 1) / 100) * max(0.02, math.cos(share * math.pi / 2) ** 2)
-            )
-        generator = torch.Generator(self.device).manual_seed(self.settings.seed * 1_000_003 + self.step)
+            group["lr"] = settings.rate * rise * fall
+        generator = torch.Generator(self.device).manual_seed(settings.seed * 1_000_003 + self.step)
         with self._clock("learn"):
-            parts = learn(
-                self.network, self.optimizer, example, generator, self.step, share < self.settings.shape_share
-            )
+            shape_alone = share < settings.shape_share
+            parts = learn(self.network, self.optimizer, example, generator, self.step, shape_alone)
             self._average()
         self.step += 1
-        if self.step % self.settings.log_every == 0:
-            self._log(
-                {name: float(part) for name, part in parts.items()} | {f"s/{k}": v for k, v in self.spent.items()}
-            )
+        if self.step % settings.log_every == 0:
+            spent = {f"seconds/{name}": value for name, value in self.spent.items()}
+            self._log({name: float(part) for name, part in parts.items()} | spent)
 
-    def _clip(self, seed: int) -> Clip:
-        return self.stage.clip(seed)
+    def _render(self) -> None:
+        """Render the clips that are due: one every few steps, two at the beginning; the oldest leave."""
+        while self.rendered < 2 + self.step // self.settings.steps_a_clip:
+            self.pool = [*self.pool, self._clip(self.rendered)][-self.settings.pool :]
+            self.rendered += 1
+
+    def _clip(self, number: int) -> Clip:
+        return self.stage.clip(self.settings.seed * SEEDS_A_RUN + number)
 
     def _average(self) -> None:
         keep = min(0.5 ** (1 / self.settings.average_steps), (self.step + 1) / (self.step + 10))
@@ -163,7 +162,7 @@ class _Run:
 
     def _validate(self) -> None:
         if not self.held_out:
-            self.held_out = [self._clip(HELD_OUT + i) for i in range(self.settings.held_out)]
+            self.held_out = [self.stage.clip(HELD_OUT + i) for i in range(self.settings.held_out)]
         figures = validate(self.average, self.held_out, self.settings.batch)
         self._log({f"valid/{name}": value for name, value in figures.items()})
         said = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
@@ -220,7 +219,7 @@ class _Run:
         self.spent = counts["spent"]
         # The pool is that of the run that was interrupted: its newest clips are rendered once more.
         first = max(0, self.rendered - self.settings.pool)
-        self.pool = [self._clip(self.settings.seed * SEEDS_A_RUN + i) for i in range(first, self.rendered)]
+        self.pool = [self._clip(i) for i in range(first, self.rendered)]
         self.say(f"resumed at step {self.step}, {self.seconds / 60:.1f} min")
 
     @contextmanager
