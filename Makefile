@@ -5,8 +5,11 @@ BIN := $(VENV)/bin
 
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint wheel bench bench-service bench-svd proto released example clean
+.PHONY: help demo test lint wheel bench bench-service bench-svd proto released example clean
 .DEFAULT_GOAL := demo
+
+help:  ## list these targets
+	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; (3, 10) <= sys.version_info[:2] <= (3, 13) or sys.exit("relumix needs Python 3.10 to 3.13, this is " + sys.version.split()[0] + ": make PYTHON=...")'
@@ -23,7 +26,7 @@ $(VENV)/.installed: $(VENV)/.made setup.cfg constraints.txt
 	@touch $(VENV)/.installed-demo $@
 
 demo: $(VENV)/.installed-demo  ## relight the example shot; results in demo/
-	$(BIN)/relumix relight examples/shot/plate -r 1001=examples/shot/truth/example.1001.exr -o demo/relit \
+	$(BIN)/relumix relight examples/shot/plate -r examples/shot/truth/example.1005.exr -r examples/shot/truth/example.1014.exr -o demo/relit \
 		--gain-out demo/gain/example.####.exr --contact-sheet demo/contact_sheet.png --preview demo/before_after.mp4 \
 		--progress bar --overwrite
 

@@ -40,3 +40,7 @@ def __getattr__(name: str) -> Any:
 
     with needed(f"relumix.{name}", "local"):
         return getattr(importlib.import_module(_LAZY[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

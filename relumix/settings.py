@@ -24,6 +24,7 @@ class Settings:
     mix                   0 (the plate) to 1 (the relit plate).
     colorspace            OCIO name of the plate's colour space; None: scene-linear.
     reference_colorspace  the same for the references; None: sRGB for integer files, the plate's own for float.
+    fit                   references of another size are meant to be: fit them without a word.
     layer, view           which RGB is relit; None: the main one.
     gain_out              pattern for gain maps, in stops.
     compression           EXR compression ("dwaa:45", "zip", …); None: the plate's if it is lossless, else zip.
@@ -45,6 +46,7 @@ class Settings:
     mix: float = 1.0
     colorspace: str | None = None
     reference_colorspace: str | None = None
+    fit: bool = False
     layer: str | None = None
     view: str | None = None
     gain_out: str | None = None
@@ -82,5 +84,5 @@ class Settings:
 
     def pixels(self) -> dict[str, Any]:
         """Return the settings that change a frame's file: what its key is made of (see relumix.pipeline.job)."""
-        elsewhere = ("frames", "preview", "contact_sheet", "missing", "overwrite", "gain_out", "mask", "model")
+        elsewhere = ("frames", "preview", "contact_sheet", "fit", "missing", "overwrite", "gain_out", "mask", "model")
         return {name: value for name, value in self.asdict().items() if name not in elsewhere}

@@ -6,3 +6,5 @@ import numpy as np
 from numpy.typing import NDArray
 
 Float32 = NDArray[np.float32]
+Float16 = NDArray[np.float16]
+UInt8 = NDArray[np.uint8]

@@ -14,6 +14,7 @@ from relumix.errors import InputError
 from relumix.farm import CHUNK_SIZE
 from relumix.settings import Settings
 from relumix.util.extras import needed
+from relumix.util.words import number_of
 
 if TYPE_CHECKING:
     from relumix.farm.paths import Rules
@@ -74,7 +75,7 @@ def _add_bundle(verbs: Subparsers, relight: argparse.ArgumentParser) -> None:
     own.add_argument("--chunk-size", type=int, metavar="N", default=CHUNK_SIZE, help="frames of a task (%(default)s)")
     own.add_argument("--hold-server", action="store_true", help="each worker loads the engine once for all its tasks")
     own.add_argument("--report", metavar="FILE.html", default="", help="of the report, or none (beside the frames)")
-    bundle.set_defaults(run=_bundle, relight=relight)
+    bundle.set_defaults(run=_bundle, relight=relight, presets_for=bundle)
 
 
 def _template(args: argparse.Namespace) -> int:
@@ -94,7 +95,7 @@ def _bundle(args: argparse.Namespace) -> int:
     refuse_idle(args)
     job = _checked(args)
     if args.dry_run:
-        return show(job.start())
+        return show(job)
     for warning in job.warnings:
         OpenJD().status(f"warning: {warning}")
     write_bundle(
@@ -107,7 +108,7 @@ def _bundle(args: argparse.Namespace) -> int:
         report=args.report,
     )
     tasks = -(-len(job.frames) // args.chunk_size)
-    print(f"{len(job.frames)} frames in {tasks} tasks\nwrote {args.bundle}")
+    print(f"{number_of(len(job.frames), 'frame')} in {number_of(tasks, 'task')}\nwrote {args.bundle}")
     return 0
 
 

@@ -6,6 +6,8 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
+from relumix.cli.parser import OneShot
+
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -15,9 +17,16 @@ def add_parser(commands: Subparsers) -> None:
     parser = commands.add_parser(
         "info",
         help="say what a plate is",
+        examples=("relumix info plate.####.exr", "relumix info plate/ --json"),
         description="Say what a plate is: frames, gaps, windows, layers, views, types, colour, non-finite pixels.",
     )
-    parser.add_argument("pattern", metavar="PATTERN", help="plate.####.exr, plate.%%04d.exr, one file, or a folder")
+    parser.add_argument(
+        "pattern",
+        metavar="PATTERN",
+        nargs="+",
+        action=OneShot,
+        help="plate.####.exr, plate.%%04d.exr, one file, or a folder",
+    )
     parser.add_argument("--layer", metavar="NAME", help="layer to look for non-finite pixels in (the main RGB)")
     parser.add_argument("--view", metavar="NAME", help="view to look in (the default one)")
     parser.add_argument("--no-scan", action="store_true", help="read headers alone: no count of non-finite pixels")

@@ -9,7 +9,8 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from relumix.cli import convert, dataset, evaluate, farm, info, relight, serve, train
+from relumix.cli import colorspaces, completion, convert, dataset, evaluate, farm, info, presets, relight, serve, train
+from relumix.cli.parser import Parser
 from relumix.errors import InputError
 from relumix.version import __version__
 
@@ -18,24 +19,29 @@ EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong with a command line in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message} (see {self.prog} --help)")
-
-
 class _TerminatedError(Exception):
     """SIGTERM arrived: unwind, so that nothing half-written is left."""
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    parser = _Parser(prog="relumix", description="Relight one frame of a shot; relumix relights the rest.")
+    parser: argparse.ArgumentParser = Parser(
+        prog="relumix",
+        description="Relight one frame of a shot; relumix relights the rest.",
+        epilog="`relumix COMMAND --help` says more of each.",
+        examples=(
+            "relumix relight plate.####.exr -r relit.1001.exr -o relit/ --contact-sheet sheet.png",
+            "relumix info plate.####.exr",
+            "relumix evaluate relit/ --source plate.####.exr",
+        ),
+    )
     parser.add_argument("--version", action="version", version=f"relumix {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (relight, info, evaluate, dataset, train, convert, serve, farm):
+    commands: argparse._SubParsersAction[argparse.ArgumentParser] = parser.add_subparsers(
+        metavar="COMMAND", required=True
+    )
+    for command in (relight, info, evaluate, colorspaces, dataset, train, convert, serve, farm):
         command.add_parser(commands)
+    completion.add_parser(commands, parser)
     return parser
 
 
@@ -43,8 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command. Returns 0 done, 2 bad input or usage, 3 some frames failed, 130 interrupted, 143 terminated."""
     previous = signal.signal(signal.SIGTERM, _terminate)
     try:
-        args = build_parser().parse_args(argv)
-        code: int = args.run(args)
+        code = _run(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()
         return code
     except InputError as error:
@@ -62,6 +67,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_TERMINATED
     finally:
         signal.signal(signal.SIGTERM, previous)
+
+
+def _run(argv: Sequence[str]) -> int:
+    parser = build_parser()
+    if not argv:
+        parser.print_help()
+        return 0
+    args = parser.parse_args(argv)
+    if hasattr(args, "presets_for"):
+        args = presets.applied(parser, argv, args)
+    code: int = args.run(args)
+    return code
 
 
 def _terminate(number: int, frame: object) -> NoReturn:

@@ -7,18 +7,28 @@ import dataclasses
 import json
 import os
 import re
+from collections.abc import Callable
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from relumix.cli.parser import OneShot
+from relumix.cli.presets import PROJECT_FILE
 from relumix.cli.progress import Show, shown_as
 from relumix.cli.threads import let_idle_threads_sleep
 from relumix.errors import InputError
-from relumix.events import Done, Failed, OnEvent, Start
+from relumix.events import Done, Failed, OnEvent
 from relumix.settings import Settings
 from relumix.util.extras import needed
+from relumix.version import __version__
 
 if TYPE_CHECKING:
+    from relumix.engines.base import Traits
+    from relumix.pipeline.check import Job
+
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+Add = Callable[..., argparse.Action]
+"""Adds an option to a group of them."""
 
 EXIT_SOME_FAILED = 3
 
@@ -34,19 +44,46 @@ def add_parser(commands: Subparsers) -> None:
         "relight",
         help="carry the light of one relit frame to every frame of a shot",
         description="Carry the light of one or more relit frames to every frame of a shot.",
+        usage="relumix relight SOURCE -r [FRAME=]FILE -o OUTPUT [options]",
+        examples=(
+            "relumix relight plate.####.exr -r relit.1001.exr -o relit/ --contact-sheet sheet.png",
+            "relumix relight plate/ -r 'relit.####.exr' -o relit/relit.####.exr --mix 0.8",
+            "relumix relight plate/ -r 1001=paint.png -o relit/ --server render7:50051",
+        ),
     )
-    add = parser.add_argument
-    add("source", metavar="SOURCE", help="the plate: plate.####.exr, plate.%%04d.exr, one file, or a folder")
+    parser.add_argument(
+        "source", metavar="SOURCE", nargs="+", action=OneShot, help="the plate: plate.####.exr, one file, or a folder"
+    )
+    _add_files(parser.add_argument_group("files").add_argument)
+    _add_light(parser.add_argument_group("light").add_argument)
+    _add_written(parser.add_argument_group("what is written").add_argument)
+    _add_servers(parser.add_argument_group("with --server").add_argument)
+    _add_how(parser.add_argument_group("the run").add_argument)
+    parser.set_defaults(run=run, presets_for=parser, **{**Settings().asdict(), "engine_options": None})
+
+
+def _add_files(add: Add) -> None:
     add(
         "-r",
         "--reference",
         action="append",
         required=True,
         metavar="[FRAME=]FILE",
-        help="a relit frame; without FRAME it is the first frame; may be given several times",
+        help="a relit frame; without FRAME the number in its name counts, else it is the first frame; or a pattern or "
+        "folder of them; may be given several times",
     )
     add("-o", "--output", required=True, metavar="OUTPUT", help="where frames go: a pattern, or a folder")
     add("--frames", metavar="RANGE", help="frames to write, like 1001-1100x2 (all of the shot)")
+    add("--fit", action="store_true", help="references of another size are meant to be: fit them without a word")
+    add("--mask", metavar="PATTERN", help="mattes, or one: light changes only where they are above 0")
+    add("--colorspace", metavar="NAME", help="OCIO colour space of the plate (scene-linear); `relumix colorspaces`")
+    add("--reference-colorspace", metavar="NAME", help="of the references (sRGB for integer files, else the plate's)")
+    add("--layer", metavar="NAME", help="layer to relight (the main RGB)")
+    add("--view", metavar="NAME", help="view to relight (the default one)")
+    add("--missing", choices=("error", "skip"), help="what a gap in the plate is (%(default)s)")
+
+
+def _add_light(add: Add) -> None:
     add("--engine", help="what carries the light: flow, lite, svd (%(default)s)")
     add(
         "--engine-option",
@@ -58,30 +95,33 @@ def add_parser(commands: Subparsers) -> None:
     add("--model", metavar="PATH", help="weights of the engine (its own)")
     add("--device", choices=("auto", "cpu", "cuda"), help="where the engine runs (%(default)s)")
     add("--work-size", type=int, metavar="PX", help="long edge at which light is carried (%(default)s)")
-    add("--mask", metavar="PATTERN", help="mattes, or one: light changes only where they are above 0")
     add("--transfer", choices=("gain", "direct"), help="the engine's light, or pixels that it makes (%(default)s)")
     add("--mix", type=float, metavar="0..1", help="0 is the plate, 1 the relit plate (%(default)s)")
-    add("--colorspace", metavar="NAME", help="OCIO colour space of the plate (scene-linear)")
-    add("--reference-colorspace", metavar="NAME", help="of the references (sRGB for integer files, else the plate's)")
-    add("--layer", metavar="NAME", help="layer to relight (the main RGB)")
-    add("--view", metavar="NAME", help="view to relight (the default one)")
+
+
+def _add_written(add: Add) -> None:
     add("--gain-out", metavar="PATTERN", help="also write the light itself, as gain in stops")
+    add("--contact-sheet", metavar="FILE.png", help="also write a picture of plate, reference, result and gain")
+    add("--preview", metavar="FILE.mp4", help="also write a movie of plate and result")
     add("--compression", metavar="NAME", help="EXR compression: zip, dwaa:45, … (the plate's; zip for lossy ones)")
     add("--bits", choices=("half", "float"), help="type of the relit channels (the plate's)")
-    add("--preview", metavar="FILE.mp4", help="also write a movie of plate and result")
-    add("--contact-sheet", metavar="FILE.png", help="also write a picture of plate, reference, result and gain")
-    add("--missing", choices=("error", "skip"), help="what a gap in the plate is (%(default)s)")
     add("--overwrite", action="store_true", help="write again what is up to date, and over other files")
-    add("--progress", choices=[show.value for show in Show], default=Show.AUTO.value, help="how to tell (%(default)s)")
+
+
+def _add_servers(add: Add) -> None:
     add("--server", metavar="HOST:PORT,…", help="relight there; several servers share the shot")
-    add("--tls-ca", metavar="FILE", help="with --server: certificates that signed the servers' (none: no TLS)")
-    add("--tls-cert", metavar="FILE", help="with --server: certificate of this client, where it is asked for")
-    add("--tls-key", metavar="FILE", help="with --server: key of that certificate")
-    add("--token-file", metavar="FILE", help="with --server: file of the token that the servers ask for")
-    add("--by-path", action="store_true", help="with --server: it reads and writes the files itself, on shared storage")
-    add("--patience", type=float, metavar="S", help="with --server: how long one may fail or be full (300)")
+    add("--tls-ca", metavar="FILE", help="certificates that signed the servers' (none: no TLS)")
+    add("--tls-cert", metavar="FILE", help="certificate of this client, where it is asked for")
+    add("--tls-key", metavar="FILE", help="key of that certificate")
+    add("--token-file", metavar="FILE", help="file of the token that the servers ask for")
+    add("--by-path", action="store_true", help="they read and write the files themselves, on shared storage")
+    add("--patience", type=float, metavar="S", help="how long one may fail or be full (300)")
+
+
+def _add_how(add: Add) -> None:
+    add("--config", metavar="FILE", help=f"a TOML file of these options ({PROJECT_FILE}, here or in a folder above)")
+    add("--progress", choices=[show.value for show in Show], default=Show.AUTO.value, help="how to tell (%(default)s)")
     add("--dry-run", action="store_true", help="check the input, print what would be done, and stop")
-    parser.set_defaults(run=run, **{**Settings().asdict(), "engine_options": None})
 
 
 def run(args: argparse.Namespace) -> int:
@@ -103,7 +143,7 @@ def _here(args: argparse.Namespace, settings: Settings, on_event: OnEvent) -> in
     refuse_idle(args)
     prepared = job.prepare(args.source, parse_references(args.reference), args.output, settings)
     if args.dry_run:
-        return show(prepared.job.start())
+        return show(prepared.job, prepared.engine, __version__)
     return _exit_code(job.run(prepared, on_event))
 
 
@@ -123,7 +163,7 @@ def _on_servers(args: argparse.Namespace, settings: Settings, on_event: OnEvent)
     references = parse_references(args.reference)
     prepared = client.prepare(args.source, references, args.output, settings, by_path=args.by_path)
     if args.dry_run:
-        return show(prepared.job.start())
+        return show(prepared.job, prepared.engine, prepared.engine.program)
     code = 0
     with closing(client.run(prepared)) as events:
         for event in events:
@@ -139,9 +179,24 @@ def refuse_idle(args: argparse.Namespace) -> None:
         raise InputError(f"--{idle[0].replace('_', '-')} goes with --server alone")
 
 
-def show(start: Start) -> int:
-    """Print what a job would do, as JSON. Returns the exit code."""
-    print(json.dumps(dataclasses.asdict(start), indent=2, ensure_ascii=False))
+def show(job: Job, engine: Traits | None = None, program: str = __version__) -> int:
+    """Print what a job would do, as JSON. Returns the exit code.
+
+    engine, program  what would make the frames: says which of them are up to date.
+    """
+    said = dataclasses.asdict(job.start())
+    if engine is not None:
+        from relumix.pipeline.fingerprint import Fingerprints  # noqa: PLC0415  the parser must not wait for numpy
+        from relumix.pipeline.windows import plan  # noqa: PLC0415
+
+        laid = plan(job.source.frames, job.source.references, engine.windowing)
+        prints = Fingerprints(job.source, engine, laid, program)
+        outputs = [pattern for pattern in (job.output, job.gain_output) if pattern]
+        fresh = [f for f in job.frames if prints.are_in(f, [pattern.path(f) for pattern in outputs])]
+        fresh = [] if job.source.settings.overwrite else fresh
+        said |= {"up_to_date": fresh, "to_make": [frame for frame in job.frames if frame not in fresh]}
+    said["warnings"] = list(job.warnings)
+    print(json.dumps(said, indent=2, ensure_ascii=False))
     return 0
 
 
@@ -155,14 +210,17 @@ def settings_of(args: argparse.Namespace) -> Settings:
     return Settings(**{**values, "engine_options": tuple(values["engine_options"] or ())})
 
 
-def parse_references(texts: list[str]) -> dict[int | None, str]:
-    """Return files by frame from `FRAME=FILE` and `FILE` (None: the first frame). Raises InputError."""
-    references: dict[int | None, str] = {}
+def parse_references(texts: list[str]) -> dict[int | None, str | list[str]]:
+    """Return what `-r` was given: `FRAME=FILE` by frame, all else under None. Raises InputError."""
+    references: dict[int | None, str | list[str]] = {}
+    unnamed: list[str] = []
     for text in texts:
         match = _FRAME_AND_FILE.fullmatch(text)
-        frame, path = (int(match[1]), match[2]) if match else (None, text)
+        if not match:
+            unnamed.append(text)
+            continue
+        frame, path = int(match[1]), match[2]
         if frame in references:
-            at = "the first frame" if frame is None else f"frame {frame}"
-            raise InputError(f"{at} has two references, {references[frame]} and {path}: keep one of them")
+            raise InputError(f"frame {frame} has two references, {references[frame]} and {path}: keep one of them")
         references[frame] = path
-    return references
+    return {**references, **({None: unnamed} if unnamed else {})}

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from relumix.cli.presets import read
 from relumix.cli.threads import let_idle_threads_sleep
 from relumix.errors import InputError
 from relumix.util.extras import needed
@@ -77,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     given = {name: value for name, value in vars(args).items() if name not in ("run", "config", "dry_run")}
     from relumix_server.options import Options  # noqa: PLC0415
 
-    options = Options(**_settled({**_config(getattr(args, "config", None)), **given}))
+    options = Options(**_settled({**(read(Path(args.config), "serve") if "config" in args else {}), **given}))
     if getattr(args, "dry_run", False):
         print(json.dumps(options.asdict(), indent=2))
         return 0
@@ -86,18 +85,6 @@ def run(args: argparse.Namespace) -> int:
 
     serve(options, ready_line)
     return 0
-
-
-def _config(path: str | None) -> dict[str, Any]:
-    """Return the options of a file. Raises InputError also for one that is no option."""
-    if path is None:
-        return {}
-    toml = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
-    try:
-        found: dict[str, Any] = toml.loads(Path(path).read_text(encoding="utf-8"))
-        return found
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read: {error}") from None
 
 
 def _settled(values: dict[str, Any]) -> dict[str, Any]:

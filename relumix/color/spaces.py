@@ -94,6 +94,33 @@ def primaries_name(chromaticities: Sequence[float]) -> str | None:
     return _linear_with(oiio.ColorConfig(), chromaticities)
 
 
+def named_spaces(word: str | None = None) -> dict[str, list[str]]:
+    """Return the colour spaces for light, each with its other names, roles included.
+
+    word  a part of the names of those that are wanted; None: all.
+
+    Raises InputError, which lists those like it, where none has it.
+    """
+    config = oiio.ColorConfig()
+    roles: dict[str, list[str]] = {}
+    for role in map(str, config.getRoles()):
+        roles.setdefault(str(config.getColorSpaceNameByRole(role)), []).append(role)
+    found = {
+        str(name): [*map(str, config.getAliases(name)), *roles.get(str(name), [])]
+        for name in config.getColorSpaceNames()
+        if not config.isData(name)
+    }
+    if word is None:
+        return found
+    wanted = word.casefold()
+    chosen = {
+        name: others for name, others in found.items() if any(wanted in each.casefold() for each in (name, *others))
+    }
+    if not chosen:
+        raise InputError(f"no colour space has '{word}' in its name: {_near(config, word)}")
+    return chosen
+
+
 def _find(config: oiio.ColorConfig, name: str) -> str:
     """The full name of a colour space, by name, alias or role. Raises InputError, which lists those like it."""
     found: str = config.resolve(name)

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relumix.dataset.shards import Scene
-from relumix.engines.tracking.correspondence import View, sample, step
+from relumix.engines.tracking.correspondence import track_neighbour, warp
+from relumix.engines.tracking.log_frame import LogFrame
 from relumix.gain.proxy import ProxyFrame
 
 Float32 = NDArray[np.float32]
@@ -110,12 +111,12 @@ def motion_blurred(clean: Float32, shutter: float) -> Float32:
     if len(clean) < 2:
         return clean
     known = np.ones(clean.shape[1:3], np.float32)
-    views = [View.of(ProxyFrame(t, frame, known)) for t, frame in enumerate(clean)]
-    flows = [step(here, there).there for here, there in pairwise(views)]
+    frames = [LogFrame.of(ProxyFrame(t, frame, known)) for t, frame in enumerate(clean)]
+    flows = [track_neighbour(frame, following).forward for frame, following in pairwise(frames)]
     shares = np.linspace(-shutter / 2, shutter / 2, _SHUTTER_STEPS, dtype=np.float32)
     return np.stack(
         [
-            np.mean([sample(frame, share * flow) for share in shares], axis=0)
+            np.mean([warp(frame, share * flow) for share in shares], axis=0)
             for frame, flow in zip(clean, [*flows, flows[-1]], strict=True)
         ]
     )

@@ -110,9 +110,10 @@ def _check_planes(path: Path, planes: Mapping[str, NDArray[Any]], light: tuple[i
 
 def write_shard(path: Path, scene: Scene) -> None:
     """Write a scene, whole or not at all."""
-    arrays: dict[str, Any] = {"light": scene.light, "moving": scene.moving, **scene.planes}
+    meta = np.array(json.dumps(scene.meta))
+    arrays: dict[str, Any] = {"light": scene.light, "moving": scene.moving, "meta": meta, **scene.planes}
     with replacing(path) as name, name.open("wb") as file:
-        np.savez(file, meta=np.array(json.dumps(scene.meta)), **arrays)
+        np.savez(file, **arrays)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from relumix.errors import InputError
 from relumix.gain.proxy import ProxyFrame, ProxyReference
 from relumix.types import Float32
 
@@ -112,3 +113,9 @@ class Configurable(Protocol):
         direct   whether it is to make pixels in place of light, as stops (see relumix.gain.direct_transfer).
         """
         ...
+
+
+def refuse_options(name: str, options: Sequence[str]) -> None:
+    """Refuse options, for an engine that has none. Raises InputError where there are some."""
+    if options:
+        raise InputError(f"engine {name} has no options: got {options[0]}, leave it out")

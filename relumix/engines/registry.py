@@ -1,19 +1,48 @@
-"""Which engines there are, and how one is loaded. A new engine is a folder beside this file, and a line here."""
+"""Which engines there are, and how one is loaded. A new engine is a folder beside this file, and a line here.
+
+The folder is a package with a function `load(model, device, options)`, which takes what `load_engine` takes and returns
+an `Engine`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from types import MappingProxyType
 
-from relumix.engines.base import Configurable, Engine
+from relumix.engines.base import Configurable, Engine, refuse_options
 from relumix.errors import InputError
 from relumix.settings import Settings
 from relumix.util.extras import needed
 
-ENGINES = ("lite", "flow", "svd")
+
+@dataclass(frozen=True)
+class _Entry:
+    """What is known of an engine before its packages are imported.
+
+    extra         of relumix: brings the packages it needs.
+    takes_model   whether it has weights.
+    makes_pixels  whether --transfer direct can deliver what it makes.
+    """
+
+    extra: str
+    takes_model: bool = False
+    makes_pixels: bool = False
+
+
+_ENTRIES: Mapping[str, _Entry] = MappingProxyType(
+    {
+        "lite": _Entry("lite", takes_model=True),
+        "flow": _Entry("local"),
+        "svd": _Entry("svd", takes_model=True, makes_pixels=True),
+    }
+)
+
+ENGINES = tuple(_ENTRIES)
 """Names that load_engine takes."""
 
-WITH_MODEL = ("lite", "svd")
+WITH_MODEL = tuple(name for name, entry in _ENTRIES.items() if entry.takes_model)
 """Those that take a model."""
 
 
@@ -26,10 +55,14 @@ def load_engine(name: str, *, model: str | None = None, device: str = "auto", op
 
     Raises InputError for an unknown engine, a model, option or device that it does not take, or missing packages.
     """
-    if name not in ENGINES:
+    if name not in _ENTRIES:
         raise InputError(f"unknown engine {name!r}: expected one of {', '.join(ENGINES)}")
-    load = {"lite": _lite, "flow": _flow, "svd": _svd}[name]
-    with needed(f"engine {name}", {"flow": "local"}.get(name, name)):
+    entry = _ENTRIES[name]
+    if model is not None and not entry.takes_model:
+        raise InputError(f"engine {name} has no weights: got --model {model}, leave it out")
+    # Only here, and so by name: an engine's packages are heavy, and may not be installed.
+    with needed(f"engine {name}", entry.extra):
+        load: Callable[[str | None, str, Sequence[str]], Engine] = import_module(f"relumix.engines.{name}").load
         return load(model, device, options)
 
 
@@ -47,33 +80,9 @@ def configured(engine: Engine, options: Sequence[str], *, transfer: str = "gain"
     if isinstance(engine, Configurable):
         return engine.with_options(options, direct=direct)
     if direct:
-        raise InputError(f"engine {engine.name} makes light and no pixels: --transfer direct needs one that does, svd")
-    raise InputError(f"engine {engine.name} has no options: got {options[0]}, leave it out")
-
-
-# Heavy packages load with the engine, not before.
-
-
-def _flow(model: str | None, device: str, options: Sequence[str]) -> Engine:
-    from relumix.engines.flow import FlowEngine  # noqa: PLC0415
-
-    if model is not None:
-        raise InputError(f"engine flow has no weights: got --model {model}, leave it out")
-    if device == "cuda":
-        raise InputError("engine flow runs on the CPU: got --device cuda, expected auto or cpu")
-    return configured(FlowEngine(), options)
-
-
-def _lite(model: str | None, device: str, options: Sequence[str]) -> Engine:
-    from relumix.engines.lite import LiteEngine  # noqa: PLC0415
-
-    return configured(LiteEngine(None if model is None else Path(model), device), options)
-
-
-def _svd(model: str | None, device: str, options: Sequence[str]) -> Engine:
-    from relumix.engines.svd.weights import model_folder  # noqa: PLC0415
-
-    folder = model_folder(model)  # before torch: where there are no weights, that is what is to be said
-    from relumix.engines.svd.engine import SvdEngine  # noqa: PLC0415
-
-    return SvdEngine.load(folder, device, options)
+        others = ", ".join(name for name, entry in _ENTRIES.items() if entry.makes_pixels)
+        raise InputError(
+            f"engine {engine.name} makes light and no pixels: --transfer direct needs one that does, {others}"
+        )
+    refuse_options(engine.name, options)
+    return engine

@@ -24,7 +24,7 @@ Definition = dict[str, Any]
 MOST_CHARACTERS = 1024
 """Of a job parameter's value, says that schema."""
 
-_FARM_DECIDES = ("help", "frames", "progress", "dry_run")
+_FARM_DECIDES = ("help", "frames", "progress", "dry_run", "config")
 _IS_PATH = re.compile(r"SOURCE|OUTPUT|FILE|PATTERN|PATH|DIR")
 _RANGE = re.compile(r"(-?\d+)(?:-(-?\d+)(?::(-?\d+))?)?")
 

@@ -2,7 +2,7 @@
 
 Such an engine says what it shows as stops too, so that windows and references blend as light does:
 
-    stops = log2((shown + e) / (plate + e)),  both without the grade, e = BLACK_OFFSET.
+    stops = log2((shown + e) / (plate + e)),  both without the median gain, e = BLACK_OFFSET.
 
 At full size what it shows is interpolated, and the plate's fine detail, which it never saw, is added back: as much of
 it as what is shown has the plate's own structure there. Where the content was replaced, none is.
@@ -11,12 +11,14 @@ it as what is shown has the plate's own structure there. Where the content was r
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from relumix.gain.downsample import LUMINANCE, Canvas, Pixels, proxy_frame
 from relumix.gain.log_gain import BLACK_OFFSET
+from relumix.gain.transfer import FittedTransfer, Gain, RelitPixels, Strip, black_offset
 from relumix.shot.box import Box
 from relumix.types import Float32
 
@@ -26,7 +28,10 @@ _FLAT_STOPS2 = 0.01  # variance below which there is no structure to disagree ab
 
 
 def stops_to(plate: Float32, shown: Float32) -> Float32:
-    """Return the stops from plate light to what is shown, [..., 3] float32; both >= 0, exposed, without the grade."""
+    """Return the stops from plate light to what is shown, [..., 3] float32.
+
+    Both are >= 0, exposed, without the median gain.
+    """
     stops: Float32 = np.log2((shown + _OFFSET) / (plate + _OFFSET))
     return stops
 
@@ -38,63 +43,71 @@ def shown_under(plate: Float32, stops: Float32) -> Float32:
 
 
 @dataclass(frozen=True)
-class DirectPixels:
-    """What an engine shows of one frame, to be looked at with the plate's detail.
+class DirectTransfer:
+    """Delivers what an engine shows, with the plate's fine detail where both agree. See `Transfer`."""
 
-    shown, seen, agreement  [h, w, 3], [h, w, 3], [h, w] float32 at the working size, exposed: what is shown without the
-                            grade; the plate as the engine saw it; and in 0..1 how far the two have the same structure.
-    data_window, size       of the full-size plate: where it lies, and its (height, width).
+    canvas: Canvas
+
+    def fit(self, gain: Gain, pixels: Pixels, data_window: Box) -> FittedTransfer:
+        """Make the engine's pixels of its stops, and compare them with the plate."""
+        seen = proxy_frame(self.canvas, 0, _filled_out(pixels, data_window), data_window).rgb
+        shown = shown_under(seen, gain.gain_stops - gain.median_gain)
+        agreement = _agreement(_log(seen), _log(shown))
+        columns, rows = self.canvas.positions(data_window, pixels.rgb.shape)
+        small = _Small(shown, seen, agreement)
+        return _FittedPixels(small, columns.astype(np.float32), rows.astype(np.float32), gain.median_gain, self.canvas)
+
+
+class _Small(NamedTuple):
+    """What an engine shows of a frame, at the working size, exposed, without the median gain.
+
+    shown, seen  [h, w, 3] float32: the engine's pixels; the plate as the engine saw it.
+    agreement    [h, w] float32 in 0..1: how far the two have the same structure.
     """
 
     shown: Float32
     seen: Float32
     agreement: Float32
+
+
+@dataclass(frozen=True)
+class _FittedPixels:
+    """columns [W], rows [H] float32: where full-size pixels lie, in working pixels."""
+
+    small: _Small
+    columns: Float32
+    rows: Float32
+    median_gain: Float32
     canvas: Canvas
-    data_window: Box
-    size: tuple[int, int]
 
-    @classmethod
-    def fit(cls, stops: Float32, grade: Float32, canvas: Canvas, data_window: Box, pixels: Pixels) -> DirectPixels:
-        """Make it from an engine's stops [h, w, 3] at the working size, the grade [3] included.
-
-        pixels  the plate, or a mip level of it, on data_window.
-        """
-        seen = proxy_frame(canvas, 0, _enlarged(pixels, data_window), data_window).rgb
-        shown = shown_under(seen, stops - grade)
-        agreement = _agreement(_log(seen), _log(shown))
-        height, width = pixels.rgb.shape[:2]
-        return cls(shown, seen, agreement, canvas, data_window, (height, width))
-
-    def evaluate(self, rows: slice, plate: Float32, alpha: Float32 | None, grade: Float32) -> Float32:
-        """Return rows of the result [n, W, 3] in plate values, premultiplied as the plate [n, W, 3] is."""
+    def relight(self, strip: Strip) -> RelitPixels:
+        alpha, plate = strip.alpha, strip.plate
         cover = np.float32(1) if alpha is None else np.clip(alpha, 0, 1)[..., None]
         straight = plate if alpha is None else np.divide(plate, cover, out=np.zeros_like(plate), where=cover > 1e-3)
-        shown, seen, agreement = (self._enlarged(each, rows) for each in (self.shown, self.seen, self.agreement))
+        shown, seen, agreement = (self._enlarged(each, strip.rows) for each in self.small)
         exposure = np.float32(self.canvas.exposure)
+        # What the plate has over what was seen of it is detail: all of it where the structures agree, none where not.
         detail = (np.maximum(straight * exposure, 0) + _OFFSET) / (seen + _OFFSET)
         light = np.maximum((shown + _OFFSET) * detail ** agreement[..., None] - _OFFSET, 0)
-        out: Float32 = light * np.exp2(grade) * (cover / exposure)
-        return out
+        pixels = light * np.exp2(self.median_gain) * (cover / exposure)
+        return RelitPixels(pixels, stops_between(plate, pixels, black_offset(alpha, self.canvas)))
 
     def _enlarged(self, values: Float32, rows: slice) -> Float32:
         """Return working values at full size, linear between pixel centres, some rows of them."""
-        window, canvas, (height, width) = self.data_window, self.canvas, self.size
-        x, y = (
-            ((offset + (np.arange(count) + 0.5) * (size / count)) * (working / whole) - 0.5).astype(np.float32)
-            for offset, count, size, working, whole in (
-                (window.x - canvas.window.x, width, window.width, canvas.width, canvas.window.width),
-                (window.y - canvas.window.y, height, window.height, canvas.height, canvas.window.height),
-            )
-        )
-        y = y[rows, None]
-        map_x, map_y = (np.ascontiguousarray(np.broadcast_to(each, (len(y), width))) for each in (x, y))
+        y = self.rows[rows, None]
+        shape = len(y), len(self.columns)
+        map_x, map_y = (np.ascontiguousarray(np.broadcast_to(each, shape)) for each in (self.columns, y))
         out = cv2.remap(values, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(out, np.float32)
 
 
-def stops_between(plate: Float32, result: Float32, black_offset: Float32) -> Float32:
-    """Return the gain from plate to result in stops, [..., 3], as a gain map tells it."""
-    stops: Float32 = np.log2((np.maximum(result, 0) + black_offset) / (np.maximum(plate, 0) + black_offset))
+def stops_between(plate: Float32, result: Float32, offset: Float32) -> Float32:
+    """Return the gain from plate to result in stops, [..., 3], as a gain map tells it.
+
+    offset  eps in plate values, premultiplied as the plate is. Where that and the plate are 0 the result is NaN.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):  # what alpha has nothing of has no gain
+        stops: Float32 = np.log2((np.maximum(result, 0) + offset) / (np.maximum(plate, 0) + offset))
     return stops
 
 
@@ -104,7 +117,7 @@ class _Pixels:
     alpha: Float32 | None
 
 
-def _enlarged(pixels: Pixels, data_window: Box) -> Pixels:
+def _filled_out(pixels: Pixels, data_window: Box) -> Pixels:
     """Return a mip level with a pixel for each of its data window's; by nearest ones, so that bad ones stay alone."""
     size = data_window.width, data_window.height
     if pixels.rgb.shape[1::-1] == size:
@@ -128,6 +141,7 @@ def _agreement(one: Float32, other: Float32) -> Float32:
     def mean(values: Float32) -> Float32:
         return np.asarray(cv2.blur(values, size, borderType=cv2.BORDER_REFLECT), np.float32)
 
+    # Centred first, as in the guided filter: else float32 leaves a variance of rounding alone.
     one, other = one - one.mean(), other - other.mean()
     first, second = mean(one), mean(other)
     variance, other_variance = (

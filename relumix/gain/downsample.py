@@ -60,6 +60,21 @@ class Canvas:
         """BLACK_OFFSET in plate values."""
         return BLACK_OFFSET / self.exposure
 
+    def positions(self, data_window: Box, shape: tuple[int, ...]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return where the columns [w] and rows [h] of a picture lie, in pixels of the working size.
+
+        The picture, of shape (h, w, ...), fills data_window: the plate itself, or a mip level with fewer pixels.
+        """
+
+        def along(count: int, offset: int, size: int, working: int, whole: int) -> NDArray[np.float64]:
+            # Centres of pixels count: half a pixel is added at the one size and taken off at the other.
+            centre = offset + (np.arange(count) + 0.5) * (size / count)
+            return np.asarray(centre * (working / whole) - 0.5, np.float64)
+
+        window, (height, width) = self.window, shape[:2]
+        columns = along(width, data_window.x - window.x, data_window.width, self.width, window.width)
+        return columns, along(height, data_window.y - window.y, data_window.height, self.height, window.height)
+
     def shrink(self, values: Float32, data_window: Box) -> Float32:
         """Average full-size values on `data_window` down to the working size; 0 outside of the data window.
 
@@ -76,9 +91,8 @@ class Canvas:
 def finite(rgb: Float32) -> NDArray[np.bool_]:
     """Return where pixels [h, w, 3] are finite in all channels, [h, w]."""
     sound = np.isfinite(rgb)
-    return np.asarray(
-        sound[..., 0] & sound[..., 1] & sound[..., 2]
-    )  # many times as fast as all() over so short an axis
+    # Many times as fast as all() over so short an axis.
+    return np.asarray(sound[..., 0] & sound[..., 1] & sound[..., 2])
 
 
 def proxy_frame(canvas: Canvas, frame: int, pixels: Pixels, data_window: Box) -> ProxyFrame:
@@ -98,38 +112,41 @@ def exposure_of(canvas: Canvas, pixels: Pixels, data_window: Box) -> float:
 def proxy_reference(
     canvas: Canvas, frame: int, pixels: Pixels, data_window: Box, relit: Float32, known: NDArray[np.bool_]
 ) -> tuple[ProxyReference, Float32]:
-    """Return the light of a reference as an engine sees it, and its grade.
+    """Return the gain of a reference as an engine sees it, and its median gain.
 
     pixels  the plate at the reference's frame; relit [h, w, 3] float32 and known [h, w] bool lie on its data window.
 
-    The grade [3] float32 is the reference's median gain in stops, a channel; a pure grade is nothing but that.
+    The median gain [3] float32, in stops, is that of plain ratios (see `median_stops`); a pure grade is nothing else.
     """
     plain = proxy_frame(canvas, frame, pixels, data_window)
+    # Plate and reference are averaged over the same pixels: one alone would turn a hole's edge into light.
     both = known & finite(pixels.rgb) & finite(relit)
     exposure = np.float32(canvas.exposure)
     before, lit = _average(canvas, pixels.rgb, pixels.alpha, both, data_window)
     after, _ = _average(canvas, relit, pixels.alpha, both, data_window)
     before, after = np.maximum(before, 0) * exposure, np.maximum(after, 0) * exposure
-    grade = median_stops(before, after, lit > 0.5)
-    local = measure(before, after * np.exp2(-grade))
-    return ProxyReference(frame, plain.rgb, plain.known, _fill(local, lit) + grade, lit), grade
+    # Taken out before the rest is measured, since BLACK_OFFSET would bend it, and put back after: so a grade is exact.
+    median_gain = median_stops(before, after, lit > 0.5)
+    local = measure(before, after * np.exp2(-median_gain))
+    return ProxyReference(frame, plain.rgb, plain.known, _fill(local, lit) + median_gain, lit), median_gain
 
 
 def median_stops(before: Float32, after: Float32, lit: NDArray[np.bool_]) -> Float32:
     """Return the median log2 gain a channel over lit pixels above black, [3]; 0 for a channel that has none."""
-    grade = np.zeros(3, np.float32)
+    median = np.zeros(3, np.float32)
     for c in range(3):
+        # In blacks the ratio is noise over noise.
         seen = lit & (before[..., c] > BLACK_OFFSET) & (after[..., c] > 0)
         if seen.any():
-            grade[c] = np.median(np.log2(after[..., c][seen] / before[..., c][seen]))
-    return grade
+            median[c] = np.median(np.log2(after[..., c][seen] / before[..., c][seen]))
+    return median
 
 
 def _average(
     canvas: Canvas, rgb: Float32, alpha: Float32 | None, usable: NDArray[np.bool_], data_window: Box
 ) -> tuple[Float32, Float32]:
     """Return (unpremultiplied mean of the usable pixels [h, w, 3], share of each working pixel they cover [h, w])."""
-    if alpha is None and data_window == canvas.window and usable.all():
+    if alpha is None and data_window == canvas.window and usable.all():  # most frames: nothing to weigh
         return canvas.shrink(rgb, data_window), np.ones((canvas.height, canvas.width), np.float32)
     coverage = np.where(usable, 1.0 if alpha is None else np.clip(np.nan_to_num(alpha), 0, 1), 0).astype(np.float32)
     light = canvas.shrink(np.where(usable[..., None], rgb, np.float32(0)), data_window)
@@ -146,11 +163,13 @@ def _fill(values: Float32, weight: Float32) -> Float32:
         return values
     if not (weight > 0).any():
         return np.zeros_like(values)
+    # Pull: a picture half as large, of what is known; where that has holes too, it is filled in its turn.
     height, width = weight.shape
     small = (max(1, width // 2), max(1, height // 2))
     coarse_weight = np.asarray(cv2.resize(weight, small, interpolation=cv2.INTER_AREA), np.float32)
     light = cv2.resize(values * weight[..., None], small, interpolation=cv2.INTER_AREA)
     coarse = np.zeros((small[1], small[0], 3), np.float32)
     np.divide(light, coarse_weight[..., None], out=coarse, where=coarse_weight[..., None] > 0)
+    # Push: enlarged again, into the holes alone.
     around = cv2.resize(_fill(coarse, coarse_weight), (width, height), interpolation=cv2.INTER_LINEAR)
     return np.where(weight[..., None] > 0, values, around)

@@ -1,14 +1,14 @@
 """What a gain is: measured between two values, applied to a third. In one place, so that one undoes the other.
 
-The grade [3], a shot's median gain, is a plain factor. What is left, the local gain, is
+The median gain [3], a grade, is a plain factor. What is left, the local gain, is
 
-    stops = log2((after + e) / (before + e)),  after and before without the grade,
+    stops = log2((after + e) / (before + e)),  after and before without the median gain,
 
 with e = eps, a small fraction of mid-grey, where light is added: black carries no light that could be measured, and
 noise in it must not be raised by many stops; and e = eps / 16 where light is taken away: there nothing can be raised,
 and shadows may fall deep. Applied, it is
 
-    out = 2^grade * (s * 2^stops + e * (2^stops - 1)),  e = eps where stops > 0, else 0,
+    out = 2^median * (s * 2^stops + e * (2^stops - 1)),  e = eps where stops > 0, else 0,
 
 so that no light is the plate to the last bit, a pure grade passes exactly, and nothing positive turns negative.
 """
@@ -34,18 +34,20 @@ def measure(before: Float32, after: Float32) -> Float32:
     return np.asarray(np.log2((after + offset) / (before + offset)), np.float32)
 
 
-def apply(plate: Float32, stops: Float32, grade: Float32, black_offset: Float32) -> Float32:
-    """Return plate values under a local gain and a grade.
+def apply(plate: Float32, stops: Float32, median_gain: Float32, black_offset: Float32) -> Float32:
+    """Return plate values under a local gain and a median gain.
 
     plate, stops  [..., 3] float32; the plate premultiplied or not.
-    grade         [3] float32 in stops.
+    median_gain   [3] float32 in stops.
     black_offset  eps in the plate's values, a scalar or [..., 1]; premultiplied if the plate is.
     """
+    # In place from here on: at full size memory traffic is what this costs.
     factor = np.exp2(stops)
     out: Float32 = plate * factor
+    # e * (2^stops - 1), where that adds light.
     factor -= 1
     np.maximum(factor, 0, out=factor)
     factor *= black_offset
     out += factor
-    out *= np.exp2(grade)
+    out *= np.exp2(median_gain)
     return out

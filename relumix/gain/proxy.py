@@ -23,21 +23,17 @@ class ProxyFrame:
     rgb: Float32
     known: Float32
 
-    def read(self) -> ProxyFrame:
-        """Return itself: a frame is a keyframe that has been read."""
-        return self
-
 
 @dataclass(frozen=True)
 class ProxyReference(ProxyFrame):
-    """A plate frame and the light that its relit version adds to it.
+    """A plate frame and the gain that makes its relit version of it.
 
-    stops  [h, w, 3] float32: log2 gain from plate to reference, per channel.
-    lit    [h, w] float32 in 0..1: the share of the pixel for which the gain is known. Where it is 0, stops was filled
-           from its surroundings.
+    gain_stops  [h, w, 3] float32: log2 gain from plate to reference, per channel.
+    lit         [h, w] float32 in 0..1: the share of the pixel for which the gain is known. Where it is 0, gain_stops
+                was filled from its surroundings.
     """
 
-    stops: Float32
+    gain_stops: Float32
     lit: Float32
 
     @property
@@ -45,10 +41,11 @@ class ProxyReference(ProxyFrame):
         """[h, w] float32 in 0..1: the share of the pixel for which both the plate and the gain are known."""
         return self.lit * self.known
 
-    def level(self) -> Float32:
-        """Return its light's level, the median of the gain over what is trusted: [3] float32 stops, 0 without any.
+    def median_gain(self) -> Float32:
+        """Return the median of the gain over what is trusted: [3] float32 stops, 0 without any.
 
         An engine takes it out before any arithmetic and puts it back after: so a plain grade passes exactly.
         """
-        seen = self.stops[self.trusted > 0.5]
+        # Half a pixel at least: a median over slivers at the matte's edge would be the surroundings' gain.
+        seen = self.gain_stops[self.trusted > 0.5]
         return np.median(seen, axis=0).astype(np.float32) if len(seen) else np.zeros(3, np.float32)

@@ -15,7 +15,7 @@ from relumix.shot.box import Box
 from relumix.types import Float32
 
 Light = tuple[ProxyReference, Float32]
-"""The light of a reference, and its grade [3] in stops."""
+"""The light of a reference, and its median gain [3] in stops."""
 
 
 class ProxyShot(Protocol):
@@ -95,7 +95,7 @@ class Source(Protocol[AnyPicture]):
 
 
 class DownsampledShot(Generic[AnyPicture]):
-    """The WorkingShot of a Source. work_size: the long edge of the working size, in pixels."""
+    """The ProxyShot of a Source. work_size: the long edge of the working size, in pixels."""
 
     def __init__(self, source: Source[AnyPicture], work_size: int) -> None:
         self._source, self._work_size = source, work_size
@@ -111,11 +111,11 @@ class DownsampledShot(Generic[AnyPicture]):
         return self._source.references
 
     def lights(self) -> tuple[Canvas, dict[int, Light]]:
-        """Read the references (see WorkingShot)."""
+        """Read the references (see ProxyShot)."""
         first = self._plate(self.references[0])
         canvas = self._canvas(first)
         lights = {self.references[0]: self._light(canvas, self.references[0], first)}
-        del first
+        del first  # one picture at full size at a time
         lights |= {frame: self.light(canvas, frame) for frame in self.references[1:]}
         return canvas, lights
 
@@ -133,6 +133,7 @@ class DownsampledShot(Generic[AnyPicture]):
         return proxy_frame(canvas, frame, picture.levels[0], picture.data_window)
 
     def _canvas(self, picture: AnyPicture) -> Canvas:
+        # Overscan included, and one exposure for the whole shot: one a frame would make light flicker.
         canvas = Canvas.fit(picture.display_window.union(picture.data_window), self._work_size)
         exposure = exposure_of(canvas, picture.levels[0], picture.data_window)
         return Canvas(canvas.window, canvas.width, canvas.height, exposure)
@@ -142,6 +143,7 @@ class DownsampledShot(Generic[AnyPicture]):
         return proxy_reference(canvas, frame, picture.levels[0], picture.data_window, relit, known)
 
     def _plate(self, frame: int) -> AnyPicture:
+        # Without any other frame the rest of a shot can be relit; without this one none can.
         try:
             return self._source.read(frame)
         except FrameError as error:

@@ -8,8 +8,8 @@ import numpy as np
 
 from relumix.engines.registry import engine_for
 from relumix.errors import FrameError
-from relumix.gain.gain_transfer import relight
 from relumix.gain.proxy_shot import DownsampledShot
+from relumix.gain.relight import Blend, relight, transfer_for
 from relumix.pipeline.propagate import Propagation
 from relumix.pipeline.relit_frame import RelitFrame
 from relumix.pipeline.windows import refuse_chunks
@@ -47,18 +47,12 @@ def relit(
             if isinstance(gain, FrameError):
                 raise gain
             picture = shot.read(gain.frame)
-            stops = np.empty_like(picture.levels[0].rgb)
-            rgb = relight(
-                picture.levels[0],
-                picture.data_window,
-                light.canvas,
-                gain,
-                mix=settings.mix,
-                mask=shot.read_mask(gain.frame, picture),
-                reference=shot.read_reference(gain.frame, picture) if gain.frame in references else None,
-                stops=stops,
-                direct=settings.transfer == "direct",
-            )
-            alpha = picture.levels[0].alpha
-            pixels = rgb if alpha is None else np.concatenate([rgb, alpha[..., None]], axis=-1)
-            yield RelitFrame(gain.frame, pixels, stops)
+            level, mask = picture.levels[0], shot.read_mask(gain.frame, picture)
+            reference = shot.read_reference(gain.frame, picture) if gain.frame in references else None
+            blend = Blend(settings.mix, mask, reference)
+            transfer = transfer_for(settings.transfer, light.canvas)
+            result = relight(transfer, gain, level, picture.data_window, blend, keep_gain=True)
+            assert result.gain_stops is not None
+            alpha = level.alpha
+            pixels = result.pixels if alpha is None else np.concatenate([result.pixels, alpha[..., None]], axis=-1)
+            yield RelitFrame(gain.frame, pixels, result.gain_stops)

@@ -11,9 +11,9 @@ import numpy as np
 
 from relumix.engines.base import Engine, Window
 from relumix.errors import FrameError
-from relumix.gain.gain_transfer import Gain, log_luminance
 from relumix.gain.proxy import ProxyFrame
 from relumix.gain.proxy_shot import ProxyShot
+from relumix.gain.transfer import Gain, log_luminance
 from relumix.pipeline.windows import Plan, plan
 from relumix.types import Float32
 from relumix.util.stopwatch import Stopwatch
@@ -34,7 +34,7 @@ class Propagation:
         self.plan: Plan = plan(shot.frames, shot.references, engine.windowing)
         self.canvas, lights = shot.lights()
         self._references = {frame: light for frame, (light, _) in lights.items()}
-        self._grades = {frame: grade for frame, (_, grade) in lights.items()}
+        self._median_gains = {frame: median for frame, (_, median) in lights.items()}
 
     def __enter__(self) -> Propagation:
         return self
@@ -67,18 +67,18 @@ class Propagation:
     def _gain(self, frame: int, shares: list[tuple[float, dict[int, Float32]]]) -> Gain | FrameError:
         if frame in self._references:
             light = self._references[frame]
-            return Gain(frame, light.stops, self._grades[frame], log_luminance(light))
+            return Gain(frame, light.gain_stops, self._median_gains[frame], log_luminance(light))
         try:
             seen = self._working(frame)
         except FrameError as error:
             return error
         stops = sum((np.float32(weight) * window[frame] for weight, window in shares), np.float32(0))
-        return Gain(frame, np.asarray(stops, np.float32), self._grade(frame), log_luminance(seen))
+        return Gain(frame, np.asarray(stops, np.float32), self._median_gain(frame), log_luminance(seen))
 
-    def _grade(self, frame: int) -> Float32:
-        """Return the grade at a frame [3]: on the way from one reference to the next, in stops."""
-        at = list(self._grades)
-        return np.array([np.interp(frame, at, [self._grades[r][c] for r in at]) for c in range(3)], np.float32)
+    def _median_gain(self, frame: int) -> Float32:
+        """Return the median gain at a frame [3]: on the way from one reference to the next, in stops."""
+        at = list(self._median_gains)
+        return np.array([np.interp(frame, at, [self._median_gains[r][c] for r in at]) for c in range(3)], np.float32)
 
     def _run(self, window: Window, *following: Window) -> dict[int, Float32]:
         """Return the stops of every readable frame of a window, while the one that follows is being read."""
@@ -114,7 +114,7 @@ class Propagation:
 
 @dataclass(frozen=True)
 class _Keyframe:
-    """A Stone of the engine's: read when it is looked at, since most have been passed before."""
+    """A Keyframe of an engine's: read when it is looked at, since most have been passed before."""
 
     frame: int
     _propagation: Propagation

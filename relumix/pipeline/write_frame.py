@@ -11,7 +11,8 @@ import numpy as np
 from relumix.errors import FrameError
 from relumix.events import FrameDone
 from relumix.gain.downsample import Canvas
-from relumix.gain.gain_transfer import Gain, relight
+from relumix.gain.relight import Blend, RelitLevel, relight, transfer_for
+from relumix.gain.transfer import Gain
 from relumix.pipeline.fingerprint import FINGERPRINT_ATTRIBUTE, REFERENCES_ATTRIBUTE
 from relumix.preview.previews import Shown
 from relumix.shot.gain_map_image import gain_map_image
@@ -54,15 +55,14 @@ class FrameWriter:
             return gain
         try:
             picture = self.source.read(gain.frame)
-            stops = np.empty_like(picture.rgb) if self.gain_output or self.show else None
-            levels, reference = self._relight(gain, picture, stops)
+            levels, reference = self._relight(gain, picture)
         except FrameError as error:
             return error
         with self.source.watch.stage("write"):
-            self._write(picture, levels, stops)
+            self._write(picture, levels)
         shown = None
         if self.show:
-            shown = Shown.of(picture, levels[0], gain=stops, reference=reference)
+            shown = Shown.of(picture, levels[0].pixels, gain=levels[0].gain_stops, reference=reference)
         path = str(self.output.path(gain.frame))
         return Frame(FrameDone(gain.frame, path, nonfinite_pixels=nonfinite(picture)), shown)
 
@@ -76,33 +76,27 @@ class FrameWriter:
                 return error
         return Frame(FrameDone(frame, str(path), skipped=True), shown)
 
-    def _relight(self, gain: Gain, picture: Picture, stops: Float32 | None) -> tuple[list[Float32], Float32 | None]:
-        """Return the relit levels, and the reference's pixels at its own frame; fills `stops` at full size."""
-        frame = gain.frame
+    def _relight(self, gain: Gain, picture: Picture) -> tuple[list[RelitLevel], Float32 | None]:
+        """Return the frame relit, with its mip levels, and the reference's pixels at its own frame."""
+        frame, settings = gain.frame, self.source.settings
         mask = self.source.read_mask(frame, picture)
         reference = self.source.read_reference(frame, picture) if self._is_reference(frame) else None
+        delivered = self.source.delivered(frame, picture, reference) if reference else None
+        transfer = transfer_for(settings.transfer, self.canvas)
+        levels = []
         with self.source.watch.stage("transfer"):
-            levels = [
-                relight(
-                    level,
-                    picture.data_window,
-                    self.canvas,
-                    gain,
-                    mix=self.source.settings.mix,
-                    mask=_at_size(mask, level.rgb),
-                    reference=reference if i == 0 else None,
-                    stops=stops if i == 0 else None,
-                    direct=self.source.settings.transfer == "direct",
-                )
-                for i, level in enumerate(picture.levels)
-            ]
+            for i, level in enumerate(picture.levels):
+                itself = i == 0  # its mip levels have no reference, and no map of gain
+                blend = Blend(settings.mix, _at_size(mask, level.rgb), delivered if itself else None)
+                keep_gain = itself and (self.gain_output is not None or self.show)
+                levels.append(relight(transfer, gain, level, picture.data_window, blend, keep_gain=keep_gain))
         return levels, reference[0] if reference else None
 
     def _is_reference(self, frame: int) -> bool:
         return frame in self.source.references
 
-    def _write(self, picture: Picture, levels: list[Float32], stops: Float32 | None) -> None:
-        settings, frame = self.source.settings, picture.frame
+    def _write(self, picture: Picture, levels: list[RelitLevel]) -> None:
+        settings, frame, stops = self.source.settings, picture.frame, levels[0].gain_stops
         made_by = self._made_by(self.key(frame))
         if self.gain_output and stops is not None:
             write(
@@ -114,7 +108,7 @@ class FrameWriter:
         write(
             self.output.path(frame),
             picture,
-            levels,
+            [level.pixels for level in levels],
             attributes=made_by,
             compression=settings.compression,
             bits=settings.bits,

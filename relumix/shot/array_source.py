@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from relumix.errors import FrameError, InputError
 from relumix.shot.box import Box
+from relumix.shot.paint import Alpha, Paint
 from relumix.types import Float32
 
 Arrays = Mapping[int, NDArray[np.floating]]
@@ -45,7 +46,7 @@ class ArraySource:
             if frame not in source:
                 raise InputError(f"reference frame {frame} is not in the shot: expected one of {_span(self.frames)}")
         self._source, self._relit, self._masks = source, references, masks
-        self._shape = np.shape(source[self.references[0]])
+        self._shape = _floats(source[self.references[0]], f"frame {self.references[0]}").shape
 
     @property
     def masked(self) -> bool:
@@ -61,7 +62,7 @@ class ArraySource:
 
     def plate(self, frame: int) -> NDArray[np.floating]:
         """Return a plate frame as float16 or float32. Raises FrameError."""
-        pixels = _floats(self._source[frame])
+        pixels = _floats(self._source[frame], f"frame {frame}")
         if pixels.ndim != 3 or pixels.shape[2] not in (3, 4) or pixels.shape != self._shape:
             raise FrameError(
                 frame, f"frame {frame} has shape {pixels.shape}: expected {self._shape} as [height, width, 3 or 4]"
@@ -70,7 +71,7 @@ class ArraySource:
 
     def reference(self, frame: int) -> NDArray[np.floating]:
         """Return a relit frame as float16 or float32. Raises InputError."""
-        relit = _floats(self._relit[frame])
+        relit = _floats(self._relit[frame], f"the reference for frame {frame}")
         if relit.ndim != 3 or relit.shape[2] not in (3, 4) or relit.shape[:2] != self._shape[:2]:
             raise InputError(f"the reference for frame {frame} has shape {relit.shape}: expected {self._shape}")
         return relit
@@ -79,7 +80,7 @@ class ArraySource:
         """Return a matte as float16 or float32, None where there are none. Raises FrameError."""
         if self._masks is None:
             return None
-        mask = _floats(self._masks[frame]) if frame in self._masks else None
+        mask = _floats(self._masks[frame], f"the mask of frame {frame}") if frame in self._masks else None
         if mask is None or mask.shape != self._shape[:2]:
             got = "no mask" if mask is None else f"a mask of shape {mask.shape}"
             raise FrameError(frame, f"frame {frame} has {got}: expected one of shape {self._shape[:2]}")
@@ -93,9 +94,17 @@ class ArraySource:
         return _Picture((_Level(np.ascontiguousarray(pixels[..., :3]), alpha),), box)
 
     def read_reference(self, frame: int, picture: _Picture) -> tuple[Float32, NDArray[np.bool_]]:
-        """Return a relit frame, and where it is known."""
-        rgb = np.ascontiguousarray(self.reference(frame)[..., :3], np.float32)
-        return rgb, np.asarray(np.isfinite(rgb).all(-1))
+        """Return a relit frame, over the plate where its alpha says so (see shot.paint), and where it is known."""
+        relit = np.asarray(self.reference(frame), np.float32)
+        rgb = np.ascontiguousarray(relit[..., :3])
+        known = np.asarray(np.isfinite(rgb).all(-1))
+        if relit.shape[2] == 3:
+            return rgb, known
+        alpha, level = np.nan_to_num(relit[..., 3], nan=1.0, posinf=1.0, neginf=0.0), picture.levels[0]
+        paint = Paint(np.where(known[..., None], rgb, np.float32(0)), known, alpha, np.ones_like(known), straight=False)
+        if paint.judged(level.alpha) is Alpha.PAINTED:
+            return paint.over(level.rgb, level.alpha)
+        return rgb, known
 
     def read_mask(self, frame: int, picture: _Picture) -> Float32 | None:
         """Return a matte, None where there are none."""
@@ -103,8 +112,18 @@ class ArraySource:
         return None if mask is None else np.clip(np.nan_to_num(np.asarray(mask, np.float32), nan=0.0), 0, 1)
 
 
-def _floats(values: NDArray[np.floating]) -> NDArray[np.floating]:
-    return np.asarray(values, np.float16 if np.asarray(values).dtype == np.float16 else np.float32)
+def _floats(values: NDArray[np.floating], name: str) -> NDArray[np.floating]:
+    """Return an array as float16 or float32. Raises InputError for whole numbers, which do not say what light they are.
+
+    A mask of booleans says what it is.
+    """
+    array = np.asarray(values)
+    if array.dtype.kind not in "fb" or (array.dtype.kind == "b" and array.ndim != 2):
+        raise InputError(
+            f"{name} is {array.dtype}: expected floats of scene-linear light; decode it first, with "
+            "np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4) of x = image / 255 for 8-bit sRGB"
+        )
+    return np.asarray(array, np.float16 if array.dtype == np.float16 else np.float32)
 
 
 def _span(frames: Sequence[int]) -> str:

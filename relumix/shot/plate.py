@@ -18,6 +18,7 @@ from relumix.shot.channels import Choice, choose
 from relumix.shot.images import ImageError, data_window, display_window, frames_per_second, opened, pixels_of
 from relumix.shot.layout import FileLayout, explain, layout_of, outline, refuse
 from relumix.shot.picture import Contents, Level, Part, PartLevel, Picture, Plane
+from relumix.shot.placing import Windows
 from relumix.shot.rgba_image import is_whole, read_rgba
 from relumix.shot.sequence import Sequence
 
@@ -70,6 +71,18 @@ class Plate:
     def display_window(self) -> Box:
         """The display window, which all frames share."""
         return display_window(self.layout.specs[self.choice.part][0])
+
+    def windows(self, frame: int) -> Windows:
+        """Return where the pixels of a frame lie, by its header alone. Raises FrameError as `read` does."""
+        path = self.sequence.path(frame)
+        try:
+            with opened(path) as image:
+                layout = layout_of(image, path)
+        except ImageError as error:
+            raise FrameError(frame, f"frame {frame}: {path} cannot be read: {error}") from None
+        self._check(frame, path, layout)
+        spec = layout.specs[self.choice.part][0]
+        return Windows(data_window(spec), display_window(spec))
 
     def read(self, frame: int) -> Picture:
         """Read a frame, all of it. Raises FrameError where it is damaged, or is not like the first file."""

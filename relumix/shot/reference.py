@@ -2,21 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relumix.color.spaces import reference_space
+from relumix.color.spaces import WorkingSpace, reference_space
 from relumix.errors import InputError
 from relumix.shot.box import Box
 from relumix.shot.channels import Choice, choose
-from relumix.shot.images import ImageError, data_window, display_window, opened, pixels_of
+from relumix.shot.images import ImageError, data_window, opened, pixels_of
 from relumix.shot.layout import FileLayout, explain, layout_of
+from relumix.shot.paint import Alpha, Paint
 from relumix.shot.picture import Picture
+from relumix.shot.placing import Place, Windows, fitted, on
 from relumix.shot.plate import Plate
-from relumix.shot.rgba_image import is_whole, read_rgba
+from relumix.shot.rgba_image import RgbaImage, is_whole, read_rgba
+
+_COVERED = 0.999
+"""Share of a scaled pixel that has to be known for it to be."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a relit frame is, as far as somebody should be told: where it lies, and what its alpha says."""
+
+    place: Place
+    alpha: Alpha
+
+
+@dataclass(frozen=True)
+class _File:
+    """A relit frame's file: the channels that are its picture, their spec, and where they lie."""
+
+    choice: Choice
+    spec: Any
+    space: WorkingSpace
+    place: Place
+
+    @property
+    def own(self) -> Box:
+        return data_window(self.spec)
+
+    @property
+    def straight(self) -> bool:
+        return bool(self.spec.get_int_attribute("oiio:UnassociatedAlpha"))
 
 
 def read_reference(
@@ -24,55 +58,113 @@ def read_reference(
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Read the relit version of a plate frame.
 
-    An OpenEXR reference lies where its data window says, if its display window is the plate's. Any other is as large
-    as the plate's display window, or else its data window, and lies there. The layer and the view are the plate's
-    where the reference has them, or else its own plain R, G, B.
+    It lies as placing.Windows.place says; one of another size but the same shape is scaled to fit. The layer and the
+    view are the plate's where the reference has them, or else its own plain R, G, B. Where its alpha is below the
+    plate's it lies over the plate: at 0 it is the plate. Alpha that is 0 everywhere, or that has light of its own where
+    it is 0, says nothing.
 
     colorspace  of the reference; see color.spaces.reference_space for what None means.
 
     Returns rgb, [h, w, 3] float32 in the plate's working space, premultiplied, on the pixels of the picture's data
     window; and known, [h, w] bool: where the reference says what the light is. It does not outside its own pixels,
     where it is not finite (rgb is 0 at both), and where it is clipped: at the highest code of a format of whole
-    numbers. Raises InputError: unreadable, of another size, without red, green and blue, an unknown colour space.
+    numbers. Raises InputError: unreadable, of another shape, without red, green and blue, without anything painted, an
+    unknown colour space.
     """
-    try:
-        with opened(path, unassociated=True) as image:
-            layout = layout_of(image, path)
-            choice = _choose(layout, plate, path)
-            spec = layout.specs[choice.part][0]
-            whole = is_whole(spec) and layout.format != "openexr"
-            window = _place(layout, spec, picture, path, "reference")
-            rgba = read_rgba(image, spec, choice, reference_space(colorspace, whole, plate.space))
-    except ImageError as error:
-        raise InputError(f"reference {path} cannot be read: {explain(path, error)}") from None
-    known = np.asarray(np.isfinite(rgba.rgb).all(axis=-1), np.bool_)
-    light = np.where(known[..., None], rgba.rgb, np.float32(0))
-    known &= ~rgba.clipped
-    return _on(picture.data_window, window, light), _on(picture.data_window, window, known)
+    windows = Windows(picture.data_window, picture.display_window)
+    with _opened(path, "reference") as (image, layout):
+        file = _file(layout, path, plate, windows, picture.frame, colorspace)
+        flat = read_rgba(image, file.spec, file.choice, file.space)
+        said = Alpha.WHOLE
+        if flat.alpha is not None:
+            paint = _paint(flat, file, picture)
+            said = paint.judged(picture.alpha)
+            if said is Alpha.PAINTED:
+                return paint.over(picture.rgb, picture.alpha)
+        if said is Alpha.EMPTY and file.straight:
+            flat = read_rgba(image, file.spec, replace(file.choice, alpha=None), file.space)
+    if said is Alpha.EMPTY and not flat.rgb.any():
+        raise InputError(f"reference {path} is black and transparent everywhere: expected a relit frame")
+    return _laid(flat, file, picture.data_window)
+
+
+def look_at_reference(
+    path: Path, windows: Windows, frame: int, *, plate: Plate, colorspace: str | None, read: Callable[[], Picture]
+) -> Look:
+    """Look at the relit version of a frame without reading more of it than needed. Raises InputError as it is read.
+
+    read  returns the plate's frame, and is called where that alone can tell what the alpha says.
+    """
+    with _opened(path, "reference") as (image, layout):
+        file = _file(layout, path, plate, windows, frame, colorspace)
+        if (channel := file.choice.alpha) is None:
+            return Look(file.place, Alpha.WHOLE)
+        alpha = pixels_of(image, file.choice.part, 0, range(channel, channel + 1), "float")
+        if (alpha >= 1).all():
+            return Look(file.place, Alpha.WHOLE)
+        picture = read()
+        paint = _paint(read_rgba(image, file.spec, file.choice, file.space), file, picture)
+    return Look(file.place, paint.judged(picture.alpha))
+
+
+def has_own_pixels(path: Path, picture: Picture, *, plate: Plate) -> bool:
+    """Tell whether a relit frame has the plate's detail, so that it can be delivered as it is. Raises InputError."""
+    windows = Windows(picture.data_window, picture.display_window)
+    with _opened(path, "reference") as (_, layout):
+        return not _file(layout, path, plate, windows, picture.frame, None).place.enlarged
 
 
 def read_mask(path: Path, picture: Picture) -> NDArray[np.float32]:
     """Read a mask: its alpha or, where it has none, its R, Y or first channel, as stored.
 
-    It lies where a reference would (see read_reference). Returns [h, w] float32 in 0..1 on the pixels of the picture's
-    data window, 0 outside the mask's own pixels and where it is not finite. Raises InputError: unreadable, of another
-    size.
+    It lies where a reference of the plate's size would (see read_reference). Returns [h, w] float32 in 0..1 on the
+    pixels of the picture's data window, 0 outside the mask's own pixels and where it is not finite. Raises InputError:
+    unreadable, of another size.
     """
+    windows = Windows(picture.data_window, picture.display_window)
+    with _opened(path, "mask") as (image, layout):
+        spec = layout.specs[0][0]
+        place = windows.place(spec, layout.format == "openexr")
+        if place is None:
+            own = data_window(spec)
+            raise InputError(
+                f"mask {path} is {own.width}x{own.height}, but the plate's frame {picture.frame} is {windows}: "
+                "expected the same size"
+            )
+        channel = _mask_channel(spec)
+        values = pixels_of(image, 0, 0, range(channel, channel + 1), "float")[..., 0]
+    values = np.clip(np.nan_to_num(values, nan=0, posinf=0, neginf=0), 0, 1)
+    return on(picture.data_window, place.window, values)
+
+
+@contextmanager
+def _opened(path: Path, what: str) -> Iterator[tuple[Any, FileLayout]]:
+    """Yield an open image and its layout. Raises InputError, also for what its reader cannot read."""
     try:
         with opened(path, unassociated=True) as image:
             layout = layout_of(image, path)
-            _refuse_deep(layout, path, "mask")
-            spec = layout.specs[0][0]
-            window = _place(layout, spec, picture, path, "mask")
-            channel = _mask_channel(spec)
-            values = pixels_of(image, 0, 0, range(channel, channel + 1), "float")[..., 0]
+            if layout.deep:
+                raise InputError(f"{what} {path} is a deep image: flatten it first (DeepToImage)")
+            yield image, layout
     except ImageError as error:
-        raise InputError(f"mask {path} cannot be read: {explain(path, error)}") from None
-    return _on(picture.data_window, window, np.clip(np.nan_to_num(values, nan=0, posinf=0, neginf=0), 0, 1))
+        raise InputError(f"{what} {path} cannot be read: {explain(path, error)}") from None
+
+
+def _file(layout: FileLayout, path: Path, plate: Plate, windows: Windows, frame: int, colorspace: str | None) -> _File:
+    choice = _choose(layout, plate, path)
+    spec = layout.specs[choice.part][0]
+    openexr = layout.format == "openexr"
+    place = windows.place(spec, openexr, fit=True)
+    if place is None:
+        own = data_window(spec)
+        raise InputError(
+            f"reference {path} is {own.width}x{own.height}, but the plate's frame {frame} is {windows}: expected that "
+            "size, or another of the same shape"
+        )
+    return _File(choice, spec, reference_space(colorspace, is_whole(spec) and not openexr, plate.space), place)
 
 
 def _choose(layout: FileLayout, plate: Plate, path: Path) -> Choice:
-    _refuse_deep(layout, path, "reference")
     name = f"reference {path}"
     if plate.layer is not None or plate.view is not None:
         try:
@@ -82,9 +174,24 @@ def _choose(layout: FileLayout, plate: Plate, path: Path) -> Choice:
     return choose(layout.names, None, None, name)
 
 
-def _refuse_deep(layout: FileLayout, path: Path, what: str) -> None:
-    if layout.deep:
-        raise InputError(f"{what} {path} is a deep image: flatten it first (DeepToImage)")
+def _laid(flat: RgbaImage, file: _File, canvas: Box) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return a file's rgb, 0 where it is not finite, and where it is known, on the plate's data window."""
+    finite = np.asarray(np.isfinite(flat.rgb).all(axis=-1), np.bool_)
+    rgb, known = np.where(finite[..., None], flat.rgb, np.float32(0)), finite & ~flat.clipped
+    if file.place.fitted is not None:
+        rgb = fitted(rgb, file.own, file.place)
+        known = fitted(known, file.own, file.place) >= _COVERED
+    return on(canvas, file.place.window, rgb), on(canvas, file.place.window, known)
+
+
+def _paint(flat: RgbaImage, file: _File, picture: Picture) -> Paint:
+    canvas, window = picture.data_window, file.place.window
+    rgb, known = _laid(flat, file, canvas)
+    assert flat.alpha is not None
+    alpha, inside = np.nan_to_num(flat.alpha, nan=1.0, posinf=1.0, neginf=0.0), np.ones(flat.alpha.shape, np.bool_)
+    if file.place.fitted is not None:
+        alpha, inside = fitted(alpha, file.own, file.place), fitted(inside, file.own, file.place) >= _COVERED
+    return Paint(rgb, known, on(canvas, window, alpha), on(canvas, window, inside), file.straight)
 
 
 def _mask_channel(spec: Any) -> int:
@@ -92,27 +199,3 @@ def _mask_channel(spec: Any) -> int:
         if name in spec.channelnames:
             return int(spec.channelnames.index(name))
     return 0
-
-
-def _place(layout: FileLayout, spec: Any, picture: Picture, path: Path, what: str) -> Box:
-    """The data window of a reference or mask, among the plate's pixels."""
-    own = data_window(spec)
-    if layout.format == "openexr" and display_window(spec) == picture.display_window:
-        return own
-    for window in (picture.display_window, picture.data_window):
-        if own.size == window.size:
-            return window
-    sizes = {f"{window.width}x{window.height}" for window in (picture.display_window, picture.data_window)}
-    raise InputError(
-        f"{what} {path} is {own.width}x{own.height}, but the plate's frame {picture.frame} is "
-        f"{' or '.join(sorted(sizes))}: expected the same size"
-    )
-
-
-def _on(canvas: Box, window: Box, values: NDArray[Any]) -> NDArray[Any]:
-    """Pixels of one window on those of another, 0 where there are none."""
-    if window == canvas:
-        return np.ascontiguousarray(values)
-    result = np.zeros((canvas.height, canvas.width, *values.shape[2:]), values.dtype)
-    result[window.slices_in(canvas)] = values[canvas.slices_in(window)]
-    return result

@@ -27,6 +27,8 @@ MOST_MISSING = 100_000
 _FRAME_IN_STEM = re.compile(r"((?:^|(?<=[._]))-)?(?<![vV\d])\d+$")
 _NUMBER = re.compile(r"-?\d+")
 
+MOVIE_SUFFIXES = frozenset({".mov", ".mp4", ".m4v", ".mkv", ".avi", ".mxf", ".webm", ".wmv", ".r3d", ".braw", ".ari"})
+
 
 def parse_frames(text: str) -> tuple[int, ...]:
     """The frames that a text such as `1001-1100`, `1001-1100x2`, `1,5,9`, `-5-10` or `1001-1100,1200` names, ascending.
@@ -86,6 +88,42 @@ class Sequence:
         first = paths[frames[0]]
         return Sequence(str(first), frames, (), 0, (first.parent, first.stem, first.suffix), dict(paths))
 
+    @staticmethod
+    def pattern_of(files: Iterable[Path]) -> str:
+        """Return the pattern of frames that stands for files of one sequence, and for no others beside them.
+
+        Raises InputError where they are not of one.
+        """
+        split = {path: _split(path) for path in files}
+        heads = {(path.parent, head, tail) for path, (head, _, tail) in split.items()}
+        numbers = sorted(number for _, number, _ in split.values())
+        if len(heads) > 1 or "" in numbers:
+            names = ", ".join(
+                sorted({f"{head}{'#' * bool(number)}{tail}" for head, number, tail in split.values()})[:4]
+            )
+            raise InputError(
+                f"{len(split)} files were given, which are not one sequence ({names}): name one, in quotes, with # for "
+                "the digits of the frame, like 'plate.####.exr'"
+            )
+        ((folder, head, tail),) = heads
+        digits = {len(number.lstrip("-")) for number in numbers}
+        signs = "#" * digits.pop() if len(digits) == 1 else "#"
+        pattern = str(folder / f"{head}{signs}{tail}")
+        frames = tuple(sorted(map(int, numbers)))
+        if Sequence.find(pattern).frames == frames:
+            return pattern
+        return str(folder / f"{head}{FrameSet.framesToFrameRange(frames, sort=True)}{signs}{tail}")
+
+    @property
+    def head(self) -> str:
+        """What comes before the frame number in the files' names."""
+        return self._template[1]
+
+    @property
+    def numbered(self) -> bool:
+        """Whether the files' names have frame numbers."""
+        return bool(self.padding)
+
     @property
     def step(self) -> int:
         """The distance between neighbouring frames, were none missing; 1 for a single frame."""
@@ -112,22 +150,49 @@ def _split(path: Path) -> tuple[str, str, str]:
     return path.stem[: found.start()], found.group(), path.suffix
 
 
+def number_at_end(path: Path) -> int | None:
+    """Return the frame number at the end of a file's name, None where there is none."""
+    _, number, _ = _split(path)
+    return int(number) if number else None
+
+
+def is_pattern(path: Path) -> bool:
+    """Tell whether the name of a file that is not there has a place for a frame number."""
+    return not _literal(path)
+
+
+def refuse_movie(path: Path) -> None:
+    """Raise InputError for a movie, which holds no frames that could be told apart by name."""
+    if path.suffix.lower() in MOVIE_SUFFIXES:
+        raise InputError(
+            f"{path} is a movie: expected one image a frame; make some first, best EXR from the original, or "
+            f"ffmpeg -i {path.name} {path.stem}.%04d.png (and say --colorspace)"
+        )
+
+
+def images_in(folder: Path) -> list[Path]:
+    """Return the images in a folder: EXR files or, where it has none, others. Raises InputError where it has none."""
+    files = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
+    images = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
+    for path in [] if images else files:
+        refuse_movie(path)
+    if not images:
+        raise InputError(f"{folder} holds no images: give a folder with one sequence, or a pattern like plate.####.exr")
+    return [path for path in images if path.suffix.lower() == ".exr"] or images
+
+
 def _of_file(path: Path) -> Sequence:
+    refuse_movie(path)
     head, number, tail = _split(path)
     frame = int(number) if number else 1
     return Sequence(str(path), (frame,), (), len(number), (path.parent, head, tail), {frame: path})
 
 
 def _of_folder(folder: Path) -> Sequence:
-    images = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
-    images = [path for path in images if not path.name.startswith(".")]
-    images = [path for path in images if path.suffix.lower() == ".exr"] or images
     groups: dict[tuple[str, str, bool], dict[str, Path]] = {}
-    for path in images:
+    for path in images_in(folder):
         head, number, tail = _split(path)
         groups.setdefault((head, tail, bool(number)), {})[number] = path
-    if not groups:
-        raise InputError(f"{folder} holds no images: give a folder with one sequence, or a pattern like plate.####.exr")
     if len(groups) > 1:
         names = ", ".join(sorted(f"{head}{'#' * numbered}{tail}" for head, tail, numbered in groups)[:8])
         raise InputError(f"{folder} holds several sequences ({names}): name one of them")
@@ -139,6 +204,10 @@ def _of_folder(folder: Path) -> Sequence:
 
 def _of_pattern(pattern: str) -> Sequence:
     parsed = _parse(pattern)
+    if not parsed.padding() and re.search(r"[*?]", Path(pattern).name):
+        stem, path = Path(pattern).stem, Path(pattern)
+        meant = path.parent if stem == "*" else path.with_name(re.sub(r"[*?]+", "####", path.name))
+        raise InputError(f"{pattern}: no such file or folder; # stands for a digit of the frame number: try {meant}")
     if not parsed.padding():
         raise InputError(f"{pattern}: no such file or folder, and no frame number in it (like plate.####.exr)")
     folder, width = Path(parsed.dirname()), parsed.zfill()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
 
@@ -12,16 +13,16 @@ from numpy.typing import NDArray
 
 from relumix.errors import FrameError, InputError
 from relumix.settings import Settings
+from relumix.shot.paint import Alpha
 from relumix.shot.picture import Level, Picture
 from relumix.shot.plate import Plate
-from relumix.shot.reference import read_mask, read_reference
+from relumix.shot.reference import Look, has_own_pixels, look_at_reference, read_mask, read_reference
+from relumix.shot.reference_files import References as References  # noqa: PLC0414  whoever names a source names these
+from relumix.shot.reference_files import find_references, span
 from relumix.shot.sequence import Sequence as Shot
 from relumix.shot.sequence import parse_frames
 from relumix.types import Float32
 from relumix.util.stopwatch import Stopwatch
-
-References = Mapping[int | None, str | PathLike[str]] | str | PathLike[str]
-"""Relit files by the frame they belong to, None for the first frame of the shot; a file alone belongs to that one."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,9 @@ class PlateSource:
         """Find the files of a job. Raises InputError where they do not make one."""
         shot = Shot.find(Path(source))
         plate = Plate(shot, layer=settings.layer, view=settings.view, colorspace=settings.colorspace)
-        paths = _references(shot, references)
+        paths = find_references(shot, references)
         masks = Shot.find(settings.mask) if settings.mask else None
-        return cls(shot, plate, paths, masks, settings, Stopwatch()).judged()
+        return cls(shot, plate, paths, masks, settings, Stopwatch()).judged()._looked_at()
 
     def judged(self) -> PlateSource:
         """Return this source, or one that does not use the plate's alpha, with a warning, where it says nothing.
@@ -64,6 +65,24 @@ class PlateSource:
             return self
         ignored = f"the alpha of {self.plate.path} is 0 everywhere: it is passed through, and not used"
         return replace(self, use_alpha=False, warnings=(ignored,))
+
+    def _looked_at(self) -> PlateSource:
+        """Return this source with what has to be told of its references. Raises InputError where one cannot serve."""
+        looks = {path: self._look(frame, path) for frame, path in self.reference_paths.items()}
+        return replace(self, warnings=(*self.warnings, *_told(looks, quiet=self.settings.fit)))
+
+    def _look(self, frame: int, path: Path) -> Look:
+        try:
+            return look_at_reference(
+                path,
+                self.plate.windows(frame),
+                frame,
+                plate=self.plate,
+                colorspace=self.settings.reference_colorspace,
+                read=partial(self.read, frame),
+            )
+        except FrameError as error:
+            raise InputError(f"the plate of reference frame {frame} cannot be read: {error}") from error
 
     @property
     def frames(self) -> Sequence[int]:
@@ -86,7 +105,7 @@ class PlateSource:
         here = tuple(sorted(set(asked) & set(self.shot.frames)))
         gone = sorted(set(asked) - set(here))
         if not here:
-            raise InputError(f"{self.shot.pattern} has none of the frames {frames}: it has {_span(self.shot.frames)}")
+            raise InputError(f"{self.shot.pattern} has none of the frames {frames}: it has {span(self.shot.frames)}")
         if gone and missing == "error":
             raise InputError(
                 f"{self.shot.pattern} lacks {_listed(gone)}: render what is missing, choose --frames, or --missing skip"
@@ -132,6 +151,18 @@ class PlateSource:
                 colorspace=self.settings.reference_colorspace,
             )
 
+    def delivered(
+        self, frame: int, picture: Picture, relit: tuple[Float32, NDArray[np.bool_]]
+    ) -> tuple[Float32, NDArray[np.bool_]]:
+        """Return what the relit version of a frame, as `read_reference` has it, is the result of, and where.
+
+        One that was enlarged has not the plate's detail: it gives its light, and no pixel but those that it left alone.
+        """
+        rgb, known = relit
+        if has_own_pixels(self.reference_paths[frame], picture, plate=self.plate):
+            return rgb, known
+        return rgb, np.asarray(known & (rgb == picture.rgb).all(axis=-1))
+
     def read_mask(self, frame: int, picture: Picture) -> Float32 | None:
         """Return the matte of a frame, None without mattes. Raises FrameError."""
         path = self.mask_path(frame)
@@ -151,26 +182,30 @@ class PlateSource:
             raise InputError(f"the plate of reference frame {frame} cannot be read: {error}") from error
 
 
-def _references(shot: Shot, references: References) -> dict[int, Path]:
-    if isinstance(references, str | PathLike):
-        references = {None: references}
-    if not references:
-        raise InputError("no reference was given: expected at least one relit frame, like -r 1001=relit.1001.exr")
-    paths: dict[int, Path] = {}
-    for frame, path in references.items():
-        at = shot.frames[0] if frame is None else frame
-        if at not in shot.frames:
-            raise InputError(f"reference frame {at} ({path}) is not in {shot.pattern}: it has {_span(shot.frames)}")
-        if at in paths:
-            raise InputError(f"frame {at} has two references, {paths[at]} and {path}: keep one of them")
-        if not Path(path).is_file():
-            raise InputError(f"the reference for frame {at} is not there: {path}")
-        paths[at] = Path(path)
-    return dict(sorted(paths.items()))
+def _told(looks: dict[Path, Look], *, quiet: bool) -> Iterator[str]:
+    """Yield a line for each kind of thing that somebody should know of references; none for what is meant to be."""
+    fitted = {path: look.place for path, look in looks.items() if look.place.fitted}
+    if fitted and not quiet:
+        sizes = [
+            f"{path} ({place.fitted.width}x{place.fitted.height})" for path, place in fitted.items() if place.fitted
+        ]
+        window = next(iter(fitted.values())).window
+        yield f"fitted to the plate's {window.width}x{window.height}: {_some(sizes)} (--fit leaves this line out)"
+    for said, meaning in _MEANINGS.items():
+        if paths := [str(path) for path, look in looks.items() if look.alpha is said]:
+            yield f"the alpha of {_some(paths)} {meaning}"
 
 
-def _span(frames: Sequence[int]) -> str:
-    return f"frames {frames[0]} to {frames[-1]}" if len(frames) > 1 else f"frame {frames[0]} alone"
+_MEANINGS = {
+    Alpha.PAINTED: "says where it is painted: where it is 0 the plate keeps its light",
+    Alpha.EMPTY: "is 0 everywhere: it is not used",
+    Alpha.MATTE: "is 0 where there is light: it is taken for a matte, and not used",
+}
+
+
+def _some(texts: Sequence[str], most: int = 3) -> str:
+    more = f" and {len(texts) - most} more" if len(texts) > most else ""
+    return f"{', '.join(texts[:most])}{more}"
 
 
 def _listed(frames: Sequence[int], most: int = 5) -> str:

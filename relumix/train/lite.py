@@ -7,14 +7,13 @@ import math
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import save_file
 from threadpoolctl import threadpool_limits
@@ -23,17 +22,26 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from relumix.dataset.pairs import Pair, draw
 from relumix.dataset.shards import Shards
-from relumix.engines.lite.clues import Known, frame_clues, planar, reference_clues, steady_clues
-from relumix.engines.lite.engine import WEIGHTS, load_network
+from relumix.engines.lite.features import (
+    SpreadLight,
+    averaged_features,
+    frame_features,
+    planar,
+    reference_features,
+)
 from relumix.engines.lite.network import LightNet
-from relumix.engines.tracking.candidates import believe, propose
-from relumix.engines.tracking.correspondence import View, follow, stay, step
-from relumix.engines.tracking.motion_averaging import smooth
+from relumix.engines.lite.weights import WEIGHTS, load_network
+from relumix.engines.tracking.appearance import match
+from relumix.engines.tracking.correspondence import extend_track, identity_track
+from relumix.engines.tracking.motion_averaging import WeightedGain, average
+from relumix.engines.tracking.reference_light import believe, carry
+from relumix.engines.tracking.tracks import WindowMotion
 from relumix.errors import InputError
 from relumix.gain.downsample import LUMINANCE, median_stops
 from relumix.gain.log_gain import BLACK_OFFSET, MID_GREY, measure
 from relumix.gain.proxy import ProxyFrame, ProxyReference
 from relumix.train.loop import Batch
+from relumix.types import Float16
 
 _FRAMES = 8  # of a clip: what is averaged along the motion needs neighbours on both sides
 _CLIPS = 24  # prepared clips from which a batch is drawn, so that its examples come from many scenes
@@ -81,7 +89,7 @@ class LiteTask:
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the loss: display values, stops, edges of the gain, and how well the network knows its error."""
         batch = {key: value.float() for key, value in batch.items()}
-        stops, miss = predict(model, batch)
+        stops, log_error = predict(model, batch)
         seen = display(batch, stops)
         wanted = display(batch, batch["truth"])
         weight = batch["known"]
@@ -94,13 +102,13 @@ class LiteTask:
         far = (wrong.clamp_max(3.0) * matters).mean()
         edges = sum((_edges(stops, d) - _edges(batch["truth"], d)).abs().clamp_max(2.0).mean() for d in (1, 4))
         scaled = wrong.detach().mean(1, keepdim=True) / batch["spread"]
-        known = ((scaled + 0.01) * torch.exp2(-miss) + miss * math.log(2)).mean()
+        known = ((scaled + 0.01) * torch.exp2(-log_error) + log_error * math.log(2)).mean()
         total = shown + 0.15 * far + 0.1 * edges + 0.02 * known
         return total, {
             "display": shown.detach(),
             "stops": far.detach(),
             "edges": cast(Tensor, edges).detach(),
-            "miss": known.detach(),
+            "log_error": known.detach(),
         }
 
     def validate(self, model: nn.Module) -> dict[str, float]:
@@ -109,7 +117,7 @@ class LiteTask:
         for batch in self._held_out():
             stops, _ = predict(model, batch)
             wanted = display(batch, batch["truth"])
-            for what, light in (("", stops), ("given_", batch["steady"])):
+            for what, light in (("", stops), ("given_", batch["averaged"])):
                 square = (display(batch, light) - wanted).square().mean(1)
                 sums.setdefault(f"{what}psnr", []).extend(_psnr(square.mean((1, 2))))
                 moving = batch["moving"][:, 0] > 0.5
@@ -123,7 +131,7 @@ class LiteTask:
         folder.mkdir(parents=True, exist_ok=True)
         for i, batch in zip(range(6), self._held_out(), strict=False):
             stops, _ = predict(model, batch)
-            lights = torch.zeros_like(stops), batch["steady"], stops, batch["truth"]
+            lights = torch.zeros_like(stops), batch["averaged"], stops, batch["truth"]
             strip = [display(batch, light)[0] for light in lights]
             pixels = (torch.cat(strip, -1).permute(1, 2, 0) * 255).round().byte().numpy()
             Image.fromarray(pixels).save(folder / f"{i}.png")
@@ -194,59 +202,73 @@ class _Stream(IterableDataset[Batch]):
         raise InputError(f"{self._folder}: none of 100 scenes drawn could be used")
 
 
-Example = dict[str, "NDArray[np.float16]"]
+Example = dict[str, Float16]
 
 
 def examples(pair: Pair) -> Iterator[Example]:
-    """Yield an example for each frame of a pair but the first: the engine's clues, and the light it should have found.
+    """Yield an example for each frame of a pair but the first: what the network sees, and what it should have found.
 
-    All float16, planar. frame, reference: see LightNet. steady, truth [3, h, w] stops without the reference's median:
-    the flow engine's light, and the other light; plate [3, h, w] clean, at the reference's exposure; spread [1, 1, 1]
+    All float16, planar. frame, reference: see LightNet. averaged, truth [3, h, w] stops without the reference's median:
+    the flow engine's gain, and the other light's; plate [3, h, w] clean, at the reference's exposure; spread [1, 1, 1]
     stops; shown [3, 1, 1] as `display` takes it; known [1, h, w] where the plate has light; moving [1, h, w].
     """
     height, width = pair.plate.shape[1:3]
     size = (width, height)
     exposure = np.float32(MID_GREY / max(float(np.median(pair.plate[0] @ LUMINANCE)), 1e-6))
-    ones = np.ones((height, width), np.float32)
-    before, after = pair.plate[0] * exposure, pair.reference * exposure
-    grade = median_stops(before, after, ones > 0)
-    stops = measure(before, after * np.exp2(-grade)) + grade
-    reference = ProxyReference(0, before, ones, stops, ones)
-    frames = [reference, *(ProxyFrame(i, plate * exposure, ones) for i, plate in enumerate(pair.plate[1:], 1))]
-    views = [View.of(frame) for frame in frames]
-    steps = [step(now, last) for last, now in pairwise(views)]
-    known = Known.of(reference, views[0], round(_MATCH_SHARE * width))
-    light, track = known.light, stay(views[0])
-    lights, clues = [light.itself()], []
-    for view, moved in zip(views[1:], steps, strict=True):
-        track = follow(moved, track, view, views[0])
-        found = propose(light, view, track)
-        lights.append(believe(light, found))
-        clues.append(frame_clues(known, view, track, found, size))
+    window, reference = _prepared(pair, exposure)
+    light = reference.light
+    gains, features = _flow_gains(window, reference, size)
     shown = 0.18 / float(np.exp(np.log(np.maximum(pair.relit[0] @ LUMINANCE, 1e-6)).mean()))
-    after_all = smooth(lights, views, steps)
-    for i, (steady, looks) in enumerate(zip(after_all[1:], clues, strict=True), 1):
+    for i, (averaged, seen) in enumerate(zip(average(gains, window)[1:], features, strict=True), 1):
         clean = pair.clean[i] * exposure
-        truth = measure(clean, pair.relit[i] * exposure * np.exp2(-light.level))
+        truth = measure(clean, pair.relit[i] * exposure * np.exp2(-light.median_gain))
         example = {
-            "frame": np.concatenate([looks, steady_clues(known, steady, size)]),
-            "reference": reference_clues(known, size),
-            "steady": planar([steady[0] - light.level]),
+            "frame": np.concatenate([seen, averaged_features(reference, averaged, size)]),
+            "reference": reference_features(reference, size),
+            "averaged": planar([averaged.gain_stops - light.median_gain]),
             "truth": planar([truth.clip(-8, 8)]),
             "plate": planar([clean.clip(0, 1000)]),
-            "spread": np.full((1, 1, 1), max(known.spread, 1e-3)),
-            "shown": (np.exp2(light.level) * np.float32(shown) / exposure).reshape(3, 1, 1),
+            "spread": np.full((1, 1, 1), max(reference.spread_stops, 1e-3)),
+            "shown": (np.exp2(light.median_gain) * np.float32(shown) / exposure).reshape(3, 1, 1),
             "known": (clean.max(-1) > 1e-4)[None],
             "moving": (pair.moving[i] > 0)[None],
         }
         yield {key: np.asarray(value, np.float16) for key, value in example.items()}
 
 
+def _prepared(pair: Pair, exposure: np.float32) -> tuple[WindowMotion, SpreadLight]:
+    """Return a pair's plate as a window, and its first frame's relit version as a reference."""
+    height, width = pair.plate.shape[1:3]
+    ones = np.ones((height, width), np.float32)
+    before, after = pair.plate[0] * exposure, pair.reference * exposure
+    median_gain = median_stops(before, after, ones > 0)
+    stops = measure(before, after * np.exp2(-median_gain)) + median_gain
+    reference = ProxyReference(0, before, ones, stops, ones)
+    frames = [reference, *(ProxyFrame(i, plate * exposure, ones) for i, plate in enumerate(pair.plate[1:], 1))]
+    return WindowMotion.of(frames), SpreadLight.of(reference, round(_MATCH_SHARE * width))
+
+
+def _flow_gains(
+    window: WindowMotion, reference: SpreadLight, size: tuple[int, int]
+) -> tuple[list[WeightedGain], list[Float16]]:
+    """Return the flow engine's gain on every frame, before it is averaged, and the features of all but the first."""
+    light, first = reference.light, window.frames[0]
+    # Frame by frame outwards, as the engine does within a window.
+    track = identity_track(first)
+    gains, features = [light.own_gain()], []
+    for frame, step in zip(window.frames[1:], window.steps, strict=True):
+        track = extend_track(step, track, frame, first)
+        carried, matched = carry(light, frame, track), match(light.bank, frame, track)
+        gains.append(believe(light, carried, matched))
+        features.append(frame_features(reference, frame, track, carried, matched, size))
+    return gains, features
+
+
 def predict(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
     """Return the local gain [B, 3, h, w] in stops, and log2 of its expected error [B, 1, h, w] in units of spread."""
     planes = (batch[key].float().contiguous(memory_format=torch.channels_last) for key in ("frame", "reference"))
-    correction, miss = model(*planes)
-    return batch["steady"].float() + batch["spread"].float() * correction.float(), miss.float()
+    correction, log_error = model(*planes)
+    return batch["averaged"].float() + batch["spread"].float() * correction.float(), log_error.float()
 
 
 def display(batch: Batch, stops: Tensor) -> Tensor:

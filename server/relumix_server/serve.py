@@ -13,7 +13,6 @@ from pathlib import Path
 
 from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_health.v1.health import aio as health_aio
 from grpc_reflection.v1alpha import reflection
 
 from relumix.engines.base import Engine
@@ -22,6 +21,7 @@ from relumix.errors import InputError
 from relumix.rpc.messages import FLOW_OPTIONS, SERVICE
 from relumix_server import logs
 from relumix_server.access import TokenCheck, credentials, read_tokens
+from relumix_server.health import Health
 from relumix_server.memory import keep_freed_memory
 from relumix_server.metrics import Metrics
 from relumix_server.options import MAX_CHUNK_BYTES, MIB, Options, split_address
@@ -43,6 +43,13 @@ HUNG_EXIT_CODE = 1
 GRPC_OPTIONS = (
     ("grpc.max_receive_message_length", MAX_CHUNK_BYTES + 12 * MIB),  # An opening message may name many paths.
     ("grpc.max_send_message_length", MAX_CHUNK_BYTES + 12 * MIB),
+    # Of one connection, that is of one client. Without a limit, calls that are begun and reset, or never ended, take
+    # memory without end, before any token is looked at.
+    ("grpc.max_concurrent_streams", 64),
+    # Frames are compressed already, and gRPC's limit on messages counts the bytes that came, not what they unpack to.
+    ("grpc.compression_enabled_algorithms_bitset", 1),
+    ("grpc.max_metadata_size", 16 << 10),
+    ("grpc.server_handshake_timeout_ms", 10_000),
     ("grpc.so_reuseport", 0),  # Two servers on one port would each get half of the calls.
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 20_000),
@@ -114,7 +121,7 @@ async def _serve(
         device = EngineThread(last_seconds=options.window_seconds + LAST_SECONDS)
         stack.callback(device.close)
         service = make_service(options, spool, workers, device, metrics)
-        health = health_aio.HealthServicer()
+        health = Health()
         server, address = await _listening(options, service, health, metrics)
         page = StatusPage.start(options, service, spool, device, workers, metrics)
         stack.callback(page.close)
@@ -141,7 +148,7 @@ async def _live(
     options: Options,
     service: RelightService,
     server: aio.Server,
-    health: health_aio.HealthServicer,
+    health: Health,
     stop: asyncio.Event,
     again: asyncio.Event,
 ) -> None:
@@ -202,7 +209,7 @@ def _opened_spool(options: Options) -> Spool:
 
 
 async def _listening(
-    options: Options, service: RelightService, health: health_aio.HealthServicer, metrics: Metrics
+    options: Options, service: RelightService, health: Health, metrics: Metrics
 ) -> tuple[aio.Server, str]:
     """Start to listen; until engines are warm the health service says so."""
     tokens = read_tokens(options.token_file) if options.token_file else ()
@@ -233,7 +240,7 @@ def _warm(engines: dict[str, Engine], device: EngineThread) -> None:
         warm(engine, device)
 
 
-async def _say(health: health_aio.HealthServicer, status: int) -> None:
+async def _say(health: Health, status: int) -> None:
     for name in ("", SERVICE):
         await health.set(name, status)
 

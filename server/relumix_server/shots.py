@@ -11,9 +11,9 @@ from google.rpc import code_pb2
 
 from relumix.errors import FrameError, InputError
 from relumix.gain.downsample import Canvas
-from relumix.gain.gain_transfer import Gain
 from relumix.gain.proxy import ProxyFrame
 from relumix.gain.proxy_shot import Light
+from relumix.gain.transfer import Gain
 from relumix.util.stopwatch import Stopwatch
 from relumix.v1 import relight_pb2 as pb
 from relumix_server.chunk_rules import ReceivedFrame

@@ -49,5 +49,10 @@ def code_of(error: FrameError) -> int:
     return error.code if isinstance(error, CodedFrameError) else int(code_pb2.INVALID_ARGUMENT)
 
 
+def peer_host(peer: str) -> str:
+    """Return the host of what gRPC calls a peer, like ipv4:10.0.0.7:50412."""
+    return peer.rpartition(":")[0]
+
+
 class SessionCancelledError(Exception):
     """The session is over; what works for it stops."""

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from relumix.errors import FrameError, InputError
 from relumix.gain.downsample import Canvas
-from relumix.gain.gain_transfer import Gain
 from relumix.gain.proxy import ProxyFrame, ProxyReference
 from relumix.gain.proxy_shot import DownsampledShot, Light
+from relumix.gain.transfer import Gain
 from relumix.pipeline.write_frame import FrameWriter
 from relumix.settings import Settings
 from relumix.shot.box import Box
@@ -108,13 +108,13 @@ class FrameRead(TaskResult):
 class ReferenceRead(FrameRead):
     """The fields of a ProxyReference, and its median gain [3] in stops."""
 
-    stops: Float32
+    gain_stops: Float32
     lit: Float32
     median_gain: Float32
 
     def light(self, frame: int) -> Light:
         """Return the light of the reference."""
-        return ProxyReference(frame, self.rgb, self.known, self.stops, self.lit), self.median_gain
+        return ProxyReference(frame, self.rgb, self.known, self.gain_stops, self.lit), self.median_gain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -346,7 +346,7 @@ def _fields(seen: ProxyReference, median_gain: Float32) -> dict[str, Float32]:
     return {
         "rgb": seen.rgb,
         "known": seen.known,
-        "stops": seen.stops,
+        "gain_stops": seen.gain_stops,
         "lit": seen.lit,
         "median_gain": np.asarray(median_gain, np.float32),
     }

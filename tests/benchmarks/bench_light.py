@@ -29,7 +29,8 @@ from numpy.typing import NDArray
 
 from relumix.dataset.pairs import light_mix, mix
 from relumix.dataset.shards import Scene, Shards
-from relumix.engines.tracking.correspondence import View, follow, stay, step
+from relumix.engines.tracking.correspondence import extend_track, identity_track, track_neighbour
+from relumix.engines.tracking.log_frame import LogFrame
 from relumix.evaluate.metrics import ldr_flip, psnr, ssim, temporal_error
 from relumix.gain.proxy import ProxyFrame
 from relumix.pipeline.arrays import relit
@@ -56,11 +57,11 @@ def lit_twice(scene: Scene) -> tuple[Float32, Float32]:
 def unseen(plate: Float32) -> list[Bools]:
     """Return for each frame where optical flow does not find its way to the first frame and back."""
     exposure, known = np.float32(auto_exposure(plate[0])), np.ones(plate.shape[1:3], np.float32)
-    views = [View.of(ProxyFrame(i, frame * exposure, known)) for i, frame in enumerate(plate)]
-    track, lost = stay(views[0]), [np.zeros(plate.shape[1:3], bool)]
-    for last, now in pairwise(views):
-        track = follow(step(now, last), track, now, views[0])
-        lost.append(track.seen < 0.5)
+    frames = [LogFrame.of(ProxyFrame(i, frame * exposure, known)) for i, frame in enumerate(plate)]
+    track, lost = identity_track(frames[0]), [np.zeros(plate.shape[1:3], bool)]
+    for last, now in pairwise(frames):
+        track = extend_track(track_neighbour(now, last), track, now, frames[0])
+        lost.append(track.consistency < 0.5)
     return lost
 
 

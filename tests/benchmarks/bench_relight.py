@@ -1,6 +1,6 @@
 """How fast `relumix relight` is and how much memory it takes: by size, up to a pair of frames in 8K, and by length.
 
-    python tests/benchmarks/bench_relight.py [--frames 24] [--engine flow] [--json FILE]
+    python tests/benchmarks/bench_relight.py [--frames 24] [--engine flow] [--only lengths] [--json FILE]
 
 Plates are made from a texture that the camera pans over, as half-float ZIP EXR; every run is the command itself, in a
 process of its own, from files to files. Figures of one run can be compared with each other, not with another machine's.
@@ -36,7 +36,7 @@ class Run:
     frames: int
     seconds: float
     frames_a_second: float
-    peak_memory_mb: float
+    peak_memory_mib: float
     shares: dict[str, float]
 
 
@@ -69,7 +69,7 @@ def write(path: Path, rgb: np.ndarray) -> None:
 
 
 def relight(plate: str, relit: Path, output: Path, engine: str) -> tuple[dict, float]:
-    """Run the command; returns its last event and its peak resident memory in MB."""
+    """Run the command; returns its last event and its peak resident memory in MiB."""
     command = [sys.executable, "-m", "relumix.cli.main", "relight", plate, "-r", f"1001={relit}", "-o", str(output)]
     code, said, peak_bytes = peak.run([*command, "--engine", engine, "--progress", "json"])
     lines = said.splitlines()
@@ -86,13 +86,32 @@ def bench(folder: Path, width: int, height: int, frames: int, engine: str, loope
     for i in range(frames, looped):
         there_and_back = abs((i % (2 * frames - 2) + frames - 1) % (2 * frames - 2) - (frames - 1))
         os.link(plates / f"plate.{1001 + there_and_back}.exr", plates / f"plate.{1001 + i}.exr")
-    end, peak_mb = relight(str(plates / "plate.####.exr"), relit, output, engine)
+    end, peak_mib = relight(str(plates / "plate.####.exr"), relit, output, engine)
     for path in output.iterdir():
         path.unlink()
     work = sum(end["stage_seconds"].values())
     shares = {stage: round(seconds / work, 2) for stage, seconds in end["stage_seconds"].items()}
     written = end["written"]
-    return Run(width, height, written, end["seconds"], round(written / end["seconds"], 2), round(peak_mb), shares)
+    return Run(width, height, written, end["seconds"], round(written / end["seconds"], 2), round(peak_mib), shares)
+
+
+def sizes(folder: Path, frames: int, engine: str) -> list[Run]:
+    """Measure every size and print it."""
+    runs = [bench(folder, *size, frames, engine) for size in SIZES]
+    runs.append(bench(folder, *PAIR_SIZE, 2, engine))
+    print("\n   size        frames/s  peak MiB   shares of the work")
+    for run in runs:
+        shares = ", ".join(f"{stage} {share:.0%}" for stage, share in run.shares.items())
+        print(f"{run.width:5}x{run.height:<5} {run.frames_a_second:9.2f} {run.peak_memory_mib:9.0f}   {shares}")
+    return runs
+
+
+def lengths(folder: Path, engine: str) -> list[Run]:
+    """Measure a short and a long shot and print how their peaks of memory differ."""
+    short, long = (bench(folder, 960, 540, 25, engine, n) for n in LENGTHS)
+    ends = ", ".join(f"{run.frames} frames {run.peak_memory_mib:.0f} MiB" for run in (short, long))
+    print(f"\npeak memory at 960x540: {ends}: {long.peak_memory_mib / short.peak_memory_mib - 1:+.1%}")
+    return [short, long]
 
 
 def main() -> None:
@@ -100,22 +119,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--frames", type=int, default=24)
     parser.add_argument("--engine", default="flow")
+    parser.add_argument("--only", choices=("sizes", "lengths"), help="one half of it")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
+    runs = []
     with tempfile.TemporaryDirectory() as folder:
-        print(f"{os.cpu_count()} cores, engine {args.engine}, {args.frames} frames a size")
-        runs = [bench(Path(folder), *size, args.frames, args.engine) for size in SIZES]
-        runs.append(bench(Path(folder), *PAIR_SIZE, 2, args.engine))
-        print("\n   size        frames/s   peak MB   shares of the work")
-        for run in runs:
-            shares = ", ".join(f"{stage} {share:.0%}" for stage, share in run.shares.items())
-            print(f"{run.width:5}x{run.height:<5} {run.frames_a_second:9.2f} {run.peak_memory_mb:9.0f}   {shares}")
-        short, long = (bench(Path(folder), 960, 540, 25, args.engine, n) for n in LENGTHS)
-        ratio = long.peak_memory_mb / short.peak_memory_mb
-        print(f"\npeak memory at 960x540: {short.frames} frames {short.peak_memory_mb:.0f} MB, ", end="")
-        print(f"{long.frames} frames {long.peak_memory_mb:.0f} MB: {ratio - 1:+.1%}")
+        print(f"{os.cpu_count()} cores, engine {args.engine}, {args.frames} frames a size", flush=True)
+        if args.only != "lengths":
+            runs += sizes(Path(folder), args.frames, args.engine)
+        if args.only != "sizes":
+            runs += lengths(Path(folder), args.engine)
     if args.json:
-        args.json.write_text(json.dumps([asdict(run) for run in (*runs, short, long)], indent=1) + "\n")
+        args.json.write_text(json.dumps([asdict(run) for run in runs], indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ class GradeAlone:
         keyframe_paths: Sequence[Sequence[Keyframe]],
     ) -> Float32:
         """Return the same stops everywhere."""
-        return np.stack([np.broadcast_to(references[0].level(), frame.rgb.shape) for frame in frames])
+        return np.stack([np.broadcast_to(references[0].median_gain(), frame.rgb.shape) for frame in frames])
 
 
 def carry(pair: Pair, engine: Engine, work_size: int) -> Carried:
@@ -97,7 +97,12 @@ def carry(pair: Pair, engine: Engine, work_size: int) -> Carried:
     plates, lit = (
         np.stack([canvas.shrink(frame, canvas.window) for frame in clip]) for clip in (pair.clean, pair.relit)
     )
-    made = np.stack([apply(plate, g.stops - g.grade, g.grade, offset) for plate, g in zip(plates, done, strict=True)])
+    made = np.stack(
+        [
+            apply(plate, each.gain_stops - each.median_gain, each.median_gain, offset)
+            for plate, each in zip(plates, done, strict=True)
+        ]
+    )
     made, truth = (stops_between(plates, result, canvas.black_offset) for result in (made, lit))
     return Carried.of(made, truth, light.plan, engine.windowing.chained, seconds)
 

@@ -34,7 +34,9 @@ def named(name):
 
 def test_every_option_but_those_that_the_farm_decides_is_passed_on():
     passed = {action.dest for action in options(RELIGHT)}
-    assert {action.dest for action in RELIGHT._actions} - passed == {"help", "frames", "progress", "dry_run"}
+    assert {action.dest for action in RELIGHT._actions} - passed == {
+        *("help", "frames", "progress", "dry_run", "config")
+    }
     assert len(passed) <= 45, "a template has room for 50 parameters, and the farm has some of its own"
 
 
@@ -43,7 +45,7 @@ def test_each_option_is_known_to_name_files_or_not():
     assert plain == {
         *("engine", "device", "work_size", "mix", "colorspace", "reference_colorspace", "layer", "view"),
         *("compression", "bits", "missing", "overwrite", "server", "by_path", "patience"),
-        *("engine_options", "transfer"),
+        *("engine_options", "transfer", "fit"),
     }, "is the new option's metavar one that says whether it names files?"
 
 
@@ -109,7 +111,7 @@ def test_relative_paths_are_written_out_and_nothing_else(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"sauce": "x"}, "sauce is no option of relight: expected one of source, reference, output, engine"),
+        ({"sauce": "x"}, "sauce is no option of relight: expected one of source, reference, output, fit"),
         ({"frames": "1"}, "frames is no option of relight: expected one of "),
         ({"overwrite": "yes"}, "overwrite is 'yes': expected true or false"),
     ],

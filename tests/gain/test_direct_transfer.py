@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relumix.gain.direct_transfer import shown_under, stops_to
+from relumix.gain.direct_transfer import DirectTransfer, shown_under, stops_to
 from relumix.gain.downsample import Canvas, proxy_frame
-from relumix.gain.gain_transfer import Gain, log_luminance, relight
 from relumix.gain.log_gain import MID_GREY
+from relumix.gain.relight import relight
+from relumix.gain.transfer import Gain, log_luminance
 from relumix.shot.box import Box
 
 HEIGHT, WIDTH = 96, 128
@@ -33,12 +34,16 @@ def stripes(along):
     return np.repeat((MID_GREY * np.exp2(wave))[..., None], 3, -1).astype(np.float32)
 
 
-def direct(rgb, shown, canvas=HALF, box=BOX, *, alpha=None, grade=0.0, **options):
+def relit(rgb, shown, canvas=HALF, box=BOX, *, alpha=None, grade=0.0):
     """The full-size result of an engine that shows `shown` [h, w, 3], without the grade, at the canvas' size."""
     seen = proxy_frame(canvas, 1, Level(rgb, alpha), box)
     grade = np.full(3, grade, np.float32)
     gain = Gain(1, stops_to(seen.rgb, shown) + grade, grade, log_luminance(seen))
-    return relight(Level(rgb, alpha), box, canvas, gain, direct=True, **options)
+    return relight(DirectTransfer(canvas), gain, Level(rgb, alpha), box, keep_gain=True)
+
+
+def direct(*args, **options):
+    return relit(*args, **options).pixels
 
 
 def as_seen(rgb, canvas=HALF, box=BOX, alpha=None):
@@ -94,48 +99,6 @@ def test_highlights_are_shown_and_kept():
     np.testing.assert_allclose(direct(bright, as_seen(bright)), bright, rtol=1e-3)
 
 
-def test_mix_and_mask_of_nothing_are_the_plate_bit_for_bit():
-    rgb, shown = noise(), noise(HEIGHT // 2, WIDTH // 2, seed=1)
-    mask = np.zeros((HEIGHT, WIDTH), np.float32)
-    mask[:, 64:] = 1
-    np.testing.assert_array_equal(direct(rgb, shown, mix=0.0), rgb)
-    result = direct(rgb, shown, mask=mask)
-    np.testing.assert_array_equal(result[:, :64], rgb[:, :64])
-    np.testing.assert_array_equal(result[:, 64:], direct(rgb, shown)[:, 64:])
-
-
-def test_pixels_that_are_not_finite_come_back_and_spoil_no_other():
-    rgb = noise()
-    spoilt = rgb.copy()
-    spoilt[10, 12], spoilt[11, 90] = np.nan, (1, -np.inf, 2)
-    bad = ~np.isfinite(spoilt).all(-1)
-    shown = noise(HEIGHT // 2, WIDTH // 2, seed=1)
-    clean, result = (
-        relight(
-            Level(each),
-            BOX,
-            HALF,
-            Gain(1, stops_to(as_seen(each), shown), np.zeros(3, np.float32), np.zeros(shown.shape[:2], np.float32)),
-            direct=True,
-        )
-        for each in (rgb, spoilt)
-    )
-    np.testing.assert_array_equal(result[bad], spoilt[bad])
-    assert np.isfinite(result[~bad]).all()
-    far = cv2.dilate(bad.astype(np.uint8), np.ones((25, 25))) == 0
-    np.testing.assert_allclose(result[far], clean[far], rtol=1e-4)
-
-
-def test_the_references_own_pixels_are_the_result_where_they_are_known():
-    rgb, painted = noise(), noise(seed=5)
-    known = np.zeros((HEIGHT, WIDTH), bool)
-    known[:40] = True
-    shown = halved(painted)
-    result = direct(rgb, shown, reference=(painted, known))
-    np.testing.assert_array_equal(result[:40], painted[:40])
-    np.testing.assert_array_equal(result[40:], direct(rgb, shown)[40:])
-
-
 def test_premultiplied_plates_stay_so():
     straight = noise()
     alpha = np.repeat(np.linspace(0, 1, WIDTH, dtype=np.float32)[None], HEIGHT, 0)
@@ -152,17 +115,18 @@ def test_data_windows_and_mip_levels_lie_where_they_belong(window):
     seen = as_seen(rgb, box=window)
     gain = Gain(1, stops_to(seen, 2 * seen), np.zeros(3, np.float32), np.zeros(seen.shape[:2], np.float32))
     inside = window.intersect(BOX).slices_in(window)
-    whole = relight(Level(rgb), window, HALF, gain, direct=True)
+    whole = relight(DirectTransfer(HALF), gain, Level(rgb), window).pixels
     np.testing.assert_allclose(whole[inside], 2 * rgb[inside], rtol=0.03)
-    small = relight(Level(halved(rgb)), window, HALF, gain, direct=True)
+    small = relight(DirectTransfer(HALF), gain, Level(halved(rgb)), window).pixels
     np.testing.assert_allclose(small, halved(whole), rtol=0.03)
 
 
 def test_the_gain_map_makes_the_result_of_the_plate():
-    rgb, stops = noise(), np.full((HEIGHT, WIDTH, 3), np.nan, np.float32)
-    result = direct(rgb, noise(HEIGHT // 2, WIDTH // 2, seed=1), stops=stops)
+    rgb = noise()
+    result = relit(rgb, noise(HEIGHT // 2, WIDTH // 2, seed=1))
     offset = np.float32(HALF.black_offset)
-    np.testing.assert_allclose((rgb + offset) * np.exp2(stops) - offset, result, rtol=1e-3, atol=1e-5)
+    again = (rgb + offset) * np.exp2(result.gain_stops) - offset
+    np.testing.assert_allclose(again, result.pixels, rtol=1e-3, atol=1e-5)
 
 
 def test_direct_stops_are_undone():

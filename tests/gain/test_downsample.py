@@ -88,7 +88,7 @@ def test_a_grade_is_all_grade_and_no_local_gain(gains, half):
     canvas = Canvas.fit(box, 64)
     light, grade = proxy_reference(canvas, 1, Level(rgb), box, relit, np.ones((48, 64), bool))
     np.testing.assert_allclose(grade, np.log2(gains), atol=1e-4)
-    np.testing.assert_allclose(light.stops - grade, 0, atol=2**-10 if half else 1e-5)
+    np.testing.assert_allclose(light.gain_stops - grade, 0, atol=2**-10 if half else 1e-5)
 
 
 def test_unknown_parts_of_a_reference_are_filled_from_its_surroundings():
@@ -97,7 +97,7 @@ def test_unknown_parts_of_a_reference_are_filled_from_its_surroundings():
     known[10:20, 10:20] = False
     relit = rgb * np.where(known, 2, 50)[..., None].astype(np.float32)
     light, grade = proxy_reference(Canvas.fit(box, 64), 1, Level(rgb), box, relit, known)
-    np.testing.assert_allclose(light.stops, 1, atol=1e-4)
+    np.testing.assert_allclose(light.gain_stops, 1, atol=1e-4)
     np.testing.assert_allclose(grade, 1, atol=1e-5)
     np.testing.assert_array_equal(light.lit == 0, ~known)
 
@@ -105,5 +105,5 @@ def test_unknown_parts_of_a_reference_are_filled_from_its_surroundings():
 def test_a_reference_without_a_known_pixel_is_no_light():
     rgb, box = noise(48, 64), Box(0, 0, 64, 48)
     light, grade = proxy_reference(Canvas.fit(box, 64), 1, Level(rgb), box, rgb * 3, np.zeros((48, 64), bool))
-    assert not light.stops.any()
+    assert not light.gain_stops.any()
     assert not grade.any()

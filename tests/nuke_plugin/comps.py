@@ -19,7 +19,7 @@ RELUMIX = Path(sys.executable).parent / "relumix"
 _SLOW = """\
 #!{python}
 import sys, time
-from relumix.engines.tracking.propagator import TrackingPropagator
+from relumix.engines.flow.engine import FlowPropagator
 from relumix.pipeline.write_frame import FrameWriter
 
 def slowed(kind, name):
@@ -30,7 +30,7 @@ def slowed(kind, name):
     setattr(kind, name, slowly)
 
 slowed(FrameWriter, "_write")
-slowed(TrackingPropagator, "propagate")
+slowed(FlowPropagator, "propagate")
 from relumix.cli.main import main
 sys.exit(main())
 """

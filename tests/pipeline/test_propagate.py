@@ -2,6 +2,7 @@ import weakref
 
 import numpy as np
 
+from relumix.engines.base import Windowing
 from relumix.gain.proxy_shot import DownsampledShot
 from relumix.pipeline.propagate import Propagation
 from relumix.shot.array_source import ArraySource
@@ -11,7 +12,7 @@ from tests.synthetic import make_shot
 class Forgotten:
     """An engine and its propagator at once. It adds no light, and looks whether its last window is still held."""
 
-    name, version, window, overlap, tracks, chained = "forgotten", "1", 4, 2, False, False
+    name, windowing = "forgotten", Windowing("1", window=4, overlap=2, tracks=False)
 
     def __init__(self):
         self.still_held = []

@@ -53,7 +53,10 @@ def test_keyframe_paths_lead_from_reference_to_window(shot):
                 steps = [b - a for a, b in pairwise(keyframe_path)]
                 assert all(s > 0 for s in steps) or all(s < 0 for s in steps)
                 near = piece.frames[0] if reference <= piece.frames[0] else piece.frames[-1]
-                assert abs(keyframe_path[-1] - near) <= abs(frames[-1] - frames[0])
+                low, high = sorted((reference, near))
+                assert all(low <= keyframe <= high for keyframe in keyframe_path), "it goes past the window"
+                left = abs(frames.index(keyframe_path[-1]) - frames.index(near))
+                assert left <= window, "it ends short of the window"
 
 
 def test_a_shot_with_its_reference_first():

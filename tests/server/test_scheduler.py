@@ -7,13 +7,14 @@ import weakref
 import numpy as np
 import pytest
 
+from relumix.engines.base import Windowing
 from relumix.gain.proxy import ProxyFrame
 from relumix_server.scheduler import EngineThread, ScheduledEngine, warm
 from relumix_server.status_errors import SessionCancelledError
 
 
 class SlowEngine:
-    name, version, window, overlap, tracks, chained = "slow", "1", 4, 1, False, False
+    name, windowing = "slow", Windowing(version="1", window=4, overlap=1, tracks=False)
 
     def __init__(self):
         self.worked, self.threads, self.go = [], set(), threading.Event()

@@ -7,6 +7,9 @@ import pytest
 
 from relumix.errors import InputError
 from relumix.shot import Picture, Plate, Sequence, read_mask, read_reference
+from relumix.shot.paint import Alpha
+from relumix.shot.placing import Place
+from relumix.shot.reference import Look, has_own_pixels, look_at_reference
 from tests.shot import files
 
 DISPLAY = (0, 0, 20, 16)
@@ -66,7 +69,8 @@ def test_another_size(plate: Plate, picture: Picture, tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         read_reference(path, picture, plate=plate)
     assert str(caught.value) == (
-        f"reference {path} is 10x9, but the plate's frame 1 is 10x8 or 20x16: expected the same size"
+        f"reference {path} is 10x9, but the plate's frame 1 is 10x8 or 20x16: expected that size, or another of the "
+        "same shape"
     )
 
 
@@ -101,11 +105,14 @@ def test_jpeg(plate: Plate, picture: Picture, tmp_path: Path) -> None:
     assert known.all()
 
 
-def test_straight_alpha_is_multiplied(plate: Plate, picture: Picture, tmp_path: Path) -> None:
+def test_straight_alpha_is_multiplied_and_lies_over_the_plate(tmp_path: Path) -> None:
+    plate = Plate(Sequence.find(files.plain(tmp_path / "a.1.exr", files.noise(16, 20, 3))))
+    picture = plate.read(1)
     pixels = np.full((16, 20, 4), 128, np.uint8)
     path = files.plain(tmp_path / "r.png", pixels, oiio__UnassociatedAlpha=1)
     rgb, _ = read_reference(path, picture, plate=plate)
-    assert rgb == pytest.approx(LINEAR_HALF_CODE * 128 / 255, abs=1e-5)
+    share = np.float32(128 / 255)
+    assert rgb == pytest.approx(LINEAR_HALF_CODE * share + picture.rgb * (1 - share), abs=1e-5)
 
 
 def test_colour_spaces(plate: Plate, picture: Picture, tmp_path: Path) -> None:
@@ -184,3 +191,131 @@ def test_mask_of_another_size(picture: Picture, tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         read_mask(path, picture)
     assert str(caught.value) == f"mask {path} is 3x3, but the plate's frame 1 is 10x8 or 20x16: expected the same size"
+
+
+PAINTED = (slice(2, 5), slice(3, 8))
+"""Rows and columns of the plate's 10x8 pixels that a paint-over covers."""
+
+
+def paint_over(path: Path, colour: float = 3.0) -> Path:
+    """A relit frame of 20x16 that is painted in one box alone: PNG, or OpenEXR in its own way to store alpha."""
+    rows, columns = PAINTED
+    box = slice(rows.start + 5, rows.stop + 5), slice(columns.start + 4, columns.stop + 4)
+    if path.suffix == ".png":
+        codes = np.zeros((16, 20, 4), np.uint8)
+        codes[..., :3] = 255  # what lies under a transparent pixel means nothing
+        codes[box] = [128, 128, 128, 255]
+        return files.plain(path, codes, oiio__UnassociatedAlpha=1)
+    pixels = np.zeros((16, 20, 4), np.float32)
+    pixels[box] = [colour, colour, colour, 1]
+    return files.plain(path, pixels, "RGBA", display=DISPLAY)
+
+
+@pytest.mark.parametrize(("name", "colour"), [("r.png", LINEAR_HALF_CODE), ("r.exr", 3.0)])
+def test_what_was_not_painted_is_the_plate(
+    plate: Plate, picture: Picture, tmp_path: Path, name: str, colour: float
+) -> None:
+    rgb, known = read_reference(paint_over(tmp_path / name), picture, plate=plate)
+    expected = picture.rgb.copy()
+    expected[PAINTED] = colour
+    outside = np.ones((8, 10), bool)
+    outside[PAINTED] = False
+    assert np.array_equal(rgb[outside], picture.rgb[outside])
+    assert rgb[PAINTED] == pytest.approx(expected[PAINTED], abs=1e-4)
+    assert known.all()
+
+
+def test_a_cropped_paint_over_leaves_the_plate_outside_of_its_own_pixels(
+    plate: Plate, picture: Picture, tmp_path: Path
+) -> None:
+    pixels = np.zeros((4, 4, 4), np.float32)
+    pixels[:2] = [2, 2, 2, 1]
+    path = files.plain(tmp_path / "r.exr", pixels, "RGBA", window=(6, 7), display=DISPLAY)
+    rgb, known = read_reference(path, picture, plate=plate)
+    expected = picture.rgb.copy()
+    expected[2:4, 2:6] = 2
+    assert np.array_equal(rgb, expected)
+    assert known.all()
+
+
+def test_alpha_of_1_or_the_plates_own_changes_nothing(tmp_path: Path) -> None:
+    rgba = np.random.default_rng(3).uniform(0.1, 0.9, (8, 10, 4)).astype(np.float32)
+    path = files.plain(tmp_path / "a.1.exr", rgba, "RGBA")
+    plate = Plate(Sequence.find(path))
+    picture = plate.read(1)
+    relit = rgba * np.array([3, 3, 3, 1], np.float32)
+    for name, pixels in (("same.exr", relit), ("whole.exr", np.dstack([relit[..., :3], np.ones((8, 10), np.float32)]))):
+        rgb, known = read_reference(files.plain(tmp_path / name, pixels, "RGBA"), picture, plate=plate)
+        assert np.array_equal(rgb, pixels[..., :3])
+        assert known.all()
+
+
+def test_alpha_that_is_0_everywhere_or_under_light_is_not_used(plate: Plate, picture: Picture, tmp_path: Path) -> None:
+    codes = np.full((16, 20, 4), 128, np.uint8)
+    codes[..., 3] = 0
+    png = files.plain(tmp_path / "r.png", codes, oiio__UnassociatedAlpha=1)
+    assert read_reference(png, picture, plate=plate)[0] == pytest.approx(LINEAR_HALF_CODE, abs=1e-5)
+    light = np.full((8, 10, 4), 0.5, np.float32)
+    for columns in (10, 6):
+        light[:, :columns, 3] = 0
+        rgb, known = read_reference(files.plain(tmp_path / "r.exr", light, "RGBA"), picture, plate=plate)
+        assert np.array_equal(rgb, light[..., :3])
+        assert known.all()
+
+
+def test_a_blank_reference(plate: Plate, picture: Picture, tmp_path: Path) -> None:
+    path = files.plain(tmp_path / "r.png", np.zeros((16, 20, 4), np.uint8), oiio__UnassociatedAlpha=1)
+    assert error(path, picture, plate) == (
+        f"reference {path} is black and transparent everywhere: expected a relit frame"
+    )
+
+
+def test_what_is_not_finite_under_paint(tmp_path: Path) -> None:
+    pixels = files.noise(8, 10)
+    pixels[0, 0], pixels[7, 9] = np.nan, np.inf
+    path = files.plain(tmp_path / "a.1.exr", pixels)
+    plate = Plate(Sequence.find(path))
+    relit = np.zeros((8, 10, 4), np.float32)
+    relit[:4] = [1, 1, 1, 1]
+    relit[1, 1, 0] = np.nan
+    rgb, known = read_reference(files.plain(tmp_path / "r.exr", relit, "RGBA"), plate.read(1), plate=plate)
+    assert np.argwhere(~known).tolist() == [[1, 1], [7, 9]]
+    assert np.isfinite(rgb).all()
+
+
+@pytest.mark.parametrize("scale", [0.25, 2])
+def test_a_quarter_and_double_are_fitted(plate: Plate, picture: Picture, tmp_path: Path, scale: float) -> None:
+    height, width = int(16 * scale), int(20 * scale)
+    ramp = (np.arange(width, dtype=np.float32) + 0.5) / scale
+    pixels = np.broadcast_to(ramp[None, :, None], (height, width, 3)).copy()
+    path = files.plain(tmp_path / "r.exr", pixels)
+    rgb, known = read_reference(path, picture, plate=plate)
+    assert rgb[:, :, 0] == pytest.approx(np.broadcast_to(np.arange(4, 14) + 0.5, (8, 10)), abs=1e-3)
+    assert known.all()
+    assert has_own_pixels(path, picture, plate=plate) == (scale > 1)
+
+
+def test_paint_of_another_size_is_fitted_too(plate: Plate, picture: Picture, tmp_path: Path) -> None:
+    pixels = np.zeros((32, 40, 4), np.float32)
+    pixels[:, :20] = [2, 2, 2, 1]
+    pixels[3, 5] = np.nan
+    rgb, known = read_reference(files.plain(tmp_path / "r.exr", pixels, "RGBA"), picture, plate=plate)
+    expected = picture.rgb.copy()
+    expected[:, :6] = 2
+    assert rgb == pytest.approx(expected)
+    assert known.all()
+
+
+def test_a_look_tells_what_reading_would_do(plate: Plate, picture: Picture, tmp_path: Path) -> None:
+    def look(path: Path) -> Look:
+        windows = plate.windows(1)
+        return look_at_reference(path, windows, 1, plate=plate, colorspace=None, read=lambda: plate.read(1))
+
+    assert look(paint_over(tmp_path / "r.png")).alpha is Alpha.PAINTED
+    assert look(picture.path) == Look(Place(picture.data_window), Alpha.WHOLE)
+    half = look(files.plain(tmp_path / "half.exr", files.noise(8, 10)[:, :, :3], display=(0, 0, 10, 8)))
+    assert half.place == Place(picture.data_window)
+    with pytest.raises(InputError, match="unknown colour space"):
+        look_at_reference(
+            picture.path, plate.windows(1), 1, plate=plate, colorspace="no", read=lambda: pytest.fail("not needed")
+        )

@@ -51,7 +51,7 @@ def test_a_batch_is_a_function_of_seed_and_step(stage):
 def test_the_truth_gives_the_other_light_back(stage):
     batch = batch_of(stage)
     assert batch["frame"].shape[2:] == (48, 64)
-    wrong = (display(batch, batch["truth"]) - display(batch, batch["steady"])).abs().mean()
+    wrong = (display(batch, batch["truth"]) - display(batch, batch["averaged"])).abs().mean()
     assert display(batch, batch["truth"]).isfinite().all()
     assert wrong > 0
 
@@ -76,7 +76,7 @@ def test_the_corrected_light_is_the_flow_engines_and_what_the_network_adds(stage
 
     batch = batch_of(stage)
     stops, _ = predict(Adds(), batch)
-    torch.testing.assert_close(stops, batch["steady"].float() + 2 * batch["spread"].float())
+    torch.testing.assert_close(stops, batch["averaged"].float() + 2 * batch["spread"].float())
 
 
 def test_the_command_trains_weights_that_the_engine_takes(stage, tmp_path, capsys):

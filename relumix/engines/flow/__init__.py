@@ -1,5 +1,19 @@
-"""The engine without weights: correspondence carries the reference's light, a model fills what it misses."""
+"""The engine without weights: optical flow carries the references' light, appearance says what it misses."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from relumix.engines.base import Engine, refuse_options
 from relumix.engines.flow.engine import FlowEngine
+from relumix.errors import InputError
 
-__all__ = ["FlowEngine"]
+__all__ = ["FlowEngine", "load"]
+
+
+def load(model: str | None, device: str, options: Sequence[str]) -> Engine:
+    """See relumix.engines.registry."""
+    refuse_options("flow", options)
+    if device == "cuda":
+        raise InputError("engine flow runs on the CPU: got --device cuda, expected auto or cpu")
+    return FlowEngine()

@@ -1,8 +1,8 @@
 """The network of `lite`: what the flow engine's light lacks at each pixel, and how sure that is.
 
-It is shown a frame and what is known of one reference's light there (`clues`): the flow engine's light, and what that
-was made of: the gain that optical flow carried, the gain of what looks alike, and how well either fits. It never sees
-pixels at full size and never makes any.
+It is shown a frame and what is known of one reference's light there (`features`): the flow engine's gain, and what
+that was made of: the gain that optical flow carried, the gain of what looks alike, and how well either fits. It never
+sees pixels at full size and never makes any.
 
 Cross-attention from frame to reference is gated, as in ReLumix (arXiv 2509.23769): queries are the frame's features,
 keys those of the reference's plate, values its gain; the gate is learned from query, answer and best match.
@@ -18,12 +18,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  the name that torch's own documentation gives it
 
-from relumix.engines.lite.clues import CARRIED, FRAME_PLANES, LOOK, MATCHED, PLACE, REFERENCE_PLANES, STEADY
+from relumix.engines.lite.features import AVERAGED, CARRIED, FRAME_PLANES, MATCHED, PLACE, PLATE, REFERENCE_PLANES
 
 STRIDE = 16
 """Sides of what the network sees are multiples of this."""
 
-_WIDEST_MISS = 4.0
+_WIDEST_LOG_ERROR = 4.0
 _FIRST_DOUBT = -2.0  # how an untrained network judges what the flow engine's light was made of, against that light
 _ATTENDED = (-2, -1)  # levels that look at the reference: an eighth and a sixteenth of the size
 
@@ -59,9 +59,9 @@ class Encoder(nn.Module):
         return levels
 
 
-Learned = tuple[Tensor, Tensor, Tensor]
-"""A reference as one attention knows it: keys [B, heads, c, n], values [B, heads, n, c], and [B, 1, 1, n], the natural
-logarithm of how far each of its n tokens is known."""
+EncodedReference = tuple[Tensor, Tensor, Tensor]
+"""A reference as one attention looks it up: keys [B, heads, c, n], values [B, heads, n, c], and [B, 1, 1, n], the
+natural logarithm of how far each of its n tokens is known."""
 
 
 class GatedCrossAttention(nn.Module):
@@ -77,28 +77,33 @@ class GatedCrossAttention(nn.Module):
         self.gate = nn.Sequential(nn.Conv2d(2 * width + heads, width, 1), nn.SiLU(), nn.Conv2d(width, 1, 1))
         self.out = nn.Conv2d(width, width, 1)
 
-    def learn(self, plate: Tensor, light: Tensor, lit: Tensor) -> Learned:
-        """Return what is to be known of a reference.
+    def encode_reference(self, plate: Tensor, light: Tensor, lit: Tensor) -> EncodedReference:
+        """Return a reference as `forward` looks it up.
 
         plate  [B, width, h, w] features of its plate, by the encoder that sees the frames.
         light  [B, value_width, h, w] features of its gain.
         lit    [B, 1, h, w] in 0..1: where its gain is known; other tokens are not looked at.
         """
+        # Keys and queries of length 1: a bright surface is no surer match than a dark one. What is not known falls out
+        # by the logarithm of its share.
         key = F.normalize(self._tokens(self.key(plate)), dim=-1).transpose(-1, -2)
         return key, self._tokens(self.value(light)), torch.log(lit.flatten(2).clamp_min(1e-4))[:, None]
 
-    def forward(self, frame: Tensor, place: Tensor, learned: Learned) -> Tensor:
+    def forward(self, frame: Tensor, place: Tensor, encoded: EncodedReference) -> Tensor:
         """Return [B, width, h, w] to be added to the frame's features.
 
         frame    [B, width, h, w] features of the frame.
         place    [B, 2, h, w] where in the reference each frame token is expected, (x, y) in long edges from the middle.
-        learned  of the reference.
+        encoded  of the reference.
         """
         b, _, h, w = frame.shape
-        key, value, lit = learned
+        key, value, lit = encoded
         scores = F.normalize(self._tokens(self.query(frame)), dim=-1) @ key * self.log_sharpness.exp()
+        # softmax(sharpness * q k - nearness * |place_q - place_k|² + log lit): each head has its own sharpness, and how
+        # far it looks around.
         away = torch.cdist(place.flatten(2).transpose(1, 2), grid_of(place).flatten(2).transpose(1, 2)).square()
         scores = scores - self.log_nearness.exp() * away[:, None] + lit
+        # What the gate needs to tell a good match from the best of bad ones, which softmax hides.
         best = torch.logsumexp(scores, -1).reshape(b, self.heads, h, w) * 0.1
         found = (scores.softmax(-1) @ value).transpose(-1, -2).reshape(b, -1, h, w)
         gate = torch.sigmoid(self.gate(torch.cat([frame, found, best], 1)))
@@ -127,41 +132,50 @@ class LightNet(nn.Module):
         self.blocks = nn.ModuleList(nn.Sequential(*(Block(b) for _ in range(depth))) for _, b in ups)
         self.head = _silent(nn.Conv2d(widths[0], 4 * (2 + 3 + 1 + 1), 3, padding=1))
 
-    def learn(self, reference: Tensor) -> list[Learned]:
+    def encode_reference(self, reference: Tensor) -> list[EncodedReference]:
         """Return what is to be known of a reference, [B, REFERENCE_PLANES, h, w]: the same for all its frames."""
-        known = self.appearance(F.pixel_unshuffle(reference[:, LOOK], 2))
+        known = self.appearance(F.pixel_unshuffle(reference[:, PLATE], 2))
         light = self.light(F.pixel_unshuffle(reference, 2))
         attentions = cast("list[GatedCrossAttention]", self.attention)
         return [
-            attention.learn(known[i], light[i], _shrunk(reference[:, -1:], known[i]))
+            attention.encode_reference(known[i], light[i], _shrunk(reference[:, -1:], known[i]))
             for i, attention in zip(_ATTENDED, attentions, strict=True)
         ]
 
     def forward(self, frame: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
-        """Learn a reference, [B, REFERENCE_PLANES, h, w], and correct a frame at once: see `correct`."""
-        return self.correct(frame, self.learn(reference))
+        """Encode a reference, [B, REFERENCE_PLANES, h, w], and correct a frame at once: see `correct`."""
+        return self.correct(frame, self.encode_reference(reference))
 
-    def correct(self, frame: Tensor, learned: list[Learned]) -> tuple[Tensor, Tensor]:
-        """Return (correction [B, 3, h, w], miss [B, 1, h, w]), in units of the reference's spread.
+    def correct(self, frame: Tensor, encoded: list[EncodedReference]) -> tuple[Tensor, Tensor]:
+        """Return (correction [B, 3, h, w], log_error [B, 1, h, w]), in units of the reference's spread.
 
-        frame       [B, FRAME_PLANES, h, w] clues of a frame; learned: of its reference, of the same size.
-        correction  to be added to the flow engine's light.
-        miss        log2 of the error to be expected then.
+        frame       [B, FRAME_PLANES, h, w] features of a frame; encoded: its reference, of the same size.
+        correction  to be added to the flow engine's averaged gain.
+        log_error   log2 of the error to be expected then.
 
         h and w are multiples of STRIDE.
         """
+        x = self._decoded(frame, encoded)
+        outputs = F.pixel_shuffle(self.head(F.silu(x)), 2)
+        averaged, carried, matched = frame[:, AVERAGED], frame[:, CARRIED], frame[:, MATCHED]
+        # A choice among the three gains that are there already, the averaged one with a logit of 0; and what none has.
+        share = torch.cat([torch.zeros_like(outputs[:, :1]), outputs[:, :2] + _FIRST_DOUBT], 1).softmax(1)
+        chosen = share[:, 1:2] * (carried - averaged) + share[:, 2:3] * (matched - averaged) + outputs[:, 2:5]
+        # The sigmoid lets it leave all as it is at once, which three channels alone would have to agree on.
+        log_error = _WIDEST_LOG_ERROR * torch.tanh(outputs[:, 6:] / _WIDEST_LOG_ERROR)
+        return torch.sigmoid(outputs[:, 5:6]) * chosen, log_error
+
+    def _decoded(self, frame: Tensor, encoded: list[EncodedReference]) -> Tensor:
+        """Return [B, widths[0], h / 2, w / 2] features of a frame that has looked at its reference."""
         levels = self.frame(F.pixel_unshuffle(torch.cat([frame, grid_of(frame)], 1), 2))
-        seen = self.appearance(F.pixel_unshuffle(frame[:, LOOK], 2))
-        for i, attention, known in zip(_ATTENDED, self.attention, learned, strict=True):
+        # By the encoder that saw the reference's plate, so that queries and keys are of one kind.
+        seen = self.appearance(F.pixel_unshuffle(frame[:, PLATE], 2))
+        for i, attention, known in zip(_ATTENDED, self.attention, encoded, strict=True):
             levels[i] = levels[i] + attention(seen[i], _shrunk(frame[:, PLACE], seen[i]), known)
-        x = self.middle(levels[-1])
+        x: Tensor = self.middle(levels[-1])
         for up, block, level in zip(self.up, self.blocks, levels[-2::-1], strict=True):
             x = block(F.interpolate(up(x), scale_factor=2.0, mode="nearest") + level)
-        said = F.pixel_shuffle(self.head(F.silu(x)), 2)
-        steady, carried, matched = frame[:, STEADY], frame[:, CARRIED], frame[:, MATCHED]
-        share = torch.cat([torch.zeros_like(said[:, :1]), said[:, :2] + _FIRST_DOUBT], 1).softmax(1)
-        chosen = share[:, 1:2] * (carried - steady) + share[:, 2:3] * (matched - steady) + said[:, 2:5]
-        return torch.sigmoid(said[:, 5:6]) * chosen, _WIDEST_MISS * torch.tanh(said[:, 6:] / _WIDEST_MISS)
+        return x
 
 
 def _shrunk(planes: Tensor, like: Tensor) -> Tensor:

@@ -91,7 +91,7 @@ class SvdPropagator:
     ) -> Float32:
         """[n, h, w, 3] stops on the frames, by the light of one reference."""
         light = ReferenceLight.of(reference)
-        stops = np.broadcast_to(light.level, (len(frames), *reference.stops.shape)).copy()
+        stops = np.broadcast_to(light.level, (len(frames), *reference.gain_stops.shape)).copy()
         if light.plain and not self._direct:
             return stops
         outwards = sorted(range(len(frames)), key=lambda i: abs(frames[i].frame - reference.frame))
@@ -131,7 +131,7 @@ def _mixed(frame: int, references: Sequence[ProxyReference], sides: Sequence[Flo
     """[h, w, 3]: a reference is its own; between two, light passes from one to the other, in stops."""
     for reference in references:
         if reference.frame == frame:
-            return reference.stops
+            return reference.gain_stops
     if len(sides) == 1:
         return sides[0]
     first, last = (reference.frame for reference in references)

@@ -46,8 +46,8 @@ class ReferenceLight:
     @classmethod
     def of(cls, reference: ProxyReference) -> ReferenceLight:
         """Take a reference's light apart."""
-        level = reference.level()
-        return cls(level, reference.stops - level, reference.trusted > 0.5)
+        level = reference.median_gain()
+        return cls(level, reference.gain_stops - level, reference.trusted > 0.5)
 
     @property
     def plain(self) -> bool:

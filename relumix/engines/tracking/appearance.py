@@ -14,8 +14,9 @@ from typing import cast
 import cv2
 import numpy as np
 
-from relumix.engines.tracking.correspondence import Track, View
-from relumix.gain.guided_filter import upsample
+from relumix.engines.tracking.correspondence import Track
+from relumix.engines.tracking.log_frame import LogFrame
+from relumix.gain.guided_filter import upsample_by_color
 from relumix.types import Float32
 
 MATCH_EDGE_PX = 176
@@ -25,13 +26,13 @@ MATCH_EDGE_PX = 176
 _LUMA, _CHROMA, _NEAR, _FAR, _EDGE = 1 / 8, 1 / 12, 1 / 2, 1 / 0.7, 2.0
 _NEAR_SIGMA_PX, _FAR_SIGMA_PX = 1.5, 5.0
 _LOOSE, _TIGHT = 0.4, 1.2  # 1 / percent of the long edge: trust in a place that the flow lost, or holds
-_LEAST_STILL = 0.02
+_LEAST_STATIC = 0.02
 _ROWS = 64  # queries at a time: their distances to all keys stay in the processor's cache
 
 
 Attend = Callable[[Sequence[Float32], Float32, Float32], Float32]
 """(queries, each [pixels, f]; keys [n, f]; stops [n, 3]) to [pixels, 3]: the mean of stops, weighted by the exponential
-of a pixel's product with a key, summed over its queries."""
+of a pixel's product with a key, summed over its queries. `attend_in_numpy` is one; another may be quicker."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Bank:
     edge_px: int
 
     @classmethod
-    def of(cls, reference: View, stops: Float32, lit: Float32, edge_px: int = MATCH_EDGE_PX) -> Bank:
+    def of(cls, reference: LogFrame, stops: Float32, lit: Float32, edge_px: int = MATCH_EDGE_PX) -> Bank:
         """Keep every second pixel (a quincunx) of the small picture, where its light is known.
 
         stops [h, w, 3]; lit [h, w] in 0..1.
@@ -58,31 +59,33 @@ class Bank:
         light = shrink(stops * lit[..., None], edge_px) / np.maximum(share, 1e-6)[..., None]
         height, width = share.shape
         y, x = np.mgrid[:height, :width]
+        # Half of the keys take half of the time, and a neighbour says nearly the same.
         kept = ((x + y) % 2 == 0) & (share > 0.5)
         return cls(_features(reference, 0.0, edge_px)[kept], _places(height, width)[kept], light[kept], edge_px)
 
 
-def match(bank: Bank, frame: View, track: Track, attend: Attend | None = None) -> Float32:
-    """[h, w, 3] stops for a frame whose track to the bank's reference is given.
+def match(bank: Bank, frame: LogFrame, track: Track, attend: Attend | None = None) -> Float32:
+    """Return [h, w, 3] stops for a frame whose track to the bank's reference is given.
 
     A pixel looks around the place where the flow says it was, closely where the flow is sure. As far as the camera
     stands still it also looks around its own place, for light that stays while things turn in it.
 
-    attend: what computes it, where not numpy.
+    attend  what computes it; None for numpy.
     """
-    features = _features(frame, track.exposure, bank.edge_px)
+    features = _features(frame, track.exposure_stops, bank.edge_px)
     height, width = features.shape[:2]
     if len(bank.stops) == 0:
         return np.zeros_like(frame.log_rgb)
     here = _places(height, width)
-    motion = shrink(track.there, bank.edge_px) * np.float32(100 / max(frame.log_luma.shape))
-    sure = _LOOSE + (_TIGHT - _LOOSE) * shrink(track.seen, bank.edge_px)
-    guesses = [(here + motion, sure, 0.0)]
-    if track.still_share > _LEAST_STILL:
-        guesses.append((here, np.full_like(sure, _LOOSE), float(np.log(track.still_share))))
+    motion = shrink(track.forward, bank.edge_px) * np.float32(100 / max(frame.log_luma.shape))
+    precision = _LOOSE + (_TIGHT - _LOOSE) * shrink(track.consistency, bank.edge_px)
+    guesses = [(here + motion, precision, 0.0)]
+    if track.static_share > _LEAST_STATIC:
+        # A mixture of two: what moves is looked for where it was, what a light does where it stands.
+        guesses.append((here, np.full_like(precision, _LOOSE), float(np.log(track.static_share))))
     queries, keys = _queries(features, guesses), _keys(bank)
-    stops = (attend or _attend)(queries, keys, bank.stops).reshape(height, width, 3)
-    return upsample(stops, shrink(frame.log_rgb, bank.edge_px), frame.log_rgb)
+    stops = (attend or attend_in_numpy)(queries, keys, bank.stops).reshape(height, width, 3)
+    return upsample_by_color(stops, shrink(frame.log_rgb, bank.edge_px), frame.log_rgb)
 
 
 def shrink(image: Float32, edge_px: int) -> Float32:
@@ -96,7 +99,7 @@ def shrink(image: Float32, edge_px: int) -> Float32:
 
 
 def _keys(bank: Bank) -> Float32:
-    """[n, f]: what the bank's entries have to say to `_queries`."""
+    """[n, f]: what the bank's entries have to say to `_queries`, in the order of its terms."""
     ones, reach = np.ones((len(bank.stops), 1), np.float32), np.square(bank.places).sum(1, keepdims=True)
     return np.concatenate([bank.features, bank.places, reach, _half_square(bank.features), ones], 1)
 
@@ -104,18 +107,21 @@ def _keys(bank: Bank) -> Float32:
 def _queries(features: Float32, guesses: list[tuple[Float32, Float32, float]]) -> list[Float32]:
     """[pixels, f] for each guess of the place: (place [h, w, 2], precision [h, w], log of the prior).
 
-    The product with a key is the logarithm of its weight: prior * exp(-distance² / 2) in features and place.
+    The product with a key is the logarithm of its weight, prior * exp(-distance² / 2) in features a and place x, with t
+    for the precision: log prior - |a_q - a_k|² / 2 - t² |x_q - x_k|² / 2, its squares multiplied out.
     """
-    looks = features.reshape(-1, features.shape[-1])
+    own_features = features.reshape(-1, features.shape[-1])
     queries = []
     for place, precision, prior in guesses:
         at, squared = place.reshape(-1, 2), np.square(precision).reshape(-1, 1)
-        own = np.float32(prior) - _half_square(looks) - squared * _half_square(at)
-        queries.append(np.concatenate([looks, squared * at, -0.5 * squared, -np.ones_like(own), own], 1))
+        constant = np.float32(prior) - _half_square(own_features) - squared * _half_square(at)
+        queries.append(
+            np.concatenate([own_features, squared * at, -0.5 * squared, -np.ones_like(constant), constant], 1)
+        )
     return queries
 
 
-def _attend(queries: Sequence[Float32], keys: Float32, stops: Float32) -> Float32:
+def attend_in_numpy(queries: Sequence[Float32], keys: Float32, stops: Float32) -> Float32:
     """See `Attend`."""
     across = keys.T.copy()
     values = np.concatenate([stops, np.ones((len(stops), 1), np.float32)], 1)
@@ -125,6 +131,7 @@ def _attend(queries: Sequence[Float32], keys: Float32, stops: Float32) -> Float3
         scores = room[:, : min(_ROWS, len(out) - i)]
         for query, score in zip(queries, scores, strict=True):
             np.matmul(query[i : i + _ROWS], across, out=score)
+        # The greatest taken off, so that no exponential overflows: it is in sum and total alike.
         scores -= scores.max((0, 2), keepdims=True)
         total = np.sum([weights @ values for weights in np.exp(scores, out=scores)], axis=0)
         out[i : i + _ROWS] = total[:, :3] / total[:, 3:]
@@ -135,9 +142,9 @@ def _half_square(vectors: Float32) -> Float32:
     return cast(Float32, 0.5 * np.square(vectors).sum(1, keepdims=True))
 
 
-def _features(view: View, exposure_stops: float, edge_px: int) -> Float32:
+def _features(frame: LogFrame, exposure_stops: float, edge_px: int) -> Float32:
     """[h, w, 11] of the small picture, each divided by what makes a unit of distance."""
-    rgb = shrink(view.log_rgb, edge_px) - np.float32(exposure_stops)
+    rgb = shrink(frame.log_rgb, edge_px) - np.float32(exposure_stops)
     luma = rgb.mean(-1)
     near, far = (cv2.GaussianBlur(rgb, (0, 0), sigma) for sigma in (_NEAR_SIGMA_PX, _FAR_SIGMA_PX))
     smooth = cv2.GaussianBlur(luma, (0, 0), 1)

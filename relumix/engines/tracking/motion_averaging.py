@@ -3,70 +3,82 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from relumix.engines.tracking.correspondence import Track, View, sample
+from relumix.engines.tracking.correspondence import Track, warp
+from relumix.engines.tracking.log_frame import LogFrame
+from relumix.engines.tracking.tracks import WindowMotion
 from relumix.gain.proxy import ProxyReference
 from relumix.types import Float32
 
 KEEP = 0.7
-"""What `smooth` keeps, where nothing else is asked for."""
+"""What `average` keeps of a neighbour's gain, where nothing else is asked for."""
 
 
-Light = tuple[Float32, Float32]
-"""[h, w, 3] stops, and [h, w] > 0: how much they count."""
+class WeightedGain(NamedTuple):
+    """gain_stops  [h, w, 3] float32 on a frame; weight [h, w] float32 > 0: how much it counts beside another's."""
+
+    gain_stops: Float32
+    weight: Float32
 
 
-def smooth(lights: Sequence[Light], views: Sequence[View], steps: Sequence[Track], keep: float = KEEP) -> list[Light]:
-    """Each frame's light, averaged with that of its neighbours along the motion, and how much it then counts.
+def average(gains: Sequence[WeightedGain], motion: WindowMotion, keep: float = KEEP) -> list[WeightedGain]:
+    """Return each frame's gain, averaged with that of its neighbours along the motion, and how much it then counts.
 
-    lights, views  one for each of n frames.
-    steps          n - 1 tracks: from frame i + 1 to frame i.
-    keep           how much of what was gathered so far a frame takes on from its neighbour.
+    gains  one for each frame of the window.
+    keep   how much of what was gathered so far a frame takes on from its neighbour.
 
-    Two recursive passes, one from each end, gather what is still visible; nearer frames and surer light count more.
+    Two recursive passes, one from each end, gather what is still visible; nearer frames and surer gain count more.
     """
-    before = [gathered for _, gathered in _gather(lights, views, steps, keep)]
-    smoothed = []
-    for own, after in _gather(lights[::-1], views[::-1], (step.reversed() for step in reversed(steps)), keep):
-        total = before.pop() + after - own
+    frames, steps = motion.frames, motion.steps
+    before = [gathered for _, gathered in _gather(gains, frames, steps, keep)]
+    averaged = []
+    for own, after in _gather(gains[::-1], frames[::-1], (step.reversed() for step in reversed(steps)), keep):
+        total = before.pop() + after - own  # a frame's own gain is in both passes
         # A view of its last plane would keep all of it.
-        smoothed.append((total[..., :3] / total[..., 3:], total[..., 3].copy()))
-    return smoothed[::-1]
+        averaged.append(WeightedGain(total[..., :3] / total[..., 3:], total[..., 3].copy()))
+    return averaged[::-1]
 
 
 def _gather(
-    lights: Sequence[Light], views: Sequence[View], steps: Iterable[Track], keep: float
+    gains: Sequence[WeightedGain], frames: Sequence[LogFrame], steps: Iterable[Track], keep: float
 ) -> Iterator[tuple[Float32, Float32]]:
-    """Yield each frame's light times its weight, and weight, [h, w, 4]; and the same with what was gathered so far."""
+    """Yield each frame's gain times its weight, and weight, [h, w, 4]; and the same with what was gathered so far.
+
+    G_i = w_i (g_i, 1) + keep * c_i * G_{i-1}(p + F(p)), where c_i is the confidence in the step F to frame i - 1.
+    """
     ways = iter(steps)
-    for i, (stops, sure) in enumerate(lights):
-        own = np.concatenate([stops * sure[..., None], sure[..., None]], -1)
+    for i, (gain_stops, weight) in enumerate(gains):
+        own = np.concatenate([gain_stops * weight[..., None], weight[..., None]], -1)
         if i == 0:
             gathered = own
         else:
-            way = next(ways)
-            kept = keep * way.seen * way.alike(views[i], views[i - 1])
-            gathered = own + kept[..., None] * sample(gathered, way.there)
+            step = next(ways)
+            kept = keep * step.consistency * step.similarity(frames[i], frames[i - 1])
+            gathered = own + kept[..., None] * warp(gathered, step.forward)
         yield own, gathered
 
 
-def mix(frame: int, references: Sequence[ProxyReference], lights: Sequence[Light]) -> Float32:
-    """[h, w, 3] stops: light from all sides, the nearer reference and the surer light first. A reference is its own.
+def mix(frame: int, references: Sequence[ProxyReference], gains: Sequence[WeightedGain]) -> Float32:
+    """Return [h, w, 3] stops: gain from all sides, the nearer reference and the surer gain first.
 
-    lights  on this frame, one for each reference.
+    frame  its number; a reference's own frame gets the reference's own gain.
+    gains  on this frame, one for each reference.
     """
     for reference in references:
         if reference.frame == frame:
-            return reference.stops
-    if len(lights) == 1:
-        return lights[0][0]
+            return reference.gain_stops
+    if len(gains) == 1:
+        return gains[0].gain_stops
+    # By distance, so that light goes over evenly from one reference to the next; by weight, so that a reference which
+    # never saw a surface does not have a say in it.
     away = np.array([abs(reference.frame - frame) for reference in references], np.float32)
     nearness = 1 - away / away.sum()
-    weights = [near * sure for near, (_, sure) in zip(nearness, lights, strict=True)]
+    weights = [near * gain.weight for near, gain in zip(nearness, gains, strict=True)]
     total = np.sum(weights, axis=0)
-    mixed = np.zeros_like(lights[0][0])
-    for weight, (stops, _) in zip(weights, lights, strict=True):
-        mixed += (weight / total)[..., None] * stops
+    mixed = np.zeros_like(gains[0].gain_stops)
+    for weight, gain in zip(weights, gains, strict=True):
+        mixed += (weight / total)[..., None] * gain.gain_stops
     return mixed

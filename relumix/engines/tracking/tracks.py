@@ -4,67 +4,79 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 from relumix.engines.base import Keyframe
-from relumix.engines.tracking.correspondence import Track, View, follow, stay, step
-from relumix.gain.proxy import ProxyFrame, ProxyReference
+from relumix.engines.tracking.correspondence import Track, extend_track, identity_track, track_neighbour
+from relumix.engines.tracking.log_frame import LogFrame
+from relumix.gain.proxy import ProxyFrame
 
 _KEYFRAMES_KEPT = 4
+"""Tracks of keyframes that are remembered: the windows of a shot come in order, so the last few are asked for again."""
+
+
+@dataclass(frozen=True)
+class WindowMotion:
+    """The frames of a window, and the motion between them: the same for all references.
+
+    frames  in ascending order.
+    steps   one fewer: steps[i] is the track from frame i + 1 to frame i.
+    """
+
+    frames: Sequence[LogFrame]
+    steps: Sequence[Track]
+
+    @classmethod
+    def of(cls, frames: Sequence[ProxyFrame]) -> WindowMotion:
+        """Solve the motion of a window."""
+        log_frames = [LogFrame.of(frame) for frame in frames]
+        return cls(log_frames, [track_neighbour(frame, before) for before, frame in pairwise(log_frames)])
 
 
 class Tracker:
     """Tracks of one shot. It remembers those of the last few keyframes, nothing else."""
 
     def __init__(self) -> None:
+        # By the numbers of reference and keyframes that led there: a track is a function of that way alone, so that no
+        # window depends on which were made before it.
         self._keyframes: OrderedDict[tuple[int, ...], Track] = OrderedDict()
 
-    def tracks(
-        self,
-        reference: ProxyReference,
-        root: View,
-        keyframe_path: Sequence[Keyframe],
-        frames: Sequence[ProxyFrame],
-        views: Sequence[View],
-        steps: Sequence[Track],
-    ) -> list[Track]:
-        """Return each frame's track to the reference: outwards from it, over the keyframes, then frame by frame.
-
-        frames, views  of the window; steps: from each but the first to the one before.
-        """
-        tracks = [stay(root)] * len(frames)
-        later = [i for i, frame in enumerate(frames) if frame.frame >= reference.frame]
-        sooner = [i for i, frame in enumerate(frames) if frame.frame < reference.frame][::-1]
+    def tracks(self, reference: LogFrame, keyframe_path: Sequence[Keyframe], window: WindowMotion) -> list[Track]:
+        """Return each frame's track to the reference: outwards from it, over the keyframes, then frame by frame."""
+        tracks = [identity_track(reference)] * len(window.frames)
+        numbers = [frame.frame for frame in window.frames]
+        later = [i for i, number in enumerate(numbers) if number >= reference.frame]
+        sooner = [i for i, number in enumerate(numbers) if number < reference.frame][::-1]
         for side in (later, sooner):
             if not side:
                 continue
-            keyframes = [
-                s
-                for s in keyframe_path
-                if (s.frame > reference.frame) == (side is later) and s.frame != reference.frame
-            ]
-            track, last = self._walk(reference.frame, root, keyframes)
-            moved = step(views[side[0]], last)
+            keyframes = [k for k in keyframe_path if (k.frame > reference.frame) == (side is later)]
+            track, last = self._walk(reference, [k for k in keyframes if k.frame != reference.frame])
+            step = track_neighbour(window.frames[side[0]], last)
             for i, following in zip(side, [*side[1:], None], strict=True):
-                tracks[i] = track = follow(moved, track, views[i], root)
+                tracks[i] = track = extend_track(step, track, window.frames[i], reference)
                 if following is not None:
-                    moved = steps[i] if following > i else steps[following].reversed()
+                    # Backwards in time the same steps are walked from their other end.
+                    step = window.steps[i] if following > i else window.steps[following].reversed()
         return tracks
 
-    def _walk(self, start: int, root: View, keyframes: Sequence[Keyframe]) -> tuple[Track, View]:
-        """The track of the last keyframe (the reference itself where there are none), and its view.
+    def _walk(self, reference: LogFrame, keyframes: Sequence[Keyframe]) -> tuple[Track, LogFrame]:
+        """Return the track of the last keyframe (the reference itself where there are none), and that frame.
 
         It begins at the farthest keyframe whose track is still known, so that no window walks the shot again.
         """
-        way = (start, *(keyframe.frame for keyframe in keyframes))
+        way = (reference.frame, *(keyframe.frame for keyframe in keyframes))
         known = next((i for i in range(len(keyframes), 0, -1) if way[: i + 1] in self._keyframes), 0)
-        track, last = stay(root), root
+        track, last = identity_track(reference), reference
         if known and (frame := keyframes[known - 1].read()):
-            track, last = self._keyframes[way[: known + 1]], View.of(frame)
+            track, last = self._keyframes[way[: known + 1]], LogFrame.of(frame)
             self._keyframes.move_to_end(way[: known + 1])
         for i, keyframe in enumerate(keyframes[known:], known + 1):
-            if frame := keyframe.read():
-                view = View.of(frame)
-                track, last = follow(step(view, last), track, view, root), view
+            if frame := keyframe.read():  # one that cannot be read is stepped over
+                log_frame = LogFrame.of(frame)
+                step = track_neighbour(log_frame, last)
+                track, last = extend_track(step, track, log_frame, reference), log_frame
                 self._keyframes[way[: i + 1]] = track
         while len(self._keyframes) > _KEYFRAMES_KEPT:
             self._keyframes.popitem(last=False)

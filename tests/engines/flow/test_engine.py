@@ -7,7 +7,7 @@ from relumix.engines.base import Engine
 from relumix.engines.flow.engine import FlowEngine
 from relumix.gain.proxy import ProxyFrame, ProxyReference
 from relumix.types import Float32
-from tests.engines.tracking.frames import reference, working
+from tests.engines.tracking.frames import Keyframe, keyframes, reference, working
 from tests.synthetic import SyntheticShot, grade_light, make_shot, shadow_light
 
 few = settings(max_examples=5)
@@ -19,7 +19,7 @@ def panned() -> SyntheticShot:
 
 
 def relight(
-    frames: list[ProxyFrame], *references: ProxyReference, keyframe_paths: list[list[ProxyFrame]] | None = None
+    frames: list[ProxyFrame], *references: ProxyReference, keyframe_paths: list[list[Keyframe]] | None = None
 ) -> Float32:
     return FlowEngine().start().propagate(frames, references, keyframe_paths or [[] for _ in references])
 
@@ -77,7 +77,7 @@ def test_light_that_differs_between_references_changes_evenly() -> None:
 
 def test_a_reference_may_lie_behind_the_window(panned: SyntheticShot) -> None:
     frames = working(panned)
-    out = relight(frames[:2], reference(panned, 1006), keyframe_paths=[[frames[5], frames[3]]])
+    out = relight(frames[:2], reference(panned, 1006), keyframe_paths=[keyframes(frames[5], frames[3])])
     assert np.median(np.abs(out[0] - panned.stops[1001])) < 0.05
 
 
@@ -85,22 +85,22 @@ def test_a_window_does_not_depend_on_those_before_it(panned: SyntheticShot) -> N
     frames, light = working(panned), [reference(panned, 1001)]
     used = FlowEngine().start()
     used.propagate(frames[:4], light, [[]])
-    used.propagate(frames[2:4], light, [[frames[0], frames[2]]])
-    again = used.propagate(frames[4:], light, [[frames[0], frames[2]]])
-    fresh = FlowEngine().start().propagate(frames[4:], light, [[frames[0], frames[2]]])
+    used.propagate(frames[2:4], light, [keyframes(frames[0], frames[2])])
+    again = used.propagate(frames[4:], light, [keyframes(frames[0], frames[2])])
+    fresh = FlowEngine().start().propagate(frames[4:], light, [keyframes(frames[0], frames[2])])
     assert np.array_equal(again, fresh)
 
 
 def test_other_ways_are_not_mistaken_for_those_before(panned: SyntheticShot) -> None:
     frames, light = working(panned), [reference(panned, 1001)]
     used = FlowEngine().start()
-    used.propagate(frames[5:], light, [[frames[1], frames[3]]])
-    again = used.propagate(frames[5:], light, [[frames[2], frames[3]]])
-    assert np.array_equal(again, FlowEngine().start().propagate(frames[5:], light, [[frames[2], frames[3]]]))
+    used.propagate(frames[5:], light, [keyframes(frames[1], frames[3])])
+    again = used.propagate(frames[5:], light, [keyframes(frames[2], frames[3])])
+    assert np.array_equal(again, FlowEngine().start().propagate(frames[5:], light, [keyframes(frames[2], frames[3])]))
 
 
 class Lost:
-    """A stone that cannot be read."""
+    """A keyframe that cannot be read."""
 
     frame = 1003
 
@@ -108,14 +108,14 @@ class Lost:
         return None
 
 
-def test_a_stone_that_cannot_be_read_is_stepped_over(panned: SyntheticShot) -> None:
+def test_a_keyframe_that_cannot_be_read_is_stepped_over(panned: SyntheticShot) -> None:
     frames, light = working(panned), [reference(panned, 1001)]
-    out = FlowEngine().start().propagate(frames[5:], light, [[frames[1], Lost(), frames[3]]])
-    assert np.array_equal(out, relight(frames[5:], *light, keyframe_paths=[[frames[1], frames[3]]]))
+    out = FlowEngine().start().propagate(frames[5:], light, [[Keyframe(frames[1]), Lost(), Keyframe(frames[3])]])
+    assert np.array_equal(out, relight(frames[5:], *light, keyframe_paths=[keyframes(frames[1], frames[3])]))
 
 
 class Counted:
-    """A stone that counts how often it was read."""
+    """A keyframe that counts how often it was read."""
 
     def __init__(self, frame: ProxyFrame) -> None:
         self.frame, self.reads, self._frame = frame.frame, 0, frame
@@ -127,16 +127,16 @@ class Counted:
 
 def test_the_way_is_not_walked_again_for_each_window(panned: SyntheticShot) -> None:
     frames, light = working(panned), [reference(panned, 1001)]
-    keyframes = [Counted(frame) for frame in frames]
+    counted = [Counted(frame) for frame in frames]
     propagator = FlowEngine().start()
     for i in range(2, len(frames)):
-        propagator.propagate(frames[i:], light, [keyframes[1:i]])
-    assert [keyframe.reads for keyframe in keyframes] == [0, *[2] * (len(frames) - 3), 1, 0]
+        propagator.propagate(frames[i:], light, [counted[1:i]])
+    assert [keyframe.reads for keyframe in counted] == [0, *[2] * (len(frames) - 3), 1, 0]
 
 
-def test_frames_and_stones_may_be_missing(panned: SyntheticShot) -> None:
+def test_frames_and_keyframes_may_be_missing(panned: SyntheticShot) -> None:
     frames = working(panned)
-    out = relight([frames[3], frames[5]], reference(panned, 1001), keyframe_paths=[[frames[2]]])
+    out = relight([frames[3], frames[5]], reference(panned, 1001), keyframe_paths=[keyframes(frames[2])])
     assert np.median(np.abs(out[1] - panned.stops[1006])) < 0.1
 
 
@@ -144,7 +144,7 @@ def test_what_it_remembers_is_bounded(panned: SyntheticShot) -> None:
     frames = working(panned)
     propagator = FlowEngine().start()
     for _ in range(3):
-        propagator.propagate(frames[-1:], [reference(panned, 1001)], [frames * 3])
+        propagator.propagate(frames[-1:], [reference(panned, 1001)], [keyframes(*frames) * 3])
     assert len(propagator._tracker._keyframes) <= 4
 
 
@@ -154,7 +154,7 @@ def test_light_that_is_not_known_reaches_nothing(panned: SyntheticShot) -> None:
     lit[:, :30] = 0
     outs = []
     for wild in (0, 50):
-        stops = plain.stops.copy()
+        stops = plain.gain_stops.copy()
         stops[:, :30] = wild
         outs.append(relight(working(panned)[1:], ProxyReference(1001, plain.rgb, plain.known, stops, lit)))
     assert np.array_equal(*outs)
@@ -162,7 +162,7 @@ def test_light_that_is_not_known_reaches_nothing(panned: SyntheticShot) -> None:
 
 def test_where_light_is_not_known_it_is_that_of_the_surroundings(panned: SyntheticShot) -> None:
     plain = reference(panned, 1001)
-    stops, lit = np.zeros_like(plain.stops), np.ones_like(plain.lit)
+    stops, lit = np.zeros_like(plain.gain_stops), np.ones_like(plain.lit)
     stops[16:48, 30:66] = 3
     lit[28:36, 44:52] = 0
     out = relight(working(panned)[1:2], ProxyReference(1001, plain.rgb, plain.known, stops, lit))

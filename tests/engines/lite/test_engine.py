@@ -8,11 +8,12 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from relumix.engines.lite.engine import WEIGHTS, LiteEngine, load_network, net_size
-from relumix.engines.lite.engine import attend as in_torch
+from relumix.engines.lite.attention import attend_in_torch
+from relumix.engines.lite.engine import LiteEngine, net_size
 from relumix.engines.lite.network import LightNet
+from relumix.engines.lite.weights import WEIGHTS, load_network, shipped_weights
 from relumix.engines.registry import load_engine
-from relumix.engines.tracking.appearance import _attend as in_numpy
+from relumix.engines.tracking.appearance import attend_in_numpy
 from relumix.errors import InputError
 from relumix.pipeline.arrays import relit
 from relumix.settings import Settings
@@ -68,12 +69,16 @@ def test_what_holds_no_weights_is_refused(tmp_path):
         load_network(file)
 
 
-def test_every_key_must_be_there(tmp_path):
-    shape = json.dumps(LightNet().shape)
-    weights = load_file(LiteEngine.shipped() / WEIGHTS)
-    del weights["head.bias"]
+def test_every_key_must_be_there_and_no_other(tmp_path):
+    shape, weights = json.dumps(LightNet().shape), load_file(shipped_weights() / WEIGHTS)
+    bias = weights.pop("head.bias")
     save_file(weights, tmp_path / WEIGHTS, metadata={"network": shape})
     with pytest.raises(InputError, match=r"Missing key\(s\) in state_dict: \"head.bias\""):
+        load_network(tmp_path)
+    save_file(
+        {**weights, "head.bias": bias, "tail.bias": bias.clone()}, tmp_path / WEIGHTS, metadata={"network": shape}
+    )
+    with pytest.raises(InputError, match=r"Unexpected key\(s\) in state_dict: \"tail.bias\""):
         load_network(tmp_path)
 
 
@@ -90,5 +95,5 @@ def test_light_is_matched_as_the_flow_engine_does_it(guesses):
     keys, stops = random.normal(size=(200, 16)).astype(np.float32), random.normal(size=(200, 3)).astype(np.float32)
     weights = np.exp(np.stack([query.astype(np.float64) @ keys.T for query in queries])).sum(0)
     wanted = weights @ stops / weights.sum(1, keepdims=True)
-    for attend in (in_numpy, in_torch):
+    for attend in (attend_in_numpy, attend_in_torch):
         np.testing.assert_allclose(attend(queries, keys, stops), wanted, atol=1e-4)

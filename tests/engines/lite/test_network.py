@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from relumix.engines.lite.clues import CARRIED, FRAME_PLANES, MATCHED, PLACE, REFERENCE_PLANES, STEADY
+from relumix.engines.lite.features import AVERAGED, CARRIED, FRAME_PLANES, MATCHED, PLACE, REFERENCE_PLANES
 from relumix.engines.lite.network import STRIDE, LightNet, grid_of
 
 SMALL = {"widths": (8, 8, 16, 16), "depth": 1, "heads": 2}
@@ -23,20 +23,22 @@ def planes(height, width, seed=1):
 
 
 @pytest.mark.parametrize("size", [(STRIDE, STRIDE), (3 * STRIDE, 5 * STRIDE), (5 * STRIDE, 2 * STRIDE)])
-def test_an_untrained_network_leaves_light_alone_that_all_clues_agree_on(network, size):
+def test_an_untrained_network_leaves_light_alone_that_all_features_agree_on(network, size):
     frame, reference = planes(*size)
-    frame[:, CARRIED] = frame[:, MATCHED] = frame[:, STEADY]
-    correction, miss = network(frame, reference)
+    frame[:, CARRIED] = frame[:, MATCHED] = frame[:, AVERAGED]
+    correction, log_error = network(frame, reference)
     assert correction.shape == (2, 3, *size)
-    assert miss.shape == (2, 1, *size)
+    assert log_error.shape == (2, 1, *size)
     assert correction.abs().max() < 1e-6
-    assert not miss.any()
+    assert not log_error.any()
 
 
 def test_an_untrained_network_leans_to_the_flow_engines_light(network):
     frame, reference = planes(STRIDE, STRIDE)
     correction, _ = network(frame, reference)
-    furthest = torch.maximum((frame[:, CARRIED] - frame[:, STEADY]).abs(), (frame[:, MATCHED] - frame[:, STEADY]).abs())
+    furthest = torch.maximum(
+        (frame[:, CARRIED] - frame[:, AVERAGED]).abs(), (frame[:, MATCHED] - frame[:, AVERAGED]).abs()
+    )
     assert (correction.abs() <= 0.25 * furthest + 1e-6).all()
 
 

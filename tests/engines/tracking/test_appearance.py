@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from relumix.engines.tracking.appearance import MATCH_EDGE_PX, Bank, match, shrink
-from relumix.engines.tracking.correspondence import Track, View, stay
+from relumix.engines.tracking.correspondence import Track, identity_track
+from relumix.engines.tracking.log_frame import LogFrame
 from relumix.gain.log_gain import MID_GREY
 from relumix.gain.proxy import ProxyFrame
 from relumix.types import Float32
@@ -10,10 +11,10 @@ from relumix.types import Float32
 RED, GREEN = (0.4, 0.05, 0.05), (0.05, 0.4, 0.05)
 
 
-def halves(left: tuple[float, float, float], right: tuple[float, float, float]) -> View:
+def halves(left: tuple[float, float, float], right: tuple[float, float, float]) -> LogFrame:
     rgb = np.empty((48, 64, 3), np.float32)
     rgb[:, :32], rgb[:, 32:] = left, right
-    return View.of(ProxyFrame(1, rgb, np.ones((48, 64), np.float32)))
+    return LogFrame.of(ProxyFrame(1, rgb, np.ones((48, 64), np.float32)))
 
 
 def light(left: float, right: float) -> Float32:
@@ -22,9 +23,9 @@ def light(left: float, right: float) -> Float32:
     return stops
 
 
-def lost(view: View) -> Track:
+def lost(frame: LogFrame) -> Track:
     """A track that says nothing: what it leads to is never seen."""
-    still = np.zeros((*view.log_luma.shape, 2), np.float32)
+    still = np.zeros((*frame.log_luma.shape, 2), np.float32)
     return Track(still, still + 1000, 0.0)
 
 
@@ -41,7 +42,7 @@ def test_where_things_look_alike_the_place_decides() -> None:
     grey = (MID_GREY, MID_GREY, MID_GREY)
     plain = halves(grey, grey)
     bank = Bank.of(plain, light(2, -1), np.ones((48, 64), np.float32))
-    stops = match(bank, plain, stay(plain))
+    stops = match(bank, plain, identity_track(plain))
     assert stops[:, :20] == pytest.approx(light(2, 2)[:, :20], abs=0.05)
     assert stops[:, 44:] == pytest.approx(light(-1, -1)[:, 44:], abs=0.05)
 
@@ -50,9 +51,9 @@ def test_an_exposure_that_the_track_knows_of_changes_nothing() -> None:
     dark, bright = (0.05, 0.05, 0.05), (0.8, 0.8, 0.8)
     bank = Bank.of(halves(dark, bright), light(2, -1), np.ones((48, 64), np.float32))
     plain = halves(bright, dark)
-    exposed = View(plain.log_rgb + np.float32(4), plain.log_luma + np.float32(4), plain.known, b"")
+    exposed = LogFrame(1, plain.log_rgb + np.float32(4), plain.log_luma + np.float32(4), plain.known, b"")
     track = lost(plain)
-    stops = match(bank, exposed, Track(track.there, track.back, 4.0))
+    stops = match(bank, exposed, Track(track.forward, track.backward, 4.0))
     assert stops[:, :20] == pytest.approx(light(-1, -1)[:, :20], abs=0.05)
     assert stops[:, 44:] == pytest.approx(light(2, 2)[:, 44:], abs=0.05)
 

@@ -1,60 +1,70 @@
 import tracemalloc
-from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from relumix.engines.tracking.correspondence import View, step
-from relumix.engines.tracking.motion_averaging import smooth
+from relumix.engines.tracking.motion_averaging import WeightedGain, average, mix
+from relumix.engines.tracking.tracks import WindowMotion
 from relumix.types import Float32
-from tests.engines.tracking.frames import working
+from tests.engines.tracking.frames import reference, working
 from tests.synthetic import SyntheticShot, make_shot
 
 
-def smoothed(shot: SyntheticShot, lights: list[Float32]) -> Float32:
-    views = [View.of(frame) for frame in working(shot)]
-    steps = [step(now, last) for last, now in pairwise(views)]
-    even = np.ones(lights[0].shape[:2], np.float32)
-    return np.stack([stops for stops, _ in smooth([(light, even) for light in lights], views, steps)])
+def averaged(shot: SyntheticShot, gains: list[Float32]) -> Float32:
+    even = np.ones(gains[0].shape[:2], np.float32)
+    out = average([WeightedGain(stops, even) for stops in gains], WindowMotion.of(working(shot)))
+    return np.stack([gain.gain_stops for gain in out])
 
 
 def test_flicker_goes() -> None:
     shot = make_shot(frames=range(1, 9), pan=(0.0, 0.0))
     lights = [np.full_like(shot.stops[1], (-1) ** i) for i in range(8)]
-    out = smoothed(shot, lights)
+    out = averaged(shot, lights)
     assert np.abs(np.diff(out, axis=0)).max() < 0.7
 
 
 def test_light_on_a_moving_surface_stays_sharp() -> None:
     shot = make_shot(size=(96, 64), frames=range(1, 7), pan=(3.0, 0.0), square_px=20)
     lights = [shot.stops[f] for f in shot.frames]
-    out = smoothed(shot, lights)
+    out = averaged(shot, lights)
     assert np.median(np.abs(out - np.stack(lights))) < 0.01
 
 
 def test_a_cut_mixes_nothing() -> None:
     first = working(make_shot(frames=range(1, 3)))[0]
     other = working(make_shot(frames=range(1, 3), seed=9))[1]
-    views = [View.of(first), View.of(other)]
-    lights = [np.full_like(first.rgb, 3), np.full_like(first.rgb, -3)]
-    out = smooth([(light, first.known) for light in lights], views, [step(views[1], views[0])])
-    assert np.median(out[0][0]) == pytest.approx(3, abs=0.5)
-    assert np.median(out[1][0]) == pytest.approx(-3, abs=0.5)
+    gains = [WeightedGain(np.full_like(first.rgb, stops), first.known) for stops in (3, -3)]
+    out = average(gains, WindowMotion.of([first, other]))
+    assert np.median(out[0].gain_stops) == pytest.approx(3, abs=0.5)
+    assert np.median(out[1].gain_stops) == pytest.approx(-3, abs=0.5)
 
 
 def test_one_frame_stays_as_it_is() -> None:
     shot = make_shot(frames=[1])
-    assert np.array_equal(smoothed(shot, [shot.stops[1]])[0], shot.stops[1])
+    assert np.array_equal(averaged(shot, [shot.stops[1]])[0], shot.stops[1])
 
 
 def test_it_holds_little_more_than_it_returns() -> None:
     shot = make_shot(size=(192, 128), frames=range(1, 17))
-    views = [View.of(frame) for frame in working(shot)]
-    steps = [step(now, last) for last, now in pairwise(views)]
-    lights = [(shot.stops[f], np.ones_like(views[0].log_luma)) for f in shot.frames]
-    smooth(lights, views, steps)  # what views and steps keep for themselves is there from now on
+    motion = WindowMotion.of(working(shot))
+    gains = [WeightedGain(shot.stops[f], np.ones_like(motion.frames[0].log_luma)) for f in shot.frames]
+    average(gains, motion)  # what frames and steps keep for themselves is there from now on
     tracemalloc.start()
-    result = smooth(lights, views, steps)
+    result = average(gains, motion)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert most < 1.7 * sum(stops.nbytes + sure.nbytes for stops, sure in result)
+    assert most < 1.7 * sum(gain.gain_stops.nbytes + gain.weight.nbytes for gain in result)
+
+
+def test_of_two_references_the_nearer_and_the_surer_count_more() -> None:
+    shot = make_shot(frames=range(1, 6))
+    references, even = [reference(shot, 1), reference(shot, 5)], np.ones(shot.stops[1].shape[:2], np.float32)
+    one, other = np.zeros_like(shot.stops[1]), np.ones_like(shot.stops[1])
+
+    def mixed(frame: int, weight: float) -> Float32:
+        return mix(frame, references, [WeightedGain(one, even), WeightedGain(other, weight * even)])
+
+    assert mixed(3, 1) == pytest.approx(np.full_like(one, 1 / 2))
+    assert mixed(2, 1) == pytest.approx(np.full_like(one, 1 / 4))
+    assert mixed(3, 3) == pytest.approx(np.full_like(one, 3 / 4))
+    assert np.array_equal(mixed(5, 1), shot.stops[5])

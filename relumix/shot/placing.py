@@ -1,0 +1,116 @@
+"""Where a relit frame or a matte lies among the pixels of a plate, and how one of another size is made to fit."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relumix.shot.box import Box
+from relumix.shot.images import data_window, display_window
+from relumix.types import Float32
+
+Size = tuple[int, int]
+
+_MODEL_MULTIPLES = (8, 64)
+"""Image models take sides that are multiples of something in this range, and round those of the plate to it."""
+
+_MOST_STRETCH = 0.08
+"""How far the two sides may be scaled apart by that rounding."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an image lies.
+
+    window  in plate pixels.
+    fitted  the box of the image's own pixels that is scaled to that window; None where each is a pixel of the plate.
+    """
+
+    window: Box
+    fitted: Box | None = None
+
+    @property
+    def enlarged(self) -> bool:
+        """Whether the image has fewer pixels than the plate, and so none of its own to deliver."""
+        return self.fitted is not None and (
+            self.fitted.width < self.window.width or self.fitted.height < self.window.height
+        )
+
+
+@dataclass(frozen=True)
+class Windows:
+    """What a plate's frame offers to lie on: its data and its display window."""
+
+    data: Box
+    display: Box
+
+    def place(self, spec: Any, openexr: bool, *, fit: bool = False) -> Place | None:
+        """Return where an image (its oiio.ImageSpec) lies; None where it has another size or, with `fit`, shape.
+
+        An OpenEXR image lies where its data window says, if its display window is the plate's. Any other is as large
+        as the display window, or else the data window. With `fit`, its display window (of OpenEXR) or it as a whole
+        may also have the shape of one of the two.
+        """
+        own, shown = data_window(spec), display_window(spec)
+        if openexr and shown == self.display:
+            return Place(own)
+        for window in (self.display, self.data):
+            if own.size == window.size:
+                return Place(window)
+        if not fit:
+            return None
+        boxes = [shown, own] if openexr else [own]
+        pairs = [(box, window) for box in boxes for window in (self.display, self.data)]
+        alike = [(box, window) for box, window in pairs if same_shape(box.size, window.size)]
+        # Half of one window may come near to a fraction of the other: the simple ratio is the one that was meant.
+        alike.sort(key=lambda pair: not _simple(pair[0].size, pair[1].size))
+        return Place(alike[0][1], alike[0][0]) if alike else None
+
+    def __str__(self) -> str:
+        sizes = {f"{window.width}x{window.height}" for window in (self.display, self.data)}
+        return " or ".join(sorted(sizes))
+
+
+def same_shape(size: Size, target: Size) -> bool:
+    """Tell whether (width, height) is a target's at another scale.
+
+    Up to a pixel of rounding; or where both sides are multiples of 8 to 64, as image models take them, up to one of
+    those and 8 %.
+    """
+    (width, height), (target_width, target_height) = size, target
+    if not min(*size, *target):
+        return False
+    across, down = width / target_width, height / target_height
+    off = min(abs(height - across * target_height), abs(width - down * target_width))
+    low, high = _MODEL_MULTIPLES
+    multiple = math.gcd(width, height, high)
+    return off < 1 or (multiple >= low and off < multiple and abs(across / down - 1) <= _MOST_STRETCH)
+
+
+def fitted(values: NDArray[Any], own: Box, place: Place) -> Float32:
+    """Scale an image's values [h, w] or [h, w, c], finite, on the box `own` to the size of the place's window."""
+    import cv2  # noqa: PLC0415  a client that only looks at sizes does without it
+
+    assert place.fitted is not None
+    values = np.asarray(on(place.fitted, own, values), np.float32)
+    smaller = cv2.INTER_LINEAR if place.enlarged else cv2.INTER_AREA
+    return np.asarray(cv2.resize(values, place.window.size, interpolation=smaller), np.float32)
+
+
+def on(canvas: Box, window: Box, values: NDArray[Any]) -> NDArray[Any]:
+    """Return pixels of one window on those of another, 0 where there are none."""
+    if window == canvas:
+        return np.ascontiguousarray(values)
+    result = np.zeros((canvas.height, canvas.width, *values.shape[2:]), values.dtype)
+    result[window.slices_in(canvas)] = values[canvas.slices_in(window)]
+    return result
+
+
+def _simple(size: Size, target: Size) -> bool:
+    """Tell whether one size is a whole multiple of the other."""
+    large, small = max(size, target), min(size, target)
+    return large[0] % small[0] == 0 == large[1] % small[1] and large[0] // small[0] == large[1] // small[1]

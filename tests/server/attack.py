@@ -1,0 +1,58 @@
+"""What no client library does: HTTP/2 frames said by hand, as an adversary says them."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import time
+import zlib
+from contextlib import contextmanager
+from pathlib import Path
+
+HEADERS, RST_STREAM, SETTINGS, DATA = 1, 3, 4, 0
+END_STREAM, END_HEADERS = 1, 4
+SERVICE = "relumix.v1.RelightService"
+
+
+def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
+    """One HTTP/2 frame (RFC 9113, section 4.1)."""
+    return struct.pack(">I", len(payload))[1:] + bytes((kind, flags)) + struct.pack(">I", stream) + payload
+
+
+def headers(method: str, **more: str) -> bytes:
+    """The header block of a gRPC call, as literals without indexing (RFC 7541, section 6.2.2)."""
+    fields = {":method": "POST", ":scheme": "http", ":path": method, ":authority": "x", "te": "trailers"}
+    fields |= {"content-type": "application/grpc", **{name.replace("_", "-"): text for name, text in more.items()}}
+    return b"".join(
+        b"\0" + bytes((len(name),)) + name.encode() + bytes((len(text),)) + text.encode()
+        for name, text in fields.items()
+    )
+
+
+@contextmanager
+def connected(address: str):
+    """A connection over which HTTP/2 has begun."""
+    host, port = address.rsplit(":", 1)
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(SETTINGS, 0, 0))
+        yield connection
+
+
+def zipped(total_bytes: int) -> bytes:
+    """A gRPC message of zeros, by gzip."""
+    packer, zeros = zlib.compressobj(9, zlib.DEFLATED, 31), bytes(1 << 20)
+    body = b"".join(packer.compress(zeros) for _ in range(total_bytes >> 20)) + packer.flush()
+    return b"\1" + struct.pack(">I", len(body)) + body
+
+
+def peak_bytes(pid: int) -> int:
+    """The most memory that a process ever held."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) << 10
+
+
+def seconds(call) -> float:
+    """How long a call takes."""
+    began = time.monotonic()
+    call()
+    return time.monotonic() - began
