@@ -41,18 +41,20 @@ def match(frame: Tensor, reference: Tensor, fine_frame: Tensor, fine_reference: 
     b, _, h, w = frame.shape
     scores = frame.flatten(2).transpose(1, 2) @ reference.flatten(2)
     best = scores.argmax(-1)
-    own = places(reference).flatten(2)
-    coarse = own.gather(2, best[:, None].expand(-1, 2, -1)).reshape(b, 2, h, w)
-    return refine(F.interpolate(coarse, scale_factor=2.0, mode="nearest"), fine_frame, fine_reference)
+    coarse = places(reference).flatten(2).gather(2, best[:, None].expand(-1, 2, -1)).reshape(b, 2, h, w)
+    moved = F.interpolate(coarse - places(frame), scale_factor=2.0, mode="nearest")
+    return refine(places(fine_frame) + moved, fine_frame, fine_reference)
 
 
 def refine(near: Tensor, frame: Tensor, reference: Tensor) -> Match:
     """Look for a frame's features [B, d, h, w] in a window around `near` [B, 2, h, w] in a reference of that size."""
     height, width = reference.shape[-2:]
+    edge = 1 / height - 1, 1 - 1 / height
     scores, spots = [], []
     for down in range(-_WINDOW, _WINDOW + 1):
         for right in range(-_WINDOW, _WINDOW + 1):
             spot = near + torch.tensor([2 * right / width, 2 * down / height], device=near.device).reshape(1, 2, 1, 1)
+            spot = torch.stack([spot[:, 0].clamp(1 / width - 1, 1 - 1 / width), spot[:, 1].clamp(*edge)], 1)
             spots.append(spot)
             scores.append((frame * sample(reference, spot)).sum(1, keepdim=True))
     score, spot = torch.stack(scores), torch.stack(spots)

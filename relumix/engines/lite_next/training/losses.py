@@ -89,7 +89,7 @@ def match_losses(frame: Look, reference: Look, given: Given, generator: torch.Ge
     for name in ("coarse", "fine"):
         own, other = getattr(frame, name), getattr(reference, name)
         b, _, h, w = own.shape
-        track, seen = (F.interpolate(plane, size=(h, w), mode="nearest") for plane in (given.track, given.seen))
+        track, seen = (F.interpolate(plane, size=(h, w), mode="nearest-exact") for plane in (given.track, given.seen))
         picked = torch.randint(h * w, (b, _QUERIES), generator=generator, device=own.device)
         query = own.flatten(2).gather(2, picked[:, None].expand(-1, own.shape[1], -1))
         place = track.flatten(2).gather(2, picked[:, None].expand(-1, 2, -1))
