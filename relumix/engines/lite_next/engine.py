@@ -125,7 +125,7 @@ def net_size(shape: Sequence[int]) -> tuple[int, int]:
 
 
 def _log(rgb: Float32) -> Float32:
-    return np.log2((rgb + np.float32(BLACK_OFFSET)) / np.float32(MID_GREY))
+    return np.asarray(np.log2((rgb + np.float32(BLACK_OFFSET)) / np.float32(MID_GREY)), np.float32)
 
 
 def _spread_of(references: Sequence[ProxyReference], levels: Sequence[Float32]) -> float:
