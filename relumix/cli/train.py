@@ -55,6 +55,7 @@ def _add_lite_next(engines: Subparsers) -> None:
     add("--batch", type=int, default=8, metavar="N", help="examples a step (8)")
     add("--pool", type=int, default=32, metavar="N", help="clips that examples are drawn from (32)")
     add("--steps-a-clip", type=int, default=2, metavar="N", help="steps until the next clip is rendered (2)")
+    add("--data", metavar="DIR", help="light stage with planes, of this size: a quarter of what is learned at the end")
     add("--rate", type=float, default=6e-4, metavar="X", help="highest learning rate (6e-4)")
     add("--seed", type=int, default=1, metavar="N", help="of scenes, weights and examples (1)")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to do all of it (auto: CUDA if any)")
@@ -126,7 +127,7 @@ def run_lite_next(args: argparse.Namespace) -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
         drjit.set_thread_count(args.threads)
-    names = ("minutes", "size", "batch", "pool", "steps_a_clip", "rate", "seed")
+    names = ("minutes", "size", "batch", "pool", "steps_a_clip", "data", "rate", "seed")
     settings = Settings(**{name: getattr(args, name) for name in names})
     done = train(settings, args.out, types, resume=args.resume, say=lambda line: print(line, flush=True))
     return 0 if done else 143

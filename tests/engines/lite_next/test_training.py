@@ -44,6 +44,25 @@ def test_tracks_carry_normals_and_depth_of_what_stands_still(clip):
     assert clip.seen[0, 0].mean() > 0.95
 
 
+def test_a_shards_clip_is_the_one_that_was_rendered():
+    """From disk, where motion is known from frame to frame alone, it is what the renderer gives at once."""
+    types = types_of("cpu")
+    from relumix.dataset.light_stage.sdf.settings import SdfSettings
+    from relumix.dataset.light_stage.sdf.stage import render_scene
+    from relumix.engines.lite_next.training.clips import Stage, of_shard
+
+    device = torch.device("cpu")
+    direct = Stage(types, SIZE, 3, 3, device).clip(16)
+    read = of_shard(render_scene(16, SdfSettings(SIZE, 3, 3, 1, device="cpu")), device)
+    torch.testing.assert_close(read.irradiance, direct.irradiance, atol=2e-2, rtol=2e-2)
+    assert (read.anchors, read.kinds) == (direct.anchors, direct.kinds)
+    both = (read.seen > 0.5) & (direct.seen > 0.5)
+    apart = (read.tracks - direct.tracks).float().abs().amax(2, keepdim=True)[both]
+    assert both.float().mean() > 0.3
+    assert apart.median() < 2e-3
+    torch.testing.assert_close(read.following, direct.following, atol=4e-3, rtol=4e-3)
+
+
 def test_suns_come_and_go_as_asked():
     pytest.importorskip("drjit", reason="rendering needs drjit")
     from relumix.engines.lite_next.training.pairs import light_weights

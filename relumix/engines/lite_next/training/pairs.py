@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,9 @@ Random = np.random.Generator
 
 SUN_COMES, SUN_GOES = 0.25, 0.25
 """Shares of the pairs with a sun in the reference alone, and in the plate alone."""
+
+OTHERS = 0.25
+"""Share of the examples that are of other clips, where there are any."""
 
 PAINTED, SOFT, SHIFTED, CLIPPED = 0.3, 0.3, 0.2, 0.15
 """Shares of the references that are painted, blurred, a little out of place, or clipped at white."""
@@ -66,10 +70,16 @@ class Example:
     references: list[Given]
 
 
-def draw(clips: list[Clip], rng: Random, batch: int) -> Example:
-    """Draw a batch from clips of one size; the references are one to three of the clips' anchors."""
+def draw(clips: list[Clip], rng: Random, batch: int, others: Sequence[Clip] = ()) -> Example:
+    """Draw a batch from clips of one size, a quarter of it from `others` where there are any.
+
+    The references are one to three of the clips' anchors.
+    """
     count = int(rng.choice([1, 2, 3], p=[0.6, 0.28, 0.12]))
-    examples = [_one(clips[int(rng.integers(len(clips)))], rng, count) for _ in range(batch)]
+    examples = []
+    for _ in range(batch):
+        these = others if others and rng.random() < OTHERS else clips
+        examples.append(_one(these[int(rng.integers(len(these)))], rng, count))
     return _joined(examples)
 
 

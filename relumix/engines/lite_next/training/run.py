@@ -21,8 +21,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from relumix.dataset.light_stage.sdf.backend import Types
+from relumix.dataset.shards import Shards
 from relumix.engines.lite_next.network import LightNet
-from relumix.engines.lite_next.training.clips import Clip, Stage
+from relumix.engines.lite_next.training.clips import Clip, Stage, of_shard
 from relumix.engines.lite_next.training.learn import learn, validate
 from relumix.engines.lite_next.training.pairs import draw
 from relumix.errors import InputError
@@ -47,6 +48,8 @@ class Settings:
     size      (width, height) of a frame, multiples of 16; frames and lights: of a clip.
     batch     examples a step; pool: clips that examples are drawn from; steps_a_clip: steps until the next is rendered.
     rate      highest learning rate; shape_share: share of the time that learns shape and matching alone, at first.
+    data      a light stage on disk, of frames of this size with all planes: a quarter of the examples is of it in the
+              last shards_share of the time. None: no such examples.
     """
 
     minutes: float
@@ -58,6 +61,8 @@ class Settings:
     steps_a_clip: int = 2
     rate: float = 6e-4
     shape_share: float = 0.25
+    shards_share: float = 0.25
+    data: str | None = None
     seed: int = 1
     average_steps: float = 300.0
     validate_minutes: float = 5.0
@@ -101,6 +106,8 @@ class _Run:
         self.pool: list[Clip] = []
         self.spent = {"render": 0.0, "draw": 0.0, "learn": 0.0}
         self.held_out: list[Clip] = []
+        self.shards = None if settings.data is None else Shards(Path(settings.data))
+        self.recorded: list[Clip] = []
 
     def stop(self) -> None:
         self.stopping = True
@@ -130,8 +137,11 @@ class _Run:
         with self._clock("render"):
             self._render()
         with self._clock("draw"):
-            example = draw(self.pool, np.random.default_rng([settings.seed, self.step]), settings.batch)
-        share = min(1.0, self.seconds / (settings.minutes * 60))
+            rng = np.random.default_rng([settings.seed, self.step])
+            share = min(1.0, self.seconds / (settings.minutes * 60))
+            if self.shards is not None and share >= 1 - settings.shards_share:
+                self._read_one(self.shards, rng)
+            example = draw(self.pool, rng, settings.batch, self.recorded)
         rise, fall = min(1.0, (self.step + 1) / _WARM_UP_STEPS), max(_LAST_RATE, math.cos(share * math.pi / 2) ** 2)
         for group in self.optimizer.param_groups:
             group["lr"] = settings.rate * rise * fall
@@ -150,6 +160,17 @@ class _Run:
         while self.rendered < 2 + self.step // self.settings.steps_a_clip:
             self.pool = [*self.pool, self._clip(self.rendered)][-self.settings.pool :]
             self.rendered += 1
+
+    def _read_one(self, stage: Shards, rng: np.random.Generator) -> None:
+        """Have another clip of the stage on disk, now and then."""
+        if self.recorded and self.step % self.settings.steps_a_clip:
+            return
+        scene = stage.read(int(rng.integers(len(stage))))
+        if not scene.planes or scene.light.shape[2:4] != self.settings.size[::-1]:
+            found = f"{scene.light.shape[3]}x{scene.light.shape[2]}{'' if scene.planes else ' without planes'}"
+            width, height = self.settings.size
+            raise InputError(f"{stage.folder} has scenes of {found}, expected {width}x{height} with all planes")
+        self.recorded = [*self.recorded, of_shard(scene, self.device)][-self.settings.pool // 4 :]
 
     def _clip(self, number: int) -> Clip:
         return self.stage.clip(self.settings.seed * SEEDS_A_RUN + number)
