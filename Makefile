@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test lint wheel bench bench-service bench-svd proto released example clean
+.PHONY: help demo test lint ofx wheel bench bench-service bench-svd proto released example clean
 .DEFAULT_GOAL := demo
 
 help:  ## list these targets
@@ -26,7 +26,8 @@ $(VENV)/.installed: $(VENV)/.made setup.cfg constraints.txt
 	@touch $(VENV)/.installed-demo $@
 
 demo: $(VENV)/.installed-demo  ## relight the example shot; results in demo/
-	$(BIN)/relumix relight examples/shot/plate -r examples/shot/truth/example.1005.exr -r examples/shot/truth/example.1014.exr -o demo/relit \
+	$(BIN)/relumix relight examples/shot/plate -r examples/shot/truth/example.1008.exr \
+		-r examples/shot/truth/example.1014.exr -o demo/relit \
 		--gain-out demo/gain/example.####.exr --contact-sheet demo/contact_sheet.png --preview demo/before_after.mp4 \
 		--progress bar --overwrite
 
@@ -42,6 +43,10 @@ lint: $(VENV)/.installed  ## check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+ofx: $(VENV)/.made  ## build the OpenFX plugin for Linux, Windows and macOS, build/Relumix.ofx.bundle; minutes
+	$(INSTALL) ziglang
+	PYTHONPATH=ofx_plugin $(BIN)/python -m relumix_ofx.build build
+
 bench: $(VENV)/.installed  ## measure speed and memory; minutes
 	$(BIN)/python tests/benchmarks/bench_relight.py
 
@@ -54,8 +59,9 @@ released: $(VENV)/.installed  ## at a release: keep proto/ as what later ones mu
 bench-service: $(VENV)/.installed  ## measure the server; minutes
 	$(BIN)/python tests/benchmarks/bench_service.py
 
-bench-svd: $(VENV)/.installed  ## measure Stable Video Diffusion's network; needs a GPU
-	$(BIN)/python tests/benchmarks/bench_svd.py
+MINUTES ?= 4
+bench-svd: $(VENV)/.installed  ## measure Stable Video Diffusion's network on a GPU, in MINUTES=4
+	$(BIN)/python tests/benchmarks/bench_svd.py --minutes $(MINUTES)
 
 example: $(VENV)/.installed  ## render the example shot again; half an hour
 	$(BIN)/python examples/shot/render.py --out examples/shot --overwrite

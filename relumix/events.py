@@ -34,11 +34,28 @@ class Start(Event):
 
 @dataclass(frozen=True)
 class Progress(Event):
-    """`done` frames of `total` are finished, failed or were up to date."""
+    """`done` frames of `total` are finished, failed or were up to date. share, remaining_seconds: as of a Stage."""
 
     event: ClassVar[str] = "progress"
     done: int
     total: int
+    share: float = 0.0
+    remaining_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Stage(Event):
+    """What is worked on from now on, or still: "references", "send" or "light"; `message` says it in words.
+
+    share              of the job's time that is over, as far as that can be told, 0..1.
+    remaining_seconds  how long the rest takes at the pace so far; None while nothing was measured.
+    """
+
+    event: ClassVar[str] = "stage"
+    stage: str
+    message: str
+    share: float = 0.0
+    remaining_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +100,7 @@ class Done(Event):
     outputs: list[str] = field(default_factory=list)
 
 
-AnyEvent = Start | Progress | FrameDone | Warned | Failed | Done
+AnyEvent = Start | Stage | Progress | FrameDone | Warned | Failed | Done
 OnEvent = Callable[[AnyEvent], None]
 
 

@@ -83,6 +83,6 @@ class Settings:
         return dataclasses.asdict(self)
 
     def pixels(self) -> dict[str, Any]:
-        """Return the settings that change a frame's file: what its key is made of (see relumix.pipeline.job)."""
+        """Return the settings that change a frame's file, and its fingerprint (see relumix.pipeline.fingerprint)."""
         elsewhere = ("frames", "preview", "contact_sheet", "fit", "missing", "overwrite", "gain_out", "mask", "model")
         return {name: value for name, value in self.asdict().items() if name not in elsewhere}

@@ -27,7 +27,8 @@ from tests.shot import files
 from tests.synthetic import make_shot
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "nuke_plugin/README.md"]
+DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS += [ROOT / "nuke_plugin/README.md", ROOT / "ofx_plugin/README.md"]
 DOCS += sorted((ROOT / "examples").rglob("README*"))
 TOOLS = ("relumix", "pip", "make", "python", "openjd", "deadline", "hf", "openssl", "apt-get", "nuke")
 
@@ -46,6 +47,9 @@ UNRUN = {
     r"pip install .*": INSTALLS,
     r"apt-get install .*": INSTALLS,
     r"python (tests/benchmarks|examples/shot)/.*": MINUTES,
+    r"make ofx": "tests/ofx_plugin/test_slow.py does it",
+    r"relumix bridge.*": "serves until its last client has gone: tests/cli/test_bridge.py starts it",
+    r"relumix ofx install.*": "builds for minutes: tests/cli/test_ofx.py installs",
     r"relumix serve --engine-option": MENTION,
     r"relumix serve.*": SERVES,
     r"relumix evaluate demo/relit .*": "needs what make demo made",

@@ -32,7 +32,7 @@ def run(*command: str | Path, cwd: Path) -> str:
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of what makes the package, with leavings of an older build beside it."""
     clone = tmp_path_factory.mktemp("clone")
-    for folder in ("relumix", "server", "examples"):
+    for folder in ("relumix", "server", "ofx_plugin", "examples"):
         shutil.copytree(ROOT / folder, clone / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("setup.cfg", "pyproject.toml", "constraints.txt", "Makefile", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, clone)
@@ -63,7 +63,7 @@ def test_it_holds_every_file_and_no_other(wheel: Path):
     held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     there = {
         str(path.relative_to(base))
-        for base, top in ((ROOT, "relumix"), (ROOT / "server", "relumix_server"))
+        for base, top in ((ROOT, "relumix"), (ROOT / "server", "relumix_server"), (ROOT / "ofx_plugin", "relumix_ofx"))
         for path in (base / top).rglob("*")
         if path.is_file() and not NOT_OURS.search(str(path))
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -18,27 +19,56 @@ def on_main(call: Callable[..., Any], *arguments: Any) -> None:
 
 
 class Progress:
-    """A progress bar. Made on the main thread; goes away with the last reference to it."""
+    """A progress bar with a clock. Made on the main thread; goes away with the last reference to it."""
 
     def __init__(self, title: str) -> None:
         self._title = title
         self._task = nuke.ProgressTask(title) if nuke.GUI else None
+        self._began = self._told = self._drawn = time.monotonic()
+        self._text = ""
+        self._remaining_seconds: float | None = None
 
-    def show(self, done: int, total: int) -> None:
-        """Show that `done` frames of `total` are there."""
+    def show(self, text: str, share: float, remaining_seconds: float | None = None) -> None:
+        """Show what is going on, how much of all is done (0..1), and how long the rest takes, where that is known."""
         if self._task is None:
-            nuke.tprint(f"{self._title}: {done} of {total} frames")
-            return
-        self._task.setMessage(f"{done} of {total} frames")
-        self._task.setProgress(100 * done // max(total, 1))
+            if text != self._text:
+                nuke.tprint(f"{self._title}: {text}")
+        else:
+            self._task.setProgress(int(100 * share))
+        self._say(text, remaining_seconds)
 
     def say(self, text: str) -> None:
-        """Show something to know, until the next frame is there."""
+        """Show something to know, until there is news."""
         if self._task is None:
             nuke.tprint(f"{self._title}: {text}")
-        else:
-            self._task.setMessage(text)
+        self._say(text, None)
+
+    def tick(self) -> None:
+        """Let the clock go on; to be called now and then while nothing is told."""
+        if time.monotonic() - self._drawn >= _TICK_SECONDS:
+            self._draw()
 
     def cancelled(self) -> bool:
         """Tell whether the artist has pressed the bar's Cancel."""
         return self._task is not None and bool(self._task.isCancelled())
+
+    def _say(self, text: str, remaining_seconds: float | None) -> None:
+        self._text, self._remaining_seconds, self._told = text, remaining_seconds, time.monotonic()
+        self._draw()
+
+    def _draw(self) -> None:
+        self._drawn = time.monotonic()
+        if self._task is None:
+            return
+        words = [self._text, f"{_clock(self._drawn - self._began)} gone"]
+        left = (self._remaining_seconds or 0.0) - (self._drawn - self._told)
+        if left > 0:
+            words.append(f"about {_clock(left)} to go")
+        self._task.setMessage(", ".join(words))
+
+
+_TICK_SECONDS = 1.0
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

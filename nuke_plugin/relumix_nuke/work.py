@@ -64,17 +64,24 @@ class Work:
     program: command.Program
     failed: dict[int, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    _done: int = 0
+    _stage: str = ""
 
     def run(self, progress: Progress) -> None:
         """Run the command, view after view, on any thread. Raises RelumixError, CancelledError."""
         cancel = RUNNING.add(self.folder)
         arrivals: Counter[int] = Counter()
+
+        def stopped() -> bool:
+            progress.tick()
+            return cancel.is_set() or progress.cancelled()
+
         try:
             for number, view in enumerate(self.order.views):
-                self._tell(progress, number, 0)
+                self._tell(progress, number, {"done": 0})
                 arguments = command.relight(self.program, self.order, self.folder, view)
                 log = self.folder.log(view)
-                with closing(job.events(arguments, log, lambda: cancel.is_set() or progress.cancelled())) as events:
+                with closing(job.events(arguments, log, stopped)) as events:
                     for event in events:
                         self._follow(event, number, arrivals, cancel, progress)
         finally:
@@ -91,7 +98,10 @@ class Work:
             if arrivals[event["frame"]] == len(self.order.views):
                 on_main(self._show, f"relighting, frame {frame} has arrived", (frame,), cancel)
         elif kind == "progress":
-            self._tell(progress, number, event["done"])
+            self._tell(progress, number, event)
+        elif kind == "stage":
+            self._stage = str(event.get("message", ""))
+            self._tell(progress, number, event)
         elif kind == "warning":
             self.warnings.append(str(event["message"]))
             progress.say(self.warnings[-1])
@@ -99,9 +109,15 @@ class Work:
         elif kind == "error" and frame is not None:
             self.failed.setdefault(frame, str(event["message"]))
 
-    def _tell(self, progress: Progress, number: int, done: int) -> None:
-        frames = len(self.order.frames)
-        progress.show(number * frames + done, len(self.order.views) * frames)
+    def _tell(self, progress: Progress, number: int, event: job.Event) -> None:
+        """Show how far it is; relumix 0.1 tells frames alone, and no share of its time."""
+        frames, views = len(self.order.frames), len(self.order.views)
+        self._done = event.get("done", self._done)
+        share = float(event.get("share", self._done / max(frames, 1)))
+        words = [f"{number * frames + self._done} of {views * frames} frames", *([self._stage] if share < 1 else [])]
+        # How long further views take is not known.
+        remaining = event.get("remaining_seconds") if number == views - 1 else None
+        progress.show(", ".join(filter(None, words)), (number + share) / views, remaining)
 
     def _show(self, status: str, arrived: tuple[int, ...], cancel: threading.Event) -> None:
         try:

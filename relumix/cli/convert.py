@@ -19,7 +19,7 @@ def add_parser(commands: Subparsers) -> None:
         help="convert a published checkpoint for the svd engine",
         description="Convert a checkpoint in the layout of Stability's generative-models to a diffusers folder: what "
         "`relight --engine svd --model DIR` takes. The VAE and CLIP encoder are the base's: copies of them in the "
-        "checkpoint are left out.",
+        "checkpoint are left out, and so are networks that only training's loss asks (lpips.*, loss_fn.*).",
     )
     add = parser.add_argument
     add("checkpoint", metavar="CHECKPOINT", type=Path, help=".pth, .ckpt or .safetensors; code in it is never run")
@@ -29,8 +29,9 @@ def add_parser(commands: Subparsers) -> None:
         "--base",
         metavar="DIR",
         type=Path,
-        help="Stable Video Diffusion as diffusers saves it: makes DIR a whole pipeline",
+        help="Stable Video Diffusion as diffusers saves it: makes DIR a whole model",
     )
+    add("--ema", action="store_true", help="take the running average of the weights, model_ema.* (the last weights)")
     parser.set_defaults(run=run)
 
 
@@ -39,9 +40,13 @@ def run(args: argparse.Namespace) -> int:
     """Convert and say what was written. Returns the exit code."""
     from relumix.engines.svd.convert import convert  # noqa: PLC0415  the parser must not wait for torch
 
-    made = convert(args.checkpoint, args.output, config=args.config, base=args.base)
-    if made.left_out:
+    made = convert(args.checkpoint, args.output, config=args.config, base=args.base, ema=args.ema)
+    if made.frozen:
         source = args.base or "the base (none was given: --base)"
-        print(f"left out {made.left_out} tensors of the VAE and CLIP, which the method keeps frozen: {source} has them")
+        print(f"left out {made.frozen} tensors of the VAE and CLIP, which the method keeps frozen: {source} has them")
+    if made.loss:
+        print(f"left out {made.loss} tensors of the loss's networks (lpips.*, loss_fn.*), which training alone asks")
+    if made.averages:
+        print(f"left out {made.averages} tensors of the running average (model_ema.*): take them with --ema")
     print(f"wrote {made.network}: {made.parameters:,} parameters, {', '.join(made.dtypes)}")
     return 0

@@ -71,6 +71,9 @@ def _add_stage(parser: argparse.ArgumentParser, size_px: tuple[int, int], frames
     parser.add_argument(
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="where sdf renders (auto: CUDA if any)"
     )
+    parser.add_argument(
+        "--generator", type=_positive, metavar="V", help="version that draws scenes from their seeds (the newest)"
+    )
     parser.add_argument("--workers", type=_positive, default=1, metavar="K", help="processes to render with (1)")
     parser.add_argument(
         "--photos", type=Path, metavar="DIR", help="pictures to cut textures from (those bundled with scikit-image)"
@@ -109,17 +112,18 @@ def run_shots(args: argparse.Namespace) -> int:
 def _stage(args: argparse.Namespace) -> tuple[range, Settings, Photos | None, int]:
     """What both commands render: seeds, settings, photographs, workers."""
     seeds = range(args.seed, args.seed + args.scenes)
+    version = {"generator": args.generator} if args.generator else {}
     if args.renderer == "sdf":
         from relumix.dataset.light_stage.sdf.settings import SdfSettings  # noqa: PLC0415
 
         if args.photos:
             raise InputError(f"--renderer sdf paints its own textures: got --photos {args.photos}, leave it out")
-        samples = args.spp or SDF_SAMPLES
-        return seeds, SdfSettings(args.size, args.frames, args.lights, samples, device=args.device), None, args.workers
+        shape = args.size, args.frames, args.lights, args.spp or SDF_SAMPLES
+        return seeds, SdfSettings(*shape, device=args.device, **version), None, args.workers
     from relumix.dataset.light_stage.scenes import StageSettings  # noqa: PLC0415
     from relumix.dataset.light_stage.surfaces import Photos  # noqa: PLC0415
 
-    settings = StageSettings(args.size, args.frames, args.lights, args.spp or args.default_spp)
+    settings = StageSettings(args.size, args.frames, args.lights, args.spp or args.default_spp, **version)
     return seeds, settings, Photos(args.photos), args.workers
 
 

@@ -157,8 +157,8 @@ def _verify(args: argparse.Namespace) -> int:
             from relumix.farm.verify import check_frames, write_report  # noqa: PLC0415
         line = [f"--frames={of_range(args.range)}", *arguments(args.relight, _given(args))]
         job = _checked(args.relight.parse_args(line))
-        looks = review(job, _rules(args).mapped(args.report))
-        faults = check_frames(job, looks, lambda done, total: tell.progress(done, 2 * total))
+        made = review(job, _rules(args).mapped(args.report))
+        faults = check_frames(job, made, lambda done, total: tell.progress(done, 2 * total))
         for fault in faults:
             tell.status(str(fault))
         if faults:
@@ -166,11 +166,11 @@ def _verify(args: argparse.Namespace) -> int:
             return EXIT_SOME_FAILED
         tell.status(f"all {len(job.frames)} frames are there, finite, and with the plate's windows")
         try:
-            if looks.report:
-                write_report(job, looks.report, lambda done, total: tell.progress(total + done, 2 * total))
+            if made.report:
+                write_report(job, made.report, lambda done, total: tell.progress(total + done, 2 * total))
         except InputError as error:
             tell.status(f"no report: {error}")
-    tell.status("wrote " + ", ".join(str(path) for path in looks.files if path.exists()))
+    tell.status("wrote " + ", ".join(str(path) for path in made.files if path.exists()))
     return 0
 
 

@@ -9,7 +9,21 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from relumix.cli import colorspaces, completion, convert, dataset, evaluate, farm, info, presets, relight, serve, train
+from relumix.cli import (
+    bridge,
+    colorspaces,
+    completion,
+    convert,
+    dataset,
+    evaluate,
+    farm,
+    info,
+    ofx,
+    presets,
+    relight,
+    serve,
+    train,
+)
 from relumix.cli.parser import Parser
 from relumix.errors import InputError
 from relumix.version import __version__
@@ -39,7 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands: argparse._SubParsersAction[argparse.ArgumentParser] = parser.add_subparsers(
         metavar="COMMAND", required=True
     )
-    for command in (relight, info, evaluate, colorspaces, dataset, train, convert, serve, farm):
+    for command in (relight, info, evaluate, colorspaces, dataset, train, convert, serve, farm, ofx, bridge):
         command.add_parser(commands)
     completion.add_parser(commands, parser)
     return parser

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import enum
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
-from relumix.events import AnyEvent, Done, Failed, OnEvent, Progress, Start, Warned
+from relumix.events import AnyEvent, Done, Failed, OnEvent, Progress, Stage, Start, Warned
+from relumix.util.words import number_of
 
 
 class Show(enum.Enum):
@@ -45,7 +49,7 @@ def counted() -> Iterator[Callable[[int, int], None]]:
 
     def update(done: int, total: int) -> None:
         if sys.stderr.isatty():
-            bar.update(done, total)
+            bar.update(Progress(done, total, done / total))
 
     try:
         yield update
@@ -54,25 +58,76 @@ def counted() -> Iterator[Callable[[int, int], None]]:
 
 
 class _Bar:
-    """A bar on stderr, there from its first update on."""
+    """A bar on stderr, there from its first update on, with a clock that ticks between updates."""
 
     def __init__(self) -> None:
         self._bar: Any = None
+        self._at, self._told, self._doing = Progress(0, 0), 0.0, ""
+        self._lock, self._closed = threading.RLock(), threading.Event()
 
-    def update(self, done: int, total: int) -> None:
-        if self._bar is None:
-            from tqdm import tqdm  # noqa: PLC0415  only who looks at a bar needs it
+    def update(self, progress: Progress) -> None:
+        """Show how far it is."""
+        with self._lock:
+            self._at, self._told = progress, time.monotonic()
+            if self._bar is None:
+                self._open()
+            self._draw()
 
-            self._bar = tqdm(total=total, bar_format=_FORMAT, dynamic_ncols=True)
-        self._bar.update(done - self._bar.n)
+    def stage(self, stage: Stage) -> None:
+        """Show what is worked on."""
+        with self._lock:
+            self._doing = stage.message
+            self.update(replace(self._at, share=stage.share, remaining_seconds=stage.remaining_seconds))
 
     def clear(self) -> None:
-        if self._bar is not None:
-            self._bar.clear()
+        """Make room for a line of text."""
+        with self._lock:
+            if self._bar is not None:
+                self._bar.clear()
 
     def close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
+        """Leave the bar as it is."""
+        self._closed.set()
+        with self._lock:
+            if self._bar is not None:
+                self._doing = ""
+                self._draw()
+                self._bar.close()
+                self._bar = None
+
+    def _open(self) -> None:
+        from tqdm import tqdm  # noqa: PLC0415  only who looks at a bar needs it
+
+        # A delay keeps it from drawing itself before there is anything to say.
+        form = "{percentage:3.0f}% |{bar}| {desc}"
+        self._bar = tqdm(total=1.0, bar_format=form, dynamic_ncols=True, file=sys.stderr, delay=1e-9)
+        threading.Thread(target=self._tick, name="relumix-clock", daemon=True).start()
+
+    def _tick(self) -> None:
+        while not self._closed.wait(_TICK_SECONDS):
+            with self._lock:
+                if self._bar is not None:
+                    self._draw()
+
+    def _draw(self) -> None:
+        self._bar.n = self._at.share
+        self._bar.set_description_str(self._words(), refresh=True)
+
+    def _words(self) -> str:
+        """Frames, time gone and to go, and what is worked on."""
+        words = [f"{self._at.done}/{self._at.total} frames", f"{_clock(self._bar.format_dict['elapsed'])} gone"]
+        if self._at.remaining_seconds is not None and self._at.share < 1:
+            left = self._at.remaining_seconds - (time.monotonic() - self._told)
+            words.append(f"about {_clock(left)} to go" if left >= 1 else "taking longer than estimated")
+        return ", ".join([*words, *([self._doing] if self._doing else [])])
+
+
+_TICK_SECONDS = 1.0
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}" if minutes > 59 else f"{minutes}:{rest:02d}"
 
 
 def _print_json(event: AnyEvent) -> None:
@@ -83,14 +138,19 @@ class OpenJD:
     """Messages of Open Job Description on stdout: what schedulers make progress bars and reasons of failure of."""
 
     def __init__(self) -> None:
-        self._first_failure = ""
+        self._first_failure = self._stage = self._percent = ""
 
     def __call__(self, event: AnyEvent) -> None:
         """Tell an event of a job."""
         if isinstance(event, Start):
-            self.status(f"{len(event.frames)} frames with {event.settings['engine']}")
+            self.status(f"{number_of(len(event.frames), 'frame')} with {event.settings['engine']}")
+        elif isinstance(event, Stage):
+            self._share(event.share)
+            if event.message != self._stage:
+                self._stage = event.message
+                self.status(event.message)
         elif isinstance(event, Progress):
-            self.progress(event.done, event.total)
+            self._share(event.share)
         elif isinstance(event, Warned):
             self.status(f"warning: {event.message}")
         elif isinstance(event, Failed) and event.frame is None:
@@ -108,7 +168,13 @@ class OpenJD:
 
     def progress(self, done: int, total: int) -> None:
         """Tell how far it is."""
-        print(f"openjd_progress: {100 * done / total:.1f}", flush=True)
+        self._share(done / total)
+
+    def _share(self, share: float) -> None:
+        percent = f"{100 * share:.1f}"
+        if percent != self._percent:
+            self._percent = percent
+            print(f"openjd_progress: {percent}", flush=True)
 
     def status(self, text: str) -> None:
         """Tell what is going on."""
@@ -127,9 +193,11 @@ class _Words:
 
     def __call__(self, event: AnyEvent) -> None:
         if isinstance(event, Start) and self._wanted:
-            self._bar.update(0, len(event.frames))
+            self._bar.update(Progress(0, len(event.frames)))
+        elif isinstance(event, Stage) and self._wanted:
+            self._bar.stage(event)
         elif isinstance(event, Progress) and self._wanted:
-            self._bar.update(event.done, event.total)
+            self._bar.update(event)
         elif isinstance(event, Warned):
             self._say(f"warning: {event.message}")
         elif isinstance(event, Failed) and event.frame is not None:
@@ -146,12 +214,9 @@ class _Words:
         print(f"relumix: {text}", file=sys.stderr)
 
 
-_FORMAT = "{desc}{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} frames, {elapsed} gone, {remaining} to go"
-
-
 def _summary(end: Done) -> str:
     rate = f", {end.written / end.seconds:.2f} frames a second" if end.written else ""
-    counts = [f"{end.written} frames relit in {end.seconds:.1f} s{rate}"]
-    counts += [f"{end.skipped} were up to date"] if end.skipped else []
+    counts = [f"{number_of(end.written, 'frame')} relit in {end.seconds:.1f} s{rate}"]
+    counts += [f"{end.skipped} {'was' if end.skipped == 1 else 'were'} up to date"] if end.skipped else []
     counts += [f"{end.failed} failed"] if end.failed else []
     return "\n".join(["; ".join(counts), *(f"wrote {path}" for path in end.outputs)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,9 @@ from relumix.util.extras import needed
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
+Add = Callable[..., argparse.Action]
+"""Adds an option to a group of them."""
+
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
@@ -23,13 +27,38 @@ def add_parser(commands: Subparsers) -> None:
     parser = commands.add_parser(
         "serve",
         help="relight shots that clients send",
+        examples=(
+            "relumix serve",
+            "relumix serve --engine flow,lite --config server.toml",
+            "relumix serve --listen 0.0.0.0:50051 --tls-cert server.pem --tls-key server.key --token-file tokens",
+        ),
         description="Relight shots that clients send (docs/service.md). What is given here goes before --config.",
         argument_default=argparse.SUPPRESS,
     )
-    add = parser.add_argument
+    _add_access(parser.add_argument_group("who may call").add_argument)
+    _add_engines(parser.add_argument_group("engines").add_argument)
+    _add_frames(parser.add_argument_group("frames").add_argument)
+    _add_life(parser.add_argument_group("the run").add_argument)
+    parser.set_defaults(run=run)
+
+
+def _add_access(add: Add) -> None:
     add("--listen", metavar="HOST:PORT", help="where clients call (127.0.0.1:50051)")
+    add("--token-file", metavar="FILE", help="tokens, one a line, of which a caller must bring one")
+    add("--tls-cert", metavar="FILE", help="certificate of the server, PEM")
+    add("--tls-key", metavar="FILE", help="its key, PEM")
+    add("--tls-client-ca", metavar="FILE", help="callers must bring a certificate that it signed, PEM")
+    add(
+        "--root",
+        metavar="DIR",
+        action="append",
+        help="frames below it may be named by path; may be given several times",
+    )
+    add("--insecure", action="store_true", help="listen beyond this machine without TLS and a token")
+
+
+def _add_engines(add: Add) -> None:
     add("--engine", metavar="NAMES", type=_names, help="engines to load, by commas; the first is the default (flow)")
-    add("--model", metavar="PATH", help="weights of the engine that takes some (its own)")
     add(
         "--engine-option",
         dest="engine_options",
@@ -37,37 +66,32 @@ def add_parser(commands: Subparsers) -> None:
         metavar="NAME=VALUE",
         help="an option of the engine that has some; may be given several times",
     )
+    add("--model", metavar="PATH", help="weights of the engine that takes some (its own)")
     add("--device", choices=("auto", "cpu", "cuda"), help="where engines run (auto)")
+    add("--window-seconds", type=float, metavar="S", help="of an engine on one window; longer, and it hangs (900)")
+
+
+def _add_frames(add: Add) -> None:
     add("--max-sessions", type=int, metavar="N", help="streams at once (8)")
     add("--max-frames", type=int, metavar="N", help="frames of one shot (20000)")
     add("--max-frame-bytes", type=_bytes, metavar="BYTES", help="of one file, like 500M (2G)")
     add("--max-frame-pixels", type=int, metavar="N", help="of one frame (134217728)")
     add("--memory-budget", type=_bytes, metavar="BYTES", help="for frames in memory; more spool to disk (4G)")
     add("--spool", metavar="DIR", help="where they spool (the system's folder for temporary files)")
-    add(
-        "--root",
-        metavar="DIR",
-        action="append",
-        help="frames below it may be named by path; may be given several times",
-    )
     add("--workers", type=int, metavar="N", help="processes that read and write frames (as many as cores, 2 to 8)")
     add("--worker-memory", type=_bytes, metavar="BYTES", help="that each of them may take (8G)")
     add("--frame-seconds", type=float, metavar="S", help="that one of them may spend on a frame (120)")
-    add("--window-seconds", type=float, metavar="S", help="of an engine on one window; longer, and it hangs (900)")
+
+
+def _add_life(add: Add) -> None:
+    add("--config", metavar="FILE", help="a TOML file of these options, by their names with _")
+    add("--dry-run", action="store_true", help="check the options, print them, and stop")
+    add("--metrics", metavar="HOST:PORT", help="status page and metrics; 'none' for none (127.0.0.1:9464)")
+    add("--log-format", choices=("text", "json"), help="of the lines on stderr (text)")
     add("--idle-seconds", type=float, metavar="S", help="after which a client that is waited for has gone (120)")
     add("--drain-seconds", type=float, metavar="S", help="that running sessions get after SIGTERM (600)")
     add("--exit-idle-seconds", type=float, metavar="S", help="without a session, after which the server ends (never)")
     add("--lease", metavar="FILE", help="end when this file is gone, as after SIGTERM (none)")
-    add("--token-file", metavar="FILE", help="tokens, one a line, of which a caller must bring one")
-    add("--tls-cert", metavar="FILE", help="certificate of the server, PEM")
-    add("--tls-key", metavar="FILE", help="its key, PEM")
-    add("--tls-client-ca", metavar="FILE", help="callers must bring a certificate that it signed, PEM")
-    add("--metrics", metavar="HOST:PORT", help="status page and metrics; 'none' for none (127.0.0.1:9464)")
-    add("--insecure", action="store_true", help="listen beyond this machine without TLS and a token")
-    add("--log-format", choices=("text", "json"), help="of the lines on stderr (text)")
-    add("--config", metavar="FILE", help="a TOML file of these options, by their names with _")
-    add("--dry-run", action="store_true", help="check the options, print them, and stop")
-    parser.set_defaults(run=run)
 
 
 @needed("the server", "server")

@@ -27,7 +27,7 @@ from relumix.v1.relight_pb2 import (
 
 @dataclass(frozen=True)
 class ArrayJob:
-    """A relumix.client.remote_job.RemoteJob of arrays: see relumix.pipeline.arrays.relit for what they are."""
+    """A RemoteJob of arrays: see relumix.pipeline.arrays.relit for what they are."""
 
     shot: ArraySource
     settings: Settings

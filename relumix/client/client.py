@@ -12,17 +12,18 @@ from os import PathLike
 
 import grpc
 
-from relumix.client import files, remote_previews
 from relumix.client.arrays import ArrayJob
 from relumix.client.connection import Server, servers
+from relumix.client.files import FileJob, There
 from relumix.client.fleet import Failing, Fleet
-from relumix.client.remote_job import Made, RemoteEngine, RemoteJob, pieces
+from relumix.client.remote_job import Made, RemoteEngine, RemoteJob, batches
 from relumix.client.rpc_errors import TryAgainError, understood
 from relumix.client.stop import Stop
 from relumix.errors import FrameError, InputError
-from relumix.events import AnyEvent, Warned
+from relumix.events import AnyEvent
 from relumix.pipeline.check import Job, check
 from relumix.pipeline.relit_frame import RelitFrame
+from relumix.pipeline.run import Told, run, wants_previews
 from relumix.pipeline.windows import refuse_chunks
 from relumix.settings import Settings
 from relumix.shot.array_source import Arrays, ArraySource
@@ -99,16 +100,16 @@ class RelightClient:
         """
         settings = settings or Settings()
         engine = self._engine(settings)
-        remote_previews.wanted(settings)
+        wants_previews(settings)
         job = check(source, references, output, settings)
+        job.source.forget()
         refuse_chunks(engine, job.source.frames, job.frames)
         return PreparedJob(job, engine, by_path)
 
     def run(self, prepared: PreparedJob, *, stop: Stop | None = None) -> Generator[AnyEvent, None, None]:
         """Do a prepared job; as `relight`."""
-
-        frames = partial(self._frames, stop=stop)
-        yield from files.run(prepared.job, prepared.engine, frames, by_path=prepared.by_path)
+        job = FileJob.of(prepared.job, prepared.engine, prepared.by_path)
+        yield from run(prepared.job, There(job, partial(self._frames, stop=stop)))
 
     def relight(
         self,
@@ -157,12 +158,12 @@ class RelightClient:
 
     def _frames(
         self, job: RemoteJob[Made], frames: Sequence[int], stop: Stop | None
-    ) -> Generator[Made | FrameError | Warned, None, None]:
+    ) -> Generator[Made | FrameError | Told, None, None]:
         if not frames:
             return
         # A chain is one server's: another would have to relight all that lies before.
-        units = [list(frames)] if job.engine.windowing.chained else pieces(job.plan, frames)
-        fleet = Fleet(self._servers, job, units, self._patience)
+        cut = [list(frames)] if job.engine.windowing.chained else batches(job.plan, frames)
+        fleet = Fleet(self._servers, job, cut, self._patience)
         if stop is not None:
             stop.then(fleet.cancel)
         yield from fleet.frames()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import getpass
 import re
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from os import PathLike
 from pathlib import Path
 
@@ -64,7 +67,8 @@ class Server:
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """What every call carries beside its message."""
-        return (("authorization", f"Bearer {self.token}"),) if self.token else ()
+        named = ((messages.CLIENT_KEY, _caller()),)
+        return (*named, ("authorization", f"Bearer {self.token}")) if self.token else named
 
     def info(self, channel: grpc.Channel) -> GetInfoResponse:
         """Ask a server what it is; raises grpc.RpcError, and TryAgainError while it loads its engines."""
@@ -81,7 +85,7 @@ def service(channel: grpc.Channel) -> RelightServiceStub:
 
 
 def relight(channel: grpc.Channel) -> Callable[..., Iterator[RelightResponse | Piece]]:
-    """Return the stream that can be opened over a channel, whose chunks are Pieces."""
+    """Return the stream that can be opened over a channel; frames come over it as Pieces."""
     call: Callable[..., Iterator[RelightResponse | Piece]] = channel.stream_stream(
         messages.RELIGHT, request_serializer=messages.request_bytes, response_deserializer=messages.response_of
     )
@@ -120,6 +124,16 @@ def read_token(path: str | PathLike[str]) -> str:
     if not token or not token.isprintable() or " " in token:
         raise InputError(f"{path} holds no token: expected one line of printable ASCII without spaces")
     return token
+
+
+@lru_cache(maxsize=1)
+def _caller() -> str:
+    """Return who asks, like ada@ws12, in the letters that metadata may have."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError, ImportError):  # in a container without users
+        user = "somebody"
+    return f"{user}@{socket.gethostname()}".encode("ascii", "replace").decode()
 
 
 def _read(path: str | PathLike[str]) -> bytes:

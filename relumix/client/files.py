@@ -1,23 +1,21 @@
-"""A job on files, done by servers: plates are read and results written here, as the job in-process does it."""
+"""A job on files, done by servers: plates are read here and results written, or by the servers themselves."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from relumix.client.payload import Payload
 from relumix.client.remote_job import Delivery, RemoteEngine
-from relumix.client.remote_previews import Looks
 from relumix.errors import FrameError, InputError
-from relumix.events import AnyEvent, Done, Failed, FrameDone, Progress, Warned
+from relumix.events import FrameDone
 from relumix.pipeline.check import Job
+from relumix.pipeline.estimate import Estimate
 from relumix.pipeline.fingerprint import Fingerprints
+from relumix.pipeline.run import Made, Outcome, Told
 from relumix.pipeline.windows import Plan
 from relumix.settings import Settings
-from relumix.shot.sequence import OutputPattern
 from relumix.util.atomic_file import replacing
 from relumix.v1.relight_pb2 import (
     MASKS_EACH,
@@ -34,38 +32,35 @@ from relumix.v1.relight_pb2 import (
 )
 from relumix.v1.relight_pb2 import Settings as SettingsMessage
 
-Outcome = FrameDone | FrameError
-Frames = Callable[["FileJob", Sequence[int]], Generator[Outcome | Warned, None, None]]
-"""What makes frames of a shipment, in any order."""
+Make = Callable[["FileJob", Sequence[int]], Generator[Outcome | Told, None, None]]
+"""What has servers make frames of a job, in any order."""
 
 
 @dataclass(frozen=True)
 class FileJob:
-    """A relumix.client.remote_job.Shipment of files.
+    """A RemoteJob of files.
 
-    gain_output  where gain maps go, None where none are wanted.
-    by_path      whether servers read and write the files themselves.
+    by_path  whether servers read and write the files themselves.
     """
 
     job: Job
     engine: RemoteEngine
-    gain_output: OutputPattern | None
     by_path: bool
     plan: Plan
-    keys: Fingerprints
+    fingerprints: Fingerprints
 
     @classmethod
-    def of(cls, job: Job, engine: RemoteEngine, gain_output: OutputPattern | None, by_path: bool) -> FileJob:
+    def of(cls, job: Job, engine: RemoteEngine, by_path: bool) -> FileJob:
         """Plan it."""
         laid = engine.plan(job.source)
-        return cls(job, engine, gain_output, by_path, laid, Fingerprints(job.source, engine, laid, engine.program))
+        return cls(job, engine, by_path, laid, Fingerprints(job.source, engine, laid, engine.program))
 
     @property
     def roles(self) -> tuple[Role, ...]:
         """What a delivery holds."""
         if self.by_path:
             return ()
-        return (ROLE_RESULT, ROLE_GAIN) if self.gain_output else (ROLE_RESULT,)
+        return (ROLE_RESULT, ROLE_GAIN) if self.job.gain_output else (ROLE_RESULT,)
 
     def opening(self, frames: Sequence[int]) -> Open:
         """Return the message that asks for `frames`."""
@@ -76,8 +71,8 @@ class FileJob:
             deliver=frames,
             references=source.references,
             masks=self._masks,
-            gains=self.gain_output is not None,
-            keys={frame: self.keys.of(frame) for frame in frames},
+            gains=self.job.gain_output is not None,
+            keys={frame: self.fingerprints.of(frame) for frame in frames},
             by_path=self._paths(frames) if self.by_path else None,
         )
 
@@ -100,24 +95,19 @@ class FileJob:
         what = f"mask {path}" if role == ROLE_MASK else f"frame {frame}: {path}"
         raise FrameError(frame, f"{what} cannot be read: {reason}")
 
-    def receive(self, delivery: Delivery) -> FrameDone:
+    def receive(self, delivery: Delivery) -> Made:
         """Write a relit frame, after its gain map. Raises InputError where that cannot be done."""
         path = self.job.output.path(delivery.frame)
         with self.job.source.watch.stage("write"):
-            if self.gain_output and ROLE_GAIN in delivery.payloads:
-                store(self.gain_output.path(delivery.frame), delivery.payloads[ROLE_GAIN].parts)
+            if self.job.gain_output and ROLE_GAIN in delivery.payloads:
+                store(self.job.gain_output.path(delivery.frame), delivery.payloads[ROLE_GAIN].parts)
             if ROLE_RESULT in delivery.payloads:
                 store(path, delivery.payloads[ROLE_RESULT].parts)
-        return FrameDone(delivery.frame, str(path), nonfinite_pixels=delivery.nonfinite_pixels)
+        return Made(FrameDone(delivery.frame, str(path), nonfinite_pixels=delivery.nonfinite_pixels))
 
     def account(self, stage_seconds: Mapping[str, float]) -> None:
         """Add what a server's work took to what was done here."""
         self.job.source.watch.add(stage_seconds)
-
-    def is_fresh(self, frame: int) -> bool:
-        """Tell whether a frame, and its gain map, are on disk and made from what they would be made from now."""
-        wanted = [pattern.path(frame) for pattern in (self.job.output, self.job.gain_output) if pattern]
-        return self.keys.are_in(frame, wanted)
 
     @property
     def _masks(self) -> Masks:
@@ -127,7 +117,7 @@ class FileJob:
         return MASKS_ONE if len(masks.frames) == 1 else MASKS_EACH
 
     def _paths(self, frames: Sequence[int]) -> ByPath:
-        source, first = self.job.source, self.job.source.references[0]
+        source, first, gains = self.job.source, self.job.source.references[0], self.job.gain_output
         inputs = {source.frames[0], *source.references, *(f for frame in frames for f in self.plan.inputs(frame))}
         masked = [first] if self._masks == MASKS_ONE else frames if self._masks == MASKS_EACH else []
         return ByPath(
@@ -135,60 +125,33 @@ class FileJob:
             references={frame: str(path.absolute()) for frame, path in source.reference_paths.items()},
             masks={frame: str(path.absolute()) for frame in masked if (path := source.mask_path(frame))},
             results={frame: str(self.job.output.path(frame).absolute()) for frame in frames},
-            gains={frame: str(self.gain_output.path(frame).absolute()) for frame in frames} if self.gain_output else {},
+            gains={frame: str(gains.path(frame).absolute()) for frame in frames} if gains else {},
             overwrite=source.settings.overwrite,
         )
 
 
-def run(job: Job, engine: RemoteEngine, frames: Frames, *, by_path: bool = False) -> Iterator[AnyEvent]:
-    """Do a job; yields the events of relumix.pipeline.job.run in the same order. Raises InputError."""
-    began = time.perf_counter()
-    yield job.start()
-    yield from map(Warned, job.warnings)
-    counts = {"written": 0, "skipped": 0, "failed": 0}
-    with Looks(job, by_path=by_path) as looks:
-        shipment = FileJob.of(job, engine, looks.gain_output, by_path)
-        for made in _in_order(shipment, frames):
-            if isinstance(made, Warned):
-                yield made
-                continue
-            outcome = looks.look(made)
-            if isinstance(outcome, FrameError):
-                counts["failed"] += 1
-                yield Failed(str(outcome), outcome.frame)
-            else:
-                counts["skipped" if outcome.skipped else "written"] += 1
-                yield outcome
-            yield Progress(sum(counts.values()), len(job.frames))
-    yield Done(
-        **counts,
-        seconds=round(time.perf_counter() - began, 3),
-        stage_seconds=job.source.watch.seconds(),
-        outputs=[str(job.output), *([str(job.gain_output)] if job.gain_output else []), *looks.written],
-    )
+@dataclass(frozen=True)
+class There:
+    """The Backend of a job that servers do (see relumix.pipeline.run)."""
 
+    job: FileJob
+    make: Make
 
-def _in_order(shipment: FileJob, frames: Frames) -> Iterator[Outcome | Warned]:
-    """Yield every frame of the job in order, made or up to date, each when those before it are done."""
-    job = shipment.job
-    overwrite = job.source.settings.overwrite
-    done: dict[int, Outcome] = {
-        frame: FrameDone(frame, str(job.output.path(frame)), skipped=True)
-        for frame in job.frames
-        if not overwrite and shipment.is_fresh(frame)
-    }
-    waiting = iter(job.frames)
-    at = next(waiting, None)
-    with closing(frames(shipment, [frame for frame in job.frames if frame not in done])) as made:
-        while at is not None:
-            if at in done:
-                yield done.pop(at)
-                at = next(waiting, None)
-            elif isinstance(outcome := next(made), Warned):
-                yield outcome
-            else:
-                done[outcome.frame] = outcome
-        yield from made  # no frame any more, but the servers' accounts come last
+    @property
+    def plan(self) -> Plan:
+        """The windows of the shot."""
+        return self.job.plan
+
+    @property
+    def fingerprints(self) -> Fingerprints:
+        """What frames are made from."""
+        return self.job.fingerprints
+
+    def frames(
+        self, todo: Sequence[int], estimate: Estimate, shows: Callable[[int], bool]
+    ) -> Generator[Outcome | Told, None, None]:
+        """Make frames (see Backend). Servers tell of no more than those; they are shown as they lie on disk."""
+        yield from self.make(self.job, todo)
 
 
 def settings_message(settings: Settings) -> SettingsMessage:

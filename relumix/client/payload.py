@@ -49,7 +49,7 @@ class Payload:
         return cls(name, planes.reshape(-1).view(np.uint8).data, raw)
 
     def pieces(self, frame: int, role: Role, most_bytes: int) -> Iterator[Piece]:
-        """Cut it into chunks."""
+        """Cut it into pieces."""
         view, total = memoryview(self.data), len(self.data)
         size = min(_PIECE_BYTES, most_bytes or _PIECE_BYTES)
         for offset in range(0, total, size):

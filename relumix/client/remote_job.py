@@ -106,8 +106,8 @@ class RemoteJob(Protocol[Made_co]):
         ...
 
 
-def pieces(laid: Plan, frames: Sequence[int]) -> list[list[int]]:
-    """Cut frames, ascending, into pieces for several servers: those that share a window stay together."""
+def batches(laid: Plan, frames: Sequence[int]) -> list[list[int]]:
+    """Cut frames, ascending, into batches for several servers: those that share a window stay together."""
     cut: dict[int, list[int]] = {}
     window = 0
     for frame in frames:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -14,6 +14,7 @@ from relumix.client.payload import DamagedError, Joiner, Received
 from relumix.client.remote_job import Delivery, RemoteEngine, RemoteJob
 from relumix.client.rpc_errors import TryAgainError, understood
 from relumix.errors import FrameError, InputError
+from relumix.events import Stage
 from relumix.rpc.messages import Piece
 from relumix.v1.relight_pb2 import (
     MASKS_EACH,
@@ -41,8 +42,11 @@ class Session:
     Sending goes on beside, on a thread of gRPC's, no faster than the server takes it.
     """
 
-    def __init__(self, server: Server, job: RemoteJob[Any], frames: Sequence[int]) -> None:
-        self._server, self._job, self._frames = server, job, frames
+    def __init__(
+        self, server: Server, job: RemoteJob[Any], frames: Sequence[int], tell: Callable[[Stage], None] = lambda _: None
+    ) -> None:
+        """tell: is told, on any thread, what the server is at."""
+        self._server, self._job, self._frames, self._tell = server, job, frames, tell
         self._channel = server.channel()
         self._accepted: Future[Accepted] = Future()
         self._cancelled, self._sent = False, threading.Event()
@@ -134,8 +138,13 @@ class Session:
             yield RelightRequest(open=opening)
             accepted = self._accepted.result()
             if not opening.HasField("by_path"):
+                count = len(accepted.sources)
+                self._tell(Stage("send", f"sending {count} frame{'s'[: count > 1]} to {self._server.address}"))
                 for frame, role in _order(opening, accepted.sources, self._frames):
                     yield from self._frame(frame, role, most_bytes)
+            first, last = self._frames[0], self._frames[-1]
+            named = f"frame {first}" if first == last else f"frames {first}-{last}"
+            self._tell(Stage("light", f"{self._server.address} relights {named}"))
             yield RelightRequest(close=Close())
         except BaseException as error:  # whatever it is, it is raised where frames are waited for
             if not self._cancelled:

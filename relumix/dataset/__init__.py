@@ -1,5 +1,1 @@
 """A synthetic light stage: scenes rendered under one light at a time, to learn from and to be scored on."""
-
-from relumix.util.extras import require
-
-require("dataset", "dataset", "cv2", "PIL")

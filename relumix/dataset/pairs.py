@@ -9,14 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from relumix.dataset.shards import Scene
-from relumix.engines.tracking.correspondence import track_neighbour, warp
-from relumix.engines.tracking.log_frame import LogFrame
 from relumix.gain.proxy import ProxyFrame
+from relumix.util.extras import needed
+
+# Here and not in the package: scenes are rendered, and learned from, on machines that have no OpenCV.
+with needed("dataset", "dataset"):
+    import cv2
+
+    from relumix.engines.tracking.correspondence import track_neighbour, warp
+    from relumix.engines.tracking.log_frame import LogFrame
 
 Float32 = NDArray[np.float32]
 

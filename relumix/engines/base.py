@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -92,6 +92,15 @@ class Traits(Protocol):
 
     @property
     def windowing(self) -> Windowing: ...  # noqa: D102
+
+
+@runtime_checkable
+class Reporting(Protocol):
+    """A Propagator that tells how far it is with a window."""
+
+    def report_to(self, tell: Callable[[float], None]) -> None:
+        """Have `tell` called with the share (0..1, rising) of the window at hand that is done, by who propagates."""
+        ...
 
 
 class Engine(Traits, Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -51,37 +52,24 @@ def evaluate(
     """
     how = {"layer": layer, "view": view, "colorspace": colorspace}
     ours = Files(result, **how)
-    fact = None if truth is None else Files(truth, **how)
-    plate = None if source is None else Files(source, **how)
-    yardstick = fact or plate
-    if yardstick is None:
+    against = _Yardsticks(
+        None if truth is None else Files(truth, **how), None if source is None else Files(source, **how)
+    )
+    if against.first is None:
         raise InputError(f"{result} has nothing to be compared with: give its ground truth, its source, or both")
-    walk = sorted(set(yardstick.frames if frames is None else frames))
+    walk = sorted(set(against.first.frames if frames is None else frames))
     given = ours.references(walk) if references is None else set(references)
     scored = [frame for frame in walk if frame not in given]
     if not scored:
         raise InputError(f"{result} has no frame to score: expected at least one that is not a reference")
-    for files in filter(None, (ours, fact, plate)):
+    for files in filter(None, (ours, against.truth, against.source)):
         files.refuse_missing(scored)
 
-    first = yardstick.read(yardstick.frames[0])
-    exposure = auto_exposure(first.rgb)
-    source_exposure = auto_exposure(plate.read(plate.frames[0]).rgb) if plate else exposure
-    comparison = Comparison(exposure, source_exposure, hdr_flip=hdr_flip)
-    exhibited = {scored[round(float(i))] for i in np.linspace(0, len(scored) - 1, min(EXHIBITS, len(scored)))}
-    steps: list[Step] = []
-    for frame in walk:
-        if frame not in scored:
-            comparison.forget()
-            continue
-        seen, aim, before = _read(frame, first, ours, fact, plate)
-        steps.append(comparison.step(frame, seen, aim, before, pictures=frame in exhibited))
-        if on_frame:
-            on_frame(len(steps), len(scored))
+    exposure, steps = _compare(ours, against, walk, scored, hdr_flip=hdr_flip, on_frame=on_frame)
     return Report(
         result=ours.pattern,
-        truth=fact.pattern if fact else None,
-        source=plate.pattern if plate else None,
+        truth=against.truth.pattern if against.truth else None,
+        source=against.source.pattern if against.source else None,
         exposure=exposure,
         references=tuple(frame for frame in walk if frame not in scored),
         rows=tuple(step.row for step in steps),
@@ -89,13 +77,53 @@ def evaluate(
     )
 
 
-def _read(
-    frame: int, first: Seen, ours: Files, fact: Files | None, plate: Files | None
-) -> tuple[Seen, Seen | None, Seen | None]:
+@dataclass(frozen=True)
+class _Yardsticks:
+    """What a result is compared with: its ground truth, its source, or both."""
+
+    truth: Files | None
+    source: Files | None
+
+    @property
+    def first(self) -> Files | None:
+        """What decides frames, size and exposure."""
+        return self.truth or self.source
+
+
+def _compare(
+    ours: Files,
+    against: _Yardsticks,
+    walk: Sequence[int],
+    scored: Sequence[int],
+    *,
+    hdr_flip: bool,
+    on_frame: Callable[[int, int], None] | None,
+) -> tuple[float, list[Step]]:
+    """Return the exposure, and what was found of each scored frame on the walk."""
+    assert against.first is not None
+    first = against.first.read(against.first.frames[0])
+    exposure = source_exposure = auto_exposure(first.rgb)
+    if against.source:
+        source_exposure = auto_exposure(against.source.read(against.source.frames[0]).rgb)
+    comparison = Comparison(exposure, source_exposure, hdr_flip=hdr_flip)
+    exhibited = {scored[round(float(i))] for i in np.linspace(0, len(scored) - 1, min(EXHIBITS, len(scored)))}
+    steps: list[Step] = []
+    for frame in walk:
+        if frame not in scored:
+            comparison.forget()
+            continue
+        seen, aim, before = _read(frame, first, ours, against)
+        steps.append(comparison.step(frame, seen, aim, before, pictures=frame in exhibited))
+        if on_frame:
+            on_frame(len(steps), len(scored))
+    return exposure, steps
+
+
+def _read(frame: int, first: Seen, ours: Files, against: _Yardsticks) -> tuple[Seen, Seen | None, Seen | None]:
     """Return result, truth and source of a frame. Raises InputError where they cannot be compared."""
     seen = ours.read(frame)
-    aim = fact.read(frame) if fact else None
-    before = plate.read(frame) if plate else None
+    aim = against.truth.read(frame) if against.truth else None
+    before = against.source.read(frame) if against.source else None
     _refuse_sizes(first, seen, aim, before)
     _refuse_nonfinite(seen, aim, before)
     return seen, aim, before

@@ -74,9 +74,8 @@ def asset_references(job: Job, report: str = "") -> dict[str, Any]:
     model = Path(settings.model) if settings.model else None
     if model and model.is_file():
         files.append(model)
-    looks = review(job, report)
     outputs = [job.output.path(job.frames[0]), *([job.gain_output.path(job.frames[0])] if job.gain_output else [])]
-    outputs += looks.files
+    outputs += review(job, report).files
     return {
         "assetReferences": {
             "inputs": {

@@ -29,17 +29,17 @@ READERS = 4
 """Threads that read frames while the previews are drawn."""
 
 
-def check_frames(job: Job, looks: Review, on_frame: OnFrame) -> list[FrameError]:
+def check_frames(job: Job, review: Review, on_frame: OnFrame) -> list[FrameError]:
     """Read every frame of a finished job beside its plate; returns what is wrong, a FrameError a frame.
 
     A frame has to be there, written by relumix, with the plate's windows, and finite wherever the plate is; so has its
     gain map, where there are some. The movie and the contact sheet show those that are as they should be.
     """
     settings = dataclasses.replace(
-        job.source.settings, preview=str(looks.preview), contact_sheet=str(looks.contact_sheet)
+        job.source.settings, preview=str(review.preview), contact_sheet=str(review.contact_sheet)
     )
     faults: list[FrameError] = []
-    with Previews(settings, job.frames, job.source.references, job.source.plate.frames_per_second) as previews:
+    with Previews(job.source, job.frames, settings) as previews:
         looked = ordered((partial(_look, job, frame) for frame in job.frames), READERS, "relumix-verify")
         for done, shown in enumerate(looked, 1):
             if isinstance(shown, FrameError):
@@ -81,11 +81,12 @@ def _look(job: Job, frame: int) -> Shown | FrameError:
     try:
         plate = source.read(frame)
         light = _checked(job.output, frame, plate, settings.layer, settings.view)
-        gain = _checked(job.gain_output, frame, plate) if job.gain_output else None
+        if job.gain_output:
+            _checked(job.gain_output, frame, plate)
         reference = source.read_reference(frame, plate)[0] if frame in source.references else None
     except FrameError as fault:
         return fault
-    return Shown.of(plate, light, gain=gain, reference=reference)
+    return Shown.of(plate, light, reference=reference)
 
 
 def _checked(

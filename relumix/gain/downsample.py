@@ -98,7 +98,7 @@ def finite(rgb: Float32) -> NDArray[np.bool_]:
 def proxy_frame(canvas: Canvas, frame: int, pixels: Pixels, data_window: Box) -> ProxyFrame:
     """Return a plate frame as an engine sees it. Non-finite pixels count as unseen."""
     rgb, known = _average(canvas, pixels.rgb, pixels.alpha, finite(pixels.rgb), data_window)
-    return ProxyFrame(frame, np.maximum(rgb, 0) * np.float32(canvas.exposure), known)
+    return ProxyFrame(frame, np.maximum(rgb, 0) * np.float32(canvas.exposure), known, exposure=canvas.exposure)
 
 
 def exposure_of(canvas: Canvas, pixels: Pixels, data_window: Box) -> float:
@@ -128,7 +128,8 @@ def proxy_reference(
     # Taken out before the rest is measured, since BLACK_OFFSET would bend it, and put back after: so a grade is exact.
     median_gain = median_stops(before, after, lit > 0.5)
     local = measure(before, after * np.exp2(-median_gain))
-    return ProxyReference(frame, plain.rgb, plain.known, _fill(local, lit) + median_gain, lit), median_gain
+    gain = _fill(local, lit) + median_gain
+    return ProxyReference(frame, plain.rgb, plain.known, gain, lit, exposure=canvas.exposure), median_gain
 
 
 def median_stops(before: Float32, after: Float32, lit: NDArray[np.bool_]) -> Float32:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -17,11 +17,13 @@ class ProxyFrame:
            the median luminance of the first reference's plate is MID_GREY (one factor for the whole shot).
     known  [h, w] float32 in 0..1: the share of the pixel that the plate covers with finite data. Where it is 0, rgb was
            filled from its surroundings and means nothing.
+    exposure  factor from plate values to rgb's.
     """
 
     frame: int
     rgb: Float32
     known: Float32
+    exposure: float = field(default=1.0, kw_only=True)
 
 
 @dataclass(frozen=True)

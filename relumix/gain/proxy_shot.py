@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -94,11 +95,31 @@ class Source(Protocol[AnyPicture]):
         ...
 
 
-class DownsampledShot(Generic[AnyPicture]):
-    """The ProxyShot of a Source. work_size: the long edge of the working size, in pixels."""
+@dataclass(frozen=True)
+class ReadReference(Generic[AnyPicture]):
+    """A reference while its full-size pictures are in memory.
 
-    def __init__(self, source: Source[AnyPicture], work_size: int) -> None:
-        self._source, self._work_size = source, work_size
+    relit  [h, w, 3] on the picture's data window, and where it is known [h, w].
+    """
+
+    frame: int
+    canvas: Canvas
+    picture: AnyPicture
+    relit: tuple[Float32, NDArray[np.bool_]]
+    light: Light
+
+
+class DownsampledShot(Generic[AnyPicture]):
+    """The ProxyShot of a Source."""
+
+    def __init__(
+        self,
+        source: Source[AnyPicture],
+        work_size: int,
+        on_reference: Callable[[ReadReference[AnyPicture]], None] = lambda read: None,
+    ) -> None:
+        """work_size: the long edge of the proxy size, in pixels; on_reference: is given each as it is read."""
+        self._source, self._work_size, self._on_reference = source, work_size, on_reference
 
     @property
     def frames(self) -> Sequence[int]:
@@ -140,7 +161,9 @@ class DownsampledShot(Generic[AnyPicture]):
 
     def _light(self, canvas: Canvas, frame: int, picture: AnyPicture) -> Light:
         relit, known = self._source.read_reference(frame, picture)
-        return proxy_reference(canvas, frame, picture.levels[0], picture.data_window, relit, known)
+        light = proxy_reference(canvas, frame, picture.levels[0], picture.data_window, relit, known)
+        self._on_reference(ReadReference(frame, canvas, picture, (relit, known), light))
+        return light
 
     def _plate(self, frame: int) -> AnyPicture:
         # Without any other frame the rest of a shot can be relit; without this one none can.

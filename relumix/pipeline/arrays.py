@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
+from relumix.engines.base import Engine
 from relumix.engines.registry import engine_for
 from relumix.errors import FrameError
 from relumix.gain.proxy_shot import DownsampledShot
 from relumix.gain.relight import Blend, relight, transfer_for
+from relumix.gain.transfer import Gain, Transfer
 from relumix.pipeline.propagate import Propagation
 from relumix.pipeline.relit_frame import RelitFrame
 from relumix.pipeline.windows import refuse_chunks
@@ -24,6 +27,7 @@ def relit(
     *,
     masks: Arrays | None = None,
     frames: Sequence[int] | None = None,
+    engine: Engine | None = None,
 ) -> Iterator[RelitFrame]:
     """Relight a shot of arrays; yields its frames in ascending order as they are done.
 
@@ -34,25 +38,35 @@ def relit(
                 files.
     masks       frame number to matte [h, w] in 0..1; light changes only where it is above 0. None: everywhere.
     frames      the frames to yield; None: all. Any choice gives the same frames, bit for bit.
+    engine      one that was loaded before, in place of the settings'.
 
     Raises InputError for arguments that do not fit together, FrameError for a frame of another size.
     """
     settings = settings or Settings()
     shot = ArraySource(source, references, masks)
     wanted = shot.choose(frames)
-    engine = engine_for(settings)
+    engine = engine or engine_for(settings)
     refuse_chunks(engine, shot.frames, wanted)
     with Propagation(DownsampledShot(shot, settings.work_size), engine) as light:
-        for gain in light.gains(wanted):
-            if isinstance(gain, FrameError):
-                raise gain
-            picture = shot.read(gain.frame)
-            level, mask = picture.levels[0], shot.read_mask(gain.frame, picture)
-            reference = shot.read_reference(gain.frame, picture) if gain.frame in references else None
-            blend = Blend(settings.mix, mask, reference)
-            transfer = transfer_for(settings.transfer, light.canvas)
-            result = relight(transfer, gain, level, picture.data_window, blend, keep_gain=True)
-            assert result.gain_stops is not None
-            alpha = level.alpha
-            pixels = result.pixels if alpha is None else np.concatenate([result.pixels, alpha[..., None]], axis=-1)
-            yield RelitFrame(gain.frame, pixels, result.gain_stops)
+        transfer = transfer_for(settings.transfer, light.canvas)
+        for outcome in light.each(wanted, partial(_relit, shot, settings, transfer)):
+            if isinstance(outcome, FrameError):
+                raise outcome
+            yield outcome
+
+
+def _relit(
+    shot: ArraySource, settings: Settings, transfer: Transfer, gain: Gain | FrameError
+) -> RelitFrame | FrameError:
+    """Return a frame under other light, or why there is none."""
+    if isinstance(gain, FrameError):
+        return gain
+    picture = shot.read(gain.frame)
+    level, mask = picture.levels[0], shot.read_mask(gain.frame, picture)
+    reference = shot.read_reference(gain.frame, picture) if gain.frame in shot.references else None
+    blend = Blend(settings.mix, mask, reference)
+    result = relight(transfer, gain, level, picture.data_window, blend, keep_gain=True)
+    assert result.gain_stops is not None
+    alpha = level.alpha
+    pixels = result.pixels if alpha is None else np.concatenate([result.pixels, alpha[..., None]], axis=-1)
+    return RelitFrame(gain.frame, pixels, result.gain_stops)

@@ -14,14 +14,16 @@ from relumix.shot.source import PlateSource
 from relumix.version import __version__
 
 FINGERPRINT_ATTRIBUTE = "relumix:key"
+"""Where a frame has its fingerprint: the header attribute, under the name that released files have it."""
+
 REFERENCES_ATTRIBUTE = "relumix:references"
 
 
 class Fingerprints:
-    """The keys of a job's frames.
+    """The fingerprints of a job's frames.
 
-    A key covers everything that decides the file: the program and engine, the settings, and name, size and time of
-    change of every input that the frame depends on, neighbours included. Folders do not count: a shot may be moved.
+    A fingerprint covers everything that decides the file: the program and engine, the settings, and name, size and time
+    of change of every input that the frame depends on, neighbours included. Folders do not count: a shot may be moved.
     """
 
     def __init__(self, source: PlateSource, engine: Traits, plan: Plan, program: str = __version__) -> None:
@@ -38,7 +40,7 @@ class Fingerprints:
         }
 
     def of(self, frame: int) -> str:
-        """Return the key of a frame, 64 hexadecimal digits."""
+        """Return the fingerprint of a frame, 64 hexadecimal digits."""
         mask = self._source.mask_path(frame)
         plates = [self._source.shot.path(f) for f in self._plan.inputs(frame)]
         text = json.dumps([self._common, frame, self._stat(plates), self._stat([mask] if mask else [])], sort_keys=True)
@@ -48,8 +50,8 @@ class Fingerprints:
         """Tell whether all files of a frame are there and made from what they would be made from now."""
         if not all(path.exists() for path in paths):
             return False
-        key = self.of(frame)
-        return all(stored_fingerprint(path) == key for path in paths)
+        fingerprint = self.of(frame)
+        return all(stored_fingerprint(path) == fingerprint for path in paths)
 
     def _stat(self, paths: Iterable[Path]) -> list[list[str | int]]:
         found = []
@@ -61,7 +63,7 @@ class Fingerprints:
 
 
 def stored_fingerprint(path: Path) -> str | None:
-    """Return the key that a file was written with; None where relumix did not write it, or it cannot be read."""
+    """Return the fingerprint that a file was written with; None where relumix did not write it, or it is unreadable."""
     return _stored(path, FINGERPRINT_ATTRIBUTE)
 
 

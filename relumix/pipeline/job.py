@@ -1,30 +1,32 @@
-"""The job on files: a plate and its relit references in, the relit shot out."""
+"""The job on files in this process: a plate and its relit references in, the relit shot out."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from os import PathLike
 
 from relumix.engines.base import Engine
 from relumix.engines.registry import engine_for
-from relumix.errors import FrameError
-from relumix.events import Done, Failed, OnEvent, Progress, Warned, ignore
-from relumix.gain.proxy_shot import DownsampledShot
+from relumix.events import Done, OnEvent, Stage, ignore
+from relumix.gain.proxy_shot import DownsampledShot, ReadReference
 from relumix.pipeline.check import Job, check
+from relumix.pipeline.estimate import Estimate
 from relumix.pipeline.fingerprint import Fingerprints
-from relumix.pipeline.propagate import Propagation
-from relumix.pipeline.windows import refuse_chunks
-from relumix.pipeline.write_frame import Frame, FrameWriter
-from relumix.preview.previews import Previews
+from relumix.pipeline.propagate import Propagation, reference_gain
+from relumix.pipeline.run import Outcome, stage_at
+from relumix.pipeline.run import run as run_job
+from relumix.pipeline.windows import Plan, plan, refuse_chunks
+from relumix.pipeline.write_frame import FrameWriter
 from relumix.settings import Settings
+from relumix.shot.picture import Picture
 from relumix.shot.source import References
-from relumix.util.ordered_pool import ordered
 
-WRITERS = 2
-"""Threads that make and write full-size frames while the engine works on the next."""
+_TELL_SECONDS = 0.5
+"""How often at most it is told how far a window is."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ def relight(
     """Relight a shot on disk.
 
     source      pattern of the plate: `plate.####.exr`, `plate.%04d.exr`, one file, or a folder with one sequence.
-    references  relit file by frame number; None as a number, or a file alone, means the first frame.
+    references  relit file by frame number. Under None, or without numbers: one or more files whose names say their
+                frames (without a number it is the first frame), patterns, and folders.
     output      pattern, or a folder in which the source's names are kept.
     on_event    is told what happens, on the calling thread (see relumix.events).
 
@@ -70,48 +73,66 @@ def relight(
 
 def run(prepared: LocalJob, on_event: OnEvent = ignore) -> Done:
     """Do a prepared job; as `relight`."""
-    job, engine = prepared.job, prepared.engine
-    began, settings = time.perf_counter(), job.source.settings
-    on_event(job.start())
-    for warning in job.warnings:
-        on_event(Warned(warning))
-    previews = Previews(settings, job.frames, job.source.references, job.source.plate.frames_per_second)
-    counts = {"written": 0, "skipped": 0, "failed": 0}
-    shot = DownsampledShot(job.source, settings.work_size)
-    with Propagation(shot, engine, job.source.watch) as light, previews:
-        keys = Fingerprints(job.source, engine, light.plan)
-        finisher = FrameWriter(job.source, light.canvas, job.output, job.gain_output, keys.of, previews.wanted)
-        for result in _frames(job, light, finisher, keys):
-            if isinstance(result, FrameError):
-                counts["failed"] += 1
-                on_event(Failed(str(result), result.frame))
-            else:
-                counts["skipped" if result.event.skipped else "written"] += 1
-                on_event(result.event)
-                if result.shown:
-                    previews.add(result.shown)
-            on_event(Progress(sum(counts.values()), len(job.frames)))
-    end = Done(
-        **counts,
-        seconds=round(time.perf_counter() - began, 3),
-        stage_seconds=job.source.watch.seconds(),
-        outputs=[str(job.output), *([str(job.gain_output)] if job.gain_output else []), *previews.written],
-    )
-    on_event(end)
-    return end
+    with closing(run_job(prepared.job, Here(prepared, on_event))) as events:
+        for event in events:
+            on_event(event)
+            if isinstance(event, Done):
+                return event
+    raise AssertionError("a job ends with Done")
 
 
-def _frames(job: Job, light: Propagation, finisher: FrameWriter, keys: Fingerprints) -> Iterator[Frame | FrameError]:
-    """Yield every frame of the job, made or up to date, in order; while the engine works, frames are finished."""
-    outputs = [pattern for pattern in (job.output, job.gain_output) if pattern]
-    fresh = {
-        frame
-        for frame in job.frames
-        if not job.source.settings.overwrite and keys.are_in(frame, [pattern.path(frame) for pattern in outputs])
-    }
-    gains = light.gains([frame for frame in job.frames if frame not in fresh])
-    calls = (
-        partial(finisher.fresh, frame) if frame in fresh else partial(finisher.finish, next(gains))
-        for frame in job.frames
-    )
-    return ordered(calls, WRITERS, "relumix-write")
+class Here:
+    """The Backend of a job that is done in this process.
+
+    While the engine is at work the calling thread is its own: how far a window is goes to `tell`, and is not yielded.
+    """
+
+    def __init__(self, prepared: LocalJob, tell: OnEvent = ignore) -> None:
+        self._job, self._engine, self._tell = prepared.job, prepared.engine, tell
+        source = self._job.source
+        self.plan = plan(source.frames, source.references, self._engine.windowing)
+        self.fingerprints = Fingerprints(source, self._engine, self.plan)
+
+    def frames(
+        self, todo: Sequence[int], estimate: Estimate, shows: Callable[[int], bool]
+    ) -> Generator[Outcome | Stage, None, None]:
+        """Make frames (see Backend)."""
+        if not todo:
+            return
+        job, source = self._job, self._job.source
+        writer = FrameWriter(source, job.output, job.gain_output, self.fingerprints.of, shows)
+        made: dict[int, Outcome] = {}
+
+        def on_reference(read: ReadReference[Picture]) -> None:
+            # While its plate is in memory: it need not be read again.
+            if read.frame in todo:
+                made[read.frame] = writer.write(read.canvas, reference_gain(read.light), read)
+
+        yield Stage("references", _references_words(source.references))
+        shot = DownsampledShot(source, source.settings.work_size, on_reference)
+        with Propagation(shot, self._engine, source.watch, _Windows(self.plan, todo, estimate, self._tell)) as light:
+            yield from made.values()
+            rest = [frame for frame in todo if frame not in made]
+            yield from light.each(rest, partial(writer.write, light.canvas))
+
+
+class _Windows:
+    """Tells how far the windows of a job are: when one begins, and now and then while it is worked on."""
+
+    def __init__(self, plan: Plan, todo: Sequence[int], estimate: Estimate, tell: OnEvent) -> None:
+        self._plan, self._order = plan, plan.windows_of(todo)
+        self._estimate, self._tell, self._told = estimate, tell, 0.0
+
+    def __call__(self, window: int, share: float) -> None:
+        """Take note that a share of a window's light is known."""
+        self._estimate.light(window, share)
+        now = time.monotonic()
+        if 0 < share < 1 and now - self._told < _TELL_SECONDS:
+            return
+        self._told = now
+        self._tell(stage_at(self._estimate, Stage("light", self._plan.words_for(window, self._order))))
+
+
+def _references_words(references: Sequence[int]) -> str:
+    named = "reference" if len(references) == 1 else "references"
+    return f"reading {named} {', '.join(map(str, references))}"

@@ -2,35 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
+from typing import TypeVar
 
 import numpy as np
 
-from relumix.engines.base import Engine, Window
+from relumix.engines.base import Engine, Reporting
 from relumix.errors import FrameError
 from relumix.gain.proxy import ProxyFrame
-from relumix.gain.proxy_shot import ProxyShot
+from relumix.gain.proxy_shot import Light, ProxyShot
 from relumix.gain.transfer import Gain, log_luminance
 from relumix.pipeline.windows import Plan, plan
 from relumix.types import Float32
+from relumix.util.ordered_pool import WRITERS, ordered
 from relumix.util.stopwatch import Stopwatch
 
 READERS = 2
 """Threads that read ahead of the engine."""
 
+OnWindow = Callable[[int, float], None]
+"""Is told, on the thread of the engine, which share (0..1) of the light of a window (its index) is known."""
+
+Finished = TypeVar("Finished")
+
+
+def reference_gain(light: Light) -> Gain:
+    """Return the gain at a reference's own frame: its light."""
+    reference, median_gain = light
+    return Gain(reference.frame, reference.gain_stops, median_gain, log_luminance(reference))
+
 
 class Propagation:
     """An engine at work on one shot. A context manager: leaving it ends the threads that read ahead."""
 
-    def __init__(self, shot: ProxyShot, engine: Engine, watch: Stopwatch | None = None) -> None:
+    def __init__(
+        self, shot: ProxyShot, engine: Engine, watch: Stopwatch | None = None, on_window: OnWindow = lambda *_: None
+    ) -> None:
         """Read the references; raises InputError where one of them, or its plate frame, cannot be read."""
-        self._shot, self._watch = shot, watch or Stopwatch()
+        self._shot, self._watch, self._on_window = shot, watch or Stopwatch(), on_window
         self._propagator = engine.start()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="relumix-read")
         self._ahead: dict[int, Future[ProxyFrame]] = {}
+        self._at, self._window, self._keyframe_uses = 0, 0, dict[int, int]()
+        self._chained = engine.windowing.chained
+        if isinstance(self._propagator, Reporting):
+            self._propagator.report_to(self._report)
         self.plan: Plan = plan(shot.frames, shot.references, engine.windowing)
         self.canvas, lights = shot.lights()
         self._references = {frame: light for frame, (light, _) in lights.items()}
@@ -50,24 +70,26 @@ class Propagation:
 
         A frame that cannot be read yields its error; the others go on without it.
         """
-        used = [(share.window, frame) for frame in frames for share in self.plan.shares.get(frame, ())]
-        last_use = dict(used)
-        order = list(last_use)
+        last_use = {share.window: frame for frame in frames for share in self.plan.shares.get(frame, ())}
+        order = self.plan.windows_of(frames)
+        self._keyframe_uses = {} if self._chained else self.plan.keyframe_uses(order)
         done: dict[int, dict[int, Float32]] = {}
         for frame in frames:
             shares = self.plan.shares.get(frame, ())
             for i in (share.window for share in shares if share.window not in done):
-                following = order[order.index(i) + 1 :][:1]
                 done = {w: {f: stops.copy() for f, stops in rest.items() if f >= frame} for w, rest in done.items()}
-                done[i] = self._run(*(self.plan.windows[w] for w in (i, *following)))
+                done[i] = self._run(order, order.index(i))
             yield self._gain(frame, [(share.weight, done[share.window]) for share in shares])
             for i in [i for i in done if last_use[i] <= frame]:
                 del done[i]
 
+    def each(self, frames: Sequence[int], finish: Callable[[Gain | FrameError], Finished]) -> Iterator[Finished]:
+        """Yield what `finish`, on threads, makes of the light on each of `frames`, in their order."""
+        return ordered((partial(finish, gain) for gain in self.gains(frames)), WRITERS, "relumix-write")
+
     def _gain(self, frame: int, shares: list[tuple[float, dict[int, Float32]]]) -> Gain | FrameError:
         if frame in self._references:
-            light = self._references[frame]
-            return Gain(frame, light.gain_stops, self._median_gains[frame], log_luminance(light))
+            return reference_gain((self._references[frame], self._median_gains[frame]))
         try:
             seen = self._working(frame)
         except FrameError as error:
@@ -80,13 +102,12 @@ class Propagation:
         at = list(self._median_gains)
         return np.array([np.interp(frame, at, [self._median_gains[r][c] for r in at]) for c in range(3)], np.float32)
 
-    def _run(self, window: Window, *following: Window) -> dict[int, Float32]:
-        """Return the stops of every readable frame of a window, while the one that follows is being read."""
-        wanted = {frame for w in (window, *following) for frame in w.frames}
-        for frame in [f for f in self._ahead if f not in wanted]:
-            self._ahead.pop(frame).cancel()
-        for frame in sorted(wanted - set(self._ahead), key=lambda f: f not in window.frames):
-            self._ahead[frame] = self._readers.submit(self._shot.frame, self.canvas, frame)
+    def _run(self, order: Sequence[int], at: int) -> dict[int, Float32]:
+        """Return the stops of every readable frame of window `at` of the order, while the next one is being read."""
+        self._at, self._window = at, order[at]
+        window, *following = (self.plan.windows[i] for i in order[at : at + 2])
+        self._read_ahead(window.frames, [frame for w in following for frame in w.frames])
+        self._report(0.0)
         frames = self._readable(window.frames)
         if not frames:
             return {}
@@ -94,7 +115,19 @@ class Propagation:
         keyframe_paths = [[_Keyframe(frame, self) for frame in side] for side in window.keyframe_paths]
         with self._watch.stage("engine"):
             stops = self._propagator.propagate(frames, lights, keyframe_paths)
+        self._report(1.0)
         return {seen.frame: stops[i] for i, seen in enumerate(frames)}
+
+    def _report(self, share: float) -> None:
+        self._on_window(self._window, share)
+
+    def _read_ahead(self, now: Sequence[int], next_: Sequence[int]) -> None:
+        """Have frames read that are needed now and next, and let go of what is needed no more."""
+        wanted = dict.fromkeys(frame for frame in (*now, *next_) if frame not in self._references)
+        for frame in [f for f in self._ahead if f not in wanted and self._keyframe_uses.get(f, -1) < self._at]:
+            self._ahead.pop(frame).cancel()
+        for frame in [f for f in wanted if f not in self._ahead]:
+            self._ahead[frame] = self._readers.submit(self._shot.frame, self.canvas, frame)
 
     def _readable(self, frames: Sequence[int]) -> list[ProxyFrame]:
         readable = []
@@ -106,10 +139,17 @@ class Propagation:
         return readable
 
     def _working(self, frame: int) -> ProxyFrame:
-        """Return a frame: one that is being read ahead, or read now and not kept. Raises FrameError."""
+        """Return a frame: one that was read, or read now and kept if it will be a keyframe again. Raises FrameError."""
         if frame in self._references:
             return self._references[frame]
-        return self._ahead[frame].result() if frame in self._ahead else self._shot.frame(self.canvas, frame)
+        if frame in self._ahead:
+            return self._ahead[frame].result()
+        # Here, and not by the readers: those may wait for frames that nobody has sent yet.
+        seen = self._shot.frame(self.canvas, frame)
+        if self._keyframe_uses.get(frame, -1) > self._at:
+            self._ahead[frame] = Future()
+            self._ahead[frame].set_result(seen)
+        return seen
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ chunk computes the same windows, and so the same frames, bit for bit.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -32,6 +32,26 @@ class Plan:
 
     windows: tuple[Window, ...]
     shares: dict[int, tuple[Share, ...]]
+
+    def windows_of(self, frames: Iterable[int]) -> tuple[int, ...]:
+        """Return the indices of the windows that the light on `frames` comes from, in the order of these."""
+        return tuple(dict.fromkeys(share.window for frame in frames for share in self.shares.get(frame, ())))
+
+    def keyframe_uses(self, order: Sequence[int]) -> dict[int, int]:
+        """Return the frames that are keyframes on the way to a window, and which place in the order needs each last."""
+        uses: dict[int, int] = {}
+        keyframes = {frame for i in order for path in self.windows[i].keyframe_paths for frame in path}
+        for at, i in enumerate(order):
+            window = self.windows[i]
+            uses |= dict.fromkeys(keyframes.intersection(window.frames), at)
+            uses |= {frame: at for path in window.keyframe_paths for frame in path}
+        return uses
+
+    def words_for(self, window: int, order: Sequence[int]) -> str:
+        """Return what is worked on, for people: a window, and which of the `order` in which they are done it is."""
+        first, last = self.windows[window].frames[0], self.windows[window].frames[-1]
+        frames = f"frame {first}" if first == last else f"frames {first}-{last}"
+        return f"light on {frames}" + (f" (part {order.index(window) + 1} of {len(order)})" if len(order) > 1 else "")
 
     def inputs(self, frame: int) -> tuple[int, ...]:
         """Return every plate frame that the light on `frame` depends on, ascending."""

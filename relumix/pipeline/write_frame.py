@@ -1,4 +1,9 @@
-"""The last step of a frame: light onto the full-size plate, and the result onto disk."""
+"""The last step of a frame: light onto the full-size plate, and the result onto disk.
+
+Plates are read twice: once for the proxies that an engine sees, a window of frames at a time, and once more here, when
+the light is known. Kept at full size until then, the frames of a window would take gigabytes (sixteen at 8K about ten).
+References' plates are read once: their light is known as soon as they are, so their frames are made there and then.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +12,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from relumix.errors import FrameError
 from relumix.events import FrameDone
 from relumix.gain.downsample import Canvas
+from relumix.gain.proxy_shot import ReadReference
 from relumix.gain.relight import Blend, RelitLevel, relight, transfer_for
 from relumix.gain.transfer import Gain
 from relumix.pipeline.fingerprint import FINGERPRINT_ATTRIBUTE, REFERENCES_ATTRIBUTE
+from relumix.pipeline.run import Made
 from relumix.preview.previews import Shown
 from relumix.shot.gain_map_image import gain_map_image
 from relumix.shot.picture import Picture, nonfinite
@@ -23,13 +31,8 @@ from relumix.shot.writing import write
 from relumix.types import Float32
 from relumix.version import __version__
 
-
-@dataclass(frozen=True)
-class Frame:
-    """A frame that is on disk, and small pictures of it where previews are wanted."""
-
-    event: FrameDone
-    shown: Shown | None
+Relit = tuple[Float32, NDArray[np.bool_]]
+"""The pixels of a reference, [h, w, 3], and where they are known, [h, w]; on the plate's data window."""
 
 
 @dataclass(frozen=True)
@@ -37,73 +40,73 @@ class FrameWriter:
     """Makes and writes frames; thread-safe.
 
     gain_output  where gain maps go, None without.
-    key          what a frame is made from, by its number (see relumix.pipeline.fingerprint).
-    show         whether small pictures of each frame are wanted.
+    fingerprint  of a frame, by its number (see relumix.pipeline.fingerprint).
+    shows        whether small pictures of a frame are wanted, by its number.
     """
 
     source: PlateSource
-    canvas: Canvas
     output: OutputPattern
     gain_output: OutputPattern | None
-    key: Callable[[int], str]
-    show: bool
+    fingerprint: Callable[[int], str]
+    shows: Callable[[int], bool] = lambda frame: False
 
-    def finish(self, gain: Gain | FrameError) -> Frame | FrameError:
-        """Relight a frame and write it and its gain map; returns what failed. Raises InputError where no frame can be
-        written."""
+    def write(
+        self, canvas: Canvas, gain: Gain | FrameError, reference: ReadReference[Picture] | None = None
+    ) -> Made | FrameError:
+        """Relight a frame and write it and its gain map; returns what failed.
+
+        reference  at a reference's own frame: what was read of it, where it was.
+
+        Raises InputError where no frame can be written.
+        """
         if isinstance(gain, FrameError):
             return gain
         try:
-            picture = self.source.read(gain.frame)
-            levels, reference = self._relight(gain, picture)
+            return self._write(canvas, gain, *self._pictures(gain.frame, reference))
         except FrameError as error:
             return error
+
+    def _pictures(self, frame: int, reference: ReadReference[Picture] | None) -> tuple[Picture, Relit | None]:
+        """Return the plate and, at a reference's own frame, its relit version and where that is known."""
+        if reference is not None:
+            return reference.picture, reference.relit
+        picture = self.source.read(frame)
+        return picture, self.source.read_reference(frame, picture) if frame in self.source.references else None
+
+    def _write(self, canvas: Canvas, gain: Gain, picture: Picture, reference: Relit | None) -> Made:
+        levels = self._relight(canvas, gain, picture, reference)
+        path, shown = self.output.path(gain.frame), None
         with self.source.watch.stage("write"):
-            self._write(picture, levels)
-        shown = None
-        if self.show:
-            shown = Shown.of(picture, levels[0].pixels, gain=levels[0].gain_stops, reference=reference)
-        path = str(self.output.path(gain.frame))
-        return Frame(FrameDone(gain.frame, path, nonfinite_pixels=nonfinite(picture)), shown)
+            self._write_files(canvas, picture, levels)
+        if self.shows(gain.frame):
+            # The result as it is on disk, so that a rerun that finds it there shows the same.
+            result = self.source.result(path, gain.frame)
+            shown = Shown.of(picture, result, reference=reference[0] if reference else None)
+        return Made(FrameDone(gain.frame, str(path), nonfinite_pixels=nonfinite(picture)), shown)
 
-    def fresh(self, frame: int) -> Frame | FrameError:
-        """Return a frame that is up to date."""
-        path, shown = self.output.path(frame), None
-        if self.show:
-            try:
-                shown = Shown.written(self.source, frame, path)
-            except FrameError as error:
-                return error
-        return Frame(FrameDone(frame, str(path), skipped=True), shown)
-
-    def _relight(self, gain: Gain, picture: Picture) -> tuple[list[RelitLevel], Float32 | None]:
-        """Return the frame relit, with its mip levels, and the reference's pixels at its own frame."""
+    def _relight(self, canvas: Canvas, gain: Gain, picture: Picture, reference: Relit | None) -> list[RelitLevel]:
+        """Return the frame relit, with its mip levels."""
         frame, settings = gain.frame, self.source.settings
         mask = self.source.read_mask(frame, picture)
-        reference = self.source.read_reference(frame, picture) if self._is_reference(frame) else None
-        delivered = self.source.delivered(frame, picture, reference) if reference else None
-        transfer = transfer_for(settings.transfer, self.canvas)
+        transfer = transfer_for(settings.transfer, canvas)
         levels = []
         with self.source.watch.stage("transfer"):
             for i, level in enumerate(picture.levels):
                 itself = i == 0  # its mip levels have no reference, and no map of gain
-                blend = Blend(settings.mix, _at_size(mask, level.rgb), delivered if itself else None)
-                keep_gain = itself and (self.gain_output is not None or self.show)
+                blend = Blend(settings.mix, _at_size(mask, level.rgb), reference if itself else None)
+                keep_gain = itself and self.gain_output is not None
                 levels.append(relight(transfer, gain, level, picture.data_window, blend, keep_gain=keep_gain))
-        return levels, reference[0] if reference else None
+        return levels
 
-    def _is_reference(self, frame: int) -> bool:
-        return frame in self.source.references
-
-    def _write(self, picture: Picture, levels: list[RelitLevel]) -> None:
+    def _write_files(self, canvas: Canvas, picture: Picture, levels: list[RelitLevel]) -> None:
         settings, frame, stops = self.source.settings, picture.frame, levels[0].gain_stops
-        made_by = self._made_by(self.key(frame))
+        made_by = self._made_by(self.fingerprint(frame))
         if self.gain_output and stops is not None:
             write(
                 self.gain_output.path(frame),
                 gain_map_image(picture),
                 [stops],
-                attributes={**made_by, "relumix:unit": "stops", "relumix:blackOffset": self.canvas.black_offset},
+                attributes={**made_by, "relumix:unit": "stops", "relumix:blackOffset": canvas.black_offset},
             )
         write(
             self.output.path(frame),
@@ -114,7 +117,7 @@ class FrameWriter:
             bits=settings.bits,
         )
 
-    def _made_by(self, key: str) -> dict[str, str | int | float]:
+    def _made_by(self, fingerprint: str) -> dict[str, str | int | float]:
         settings = self.source.settings
         references = {str(frame): name for frame, name in self.source.reference_names.items()}
         return {
@@ -122,7 +125,7 @@ class FrameWriter:
             "relumix:engine": settings.engine,
             REFERENCES_ATTRIBUTE: json.dumps(references, ensure_ascii=False),
             "relumix:settings": json.dumps(settings.pixels(), ensure_ascii=False),
-            FINGERPRINT_ATTRIBUTE: key,
+            FINGERPRINT_ATTRIBUTE: fingerprint,
         }
 
 

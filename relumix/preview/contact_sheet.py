@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from relumix.gain.log_gain import BLACK_OFFSET
 from relumix.preview.display import UInt8, auto_exposure, display, fit
 from relumix.types import Float32
 from relumix.util.atomic_file import replacing
@@ -27,7 +28,7 @@ class _Column:
     plate: UInt8
     result: UInt8
     reference: UInt8 | None
-    stops: Float32 | None
+    stops: Float32
 
 
 class ContactSheet:
@@ -55,28 +56,20 @@ class ContactSheet:
     ) -> None:
         self._path = path
         self._chosen = _choose(frames, references, columns)
+        self._sets_exposure = frames[0] if frames and exposure is None else None
         self._exposure = exposure
         self._pixel_aspect = pixel_aspect
         self._columns: dict[int, _Column] = {}
         self._height = 0
 
     def wants(self, frame: int) -> bool:
-        """Tell whether `add` would do anything with this frame."""
-        return frame in self._chosen or self._exposure is None
+        """Tell whether `add` does anything with this frame: it is a column, or the first, which sets the exposure."""
+        return frame in self._chosen or frame == self._sets_exposure
 
-    def add(
-        self,
-        frame: int,
-        plate: Float32,
-        result: Float32,
-        *,
-        gain: Float32 | None = None,
-        reference: Float32 | None = None,
-    ) -> None:
+    def add(self, frame: int, plate: Float32, result: Float32, *, reference: Float32 | None = None) -> None:
         """Offer a frame; it is kept, small, if it is one of the columns.
 
-        plate, result, reference [h, w, 3] float32, scene-linear, the display window; gain [h, w, 3] float32 in stops,
-        of any size.
+        plate, result, reference [h, w, 3] float32, scene-linear, the display window.
         """
         if self._exposure is None:
             self._exposure = auto_exposure(plate)
@@ -86,14 +79,15 @@ class ContactSheet:
             self._height = max(1, round(CELL_WIDTH_PX * plate.shape[0] / (plate.shape[1] * self._pixel_aspect)))
         exposure = self._exposure
 
-        def small(rgb: Float32) -> UInt8:
-            return display(fit(rgb, CELL_WIDTH_PX, self._height), exposure)
+        def small(rgb: Float32) -> Float32:
+            return fit(rgb, CELL_WIDTH_PX, self._height)
 
+        plate, result = small(plate), small(result)
         self._columns[frame] = _Column(
-            small(plate),
-            small(result),
-            None if reference is None else small(reference),
-            None if gain is None else fit(gain, CELL_WIDTH_PX, self._height).mean(-1),
+            display(plate, exposure),
+            display(result, exposure),
+            None if reference is None else display(small(reference), exposure),
+            light_added(plate, result, exposure),
         )
 
     def close(self) -> None:
@@ -110,11 +104,11 @@ class ContactSheet:
             self.close()
 
     def _draw(self) -> Image.Image:
-        top_stops = _round_up([c.stops for c in self._columns.values() if c.stops is not None])
+        top_stops = _round_up([c.stops for c in self._columns.values()])
         rows = self._rows(top_stops)
         step_x, step_y = CELL_WIDTH_PX + _GAP, self._height + _GAP
         width = _MARGIN + _GUTTER + len(self._columns) * step_x - _GAP + _MARGIN
-        height = _HEAD + len(rows) * step_y - _GAP + (_FOOT if "light" in rows else _MARGIN)
+        height = _HEAD + len(rows) * step_y - _GAP + _FOOT
         sheet = Image.new("RGB", (width, height), _GROUND)
         draw = ImageDraw.Draw(sheet)
         font = ImageFont.load_default(18)
@@ -128,8 +122,7 @@ class ContactSheet:
                     sheet.paste(Image.fromarray(cell), (_MARGIN + _GUTTER + i * step_x, y))
             if title == "reference":
                 _draw_reach(draw, [cell is None for cell in cells], y + self._height // 2)
-        if "light" in rows:
-            _draw_scale(sheet, _MARGIN + _GUTTER, height - _FOOT + 12, top_stops)
+        _draw_scale(sheet, _MARGIN + _GUTTER, height - _FOOT + 12, top_stops)
         return sheet
 
     def _rows(self, top_stops: float) -> dict[str, list[UInt8 | None]]:
@@ -139,9 +132,20 @@ class ContactSheet:
             "plate": [c.plate for c in columns],
             "reference": [c.reference for c in columns],
             "result": [c.result for c in columns],
-            "light": [None if c.stops is None else false_color(c.stops, top_stops) for c in columns],
+            "light": [false_color(c.stops, top_stops) for c in columns],
         }
         return {title: cells for title, cells in rows.items() if any(cell is not None for cell in cells)}
+
+
+def light_added(plate: Float32, result: Float32, exposure: float) -> Float32:
+    """Return how many stops of light lie between a plate and its relit version, [h, w]: the mean of R, G and B.
+
+    plate, result [h, w, 3] float32, scene-linear, finite; exposure: brings the plate to mid-grey, so that black, where
+    a ratio says nothing, counts as unchanged.
+    """
+    black = np.float32(BLACK_OFFSET / exposure)
+    before, after = np.maximum(plate, 0) + black, np.maximum(result, 0) + black
+    return np.asarray(np.log2(after / before).mean(-1), np.float32)
 
 
 def false_color(stops: Float32, top_stops: float) -> UInt8:
@@ -178,8 +182,6 @@ def _draw_scale(sheet: Image.Image, x: int, y: int, top_stops: float) -> None:
 
 def _round_up(gains: Sequence[Float32]) -> float:
     """Return the whole number of stops that 99 % of the gains stay within, at least 1."""
-    if not gains:
-        return 1.0
     return float(max(1.0, np.ceil(np.percentile(np.abs(np.stack(gains)), 99) - 0.05)))
 
 

@@ -28,16 +28,12 @@ class Shown:
     """A frame at a size to be looked at: its display window, [h, w, 3] float32, scene-linear, finite."""
 
     frame: int
-    pixel_aspect: float
     plate: Float32
     result: Float32
-    gain: Float32 | None
     reference: Float32 | None
 
     @classmethod
-    def of(
-        cls, picture: Picture, result: Float32, *, gain: Float32 | None = None, reference: Float32 | None = None
-    ) -> Shown:
+    def of(cls, picture: Picture, result: Float32, *, reference: Float32 | None = None) -> Shown:
         """Make it from full-size pixels on the picture's data window."""
 
         width, height = picture.display_window.size
@@ -49,38 +45,40 @@ class Shown:
 
         return cls(
             picture.frame,
-            picture.pixel_aspect,
             small(picture.levels[0].rgb),
             small(result),
-            None if gain is None else small(gain),
             None if reference is None else small(reference),
         )
 
     @classmethod
-    def written(cls, source: PlateSource, frame: int, path: Path, *, gain: Float32 | None = None) -> Shown:
+    def written(cls, source: PlateSource, frame: int, path: Path) -> Shown:
         """Make it from a result on disk. Raises FrameError."""
         picture = source.read(frame)
         reference = source.read_reference(frame, picture)[0] if frame in source.references else None
-        return cls.of(picture, source.result(path, frame), gain=gain, reference=reference)
+        return cls.of(picture, source.result(path, frame), reference=reference)
 
 
 class Previews:
-    """The previews a job was asked for; none are an empty one. A context manager: left in peace, it writes them."""
+    """The previews that settings ask for. A context manager: left in peace, it writes them.
 
-    def __init__(
-        self, settings: Settings, frames: Sequence[int], references: Sequence[int], frames_per_second: float | None
-    ) -> None:
-        self._stack = ExitStack()
-        self._settings, self._frames, self._references = settings, frames, references
-        self._frames_per_second = frames_per_second or FRAMES_PER_SECOND
+    They show what is on disk, the plate and the result, so that a rerun makes the same ones whatever it finds done.
+    """
+
+    def __init__(self, source: PlateSource, frames: Sequence[int], settings: Settings) -> None:
+        """frames: that are to be delivered, ascending. Nothing is written yet."""
+        self._settings, self._frames, self._stack = settings, frames, ExitStack()
+        aspect = source.plate.pixel_aspect
         self._movie: Movie | None = None
         self._sheet: ContactSheet | None = None
+        if settings.preview:
+            rate = source.plate.frames_per_second or FRAMES_PER_SECOND
+            self._movie = self._stack.enter_context(Movie(Path(settings.preview), fps=rate, pixel_aspect=aspect))
+        if settings.contact_sheet:
+            sheet = ContactSheet(
+                Path(settings.contact_sheet), frames, references=source.references, pixel_aspect=aspect
+            )
+            self._sheet = self._stack.enter_context(sheet)
         self.written: list[str] = []
-
-    @property
-    def wanted(self) -> bool:
-        """Whether there is anything to take frames for."""
-        return bool(self._settings.preview or self._settings.contact_sheet)
 
     def __enter__(self) -> Previews:
         return self
@@ -92,22 +90,13 @@ class Previews:
         if kind is None:
             self.written = [p for p in (self._settings.preview, self._settings.contact_sheet) if p]
 
+    def wants(self, frame: int) -> bool:
+        """Tell whether a frame is shown; thread-safe."""
+        return self._movie is not None or (self._sheet is not None and self._sheet.wants(frame))
+
     def add(self, shown: Shown) -> None:
         """Take a frame; they come in ascending order."""
-        if self._settings.preview:
-            if self._movie is None:
-                movie = Movie(
-                    Path(self._settings.preview), fps=self._frames_per_second, pixel_aspect=shown.pixel_aspect
-                )
-                self._movie = self._stack.enter_context(movie)
+        if self._movie:
             self._movie.add(shown.frame, shown.plate, shown.result)
-        if self._settings.contact_sheet:
-            if self._sheet is None:
-                sheet = ContactSheet(
-                    Path(self._settings.contact_sheet),
-                    self._frames,
-                    references=self._references,
-                    pixel_aspect=shown.pixel_aspect,
-                )
-                self._sheet = self._stack.enter_context(sheet)
-            self._sheet.add(shown.frame, shown.plate, shown.result, gain=shown.gain, reference=shown.reference)
+        if self._sheet:
+            self._sheet.add(shown.frame, shown.plate, shown.result, reference=shown.reference)

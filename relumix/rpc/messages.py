@@ -1,9 +1,9 @@
-"""The messages of a stream as bytes, without a copy of the pixels in them.
+"""The messages of a stream as bytes, with as few copies of the pixels as possible.
 
-protobuf copies a frame each time that it goes into a message, into its bytes, out of those, and out of the message:
-much of all that is done to it on its way. Here a chunk is a Piece: what says which piece it is and, beside it, the
-data, which are copied into the bytes of a message once and looked at in their place there. Only where one field ends
-and the next begins is read here; all fields but the data are protobuf's to read and to write.
+protobuf would copy a frame four times: into a message, into the message's bytes, out of these, and out of the message
+again. So part of a frame is a Piece here: a FrameChunk without its data, and the data beside it. They are copied once,
+into the bytes that are sent; what arrives is used where it lies. Only the bounds of the data are parsed here, all other
+fields are protobuf's.
 """
 
 from __future__ import annotations
@@ -17,13 +17,16 @@ import numpy as np
 from relumix.v1.relight_pb2 import DESCRIPTOR, FrameChunk, RelightRequest, RelightResponse
 
 SERVICE = DESCRIPTOR.services_by_name["RelightService"].full_name
+CLIENT_KEY = "relumix-client"
+"""Of the metadata in which a client says who it is, like ada@ws12: for people to read, and no proof."""
+
 RELIGHT = f"/{SERVICE}/Relight"
 """The stream, as HTTP/2 calls it."""
 
 FLOW_OPTIONS = (("grpc.http2.lookahead_bytes", 8 << 20), ("grpc.http2.bdp_probe", 0))
 """Of channels and servers: two of the largest pieces may be on their way before the first is read.
 
-What gRPC finds out by itself lets less travel, and each side wait for the other.
+The window that gRPC estimates by itself is smaller, and lets each side wait for the other.
 """
 
 Stream = TypeVar("Stream", RelightRequest, RelightResponse)
@@ -42,13 +45,13 @@ class Piece:
 
 
 def kind(message: RelightRequest | RelightResponse | Piece) -> str | None:
-    """Return the name of what a message holds, None where that is nothing known."""
+    """Return the name of what a message holds; None for what this version does not know."""
     return "chunk" if isinstance(message, Piece) else message.WhichOneof("message")
 
 
 def crc32c(data: bytes | memoryview, before: int = 0) -> int:
     """Return the CRC-32C of data; with that of what lies `before` them, of both."""
-    # The C of google_crc32c takes arrays where they lie, but no memoryview; its Python takes bytes alone.
+    # google_crc32c's C extension takes arrays without a copy, but no memoryview; its Python version only bytes.
     buffer = np.frombuffer(data, np.uint8) if google_crc32c.implementation == "c" else bytes(data)
     crc: int = google_crc32c.extend(before, buffer)
     return crc
@@ -114,7 +117,7 @@ def _cut(message: bytes, key: int) -> Piece | None:
 
 
 def _data_of(message: bytes, at: int) -> tuple[int, int, int] | None:
-    """Return where the data of the chunk from `at` on lie: their key, they themselves, their end; None without."""
+    """Return where the data of the chunk at `at` are: of their key, of their first byte and their end; None without."""
     found = None
     while at < len(message):
         begin, key, at = at, message[at], at + 1

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import OpenImageIO as oiio
 from numpy.typing import NDArray
 
 from relumix.shot.box import Box
@@ -92,13 +93,23 @@ def same_shape(size: Size, target: Size) -> bool:
 
 
 def fitted(values: NDArray[Any], own: Box, place: Place) -> Float32:
-    """Scale an image's values [h, w] or [h, w, c], finite, on the box `own` to the size of the place's window."""
-    import cv2  # noqa: PLC0415  a client that only looks at sizes does without it
-
+    """Return an image's values [h, w] or [h, w, c], finite, on the box `own`, at the size of the place's window."""
     assert place.fitted is not None
-    values = np.asarray(on(place.fitted, own, values), np.float32)
-    smaller = cv2.INTER_LINEAR if place.enlarged else cv2.INTER_AREA
-    return np.asarray(cv2.resize(values, place.window.size, interpolation=smaller), np.float32)
+    return scaled(on(place.fitted, own, values), place.window.size)
+
+
+def scaled(values: NDArray[Any], size: Size) -> Float32:
+    """Return values [h, w] or [h, w, c], finite, at another (width, height).
+
+    Whole numbers of pixels are averaged to one; all else is interpolated linearly, over as much as a new pixel covers.
+    """
+    (height, width), channels = values.shape[:2], values.shape[2:]
+    whole = width % size[0] == 0 == height % size[1]
+    image = oiio.ImageBuf(np.ascontiguousarray(values.reshape(height, width, -1), np.float32))
+    count = image.spec().nchannels
+    roi = oiio.ROI(0, size[0], 0, size[1], 0, 1, 0, count)
+    done = oiio.ImageBufAlgo.resize(image, filtername="box" if whole else "triangle", roi=roi)
+    return np.asarray(done.get_pixels("float"), np.float32).reshape(size[1], size[0], *channels)
 
 
 def on(canvas: Box, window: Box, values: NDArray[Any]) -> NDArray[Any]:

@@ -68,6 +68,11 @@ class Plate:
         return frames_per_second(self.layout.specs[self.choice.part][0])
 
     @property
+    def pixel_aspect(self) -> float:
+        """The width of a pixel over its height, which all frames share."""
+        return float(self.layout.specs[self.choice.part][0].get_float_attribute("PixelAspectRatio", 1.0))
+
+    @property
     def display_window(self) -> Box:
         """The display window, which all frames share."""
         return display_window(self.layout.specs[self.choice.part][0])

@@ -15,6 +15,7 @@ from relumix.color.spaces import WorkingSpace, reference_space
 from relumix.errors import InputError
 from relumix.shot.box import Box
 from relumix.shot.channels import Choice, choose
+from relumix.shot.enlarging import COVERED, Ground
 from relumix.shot.images import ImageError, data_window, opened, pixels_of
 from relumix.shot.layout import FileLayout, explain, layout_of
 from relumix.shot.paint import Alpha, Paint
@@ -22,9 +23,6 @@ from relumix.shot.picture import Picture
 from relumix.shot.placing import Place, Windows, fitted, on
 from relumix.shot.plate import Plate
 from relumix.shot.rgba_image import RgbaImage, is_whole, read_rgba
-
-_COVERED = 0.999
-"""Share of a scaled pixel that has to be known for it to be."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,8 @@ def read_reference(
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Read the relit version of a plate frame.
 
-    It lies as placing.Windows.place says; one of another size but the same shape is scaled to fit. The layer and the
+    It lies as placing.Windows.place says; one of another size but the same shape is scaled to fit, one that is smaller
+    as light on the plate's detail (see shot.enlarging). The layer and the
     view are the plate's where the reference has them, or else its own plain R, G, B. Where its alpha is below the
     plate's it lies over the plate: at 0 it is the plate. Alpha that is 0 everywhere, or that has light of its own where
     it is 0, says nothing.
@@ -74,18 +73,18 @@ def read_reference(
     windows = Windows(picture.data_window, picture.display_window)
     with _opened(path, "reference") as (image, layout):
         file = _file(layout, path, plate, windows, picture.frame, colorspace)
-        flat = read_rgba(image, file.spec, file.choice, file.space)
-        said = Alpha.WHOLE
-        if flat.alpha is not None:
-            paint = _paint(flat, file, picture)
-            said = paint.judged(picture.alpha)
+        relit, said = read_rgba(image, file.spec, file.choice, file.space), Alpha.WHOLE
+        ground = Ground.of(picture, file.place)
+        if relit.alpha is not None:
+            paint = _paint(relit, file, ground)
+            said = paint.judged(ground.alpha)
             if said is Alpha.PAINTED:
-                return paint.over(picture.rgb, picture.alpha)
+                return ground.enlarged(*paint.over(ground.rgb, ground.alpha), picture, file.place)
         if said is Alpha.EMPTY and file.straight:
-            flat = read_rgba(image, file.spec, replace(file.choice, alpha=None), file.space)
-    if said is Alpha.EMPTY and not flat.rgb.any():
+            relit = read_rgba(image, file.spec, replace(file.choice, alpha=None), file.space)
+    if said is Alpha.EMPTY and not relit.rgb.any():
         raise InputError(f"reference {path} is black and transparent everywhere: expected a relit frame")
-    return _laid(flat, file, picture.data_window)
+    return ground.enlarged(*_laid(relit, file, ground.window), picture, file.place)
 
 
 def look_at_reference(
@@ -102,16 +101,9 @@ def look_at_reference(
         alpha = pixels_of(image, file.choice.part, 0, range(channel, channel + 1), "float")
         if (alpha >= 1).all():
             return Look(file.place, Alpha.WHOLE)
-        picture = read()
-        paint = _paint(read_rgba(image, file.spec, file.choice, file.space), file, picture)
-    return Look(file.place, paint.judged(picture.alpha))
-
-
-def has_own_pixels(path: Path, picture: Picture, *, plate: Plate) -> bool:
-    """Tell whether a relit frame has the plate's detail, so that it can be delivered as it is. Raises InputError."""
-    windows = Windows(picture.data_window, picture.display_window)
-    with _opened(path, "reference") as (_, layout):
-        return not _file(layout, path, plate, windows, picture.frame, None).place.enlarged
+        ground = Ground.of(read(), file.place)
+        paint = _paint(read_rgba(image, file.spec, file.choice, file.space), file, ground)
+    return Look(file.place, paint.judged(ground.alpha))
 
 
 def read_mask(path: Path, picture: Picture) -> NDArray[np.float32]:
@@ -174,24 +166,30 @@ def _choose(layout: FileLayout, plate: Plate, path: Path) -> Choice:
     return choose(layout.names, None, None, name)
 
 
-def _laid(flat: RgbaImage, file: _File, canvas: Box) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Return a file's rgb, 0 where it is not finite, and where it is known, on the plate's data window."""
-    finite = np.asarray(np.isfinite(flat.rgb).all(axis=-1), np.bool_)
-    rgb, known = np.where(finite[..., None], flat.rgb, np.float32(0)), finite & ~flat.clipped
-    if file.place.fitted is not None:
-        rgb = fitted(rgb, file.own, file.place)
-        known = fitted(known, file.own, file.place) >= _COVERED
-    return on(canvas, file.place.window, rgb), on(canvas, file.place.window, known)
+def _laid(relit: RgbaImage, file: _File, canvas: Box) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return a file's rgb, 0 where it is not finite, and where it is known, on the pixels of a ground."""
+    finite = np.asarray(np.isfinite(relit.rgb).all(axis=-1), np.bool_)
+    rgb, known = np.where(finite[..., None], relit.rgb, np.float32(0)), finite & ~relit.clipped
+    return _on_ground(rgb, file, canvas), _on_ground(known, file, canvas)
 
 
-def _paint(flat: RgbaImage, file: _File, picture: Picture) -> Paint:
-    canvas, window = picture.data_window, file.place.window
-    rgb, known = _laid(flat, file, canvas)
-    assert flat.alpha is not None
-    alpha, inside = np.nan_to_num(flat.alpha, nan=1.0, posinf=1.0, neginf=0.0), np.ones(flat.alpha.shape, np.bool_)
-    if file.place.fitted is not None:
-        alpha, inside = fitted(alpha, file.own, file.place), fitted(inside, file.own, file.place) >= _COVERED
-    return Paint(rgb, known, on(canvas, window, alpha), on(canvas, window, inside), file.straight)
+def _paint(relit: RgbaImage, file: _File, ground: Ground) -> Paint:
+    rgb, known = _laid(relit, file, ground.window)
+    assert relit.alpha is not None
+    alpha, inside = np.nan_to_num(relit.alpha, nan=1.0, posinf=1.0, neginf=0.0), np.ones(relit.alpha.shape, np.bool_)
+    alpha, inside = (_on_ground(each, file, ground.window) for each in (alpha, inside))
+    return Paint(rgb, known, alpha, inside, file.straight)
+
+
+def _on_ground(values: NDArray[Any], file: _File, canvas: Box) -> NDArray[Any]:
+    """Return a file's values on the pixels of a ground, scaled down where the file has more."""
+    place = file.place
+    if place.fitted is None:
+        return on(canvas, place.window, values)
+    if place.enlarged:
+        return on(canvas, file.own, values)
+    scaled: NDArray[Any] = fitted(values, file.own, place)
+    return on(canvas, place.window, scaled >= COVERED if values.dtype == np.bool_ else scaled)
 
 
 def _mask_channel(spec: Any) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -16,7 +16,7 @@ from relumix.settings import Settings
 from relumix.shot.paint import Alpha
 from relumix.shot.picture import Level, Picture
 from relumix.shot.plate import Plate
-from relumix.shot.reference import Look, has_own_pixels, look_at_reference, read_mask, read_reference
+from relumix.shot.reference import Look, look_at_reference, read_mask, read_reference
 from relumix.shot.reference_files import References as References  # noqa: PLC0414  whoever names a source names these
 from relumix.shot.reference_files import find_references, span
 from relumix.shot.sequence import Sequence as Shot
@@ -44,6 +44,7 @@ class PlateSource:
     watch: Stopwatch
     use_alpha: bool = True
     warnings: tuple[str, ...] = ()
+    _kept: dict[int, Picture] = field(default_factory=dict, repr=False)
 
     @classmethod
     def find(cls, source: str | PathLike[str], references: References, settings: Settings) -> PlateSource:
@@ -57,10 +58,16 @@ class PlateSource:
     def judged(self) -> PlateSource:
         """Return this source, or one that does not use the plate's alpha, with a warning, where it says nothing.
 
-        Raises InputError where the plate of the first reference cannot be read.
+        The plate of the first reference, by which that is judged, is kept until it is read. Raises InputError where it
+        cannot be.
         """
+        frame = self.references[0]
+        try:
+            first = self._kept[frame] = self.plate.read(frame)
+        except FrameError as error:
+            raise InputError(f"the plate of reference frame {frame} cannot be read: {error}") from error
         # Camera plates often carry an alpha of zeros: unpremultiplying by it would leave nothing of the picture.
-        alpha = self._first().levels[0].alpha
+        alpha = first.levels[0].alpha
         if alpha is None or np.any(alpha > 0):
             return self
         ignored = f"the alpha of {self.plate.path} is 0 everywhere: it is passed through, and not used"
@@ -79,10 +86,15 @@ class PlateSource:
                 frame,
                 plate=self.plate,
                 colorspace=self.settings.reference_colorspace,
-                read=partial(self.read, frame),
+                read=partial(self._plate_of, frame),
             )
         except FrameError as error:
             raise InputError(f"the plate of reference frame {frame} cannot be read: {error}") from error
+
+    def _plate_of(self, frame: int) -> Picture:
+        """Return the plate of a reference, and keep the first one's for who reads it next."""
+        picture = self._kept.get(frame)
+        return self.read(frame) if picture is None else self._judged_alpha(picture)
 
     @property
     def frames(self) -> Sequence[int]:
@@ -128,10 +140,17 @@ class PlateSource:
     def read(self, frame: int) -> Picture:
         """Return a plate frame. Raises FrameError."""
         with self.watch.stage("read"):
-            picture = self.plate.read(frame)
+            picture = self._kept.pop(frame, None) or self.plate.read(frame)
+        return self._judged_alpha(picture)
+
+    def _judged_alpha(self, picture: Picture) -> Picture:
         if self.use_alpha:
             return picture
         return replace(picture, levels=tuple(Level(level.rgb, None) for level in picture.levels))
+
+    def forget(self) -> None:
+        """Let go of the plate that is kept for the first who reads it: nobody here will."""
+        self._kept.clear()
 
     def result(self, path: Path, frame: int) -> Float32:
         """Return the light of a frame that was written before, [h, w, 3] at full size. Raises FrameError."""
@@ -151,18 +170,6 @@ class PlateSource:
                 colorspace=self.settings.reference_colorspace,
             )
 
-    def delivered(
-        self, frame: int, picture: Picture, relit: tuple[Float32, NDArray[np.bool_]]
-    ) -> tuple[Float32, NDArray[np.bool_]]:
-        """Return what the relit version of a frame, as `read_reference` has it, is the result of, and where.
-
-        One that was enlarged has not the plate's detail: it gives its light, and no pixel but those that it left alone.
-        """
-        rgb, known = relit
-        if has_own_pixels(self.reference_paths[frame], picture, plate=self.plate):
-            return rgb, known
-        return rgb, np.asarray(known & (rgb == picture.rgb).all(axis=-1))
-
     def read_mask(self, frame: int, picture: Picture) -> Float32 | None:
         """Return the matte of a frame, None without mattes. Raises FrameError."""
         path = self.mask_path(frame)
@@ -173,13 +180,6 @@ class PlateSource:
                 return read_mask(path, picture)
             except InputError as error:
                 raise FrameError(frame, str(error)) from error
-
-    def _first(self) -> Picture:
-        frame = self.references[0]
-        try:
-            return self.plate.read(frame)
-        except FrameError as error:
-            raise InputError(f"the plate of reference frame {frame} cannot be read: {error}") from error
 
 
 def _told(looks: dict[Path, Look], *, quiet: bool) -> Iterator[str]:

@@ -23,8 +23,9 @@ from torch import Tensor, nn
 
 from relumix.engines.svd.convert import add_base, check_base
 from relumix.engines.svd.edm import loss_weight, precondition
-from relumix.engines.svd.eyes import Eyes, load_part
-from relumix.engines.svd.model import device_of
+from relumix.engines.svd.image_encoders import ImageEncoders
+from relumix.engines.svd.loading import load_diffusers
+from relumix.engines.svd.model import device_of, load_unet
 from relumix.engines.svd.network import RelightUNet
 from relumix.engines.svd.sampler import sample, vector_conditioning
 from relumix.errors import InputError
@@ -34,7 +35,7 @@ from relumix.types import Float32
 from relumix.util.atomic_file import replacing
 
 _LOG_SIGMA_MEAN, _LOG_SIGMA_STD = 1.0, 1.6
-_HARD_STEPS, _HARD_SHARE, _HARD_WEIGHT = 5_000, 0.1, 0.9
+_NARROWING_STEPS, _WORST_SHARE, _WORST_WEIGHT = 5_000, 0.1, 0.9
 _DROPPED_SHARE = 0.1
 _VALIDATION_CLIPS = 8
 _PICTURE_STEPS = 8
@@ -64,7 +65,7 @@ class SvdTask:
     size_px: tuple[int, int] = (512, 512)
     pairs: int = 20_000
     cache: Path | None = None
-    fps: float = 15.0
+    fps: float = 24.0
     augmentation: float = 0.02
     device: str = "auto"
     name: str = field(default="svd", init=False)
@@ -107,19 +108,21 @@ class SvdTask:
     def loss(
         self, model: nn.Module, batch: Batch, step: int, generator: torch.Generator
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the published loss: EDM's, one sigma a clip, ever more of it from the elements that are worst."""
-        target = batch["target"]
-        device = target.device
+        """Return the published loss: EDM's, one sigma a clip, nine tenths of it from the elements that are worst.
+
+        They are all at first, and ever fewer: a tenth after _NARROWING_STEPS.
+        """
+        target, device = _sampled(batch, generator), batch["target"].device
         draw = torch.randn(len(target), generator=generator, device=device)
         sigma = (_LOG_SIGMA_MEAN + _LOG_SIGMA_STD * draw).exp()
         noise = torch.randn(target.shape, generator=generator, device=device)
         kept = torch.rand((2, *target.shape[:2]), generator=generator, device=device) >= _DROPPED_SHARE
-        errors = self._errors(model, batch, sigma, noise, kept.float()).flatten()
+        errors = self._errors(model, {**batch, "target": target}, sigma, noise, kept.float()).flatten()
         mean = errors.mean()
-        worst = errors.topk(max(1, round(_HARD_SHARE * errors.numel()))).values.mean()
-        share = min(1.0, step / _HARD_STEPS)
-        hard = _HARD_WEIGHT * worst + (1 - _HARD_WEIGHT) * mean
-        return (1 - share) * mean + share * hard, {"mean": mean.detach(), "worst": worst.detach()}
+        share = 1 - (1 - _WORST_SHARE) * min(1.0, step / _NARROWING_STEPS)
+        worst = errors.topk(max(1, round(share * errors.numel()))).values.mean()
+        loss = _WORST_WEIGHT * worst + (1 - _WORST_WEIGHT) * mean
+        return loss, {"mean": mean.detach(), "worst": worst.detach()}
 
     def validate(self, model: nn.Module) -> dict[str, float]:
         """Return the plain loss over held-out clips, at noise that never changes."""
@@ -128,8 +131,7 @@ class SvdTask:
         losses = []
         for clip in self._held_out():
             batch = {key: value[None].float().to(device) for key, value in clip.items()}
-            draw = torch.randn(1, generator=generator)
-            sigma = (_LOG_SIGMA_MEAN + _LOG_SIGMA_STD * draw).exp().to(device)
+            sigma = (_LOG_SIGMA_MEAN + _LOG_SIGMA_STD * torch.randn(1, generator=generator)).exp().to(device)
             noise = torch.randn(batch["target"].shape, generator=generator).to(device)
             kept = torch.ones((2, *noise.shape[:2]), device=device)
             losses.append(float(self._errors(model, batch, sigma, noise, kept).mean()))
@@ -151,8 +153,8 @@ class SvdTask:
             self._vector(unet).to(device),
             _PICTURE_STEPS,
         )
-        scale = self._eyes.scaling_factor
-        rows = [self._eyes.decode(latents, 1) for latents in (clip["source"], made / scale, clip["target"] / scale)]
+        scale = self._encoders.scaling_factor
+        rows = [self._encoders.decode(latents, 1) for latents in (clip["source"], made / scale, clip["target"] / scale)]
         strip = np.concatenate([np.concatenate(list(row[:: max(1, len(row) // 4)]), 1) for row in rows])
         shown = np.clip((strip + 1) * 127.5, 0, 255).round().astype(np.uint8)
         Image.fromarray(shown).save(folder / "clip.png")
@@ -184,8 +186,8 @@ class SvdTask:
     # Clips as VAE and CLIP see them.
 
     @cached_property
-    def _eyes(self) -> Eyes:
-        return Eyes.load(self.base, device_of(self.device))
+    def _encoders(self) -> ImageEncoders:
+        return ImageEncoders.load(self.base, device_of(self.device))
 
     @cached_property
     def _train_clips(self) -> Clips:
@@ -201,34 +203,51 @@ class SvdTask:
 
     def _encoded(self, clips: Clips, split: str, index: int) -> Mapping[str, Tensor]:
         if self.cache is None:
-            return encode(self._eyes, *clips.draw(index), augmentation=self.augmentation, seed=index)
+            return encode(self._encoders, *clips.draw(index), augmentation=self.augmentation, seed=index)
         path = self.cache / f"{split}_{index:06d}.safetensors"
-        if not path.exists():
-            made = encode(self._eyes, *clips.draw(index), augmentation=self.augmentation, seed=index)
+        kept = load_file(path) if path.exists() else {}
+        if kept.keys() != ENCODED:  # none, or another version's
+            made = encode(self._encoders, *clips.draw(index), augmentation=self.augmentation, seed=index)
             with replacing(path, durable=False) as name:
                 save_file({key: value.half().contiguous() for key, value in made.items()}, name)
-        return load_file(path)
+            kept = load_file(path)
+        return kept
+
+
+ENCODED = frozenset({"target", "target_std", "source", "reference", "source_clip", "reference_clip"})
+"""What `encode` makes of a clip."""
 
 
 @torch.inference_mode()
-def encode(eyes: Eyes, source: Float32, target: Float32, *, augmentation: float, seed: int) -> dict[str, Tensor]:
+def encode(
+    encoders: ImageEncoders, source: Float32, target: Float32, *, augmentation: float, seed: int
+) -> dict[str, Tensor]:
     """Return a clip as the network sees it, the first source frame replaced by the reference, as when it relights.
 
     source, target  [T, H, W, 3] pictures in -1..1; the reference is the target's first frame.
 
-    target [T, 4, h, w], scaled; source and reference [T, 4, h, w], not; source_clip [T, 1, C], reference_clip [1, C].
+    target and target_std [T, 4, h, w], mean and standard deviation of the VAE's posterior, scaled: sgm samples from it
+    what is to be made, and takes its mode for what is given. source and reference [T, 4, h, w], the mode, not scaled;
+    source_clip [T, 1, C], reference_clip [1, C].
     """
     begun = np.concatenate([target[:1], source[1:]])
     noise = np.random.default_rng([seed, 1]).standard_normal(begun.shape, dtype=np.float32)
-    latents = torch.stack(eyes.encode(list(target)))
-    embedded = eyes.embed([target[0], *begun[1:]])
+    latents, spread = (torch.stack(each) for each in zip(*encoders.posteriors(list(target)), strict=True))
+    embedded = encoders.embed([target[0], *begun[1:]])
     return {
-        "target": latents * eyes.scaling_factor,
-        "source": torch.stack(eyes.encode(list(begun + np.float32(augmentation) * noise))),
+        "target": latents * encoders.scaling_factor,
+        "target_std": spread * encoders.scaling_factor,
+        "source": torch.stack(encoders.encode(list(begun + np.float32(augmentation) * noise))),
         "reference": latents[:1].expand_as(latents).clone(),
         "source_clip": torch.stack(embedded),
         "reference_clip": embedded[0],
     }
+
+
+def _sampled(batch: Batch, generator: torch.Generator) -> Tensor:
+    """Return the latents that are to be made, drawn from the VAE's posterior."""
+    mean = batch["target"]
+    return mean + batch["target_std"] * torch.randn(mean.shape, generator=generator, device=mean.device)
 
 
 def starting_unet(base: Path) -> RelightUNet:
@@ -241,8 +260,8 @@ def starting_unet(base: Path) -> RelightUNet:
             f"{path} cannot be read ({error}): expected Stable Video Diffusion as diffusers saves it, or a model"
         ) from error
     if config.get("in_channels") != 8:
-        return cast(RelightUNet, load_part(RelightUNet, base / "unet", torch.float32))
-    plain = load_part(UNetSpatioTemporalConditionModel, base / "unet", torch.float32)
+        return load_unet(base / "unet", torch.float32)
+    plain = load_diffusers(UNetSpatioTemporalConditionModel, base / "unet", torch.float32)
     fps_dim = plain.config.addition_time_embed_dim
     unet: RelightUNet = RelightUNet(
         **{name: plain.config[name] for name in _CARRIED},

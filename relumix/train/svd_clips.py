@@ -10,8 +10,8 @@ import numpy as np
 from relumix.dataset.carla.clips import CarlaRelight, Split, split_of
 from relumix.dataset.pairs import draw
 from relumix.dataset.shards import MANIFEST, read_manifest, read_shard
-from relumix.engines.svd import tone
-from relumix.engines.svd.canvas import NetworkCanvas
+from relumix.engines.svd.reformat import Reformat
+from relumix.engines.svd.shown_light import ShownLight, bounded
 from relumix.errors import InputError
 from relumix.gain.downsample import LUMINANCE
 from relumix.gain.log_gain import BLACK_OFFSET, MID_GREY
@@ -48,7 +48,7 @@ class CarlaClips:
 
 
 class StageClips:
-    """A light stage under random sums of its lights, exposed and coded as the engine does it, the grade taken out."""
+    """A light stage under random sums of its lights, exposed, coded and kept within bounds as the engine does it."""
 
     def __init__(self, folder: Path, split: Split, *, frames: int) -> None:
         """Raises InputError where the split has no scene."""
@@ -71,8 +71,10 @@ class StageClips:
         exposure = np.float32(MID_GREY / max(middle, 1e-6))
         plate, relit = pair.plate * exposure, pair.relit * exposure
         gain = np.log2((relit[0] + BLACK_OFFSET) / (plate[0] + BLACK_OFFSET))
-        relit = relit * np.exp2(-np.median(gain, axis=(0, 1))).astype(np.float32)
+        median_gain = np.median(gain, axis=(0, 1)).astype(np.float32)
+        shown = ShownLight(*bounded(median_gain), "reinhard")
         height, width = plate.shape[1:3]
-        canvas = NetworkCanvas.fit(height, width, height * width)
-        source, target = (np.stack([canvas.place(tone.encode(frame)) for frame in clip]) for clip in (plate, relit))
+        reformat = Reformat.whole(height, width, height * width)
+        source = np.stack([reformat.place(shown.plate(frame)) for frame in plate])
+        target = np.stack([reformat.place(shown.relit(frame * np.exp2(-median_gain))) for frame in relit])
         return source, target

@@ -9,6 +9,9 @@ from typing import TypeVar
 
 Result = TypeVar("Result")
 
+WRITERS = 2
+"""Threads that make and write full-size frames while the engine works on the next."""
+
 
 def ordered(calls: Iterable[Callable[[], Result]], threads: int, name: str) -> Iterator[Result]:
     """Run calls on threads of that name and yield what they return, in order; no call is taken before it can begin.

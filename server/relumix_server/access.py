@@ -84,7 +84,8 @@ def _refusing(handler: Any) -> Handler:
     async def refuse(_: object, context: Any) -> None:
         await context.abort(
             grpc.StatusCode.UNAUTHENTICATED,
-            "no token that this server knows: expected metadata 'authorization: Bearer …'",
+            "no token that this server knows: give one of its own with --token-file (metadata 'authorization: Bearer "
+            "…')",
         )
 
     kind = ("stream" if handler.request_streaming else "unary", "stream" if handler.response_streaming else "unary")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from relumix.pipeline.fingerprint import stored_fingerprint
 from relumix.shot.sequence import IMAGE_SUFFIXES
+from relumix_server.beneath import FileBeneath
 from relumix_server.status_errors import Code, StatusError
 
 LONGEST_PATH = 4096
@@ -17,59 +18,81 @@ class AllowedPaths:
     """Folders, symbolic links and `..` resolved."""
 
     def __init__(self, roots: Iterable[str]) -> None:
-        self._allowed = [Path(os.path.realpath(root)) for root in roots]
+        self._roots = [Path(os.path.realpath(root)) for root in roots]
 
     def __bool__(self) -> bool:
-        return bool(self._allowed)
+        return bool(self._roots)
 
     def refuse_none(self) -> None:
         """Raise StatusError where there is no folder at all."""
-        if not self._allowed:
+        if not self._roots:
             raise StatusError(
                 Code.PERMISSION_DENIED, "this server takes no frames by path: it was started without --root"
             )
 
-    def resolve(self, text: str) -> Path:
+    def resolve(self, text: str) -> FileBeneath:
         """Return the file that an absolute path means. Raises StatusError where it is not below a root."""
         if not text.startswith("/") or "\0" in text or len(text) > LONGEST_PATH:
             raise StatusError(Code.INVALID_ARGUMENT, f"{text[:200]!r} is no absolute path: expected one below a --root")
-        path = Path(os.path.realpath(text))
-        if not any(root in path.parents for root in self._allowed):
-            raise StatusError(Code.PERMISSION_DENIED, f"{text} is not below a --root of this server")
-        return path
+        try:
+            path = Path(os.path.realpath(text))
+        except (OSError, ValueError) as error:  # a name that no file system takes, or that is no text
+            reason = getattr(error, "strerror", None) or "it cannot be written as bytes"
+            raise StatusError(Code.INVALID_ARGUMENT, f"{text[:200]!r} is no path: {reason}") from None
+        for root in self._roots:
+            if root in path.parents:
+                return FileBeneath(root, PurePosixPath(path.relative_to(root)))
+        raise StatusError(Code.PERMISSION_DENIED, f"{text} is not below a --root of this server")
 
-    def input(self, text: str) -> Path:
+    def input(self, text: str) -> FileBeneath:
         """Return a file to read. Raises StatusError also where its name is none of an image."""
-        path = self.resolve(text)
-        if path.suffix.lower() not in IMAGE_SUFFIXES:
+        file = self.resolve(text)
+        if file.suffix.lower() not in IMAGE_SUFFIXES:
             expected = ", ".join(sorted(IMAGE_SUFFIXES))
             raise StatusError(Code.INVALID_ARGUMENT, f"{text} is no image: expected a name in one of {expected}")
-        return path
+        return file
 
-    def outputs(self, texts: Mapping[int, str], inputs: Iterable[Path], *, overwrite: bool) -> dict[int, Path]:
+    def outputs(
+        self, texts: Mapping[int, str], inputs: Iterable[FileBeneath], *, overwrite: bool
+    ) -> dict[int, FileBeneath]:
         """Return files to write, by frame. Raises StatusError also where one is an input, or not of relumix."""
-        taken = {(stat.st_dev, stat.st_ino) for stat in map(_stat, inputs) if stat}
-        found: dict[int, Path] = {}
+        taken = set(filter(None, map(_identity, inputs)))
+        found: dict[int, FileBeneath] = {}
         for frame, text in texts.items():
-            path = self.resolve(text)
-            if path.suffix.lower() != ".exr":
+            file = self.resolve(text)
+            if file.suffix.lower() != ".exr":
                 raise StatusError(Code.INVALID_ARGUMENT, f"{text}: results are written as EXR; expected a name in .exr")
-            stat = _stat(path)
-            if stat and (stat.st_dev, stat.st_ino) in taken:
+            if _identity(file) in taken:
                 raise StatusError(Code.INVALID_ARGUMENT, f"frame {frame} would be written over the input {text}")
-            if stat and not overwrite and stored_fingerprint(path) is None:
+            if not overwrite and _is_of_others(file):
                 raise StatusError(
                     Code.FAILED_PRECONDITION,
                     f"{text} exists and relumix did not write it: choose another output, or overwrite",
                 )
-            found[frame] = path
+            found[frame] = file
         if len(set(found.values())) < len(found):
             raise StatusError(Code.INVALID_ARGUMENT, "two frames would be written to one file: expected a file a frame")
         return found
 
 
-def _stat(path: Path) -> os.stat_result | None:
+def is_there(file: FileBeneath) -> bool:
+    """Tell whether there is a regular file that can be read."""
+    return _identity(file) is not None
+
+
+def _identity(file: FileBeneath) -> tuple[int, int] | None:
     try:
-        return path.stat()
+        with file.opened() as descriptor:
+            found = os.fstat(descriptor)
     except OSError:
         return None
+    return found.st_dev, found.st_ino
+
+
+def _is_of_others(file: FileBeneath) -> bool:
+    """Tell whether something is there that relumix did not write."""
+    try:
+        with file.opened() as descriptor:
+            return stored_fingerprint(Path(f"/dev/fd/{descriptor}")) is None
+    except OSError:
+        return os.path.lexists(file.path)

@@ -9,10 +9,10 @@ from pathlib import Path, PurePosixPath
 from relumix.rpc.messages import crc32c
 from relumix.shot.sequence import IMAGE_SUFFIXES
 from relumix.v1 import relight_pb2 as pb
+from relumix_server.frame_files import PlaneShape
 from relumix_server.options import MAX_CHUNK_BYTES
 from relumix_server.request import FrameKey, Request
 from relumix_server.status_errors import Code, StatusError
-from relumix_server.worker_tasks import PlaneShape
 
 MOST_IN_PIECES = 16
 """Frames that may have begun and not ended at once."""

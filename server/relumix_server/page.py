@@ -25,19 +25,22 @@ REFRESH_SECONDS = 2
 
 @dataclass(frozen=True)
 class SessionRow:
-    """A session as the page shows it."""
+    """A session as the page shows it: who asked for which shot, and how far it is.
+
+    share, remaining_seconds  as in relumix.pipeline.estimate.
+    """
 
     session: str
+    client: str
+    shot: str
     engine: str
+    stage: str
     done: int
     total: int
     failed: int
     seconds: float
-
-    @property
-    def percent(self) -> float:
-        """How much of it is done."""
-        return 100 * self.done / self.total
+    share: float
+    remaining_seconds: float | None
 
 
 class StatusPage:
@@ -60,9 +63,9 @@ class StatusPage:
         _add_gauges(metrics, service, spool, device, workers)
         if not options.metrics:
             return cls(None, "")
-        template = jinja2.Environment(loader=jinja2.PackageLoader("relumix_server", "."), autoescape=True).get_template(
-            "status.html"
-        )
+        pages = jinja2.Environment(loader=jinja2.PackageLoader("relumix_server", "."), autoescape=True)
+        pages.filters["clock"] = _clock
+        template = pages.get_template("status.html")
 
         def page() -> bytes:
             memory, disk = spool.used()
@@ -86,7 +89,10 @@ class StatusPage:
         try:
             http = _Server((host, port), _handler(page, metrics))
         except OSError as error:
-            raise InputError(f"the status page cannot be at {options.metrics}: {error.strerror}") from error
+            raise InputError(
+                f"the status page cannot be at {options.metrics}: {error.strerror}; choose another port with "
+                "--metrics, or 'none' for no page"
+            ) from error
         threading.Thread(target=http.serve_forever, name="relumix-page", daemon=True).start()
         return cls(http, f"http://{host}:{http.server_address[1]}/")
 
@@ -103,18 +109,26 @@ class _Server(ThreadingHTTPServer):
 
 
 def _rows(service: RelightService) -> list[SessionRow]:
-    now = time.monotonic()
     return [
         SessionRow(
             name,
+            session.client,
+            session.shot_name,
             session.request.engine.name,
-            session.counts.written + session.counts.failed,
+            session.stage,
+            session.tally.done,
             len(session.request.deliver),
-            session.counts.failed,
-            now - session.began,
+            session.tally.failed,
+            session.tally.seconds,
+            session.estimate.share,
+            session.estimate.remaining_seconds,
         )
         for name, session in list(service.sessions.items())
     ]
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
 def _add_gauges(

@@ -6,7 +6,6 @@ import itertools
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from relumix.color.spaces import working_space
 from relumix.engines.base import Engine
@@ -16,7 +15,8 @@ from relumix.pipeline.windows import Plan, plan
 from relumix.settings import Settings
 from relumix.shot.writing import check_compression
 from relumix.v1 import relight_pb2 as pb
-from relumix_server.allowed_paths import AllowedPaths
+from relumix_server.allowed_paths import AllowedPaths, is_there
+from relumix_server.beneath import FileBeneath
 from relumix_server.options import Options
 from relumix_server.status_errors import Code, StatusError
 
@@ -31,10 +31,10 @@ FrameKey = tuple[int, int]
 class Paths:
     """Files by frame, resolved; and how the request called the inputs."""
 
-    inputs: Mapping[FrameKey, Path]
+    inputs: Mapping[FrameKey, FileBeneath]
     names: Mapping[FrameKey, str]
-    results: Mapping[int, Path]
-    gains: Mapping[int, Path]
+    results: Mapping[int, FileBeneath]
+    gains: Mapping[int, FileBeneath]
 
 
 @dataclass(frozen=True)
@@ -234,8 +234,8 @@ def _paths(opening: pb.Open, request: Request, allowed: AllowedPaths) -> Paths:
         if missing := sorted(set(request.deliver) - set(texts)):
             raise _invalid(f"by_path has no {what} for frame {missing[0]}: expected a path for each frame to deliver")
     files = {key: allowed.input(text) for key, text in names.items()}
-    for key, path in files.items():
-        if key[0] == pb.ROLE_REFERENCE and not path.is_file():
+    for key, file in files.items():
+        if key[0] == pb.ROLE_REFERENCE and not is_there(file):
             raise StatusError(Code.NOT_FOUND, f"the reference for frame {key[1]} is not there: {names[key]}")
     written = {(what, frame): texts[frame] for what, texts in outputs.items() for frame in request.deliver}
     results = allowed.outputs(
@@ -245,7 +245,9 @@ def _paths(opening: pb.Open, request: Request, allowed: AllowedPaths) -> Paths:
         {f: t for (w, f), t in written.items() if w == "gains"}, files.values(), overwrite=sent.overwrite
     )
     if shared := set(results.values()) & set(gains.values()):
-        raise _invalid(f"gain maps and relit frames would share {min(shared)}: expected names of their own")
+        raise _invalid(
+            f"gain maps and relit frames would share {min(file.path for file in shared)}: expected names of their own"
+        )
     return Paths(files, names, results, gains)
 
 

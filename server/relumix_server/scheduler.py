@@ -10,7 +10,7 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 
 import numpy as np
 
-from relumix.engines.base import Engine, Keyframe, Propagator
+from relumix.engines.base import Engine, Keyframe, Propagator, Reporting
 from relumix.gain.proxy import ProxyFrame, ProxyReference
 from relumix.types import Float32
 from relumix_server.status_errors import SessionCancelledError
@@ -91,11 +91,16 @@ class ScheduledEngine:
         self._await_frames, self._on_window = await_frames, on_window
         self._running: Future[Float32] | None = None
         self._propagator: Propagator | None = None
+        self._tell: Callable[[float], None] = lambda share: None
         self._cancelled = False
 
     def start(self) -> Propagator:
         """Begin a shot."""
         return self
+
+    def report_to(self, tell: Callable[[float], None]) -> None:
+        """See `Reporting`; it is told on the engine's thread."""
+        self._tell = tell
 
     def propagate(
         self,
@@ -108,6 +113,8 @@ class ScheduledEngine:
         def call() -> Float32:
             if self._propagator is None:
                 self._propagator = self._engine.start()
+                if isinstance(self._propagator, Reporting):
+                    self._propagator.report_to(self._tell)
             return self._propagator.propagate(frames, references, keyframe_paths)
 
         self._await_frames(keyframe.frame for side in keyframe_paths for keyframe in side)

@@ -64,7 +64,11 @@ log = logging.getLogger("relumix_server")
 
 
 class HungError(Exception):
-    """An engine works on one window without end."""
+    """A thread that cannot be ended would keep the process. exit_code: that of the process."""
+
+    def __init__(self, exit_code: int = HUNG_EXIT_CODE) -> None:
+        super().__init__()
+        self.exit_code = exit_code
 
 
 def serve(
@@ -84,9 +88,9 @@ def serve(
     engines = {name: _loaded(name, options) for name in options.engine}
     try:
         asyncio.run(_serve(options, engines, on_ready, make_service))
-    except HungError:
+    except HungError as hung:
         logging.shutdown()
-        os._exit(HUNG_EXIT_CODE)  # any other end would wait for the engine's thread
+        os._exit(hung.exit_code)  # any other end would wait for the thread
 
 
 def _loaded(name: str, options: Options) -> Engine:
@@ -116,6 +120,7 @@ async def _serve(
             memory_bytes=options.worker_memory,
             seconds=options.frame_seconds,
             threads=max(1, cores // options.worker_count),
+            scratch=spool.scratch,
         )
         stack.callback(workers.close)
         device = EngineThread(last_seconds=options.window_seconds + LAST_SECONDS)
@@ -126,11 +131,14 @@ async def _serve(
         page = StatusPage.start(options, service, spool, device, workers, metrics)
         stack.callback(page.close)
         log.info("listening; status page: %s", page.address or "none", extra={"address": address})
+        stack.callback(service.checks.close)
         await asyncio.to_thread(_warm, engines, device)
         service.open(engines)
         await _say(health, health_pb2.HealthCheckResponse.SERVING)
         log.info("serving %s", ", ".join(engines), extra={"address": address})
         on_ready(address)
+        watching = asyncio.ensure_future(_watch_checks(service, health))
+        stack.callback(watching.cancel)
         life = asyncio.ensure_future(_live(options, service, server, health, stop, again))
         await _first(life, _hung(device, options.window_seconds))
         if life.cancelled():
@@ -142,6 +150,8 @@ async def _serve(
             raise HungError
         life.result()
     log.info("stopped")
+    if service.checks.hanging:
+        raise HungError(0)
 
 
 async def _live(
@@ -160,6 +170,18 @@ async def _live(
     await _first(service.drain(options.drain_seconds), again.wait())
     await server.stop(CLOSE_SECONDS)
     await service.rest()
+
+
+async def _watch_checks(service: RelightService, health: Health) -> None:
+    """Say that the server does not serve while the folders that jobs name do not answer."""
+    stuck = False
+    while True:
+        if service.checks.stuck != stuck:
+            stuck = not stuck
+            log.warning("no job can be checked: a folder does not answer" if stuck else "jobs can be checked again")
+            serving = health_pb2.HealthCheckResponse
+            await _say(health, serving.NOT_SERVING if stuck else serving.SERVING)
+        await asyncio.sleep(WATCH_SECONDS)
 
 
 async def _hung(device: EngineThread, limit_seconds: float) -> None:
@@ -230,7 +252,10 @@ async def _listening(
     except RuntimeError:
         port = 0
     if not port:
-        raise InputError(f"{options.listen} cannot be listened on: it is taken, or not of this machine")
+        raise InputError(
+            f"{options.listen} cannot be listened on: it is taken, perhaps by another relumix serve, or not of this "
+            "machine; stop that, or choose another port with --listen (0 takes a free one)"
+        )
     await server.start()
     return server, f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 

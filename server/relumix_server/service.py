@@ -7,7 +7,9 @@ import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from typing import Any, NoReturn
+from urllib.parse import unquote
 
 import grpc
 from grpc import aio
@@ -15,6 +17,7 @@ from grpc import aio
 from relumix.engines.base import Engine
 from relumix.rpc import messages
 from relumix.util.stopwatch import Stopwatch
+from relumix.util.words import number_of
 from relumix.v1 import relight_pb2 as pb
 from relumix.v1.relight_pb2_grpc import RelightServiceServicer
 from relumix.version import __version__
@@ -29,9 +32,13 @@ from relumix_server.session import Session
 from relumix_server.shots import SessionShot
 from relumix_server.spool import Spool
 from relumix_server.status_errors import Code, StatusError
+from relumix_server.storage import OpeningChecks
 from relumix_server.stream_reader import Context, StreamReader
 from relumix_server.stream_writer import StreamWriter
 from relumix_server.workers import Workers
+
+LONGEST_CLIENT = 80
+"""Letters that the page shows of what a client says of itself."""
 
 log = logging.getLogger("relumix_server")
 
@@ -47,6 +54,7 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
         self._engines: Mapping[str, Engine] = {}
         self._admission = Admission(options.max_sessions)
         self.sessions: dict[str, Session] = {}
+        self.checks = OpeningChecks()
         self._ending: set[Session] = set()
 
     def open(self, engines: Mapping[str, Engine]) -> None:
@@ -120,14 +128,15 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
     async def _begin(self, context: Context, reader: StreamReader) -> str:
         """Start a session; returns its id."""
         opening = await reader.opening()
-        request = await asyncio.to_thread(check, opening, self._engines, self._options, self._allowed)
+        request = await self.checks.run(partial(check, opening, self._engines, self._options, self._allowed))
         session = self.session(request)
+        session.client = _caller(context)
         self.sessions[request.session] = session
         self._metrics.session()
         log.info(
-            "session begins: %d of %d frames with %s",
+            "session begins: %d of %s with %s",
             len(request.deliver),
-            len(request.frames),
+            number_of(len(request.frames), "frame"),
             request.engine.name,
             extra={"session": request.session, "peer": context.peer()},
         )
@@ -163,9 +172,9 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
         self.sessions.pop(session.request.session, None)
         self._ending = {each for each in self._ending if not each.ended} | {session}
         log.info(
-            "session ends: %d frames written, %d failed",
-            session.counts.written,
-            session.counts.failed,
+            "session ends: %s written, %d failed",
+            number_of(session.tally.written, "frame"),
+            session.tally.failed,
             extra={"session": session.request.session},
         )
 
@@ -174,6 +183,14 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
         self._metrics.error(session, status.code.name, str(status))
         await context.abort(status.code, str(status), status.details())
         raise AssertionError("abort raises")
+
+
+def _caller(context: Context) -> str:
+    """Return who calls: what the client says of itself, and where it calls from, which it cannot choose."""
+    said = [value for key, value in context.invocation_metadata() or () if key == messages.CLIENT_KEY]
+    name = said[0][:LONGEST_CLIENT] if said and isinstance(said[0], str) else ""
+    address = unquote(context.peer().partition(":")[2].rpartition(":")[0])
+    return f"{name} ({address})" if name else address
 
 
 def _described(engine: Engine) -> pb.Engine:

@@ -6,12 +6,12 @@ import asyncio
 import logging
 import threading
 import time
-from dataclasses import dataclass
 from functools import partial
 
 from relumix.errors import FrameError, InputError
+from relumix.pipeline.estimate import Estimate
 from relumix.pipeline.propagate import Propagation
-from relumix.util.ordered_pool import ordered
+from relumix.pipeline.run import Tally
 from relumix.v1 import relight_pb2 as pb
 from relumix_server.frame_receiver import FrameReceiver
 from relumix_server.metrics import Metrics
@@ -22,9 +22,6 @@ from relumix_server.shots import FinishedFrame, SessionShot
 from relumix_server.spool import Spool
 from relumix_server.status_errors import Code, SessionCancelledError, StatusError
 
-WRITERS = 2
-"""Frames that are finished at once while the engine works on the next."""
-
 MOST_UNSENT = 2
 """Outcomes that wait for the reader before the session does."""
 
@@ -33,19 +30,12 @@ log = logging.getLogger("relumix_server")
 Outcome = FinishedFrame | FrameError | pb.Summary
 
 
-@dataclass
-class Counts:
-    """How far a session is, in frames."""
-
-    written: int = 0
-    failed: int = 0
-
-
 class Session:
     """A job at work in a thread of its own. Make it on the event loop's thread.
 
     room        is set when the next message may be wanted.
     closed      is set when no more messages will be read.
+    client      who asked for it, for people.
     idle_since  the time.monotonic() at which its work ended, None while it goes on.
     """
 
@@ -61,8 +51,10 @@ class Session:
         self.request, self.receiver = request, receiver
         self._shot, self._engine, self._spool, self._metrics = shot, engine, spool, metrics
         self.responses: ResponseQueue[Outcome] = ResponseQueue(MOST_UNSENT)
-        self.counts, self.began = Counts(), time.monotonic()
+        self.tally, self._stage = Tally(), "reading the references"
+        self.estimate = Estimate.of(request.plan, request.deliver)
         self.room, self.closed = asyncio.Event(), asyncio.Event()
+        self.client = ""
         self.idle_since: float | None = None
         self._loop = asyncio.get_running_loop()
         receiver.on_change = self._wake
@@ -78,6 +70,16 @@ class Session:
         self.receiver.end(SessionCancelledError())
         for left in self.responses.close():
             self._discard(left)
+
+    @property
+    def stage(self) -> str:
+        """What is going on, for people."""
+        return f"waiting for frames, {self._stage}" if self.receiver.waiting_since() is not None else self._stage
+
+    @property
+    def shot_name(self) -> str:
+        """What the client calls the shot's first file, without its folders; '' until it has said."""
+        return self._shot.name
 
     @property
     def ended(self) -> bool:
@@ -113,30 +115,33 @@ class Session:
 
     def _work(self) -> None:
         watch = self._shot.watch
-        with Propagation(self._shot, self._engine, watch) as light:
-            calls = (partial(self._shot.finish, light.canvas, gain) for gain in light.gains(self.request.deliver))
-            for frame, outcome in zip(self.request.deliver, ordered(calls, WRITERS, "relumix-finish"), strict=True):
+        with Propagation(self._shot, self._engine, watch, self._windows) as light:
+            outcomes = light.each(self.request.deliver, partial(self._shot.finish, light.canvas))
+            for frame, outcome in zip(self.request.deliver, outcomes, strict=True):
                 self._shot.release(frame)
                 self._put(outcome)
         seconds = watch.seconds()
         self._metrics.stages(seconds)
         self.responses.put(
             pb.Summary(
-                written=self.counts.written,
-                failed=self.counts.failed,
-                seconds=round(time.monotonic() - self.began, 3),
+                written=self.tally.written,
+                failed=self.tally.failed,
+                seconds=self.tally.seconds,
                 stage_seconds=seconds,
                 warnings=self._shot.warnings,
             )
         )
 
+    def _windows(self, window: int, share: float) -> None:
+        self.estimate.light(window, share)
+        self._stage = self.request.plan.words_for(window, self.request.windows)
+
     def _put(self, outcome: FinishedFrame | FrameError) -> None:
         self.responses.put(outcome)
-        if isinstance(outcome, FrameError):
-            self.counts.failed += 1
-        else:
+        if not isinstance(outcome, FrameError):
             self._shot.hand_over(outcome)
-            self.counts.written += 1
+        self.tally.count(failed=isinstance(outcome, FrameError))
+        self.estimate.frame()
         self._metrics.frame(failed=isinstance(outcome, FrameError))
 
     def _discard(self, outcome: Outcome) -> None:

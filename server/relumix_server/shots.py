@@ -17,14 +17,14 @@ from relumix.gain.transfer import Gain
 from relumix.util.stopwatch import Stopwatch
 from relumix.v1 import relight_pb2 as pb
 from relumix_server.chunk_rules import ReceivedFrame
+from relumix_server.frame_files import AnyFile, FrameFiles, PlaneShape
 from relumix_server.frame_receiver import FrameReceiver
-from relumix_server.request import Request
+from relumix_server.request import Paths, Request
 from relumix_server.spool import FULL_RETRY_SECONDS, Spool
 from relumix_server.status_errors import Code, CodedFrameError, StatusError, code_of
 from relumix_server.worker_tasks import (
-    FrameFiles,
     PackPlanes,
-    PlaneShape,
+    PutFile,
     ReadFirstReference,
     ReadFrame,
     ReadReference,
@@ -67,12 +67,18 @@ class SessionShot:
         self._spool, self.watch, self._max_pixels = spool, watch, max_pixels
         self._use_alpha = True
         self._made: set[Path] = set()
+        self._written: dict[int, tuple[int, int]] = {}
         self.warnings: list[str] = []
 
     @property
     def frames(self) -> Sequence[int]:
         """All frames of the shot, ascending."""
         return self._request.frames
+
+    @property
+    def name(self) -> str:
+        """What the client calls its first file, without folders; '' until it has said."""
+        return _without_folders(self._name(pb.ROLE_SOURCE, self.frames[0]))
 
     @property
     def references(self) -> Sequence[int]:
@@ -84,7 +90,8 @@ class SessionShot:
         first = self.references[0]
         try:
             read = self._call(first, ReadFirstReference(self._files(first, reference=True)))
-            self._use_alpha, self.warnings = read.use_alpha, read.warnings
+            self._use_alpha, self.warnings = read.use_alpha, [self._as_sent(text) for text in read.warnings]
+            self._written[first] = read.written
             others = {frame: self._light(read.canvas, frame) for frame in self.references[1:]}
             return read.canvas, {first: read.light(first), **others}
         except FrameError as error:
@@ -93,7 +100,9 @@ class SessionShot:
 
     def frame(self, canvas: Canvas, frame: int) -> ProxyFrame:
         """Return a plate frame. Raises FrameError."""
-        return self._call(frame, ReadFrame(self._files(frame), canvas)).proxy(frame)
+        read = self._call(frame, ReadFrame(self._files(frame), canvas))
+        self._written[frame] = read.written
+        return read.proxy(frame)
 
     def await_frames(self, frames: Iterable[int]) -> None:
         """Return when each of these plate frames is there, or will not come."""
@@ -102,7 +111,9 @@ class SessionShot:
                 self._path(pb.ROLE_SOURCE, frame)
 
     def _light(self, canvas: Canvas, frame: int) -> Light:
-        return self._call(frame, ReadReference(self._files(frame, reference=True), canvas)).light(frame)
+        read = self._call(frame, ReadReference(self._files(frame, reference=True), canvas))
+        self._written[frame] = read.written
+        return read.light(frame)
 
     def finish(self, canvas: Canvas, gain: Gain | FrameError) -> FinishedFrame | FrameError:
         """Relight and write a frame; returns what failed. Raises InputError where no frame can be written."""
@@ -116,19 +127,18 @@ class SessionShot:
     def _finish(self, canvas: Canvas, gain: Gain) -> FinishedFrame:
         request, frame = self._request, gain.frame
         files = self._files(frame, reference=frame in self.references, mask=request.mask_of(frame))
-        key, paths = request.keys.get(frame, ""), request.paths
-        if paths:
-            result, gain_map = paths.results[frame], paths.gains.get(frame)
-            written = self._call(frame, RelightFrame(files, canvas, gain, key, result, gain_map))
-            return FinishedFrame(frame, written.nonfinite_pixels)
-        size = files.path.stat().st_size
-        result = self._make(".exr", 2 * size)
-        gain_map = self._make(".exr", size) if request.gains else None
+        most_result, most_gain = self._written[frame]
+        result = self._make(".exr", 2 * most_result)  # it is written once without its header, and once with it
+        gain_map = (
+            self._make(".exr", 2 * most_gain) if request.gains or (request.paths and request.paths.gains) else None
+        )
         try:
-            written = self._call(frame, RelightFrame(files, canvas, gain, key, result, gain_map))
-            made = FinishedFrame(frame, written.nonfinite_pixels, result, gain_map)
+            task = RelightFrame(files, canvas, gain, request.keys.get(frame, ""), result, gain_map)
+            made = FinishedFrame(frame, self._call(frame, task).nonfinite_pixels, result, gain_map)
             if request.raw:
                 made = self._unpacked(made)
+            if request.paths:
+                return self._put(made, request.paths)
         except BaseException as error:
             self._drop(result, gain_map)
             if isinstance(error, InputError):
@@ -138,6 +148,14 @@ class SessionShot:
             if path:
                 self._spool.settle(path)
         return made
+
+    def _put(self, made: FinishedFrame, paths: Paths) -> FinishedFrame:
+        """Return a frame whose files are where the client asked for them; the gain map first, as the command does."""
+        for path, files in ((made.gain, paths.gains), (made.result, paths.results)):
+            if path:
+                self._call(made.frame, PutFile(path, files[made.frame]))
+        self._drop(made.result, made.gain)
+        return FinishedFrame(made.frame, made.nonfinite_pixels)
 
     def _unwritten(self, frame: int, result: Path, text: str) -> Exception:
         if "no space left" in text:
@@ -212,14 +230,12 @@ class SessionShot:
             first=first_path,
             reference=reference_path,
             mask=None if mask is None else self._path(pb.ROLE_MASK, mask),
-            reference_names={
-                r: self._name(pb.ROLE_REFERENCE, r).replace("\\", "/").rpartition("/")[2] for r in self.references
-            },
+            reference_names={r: _without_folders(self._name(pb.ROLE_REFERENCE, r)) for r in self.references},
             use_alpha=self._use_alpha,
             max_pixels=self._max_pixels,
         )
 
-    def _path(self, role: int, frame: int) -> Path:
+    def _path(self, role: int, frame: int) -> AnyFile:
         if self._request.paths:
             return self._request.paths.inputs[role, frame]
         received = self._receiver.wait(role, frame)
@@ -264,7 +280,7 @@ class SessionShot:
         """Return a sentence with the names that the client knows in place of the server's paths."""
         if self._request.paths:
             known = self._request.paths
-            pairs = [(str(path), known.names[key]) for key, path in known.inputs.items()]
+            pairs = [(str(file.path), known.names[key]) for key, file in known.inputs.items()]
         else:
             pairs = self._receiver.names_by_path()
         for path, name in sorted(pairs, key=lambda pair: -len(pair[0])):
@@ -278,3 +294,7 @@ def _of_job(text: str, error: FrameError) -> Exception:
     if code_of(error) == code_pb2.NOT_FOUND:
         return StatusError(Code.NOT_FOUND, text)
     return InputError(text)
+
+
+def _without_folders(name: str) -> str:
+    return name.replace("\\", "/").rpartition("/")[2]

@@ -55,6 +55,13 @@ class Spool:
         self._names = itertools.count()
         self._bytes: dict[Path, int] = {}
 
+    @property
+    def scratch(self) -> Path:
+        """A folder for temporary files of worker processes, which goes with the spool."""
+        folder = self._disk.folder / "scratch"
+        folder.mkdir(exist_ok=True)
+        return folder
+
     def place(self, suffix: str, expected_bytes: int) -> Path:
         """Return a new path for a file of about so many bytes, which count as used from now on.
 

@@ -13,13 +13,13 @@ from relumix.errors import FrameError
 from relumix.rpc.messages import Piece, crc32c
 from relumix.v1 import relight_pb2 as pb
 from relumix.version import __version__
+from relumix_server.frame_files import PlaneShape
 from relumix_server.metrics import Metrics
 from relumix_server.session import Session
 from relumix_server.shots import FinishedFrame
 from relumix_server.spool import Spool
 from relumix_server.status_errors import Code, StatusError, code_of
 from relumix_server.stream_reader import Context
-from relumix_server.worker_tasks import PlaneShape
 
 SENT_BYTES = 2 << 20
 """Payload of one message with a piece of a result: clients in other languages take 4 MiB if not told otherwise."""

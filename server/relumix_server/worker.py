@@ -17,8 +17,9 @@ import cv2
 import OpenImageIO as oiio
 
 from relumix.errors import FrameError, InputError
+from relumix_server.frame_files import TooLargeError
 from relumix_server.shared_memory import MessageError, receive, send
-from relumix_server.worker_tasks import Task, TooLargeError
+from relumix_server.worker_tasks import Task
 
 
 def main() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import socket
 import subprocess
 import sys
 import threading
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, cast
 
 from relumix.errors import FrameError, InputError
@@ -31,7 +33,7 @@ class OverLimitError(WorkerError):
 
 
 class _Process:
-    def __init__(self, memory_bytes: int, threads: int) -> None:
+    def __init__(self, memory_bytes: int, threads: int, scratch: Path | None) -> None:
         self.channel, theirs = socket.socketpair()
         with theirs:
             command = [
@@ -42,7 +44,10 @@ class _Process:
                 str(memory_bytes),
                 str(threads),
             ]
-            self.process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+            environment = {**os.environ, **({"TMPDIR": str(scratch)} if scratch else {})}
+            self.process = subprocess.Popen(
+                command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=environment
+            )
 
     def end(self) -> None:
         self.channel.close()
@@ -53,9 +58,17 @@ class _Process:
 class Workers:
     """Worker processes, each of which does one task at a time. Thread-safe."""
 
-    def __init__(self, count: int, *, memory_bytes: int, seconds: float, threads: int = 1) -> None:
-        """Start `count` processes. memory_bytes: of each; seconds: of one task; threads: of each."""
-        self._memory_bytes, self._seconds, self._threads = memory_bytes, seconds, threads
+    def __init__(
+        self, count: int, *, memory_bytes: int, seconds: float, threads: int = 1, scratch: Path | None = None
+    ) -> None:
+        """Start `count` processes.
+
+        memory_bytes  of each.
+        seconds       of one task.
+        threads       of each.
+        scratch       their folder for temporary files; None: the system's.
+        """
+        self._memory_bytes, self._seconds, self._threads, self._scratch = memory_bytes, seconds, threads, scratch
         self._idle: queue.SimpleQueue[_Process | None] = queue.SimpleQueue()
         self._lock, self._closed = threading.Lock(), False
         self._all: set[_Process] = set()
@@ -67,7 +80,7 @@ class Workers:
         with self._lock:
             if self._closed:
                 return
-            fresh = _Process(self._memory_bytes, self._threads)
+            fresh = _Process(self._memory_bytes, self._threads, self._scratch)
             self._all.add(fresh)
         self._idle.put(fresh)
 

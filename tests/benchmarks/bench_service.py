@@ -117,7 +117,7 @@ def crowd(folder: Path, engine: str, address: str) -> dict[int, float]:
 
 @dataclass
 class Boxes:
-    """A relumix.client.remote_job.Shipment of frames that nobody looks into."""
+    """A RemoteJob (relumix.client.remote_job) of frames that nobody looks into."""
 
     engine: RemoteEngine
     roles = (pb.ROLE_RESULT,)

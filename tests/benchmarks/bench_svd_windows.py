@@ -1,4 +1,4 @@
-"""How anchored and chained windows of svd compare, on shots whose light is known: a light stage's, from end to end.
+"""How leading, anchored and chained windows of svd compare on shots whose light is known: a whole light stage's.
 
     python tests/benchmarks/bench_svd_windows.py --model DIR --data STAGE [--scenes N] [--engine-option NAME=VALUE ...]
 
@@ -25,7 +25,7 @@ import torch
 
 from relumix.dataset.pairs import Pair, draw
 from relumix.dataset.shards import Shards
-from relumix.engines.base import Engine, Keyframe
+from relumix.engines.base import Engine, Keyframe, Windowing
 from relumix.engines.registry import configured, load_engine
 from relumix.gain.direct_transfer import stops_between
 from relumix.gain.log_gain import apply
@@ -66,9 +66,10 @@ class Carried:
 
 
 class GradeAlone:
-    """An engine that carries the level of the reference's light and no more."""
+    """An engine that carries the median gain of the reference and no more."""
 
-    name, version, window, overlap, tracks, chained = "grade", "1", 16, 0, False, False
+    name = "grade"
+    windowing = Windowing(version="1", window=16, overlap=0, tracks=False)
 
     def start(self) -> GradeAlone:
         """Begin a shot."""
@@ -139,12 +140,11 @@ def main() -> None:
     shards = Shards(args.data)
     scenes = (shards.read(index) for index in range(min(args.scenes, len(shards))))
     pairs = [draw(scene, np.random.default_rng([i, 9]), len(scene.light)) for i, scene in enumerate(scenes)]
-    anchored = load_engine("svd", model=args.model, options=args.engine_option)
+    svd = load_engine("svd", model=args.model, options=args.engine_option)
     ways = {
         "the grade alone": GradeAlone(),
         "flow": load_engine("flow"),
-        "svd, anchored": configured(anchored, ["chained=false"]),
-        "svd, chained": configured(anchored, ["chained=true"]),
+        **{f"svd, {way}": configured(svd, [f"windows={way}"]) for way in ("leading", "anchored", "chained")},
     }
     last = min(len(pair.plate) for pair in pairs) - 1
     distances = sorted({int(d) for d in np.linspace(1, last, MOST_DISTANCES)})

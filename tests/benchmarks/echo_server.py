@@ -42,7 +42,7 @@ class EchoSession(Session):
             self._answer(path, back)
             self.receiver.release(pb.ROLE_SOURCE, frame)
             self._put(FinishedFrame(frame, 0, back))
-        self.responses.put(pb.Summary(written=self.counts.written))
+        self.responses.put(pb.Summary(written=self.tally.written))
 
     def _answer(self, path: Path, back: Path) -> None:
         os.link(path, back)

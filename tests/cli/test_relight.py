@@ -12,6 +12,7 @@ import numpy as np
 import OpenImageIO as oiio
 import pytest
 
+from relumix.cli.main import main
 from relumix.cli.relight import parse_references
 from relumix.errors import InputError
 from tests.shot.files import light, plain
@@ -67,11 +68,13 @@ def test_torchs_threads_sleep_while_they_wait_if_nobody_says_otherwise(shot, mon
 def test_json_events_are_complete_and_in_order(shot):
     result = relumix(shot, "relight", "plate", "-r", "1001=relit.1001.exr", "-o", "out", "--progress", "json")
     told = events(result)
-    assert [e["event"] for e in told] == ["start", *["frame", "progress"] * 5, "done"]
+    stages = [e for e in told if e["event"] == "stage"]
+    assert {e["stage"] for e in stages} == {"references", "light"}
+    assert [e["event"] for e in told if e not in stages] == ["start", *["frame", "progress"] * 5, "done"]
     assert told[0]["frames"] == list(FRAMES)
     assert told[0]["references"] == {"1001": "relit.1001.exr"}
     assert [e["frame"] for e in told if e["event"] == "frame"] == list(FRAMES)
-    assert told[-2] == {"event": "progress", "done": 5, "total": 5}
+    assert told[-2] == {"event": "progress", "done": 5, "total": 5, "share": 1.0, "remaining_seconds": 0.0}
     assert {k: told[-1][k] for k in ("written", "skipped", "failed")} == {"written": 5, "skipped": 0, "failed": 0}
     assert set(told[-1]["stage_seconds"]) == {"read", "engine", "transfer", "write"}
 
@@ -251,3 +254,120 @@ def test_the_parser_loads_no_heavy_package():
 
 def relumix_python(code):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def run(capsys, *args):
+    """The exit code of `relumix relight` in this process, and what it told: its events, or its last line on stderr."""
+    code = main(["relight", *args, "--progress", "json"])
+    out, err = capsys.readouterr()
+    return code, [json.loads(line) for line in out.splitlines()], err.strip()
+
+
+def warned(events):
+    return [event["message"] for event in events if event["event"] == "warning"]
+
+
+def test_a_reference_is_of_the_frame_that_its_name_says(shot, monkeypatch, capsys):
+    monkeypatch.chdir(shot)
+    (shot / "relit.1001.exr").rename("hero_1003_v002.exr")
+    code, told, _ = run(capsys, "plate", "-r", "hero_1003_v002.exr", "-o", "out")
+    assert (code, told[0]["references"]) == (0, {"1003": "hero_1003_v002.exr"})
+    Path("hero_1003_v002.exr").rename("hero.1030.exr")
+    code, _, err = run(capsys, "plate", "-r", "hero.1030.exr", "-o", "out")
+    pattern = Path("plate") / "plate.####.exr"
+    assert (code, err) == (
+        2,
+        f"relumix: hero.1030.exr may be frame 1030, which {pattern} lacks (it has frames 1001 to 1005): say which "
+        "frame it is, like -r 1001=hero.1030.exr",
+    )
+
+
+@pytest.mark.parametrize("name", ["paint.1001.png", "paint.1001.exr"])
+def test_a_paint_over_changes_nothing_where_it_is_not_painted(shot, monkeypatch, capsys, name):
+    monkeypatch.chdir(shot)
+    pixels = np.zeros((64, 96, 4), np.float32)
+    pixels[20:40, 30:60] = [0.9, 0.6, 0.3, 1]
+    if name.endswith("png"):
+        plain(shot / name, (pixels * 255).astype(np.uint8), oiio__UnassociatedAlpha=1)
+    else:
+        plain(shot / name, pixels, "RGBA")
+    code, told, _ = run(capsys, "plate", "-r", name, "-o", "out", "--frames", "1001")
+    assert code == 0
+    assert warned(told) == [f"the alpha of {name} says where it is painted: where it is 0 the plate keeps its light"]
+    plate, relit = light(shot / "plate/plate.1001.exr"), light(shot / "out/plate.1001.exr")
+    changed = (plate != relit).any(axis=-1)
+    assert changed[20:40, 30:60].mean() > 0.99
+    changed[20:40, 30:60] = False
+    assert not changed.any()
+
+
+def test_references_of_another_size_are_fitted_and_told_of_once(shot, monkeypatch, capsys):
+    monkeypatch.chdir(shot)
+    made = make_shot(size=(96, 64), frames=FRAMES, pan=(2, 0))
+    for frame in (1001, 1005):
+        half = made.truth[frame].reshape(32, 2, 48, 2, 3).mean((1, 3))
+        plain(shot / f"half/half.{frame}.exr", half)
+    code, told, _ = run(capsys, "plate", "-r", "half", "-o", "out", "--frames", "1001")
+    names = f"{Path('half/half.1001.exr')} (48x32), {Path('half/half.1005.exr')} (48x32)"
+    assert (code, warned(told)) == (0, [f"fitted to the plate's 96x64: {names} (--fit leaves this line out)"])
+    # The plate's detail under the reference's light, not the pixels of an enlarged picture.
+    error = np.abs(light(shot / "out/plate.1001.exr") - made.truth[1001]) / made.truth[1001]
+    assert np.median(error) < 0.03
+    code, told, _ = run(capsys, "plate", "-r", "half", "-o", "out", "--frames", "1001", "--fit")
+    assert (code, warned(told), told[-1]["skipped"]) == (0, [], 1)
+    plain(shot / "square.1001.exr", np.ones((50, 50, 3), np.float32))
+    code, _, err = run(capsys, "plate", "-r", "square.1001.exr", "-o", "out")
+    assert (code, err) == (
+        2,
+        "relumix: reference square.1001.exr is 50x50, but the plate's frame 1001 is 96x64: expected that size, or "
+        "another of the same shape",
+    )
+
+
+def test_frames_that_the_shell_listed_are_the_pattern_that_they_make(shot, monkeypatch, capsys):
+    monkeypatch.chdir(shot)
+    files = sorted(str(path) for path in Path("plate").iterdir())
+    for chosen, frames in ((files, [*FRAMES]), (files[1:3], [1002, 1003])):
+        assert main(["relight", *chosen, "-r", f"{frames[0]}=relit.1001.exr", "-o", "out", "--dry-run"]) == 0
+        said = json.loads(capsys.readouterr().out)
+        assert said["frames"] == frames
+    plain(shot / "plate/other.exr", np.ones((64, 96, 3), np.float32))
+    for words, sentence in (
+        (
+            [*files, "plate/other.exr", "-r", "a.exr"],
+            "6 files were given, which are not one sequence (other.exr",
+        ),
+        (
+            ["plate/*.exr", "-r", "a.exr"],
+            "plate/*.exr: no such file or folder; # stands for a digit",
+        ),
+        (
+            ["a.####.exr", "-r", "relit.1001.exr", files[0]],
+            f"one file is expected where {files[0]} came too",
+        ),
+        (["a.exr", "b.exr", "-r", "relit.1001.exr"], "SOURCE is one pattern, file or folder: got a.exr and b.exr"),
+    ):
+        assert main(["relight", *words, "-o", "out"]) == 2
+        assert capsys.readouterr().err.startswith(f"relumix: {sentence}")
+
+
+def test_a_dry_run_says_what_is_up_to_date(shot, monkeypatch, capsys):
+    monkeypatch.chdir(shot)
+    command = ["plate", "-r", "relit.1001.exr", "-o", "out"]
+    assert run(capsys, *command, "--frames", "1002-1003")[0] == 0
+    assert main(["relight", *command, "--dry-run"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["up_to_date"], said["to_make"]) == ([1002, 1003], [1001, 1004, 1005])
+    assert main(["relight", *command, "--dry-run", "--overwrite"]) == 0
+    assert json.loads(capsys.readouterr().out)["to_make"] == [*FRAMES]
+
+
+def test_a_movie_is_no_plate(shot, monkeypatch, capsys):
+    monkeypatch.chdir(shot)
+    Path("clip.mov").touch()
+    code, _, err = run(capsys, "clip.mov", "-r", "relit.1001.exr", "-o", "out")
+    assert (code, err) == (
+        2,
+        "relumix: clip.mov is a movie: expected one image a frame; make some first, best EXR from the original, or "
+        "ffmpeg -i clip.mov clip.%04d.png (and say --colorspace)",
+    )

@@ -11,7 +11,7 @@ import pytest
 from relumix.client import AsyncRelightClient, RelightClient
 from relumix.client.stop import Stop
 from relumix.errors import InputError
-from relumix.events import Done, Failed, FrameDone, Progress, Start, Warned
+from relumix.events import Done, Failed, FrameDone, Progress, Stage, Start, Warned
 from relumix.pipeline.fingerprint import FINGERPRINT_ATTRIBUTE
 from relumix.settings import Settings
 from relumix.v1 import relight_pb2 as pb
@@ -67,7 +67,10 @@ def test_every_frame_is_sent_once_and_told_in_order(disk):
     assert end.outputs == [str(disk.folder / "out")]
     assert set(end.stage_seconds) == {"engine", "read", "write"}
     assert end.stage_seconds["engine"] == 0.5
-    assert [type(event) for event in disk.events] == [Start, *[FrameDone, Progress] * 12, Done]
+    kinds = [type(event) for event in disk.events if not isinstance(event, Stage)]
+    assert kinds == [Start, *[FrameDone, Progress] * 12, Done]
+    where = address(server)
+    assert [e.message for e in disk.told(Stage)] == [f"sending 12 frames to {where}", f"{where} relights frames 1-12"]
     assert [(e.frame, e.nonfinite_pixels, e.skipped) for e in disk.told(FrameDone)] == [
         (f, f % 3, False) for f in FRAMES
     ]
@@ -288,6 +291,7 @@ def test_tokens_travel_as_bearers(disk):
     with serving() as server:
         RelightClient(address(server), token="open-sesame").info()
     assert server.metadata[0]["authorization"] == "Bearer open-sesame"
+    assert "@" in server.metadata[0]["relumix-client"]
 
 
 def test_nobody_there_is_said_in_time(disk):
@@ -322,7 +326,8 @@ def test_the_asynchronous_client_is_the_same(disk):
 
     with serving() as server:
         events = asyncio.run(relight(address(server)))
-    assert [type(event) for event in events] == [Start, *[FrameDone, Progress] * 12, Done]
+    kinds = [type(event) for event in events if not isinstance(event, Stage)]
+    assert kinds == [Start, *[FrameDone, Progress] * 12, Done]
     assert disk.whole()
 
 

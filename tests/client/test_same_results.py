@@ -6,7 +6,7 @@ import pytest
 import relumix
 from relumix.client import RelightClient
 from relumix.errors import InputError
-from relumix.events import Failed
+from relumix.events import Failed, Warned
 from relumix.settings import Settings
 from relumix.shot import Plate, Sequence, write
 from tests.client.shots import FRAMES, SIZE, assert_same, both, write_masks, write_shot
@@ -133,6 +133,9 @@ def test_previews_are_made_too(server, tmp_path):
     assert end.outputs == [str(tmp_path / "o"), *looks.values()]
     assert (tmp_path / "ba.mp4").stat().st_size > 1000
     assert (tmp_path / "sheet.png").stat().st_size > 1000
+    made_here = Settings(contact_sheet=str(tmp_path / "here.png"))
+    relumix.relight(tmp_path / "plate", references, tmp_path / "here", made_here)
+    assert (tmp_path / "here.png").read_bytes() == (tmp_path / "sheet.png").read_bytes()
 
 
 def test_by_path_the_server_reads_and_writes(tmp_path):
@@ -148,3 +151,39 @@ def test_by_path_the_server_reads_and_writes(tmp_path):
         client = RelightClient(server.address)
         there += client.relight(tmp_path / "plate", references, tmp_path / "there", gains, by_path=True)
     assert_same(tmp_path, here, there)
+
+
+def test_smaller_paint_overs_of_a_folder_are_the_same_by_stream_and_by_path(tmp_path):
+    write_shot(tmp_path, frames=range(1001, 1006))
+    codes = np.zeros((SIZE[1] // 2, SIZE[0] // 2, 4), np.uint8)
+    codes[8:20, 10:30] = [230, 160, 90, 255]
+    for frame in (1002, 1005):
+        files.plain(tmp_path / f"paint/paint.{frame}.png", codes, oiio__UnassociatedAlpha=1)
+    (tmp_path / "log").mkdir()
+    with serving(tmp_path / "log", "--root", str(tmp_path)) as server:
+        here, there = both(tmp_path, server.address, tmp_path / "paint", gain_out="yes")
+        assert_same(tmp_path, here, there)
+        client = RelightClient(server.address)
+        gains = Settings(gain_out=str(tmp_path / "there-gain/g.####.exr"), overwrite=True)
+        there = [*client.relight(tmp_path / "plate", tmp_path / "paint", tmp_path / "there", gains, by_path=True)]
+    assert there[-1].written == 5
+    for path in (tmp_path / "here").iterdir():
+        assert path.read_bytes() == (tmp_path / "there" / path.name).read_bytes()
+    warnings = [event.message for event in there if isinstance(event, Warned)]
+    assert len(warnings) == 2
+    assert warnings[0].startswith("fitted to the plate's 96x64: ")
+    assert "says where it is painted" in warnings[1]
+
+
+def test_arrays_with_a_paint_over(server):
+    shot = make_shot(size=SIZE, frames=range(1, 4))
+    paint = np.zeros((SIZE[1], SIZE[0], 4), np.float32)
+    paint[10:30, 20:50] = [2, 1, 0.5, 1]
+    here = [*relumix.relit(shot.plate, {1: paint})]
+    there = [*RelightClient(server.address).relit(shot.plate, {1: paint})]
+    for mine, theirs in zip(here, there, strict=True):
+        np.testing.assert_array_equal(mine.pixels, theirs.pixels)
+    outside = np.ones(SIZE[::-1], bool)
+    outside[10:30, 20:50] = False
+    np.testing.assert_array_equal(here[0].pixels[outside], shot.plate[1][outside])
+    assert (here[0].pixels[10:30, 20:50] == paint[10:30, 20:50, :3]).all()

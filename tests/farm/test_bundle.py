@@ -93,3 +93,15 @@ def test_files_beyond_a_job_parameter_are_refused(shot):
     made = relumix(shot, "farm", "bundle", "plate", *many, "-o", "out", "--bundle", "job")
     assert made.returncode == 2
     assert made.stderr.startswith("relumix: Reference takes "), made.stderr
+
+
+def test_references_by_name_pattern_and_folder_are_written_out(shot):
+    (shot / "hero").mkdir()
+    for frame in (1003, 1009):
+        (shot / f"hero/hero.{frame}.exr").write_bytes((shot / "relit.1001.exr").read_bytes())
+    for given in ("hero", "hero/hero.####.exr"):
+        done = relumix(shot, "farm", "bundle", "plate", "-r", given, "-o", "out", "--bundle", "job")
+        assert done.returncode == 0, done.stderr
+        values = {each["name"]: each["value"] for each in read(shot / "job/parameter_values.yaml")["parameterValues"]}
+        assert values["Reference"] == "\n".join(f"{frame}={shot}/hero/hero.{frame}.exr" for frame in (1003, 1009))
+        assert values["Fit"] == "false"

@@ -1,7 +1,9 @@
 """The way from the button to the picture, with the real command."""
 
+import re
 import tempfile
 import threading
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -128,7 +130,18 @@ def test_progress_is_told_in_whole_percent(comp):
     comp.relight()
     told = [value for _, value in comp.session.tasks.history if isinstance(value, int)]
     assert told == sorted(told) and told[0] == 0 and told[-1] == 100
-    assert ("Relighting Relumix1", "6 of 6 frames") in comp.session.tasks.history
+    said = [text for _, text in comp.session.tasks.history if isinstance(text, str)]
+    assert re.fullmatch(r"0 of 6 frames, \d+:\d\d gone", said[0])
+    assert any(re.fullmatch(r"0 of 6 frames, reading reference 1001, \d+:\d\d gone", text) for text in said)
+    assert any(re.fullmatch(r"1 of 6 frames, light on frames 1001-1006, \d+:\d\d gone.*", text) for text in said)
+    assert re.fullmatch(r"6 of 6 frames, \d+:\d\d gone", said[-1])
+
+
+def test_the_clock_goes_on_while_nothing_is_told(comp):
+    comp.node["executable"].setValue(comp.slow(2.5).as_posix())
+    comp.relight()
+    said = [text for _, text in comp.session.tasks.history if isinstance(text, str)]
+    assert max(Counter(re.sub(r", \d+:\d\d (gone|to go)", "", text) for text in said).values()) >= 2
 
 
 def test_output_and_mix(comp):

@@ -1,15 +1,18 @@
 """The job on files from Python: events, failures, reruns, several references, mattes."""
 
 import threading
+from collections import Counter
 
 import numpy as np
 import pytest
 
 import relumix
 from relumix.errors import InputError
-from relumix.events import Done, Failed, FrameDone, Start, Warned
+from relumix.events import Done, Failed, FrameDone, Progress, Stage, Start, Warned
+from relumix.gain.proxy_shot import DownsampledShot
 from relumix.pipeline.job import prepare
 from relumix.settings import Settings
+from relumix.shot import Plate
 from tests.shot.files import light, plain
 from tests.synthetic import make_shot
 
@@ -138,6 +141,58 @@ def test_previews_are_whole_even_where_frames_were_up_to_date(disk):
     assert (end.written, end.skipped) == (0, len(FRAMES))
     assert end.outputs[1:] == [str(disk.folder / "a.mp4"), str(disk.folder / "a.png")]
     assert (disk.folder / "a.png").exists()
+
+
+def test_the_contact_sheet_is_the_same_however_much_was_up_to_date(disk):
+    sheet = disk.folder / "a.png"
+
+    def made(**settings):
+        end = disk.relight(1001, 1007, contact_sheet=str(sheet), **settings)
+        picture = sheet.read_bytes()
+        sheet.unlink()
+        return end.skipped, picture
+
+    skipped, first = made(bits="half", compression="dwaa:200")
+    assert skipped == 0
+    assert made(bits="half", compression="dwaa:200") == (len(FRAMES), first)
+    (disk.out / "p.1004.exr").unlink()
+    assert made(bits="half", compression="dwaa:200") == (len(FRAMES) - 1, first)
+    assert made(bits="half", compression="dwaa:200", gain_out=str(disk.folder / "g.####.exr")) == (0, first)
+
+
+@pytest.mark.parametrize("previews", [{}, {"preview": "a.mp4", "contact_sheet": "a.png"}])
+def test_plates_are_decoded_twice_and_those_of_references_once(tmp_path, monkeypatch, previews):
+    shot = make_shot(size=(48, 32), frames=range(1001, 1041), pan=(0.5, 0))
+    disk, reads, read = Disk(tmp_path, shot), Counter(), Plate.read
+
+    def counting(plate, frame):
+        if plate.path.parent == disk.plate:
+            reads[frame] += 1
+        return read(plate, frame)
+
+    monkeypatch.setattr(Plate, "read", counting)
+    disk.relight(1001, 1020, **{name: str(tmp_path / file) for name, file in previews.items()})
+    assert reads == {frame: 1 if frame in (1001, 1020) else 2 for frame in shot.frames}
+
+
+def test_what_is_worked_on_is_told_before_the_first_frame_and_never_goes_back(disk):
+    disk.relight(1001)
+    before = disk.events[: disk.events.index(next(e for e in disk.told(FrameDone) if e.frame != 1001))]
+    stages = [event for event in before if isinstance(event, Stage)]
+    assert [stages[0].stage, stages[0].message] == ["references", "reading reference 1001"]
+    assert {event.message for event in stages[1:]} == {"light on frames 1001-1007"}
+    assert stages[1].remaining_seconds is None
+    assert stages[-1].remaining_seconds is not None
+    shares = [event.share for event in disk.events if isinstance(event, Stage | Progress)]
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1], disk.told(Progress)[-1].remaining_seconds) == (0, 1, 0)
+
+
+def test_nothing_is_read_where_all_is_up_to_date(disk, monkeypatch):
+    disk.relight()
+    monkeypatch.setattr(DownsampledShot, "lights", lambda shot: pytest.fail("a reference was read"))
+    assert disk.relight().skipped == len(FRAMES)
+    assert not disk.told(Stage)
 
 
 def test_gain_maps_are_part_of_being_up_to_date(disk):

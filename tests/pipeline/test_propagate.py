@@ -1,6 +1,8 @@
 import weakref
+from collections import Counter
 
 import numpy as np
+import pytest
 
 from relumix.engines.base import Windowing
 from relumix.gain.proxy_shot import DownsampledShot
@@ -12,7 +14,7 @@ from tests.synthetic import make_shot
 class Forgotten:
     """An engine and its propagator at once. It adds no light, and looks whether its last window is still held."""
 
-    name, windowing = "forgotten", Windowing("1", window=4, overlap=2, tracks=False)
+    name, windowing = "forgotten", Windowing("1", 4, 2, tracks=False)
 
     def __init__(self):
         self.still_held = []
@@ -35,3 +37,51 @@ def test_a_window_is_not_held_while_the_next_is_computed():
         gains = list(light.gains(shot.frames))
     assert [gain.frame for gain in gains] == list(shot.frames)
     assert engine.still_held == [False] * 9
+
+
+class Looking:
+    """An engine and its propagator at once, which looks at every keyframe, and tells of half a window."""
+
+    name, windowing = "looking", Windowing("1", 4, 1, tracks=True)
+
+    def start(self):
+        return self
+
+    def report_to(self, tell):
+        self.tell = tell
+
+    def propagate(self, frames, references, keyframe_paths):
+        for path in keyframe_paths:
+            assert all(keyframe.read().frame == keyframe.frame for keyframe in path)
+        self.tell(0.5)
+        return np.zeros((len(frames), *frames[0].rgb.shape), np.float32)
+
+
+class Counted(DownsampledShot):
+    """A shot that counts how often each of its frames is read."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.reads = Counter()
+
+    def frame(self, canvas, frame):
+        self.reads[frame] += 1
+        return super().frame(canvas, frame)
+
+
+@pytest.mark.parametrize("references", [(1,), (40,), (20,), (1, 40), (10, 30)])
+def test_every_frame_is_read_once_keyframes_too(references):
+    shot = make_shot(size=(32, 24), frames=range(1, 41))
+    source = Counted(ArraySource(shot.plate, {r: shot.truth[r] for r in references}, None), 64)
+    with Propagation(source, Looking()) as light:
+        assert [gain.frame for gain in light.gains(shot.frames)] == list(shot.frames)
+    assert source.reads == dict.fromkeys(set(shot.frames) - set(references), 1)
+
+
+def test_it_tells_how_far_each_window_is():
+    shot, told = make_shot(size=(32, 24), frames=range(1, 9)), []
+    source = DownsampledShot(ArraySource(shot.plate, {1: shot.truth[1]}, None), 64)
+    with Propagation(source, Looking(), on_window=lambda *window: told.append(window)) as light:
+        assert not told
+        list(light.gains(shot.frames))
+    assert told == [(window, share) for window in range(3) for share in (0.0, 0.5, 1.0)]

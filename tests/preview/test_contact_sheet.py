@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from relumix.preview.contact_sheet import CELL_WIDTH_PX, ContactSheet, false_color
+from relumix.preview.contact_sheet import CELL_WIDTH_PX, ContactSheet, false_color, light_added
 
 LEFT, TOP, GAP = 128, 40, 8
 
@@ -26,22 +26,30 @@ def test_rows_are_plate_reference_result_and_light(tmp_path):
         for frame in range(1001, 1011):
             relit = flat([0.5, 0.1, 0.02])
             reference = relit if frame == 1001 else None
-            sheet.add(frame, flat(0.1), relit, gain=flat(2.0), reference=reference)
+            sheet.add(frame, flat(0.1), relit, reference=reference)
     image = Image.open(path)
+    light = false_color(light_added(flat(0.1), relit, exposure=1.0), 1.0)[0, 0]
     assert image.size == (LEFT + 3 * CELL_WIDTH_PX + 2 * GAP + 24, TOP + 4 * 216 + 3 * GAP + 40)
     for column in range(3):
         np.testing.assert_allclose(cell(image, 0, column), [89] * 3, atol=1)
         np.testing.assert_allclose(cell(image, 2, column), [188, 89, 39], atol=1)
-        np.testing.assert_allclose(cell(image, 3, column), [255, 225, 130], atol=1)
+        np.testing.assert_allclose(cell(image, 3, column), light, atol=1)
     np.testing.assert_allclose(cell(image, 1, 0), [188, 89, 39], atol=1)
     np.testing.assert_allclose(cell(image, 1, 1), [20, 20, 22], atol=1)
+
+
+def test_light_is_told_from_plate_and_result_and_black_is_unchanged():
+    added = light_added(flat([0.1, 0.2, 0.4]), flat([0.2, 0.8, 0.4]), exposure=2.0)
+    np.testing.assert_allclose(added, 1.0, atol=0.03)
+    np.testing.assert_array_equal(light_added(flat(0.0), flat(0.0), exposure=2.0), 0)
+    np.testing.assert_allclose(light_added(flat(-1.0), flat(1e-7), exposure=2.0), 0, atol=1e-3)
 
 
 def test_rows_without_pictures_are_left_out(tmp_path):
     path = tmp_path / "sheet.png"
     with ContactSheet(path, [7], exposure=1.0) as sheet:
         sheet.add(7, flat(0.1), flat(0.2))
-    assert Image.open(path).size == (LEFT + CELL_WIDTH_PX + 24, TOP + 2 * 216 + GAP + 24)
+    assert Image.open(path).size == (LEFT + CELL_WIDTH_PX + 24, TOP + 3 * 216 + 2 * GAP + 40)
 
 
 @given(
@@ -73,7 +81,7 @@ def test_frames_that_never_came_cost_their_column_only(tmp_path):
 def test_anamorphic_plates_are_shown_in_their_true_shape(tmp_path):
     with ContactSheet(tmp_path / "sheet.png", [1], pixel_aspect=2.0) as sheet:
         sheet.add(1, flat(0.18, 100, 100), flat(0.18, 100, 100))
-    assert Image.open(tmp_path / "sheet.png").size[1] == TOP + 2 * (CELL_WIDTH_PX // 2) + GAP + 24
+    assert Image.open(tmp_path / "sheet.png").size[1] == TOP + 3 * (CELL_WIDTH_PX // 2) + 2 * GAP + 40
 
 
 def test_no_frames_make_no_file_and_a_failure_leaves_none(tmp_path):

@@ -2,6 +2,8 @@
 
 RELUMIX_HANGS=lock python -m tests.server.hanging serve ...    holding Python's lock, so that no other thread runs
 RELUMIX_HANGS=alone python -m tests.server.hanging serve ...   the others go on
+RELUMIX_HANGS=until:FILE ...                                   until there is such a file
+RELUMIX_HANGS=warm:FILE ...                                    while it is warmed up, too
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ class Hanging:
             ctypes.PyDLL(None).pause()
         if self._warm and how == "alone":
             threading.Event().wait()
-        while how == "warm" and not Path(file).exists():
+        while (how == "warm" or (how == "until" and self._warm)) and not Path(file).exists():
             time.sleep(0.05)
         self._warm = True
         return self._flow.start().propagate(frames, references, keyframe_paths)

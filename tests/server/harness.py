@@ -84,7 +84,7 @@ class Server:
         """Every file of this server's spool, in memory and on disk."""
         links = {_link(descriptor) for descriptor in Path(f"/proc/{self.pid}/fd").iterdir()}
         places = [Path(link) for link in links if "relumix-spool" in link]
-        return [file for lock in places for file in lock.parent.iterdir() if file.name != "lock"]
+        return [file for lock in places for file in lock.parent.iterdir() if file.name not in ("lock", "scratch")]
 
     @contextmanager
     def stub(self, credentials: grpc.ChannelCredentials | None = None) -> Iterator[RelightServiceStub]:
@@ -124,8 +124,8 @@ def _link(path: Path) -> str:
 
 
 @contextmanager
-def serving(folder: Path, *options: str) -> Iterator[Server]:
-    server = Server(*options, folder=folder)
+def serving(folder: Path, *options: str, module: str = "relumix.cli.main") -> Iterator[Server]:
+    server = Server(*options, folder=folder, module=module)
     try:
         yield server
         if server.process.poll() is None:

@@ -128,7 +128,8 @@ def test_a_port_that_is_taken(server):
     code, sentence = start("--listen", server.address, "--metrics", "none")
     assert (code, sentence) == (
         2,
-        f"{server.address} cannot be listened on: it is taken, or not of this machine",
+        f"{server.address} cannot be listened on: it is taken, perhaps by another relumix serve, or not of this "
+        "machine; stop that, or choose another port with --listen (0 takes a free one)",
     )
 
 
@@ -366,7 +367,8 @@ def test_tokens(tmp_path, disk, made):
             answer = ask(server, [opening()], metadata=metadata)
             assert (answer.status.name, answer.details) == (
                 "UNAUTHENTICATED",
-                "no token that this server knows: expected metadata 'authorization: Bearer …'",
+                "no token that this server knows: give one of its own with --token-file (metadata 'authorization: "
+                "Bearer …')",
             )
         with server.stub() as stub, pytest.raises(grpc.RpcError) as refused:
             stub.GetInfo(pb.GetInfoRequest(), timeout=20)

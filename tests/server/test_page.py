@@ -56,8 +56,12 @@ def test_the_page_shows_sessions_and_errors_and_trusts_no_text(server, disk):
     try:
         session = next(stream.call).accepted.session_id
         assert until(lambda: session in get(server)[0])
+        assert until(lambda: "waiting for frames, " in get(server)[0])
         page, headers = get(server)
+        assert "not known yet" in page
         assert 'http-equiv="refresh"' in page
+        assert until(lambda: "<td>127.0.0.1</td>" in get(server)[0])
+        assert until(lambda: "1001" in re.sub(r"\s+", " ", get(server)[0]).split(session)[1][:200])
         assert "script-src" not in headers["Content-Security-Policy"]
         assert "default-src 'none'" in headers["Content-Security-Policy"]
         assert "&lt;script&gt;alert(1)" in page

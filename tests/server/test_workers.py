@@ -13,7 +13,8 @@ from relumix.errors import FrameError, InputError
 from relumix.gain.downsample import Canvas
 from relumix.settings import Settings
 from relumix.shot.box import Box
-from relumix_server.worker_tasks import FrameFiles, PackPlanes, PlaneShape, ReadFrame, UnpackPlanes
+from relumix_server.frame_files import FrameFiles, PlaneShape
+from relumix_server.worker_tasks import PackPlanes, ReadFrame, UnpackPlanes
 from relumix_server.workers import OverLimitError, WorkerDiedError, WorkerError, Workers
 from tests.server.harness import write_exr
 

@@ -1,6 +1,7 @@
+import numpy as np
 import pytest
 
-from relumix.shot.placing import same_shape
+from relumix.shot.placing import same_shape, scaled
 
 
 @pytest.mark.parametrize(
@@ -25,3 +26,15 @@ from relumix.shot.placing import same_shape
 )
 def test_the_same_shape_at_another_scale(size: tuple[int, int], target: tuple[int, int], same: bool) -> None:
     assert same_shape(size, target) is same
+
+
+def test_scaling() -> None:
+    values = np.arange(24, dtype=np.float32).reshape(4, 6)
+    assert scaled(values, (3, 2)).tolist() == values.reshape(2, 2, 3, 2).mean((1, 3)).tolist()
+    assert scaled(values, (6, 4)).tolist() == values.tolist()
+    for size in ((12, 8), (5, 3), (7, 4)):
+        ramp = scaled(values, size)
+        assert ramp.shape == size[::-1]
+        assert ramp.mean() == pytest.approx(values.mean(), rel=1e-3)
+        assert (np.diff(ramp) > 0).all()
+    assert scaled(np.dstack([values, values]), (3, 2)).shape == (2, 3, 2)

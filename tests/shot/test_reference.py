@@ -9,7 +9,7 @@ from relumix.errors import InputError
 from relumix.shot import Picture, Plate, Sequence, read_mask, read_reference
 from relumix.shot.paint import Alpha
 from relumix.shot.placing import Place
-from relumix.shot.reference import Look, has_own_pixels, look_at_reference
+from relumix.shot.reference import Look, look_at_reference
 from tests.shot import files
 
 DISPLAY = (0, 0, 20, 16)
@@ -283,16 +283,37 @@ def test_what_is_not_finite_under_paint(tmp_path: Path) -> None:
     assert np.isfinite(rgb).all()
 
 
-@pytest.mark.parametrize("scale", [0.25, 2])
-def test_a_quarter_and_double_are_fitted(plate: Plate, picture: Picture, tmp_path: Path, scale: float) -> None:
-    height, width = int(16 * scale), int(20 * scale)
-    ramp = (np.arange(width, dtype=np.float32) + 0.5) / scale
-    pixels = np.broadcast_to(ramp[None, :, None], (height, width, 3)).copy()
-    path = files.plain(tmp_path / "r.exr", pixels)
-    rgb, known = read_reference(path, picture, plate=plate)
-    assert rgb[:, :, 0] == pytest.approx(np.broadcast_to(np.arange(4, 14) + 0.5, (8, 10)), abs=1e-3)
+def test_double_is_averaged(plate: Plate, picture: Picture, tmp_path: Path) -> None:
+    pixels = files.noise(32, 40, 3).astype(np.float32)
+    rgb, known = read_reference(files.plain(tmp_path / "r.exr", pixels), picture, plate=plate)
+    mean = pixels.reshape(16, 2, 20, 2, 3).mean(axis=(1, 3))
+    assert rgb == pytest.approx(mean[5:13, 4:14], rel=1e-4, abs=1e-5)
     assert known.all()
-    assert has_own_pixels(path, picture, plate=plate) == (scale > 1)
+
+
+@pytest.mark.parametrize("factor", [1.0, 4.0])
+def test_a_smaller_one_is_light_on_the_plates_detail(tmp_path: Path, factor: float) -> None:
+    detail = np.random.default_rng(1).uniform(0.1, 1, (16, 20, 3)).astype(np.float32)
+    detail[3, 4] = np.nan
+    plate = Plate(Sequence.find(files.plain(tmp_path / "a.1.exr", detail)))
+    small = np.nanmean(detail.reshape(8, 2, 10, 2, 3), axis=(1, 3)).astype(np.float32) * np.float32(factor)
+    small[0, 0] = np.nan
+    rgb, known = read_reference(files.plain(tmp_path / "r.exr", small), plate.read(1), plate=plate)
+    assert known.mean() > 0.9
+    assert not known[3, 4]
+    assert not known[0, 0]
+    assert rgb[known] == pytest.approx(detail[known] * factor, rel=0.06)
+
+
+def test_a_smaller_paint_over_leaves_the_plate_bit_for_bit(tmp_path: Path) -> None:
+    detail = np.random.default_rng(1).uniform(0.1, 1, (16, 20, 3)).astype(np.float32)
+    plate = Plate(Sequence.find(files.plain(tmp_path / "a.1.exr", detail)))
+    small = np.zeros((8, 10, 4), np.float32)
+    small[:, :4] = [2, 2, 2, 1]
+    rgb, known = read_reference(files.plain(tmp_path / "r.exr", small, "RGBA"), plate.read(1), plate=plate)
+    assert known.all()
+    assert np.array_equal(rgb[:, 9:], detail[:, 9:])
+    assert rgb[:, :7].mean() == pytest.approx(2, rel=0.05)
 
 
 def test_paint_of_another_size_is_fitted_too(plate: Plate, picture: Picture, tmp_path: Path) -> None:

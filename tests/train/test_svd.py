@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import torch
 from diffusers import UNetSpatioTemporalConditionModel
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from relumix.cli.main import main
 from relumix.dataset.shards import Scene, shard_path, write_manifest, write_shard
 from relumix.engines.registry import load_engine
+from relumix.engines.svd import tone_curve
+from relumix.engines.svd.sampler import vector_conditioning
 from relumix.errors import InputError
 from relumix.train.loop import StoppedError, TrainSettings, train
 from relumix.train.svd import SvdTask, starting_unet
@@ -17,6 +19,15 @@ from tests.engines.svd.models import CLIP_WIDTH, make_svd
 from tests.engines.svd.tiny import TINY
 
 FRAMES = 3
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Networks this small lose more to threads than they gain."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -94,18 +105,70 @@ def test_a_resumed_run_equals_an_unbroken_one(base, stage, tmp_path):
         torch.testing.assert_close(one[name], other[name], rtol=0, atol=0)
 
 
-def test_the_worst_elements_count_ever_more(task):
+@pytest.mark.parametrize(("step", "share"), [(0, 1.0), (2500, 0.55), (5000, 0.1), (10_000, 0.1)])
+def test_the_share_of_elements_that_counts_narrows_to_the_worst_tenth(task, monkeypatch, step, share):
     batch = next(task.batches(1, 0))
-    unet = starting_unet(task.base)
+    errors = torch.rand(batch["target"].shape, generator=torch.Generator().manual_seed(3))
+    monkeypatch.setattr(SvdTask, "_errors", lambda *args: errors)
+    loss, parts = task.loss(torch.nn.Identity(), batch, step, torch.Generator().manual_seed(3))
+    worst = errors.flatten().sort(descending=True).values[: round(share * errors.numel())].mean()
+    torch.testing.assert_close(parts["worst"], worst)
+    torch.testing.assert_close(loss, 0.9 * worst + 0.1 * errors.mean())
+    if share == 1:
+        torch.testing.assert_close(loss, errors.mean())
 
-    def loss(step):
-        return task.loss(unet, batch, step, torch.Generator().manual_seed(3))
 
+def test_the_network_is_told_the_frame_rate_of_the_recordings(task):
+    unet = task.model()
+    seen = []
+    unet.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[3]))
+    task.loss(unet, next(task.batches(1, 0)), 0, torch.Generator().manual_seed(3))
+    told = vector_conditioning(24.0, 0.02, unet.config.vector_dims)
+    torch.testing.assert_close(seen[0], told.expand_as(seen[0]))
+
+
+def test_what_is_to_be_made_is_drawn_from_the_posterior_and_what_is_given_is_its_mode(task, monkeypatch):
+    clip = task._encoded(task._train_clips, "train", 0)
+    _, target = task._train_clips.draw(0)
+    vae = task._encoders._vae
     with torch.no_grad():
-        (early, parts), (late, _) = loss(0), loss(10_000)
-    assert early == parts["mean"]
-    torch.testing.assert_close(late, 0.9 * parts["worst"] + 0.1 * parts["mean"])
-    assert parts["worst"] > parts["mean"]
+        posterior = vae.encode(torch.from_numpy(target.transpose(0, 3, 1, 2).copy())).latent_dist
+    scale = vae.config.scaling_factor
+    for key, expected in (("target", scale * posterior.mean), ("target_std", scale * posterior.std)):
+        torch.testing.assert_close(clip[key].float(), expected, rtol=2e-3, atol=2e-3)
+    torch.testing.assert_close(clip["reference"][0].float(), posterior.mean[0], rtol=2e-3, atol=2e-3)
+
+    drawn = []
+    monkeypatch.setattr(SvdTask, "_errors", lambda self, model, batch, *rest: drawn.append(batch) or batch["target"])
+    batch = {**next(task.batches(1, 0)), "target": torch.zeros(1, 3, 4, 64, 64), "target_std": torch.full((1,), 0.5)}
+    for seed in (1, 1, 2):
+        task.loss(torch.nn.Identity(), batch, 0, torch.Generator().manual_seed(seed))
+    assert drawn[0]["target"].std() == pytest.approx(0.5, rel=0.05) and abs(drawn[0]["target"].mean()) < 0.02
+    assert torch.equal(drawn[0]["target"], drawn[1]["target"]) and not torch.equal(
+        drawn[0]["target"], drawn[2]["target"]
+    )
+    assert all(torch.equal(each["source"], batch["source"]) for each in drawn)
+
+
+def test_clips_of_another_version_in_the_cache_are_made_again(task):
+    first = next(task.batches(1, 0))
+    (kept,) = task.cache.iterdir()
+    save_file({"target": load_file(kept)["target"]}, kept)
+    again = next(task.batches(1, 0))
+    for key in first:
+        torch.testing.assert_close(first[key], again[key])
+
+
+def test_a_stage_is_shown_under_as_much_of_its_median_gain_as_the_engine_shows(stage):
+    """No picture is darker or brighter than photographs are; a median gain that fits is not taken out."""
+    clips = open_clips(stage, "train", frames=FRAMES, size_px=(64, 64))
+    moved = []
+    for index in range(12):
+        source, target = (clip[:, :32, :48] for clip in clips.draw(index))
+        medians = [np.median(tone_curve.decode(clip[0])) for clip in (source, target)]
+        assert all(0.18 / 2**3.3 < median < 0.18 * 2**1.8 for median in medians)
+        moved.append(abs(np.log2(medians[1] / medians[0])))
+    assert max(moved) > 0.5
 
 
 def test_what_vae_and_clip_made_is_kept_and_used_again(task):
@@ -144,8 +207,8 @@ def test_a_base_that_is_none_is_refused(tmp_path):
     [
         (
             "base",
-            "the base {} has no folder vae, image_encoder, feature_extractor, scheduler: expected Stable Video "
-            "Diffusion as diffusers saves it",
+            "the base {} has no folder vae, image_encoder, feature_extractor: expected Stable Video Diffusion as "
+            "diffusers saves it",
         ),
         ("data", "{} is no folder: expected CARLA Relight, map/scene/light/00000.png"),
     ],

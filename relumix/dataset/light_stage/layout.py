@@ -14,7 +14,7 @@ import numpy as np
 from relumix.dataset.light_stage import lights
 from relumix.dataset.light_stage.lights import Light
 from relumix.dataset.light_stage.meshes import Mesh, box, grid, joined, move, rod, scale, sheet, superellipsoid, turn
-from relumix.dataset.light_stage.props import PROPS, hills
+from relumix.dataset.light_stage.props import GENERATOR, KINDS, PROPS, hills
 from relumix.dataset.light_stage.surfaces import Photos, Surface, surface
 from relumix.dataset.light_stage.textures import Float64
 
@@ -88,8 +88,13 @@ class _View:
         return np.asarray(np.arange(self.frames) - (self.frames - 1) / 2, np.float64)
 
 
-def layout(seed: int, attempt: int, frames: int, light_count: int, photos: Photos) -> Layout:
-    """Return the scene of a seed; another `attempt` is another scene, for where the camera sees nothing in one."""
+def layout(
+    seed: int, attempt: int, frames: int, light_count: int, photos: Photos, generator: int = GENERATOR
+) -> Layout:
+    """Return the scene of a seed; another `attempt` is another scene, for where the camera sees nothing in one.
+
+    generator: the version that draws it, one of KINDS.
+    """
     random = np.random.default_rng([seed, attempt])
     view = _View(random.uniform(4, 9), random.uniform(0.5, 3.5), random.uniform(32, 62), frames)
     setting = str(random.choice(list(SETTINGS), p=list(SETTINGS.values())))
@@ -98,10 +103,10 @@ def layout(seed: int, attempt: int, frames: int, light_count: int, photos: Photo
     if setting == "street":
         camera = _drive(random, view) if random.random() < DRIVE_SHARE else _camera(random, view)
         things += _houses(random, view, photos)
-        things += _things(random, view, camera, photos, STREET_THINGS)
+        things += _things(random, view, camera, photos, STREET_THINGS, generator)
     else:
         camera = _camera(random, view)
-        things += _things(random, view, camera, photos, THINGS)
+        things += _things(random, view, camera, photos, THINGS, generator)
     lamps, stands = _lights(random, view, setting, light_count)
     if random.random() < PASSER_BY_SHARE and light_count > 1:
         things.append(_passer_by(random, view, lamps[1].origin, photos))
@@ -205,10 +210,12 @@ def _wandering(random: Random, view: _View) -> Float64:
     return np.asarray(np.sum(waves, axis=0))
 
 
-def _things(random: Random, view: _View, camera: Camera, photos: Photos, between: tuple[int, int]) -> list[Thing]:
+def _things(
+    random: Random, view: _View, camera: Camera, photos: Photos, between: tuple[int, int], generator: int
+) -> list[Thing]:
     """Things on the ground in sight, apart from each other and from the camera's way; some move or turn."""
     count = int(random.integers(between[0], between[1] + 1))
-    names = random.choice(sorted(PROPS), count)
+    names = random.choice(KINDS[generator], count)
     taken: list[tuple[float, float, float]] = []
     things = []
     for name in (str(name) for name in names):

@@ -185,6 +185,30 @@ PROPS: dict[str, Callable[[Random], Mesh]] = {
     "panel": _panel,
 }
 
+GENERATOR = 1
+"""Version of what draws a scene from its seed: another one may draw other scenes from the same seeds."""
+
+KINDS: dict[int, tuple[str, ...]] = {
+    1: (
+        "blob",
+        "box",
+        "cloth",
+        "crates",
+        "fence",
+        "figure",
+        "furniture",
+        "grass",
+        "knot",
+        "leaves",
+        "panel",
+        "rods",
+        "rounded",
+        "turned",
+    ),
+}
+"""The props that each version of the generator draws from, in an order that never changes: a new prop joins in a new
+version, and the scenes of old seeds stay."""
+
 
 def hills(random: Random, distance: float, height: float) -> Mesh:
     """A ring of hills around the origin that faces inward, and hides the edge of the ground."""

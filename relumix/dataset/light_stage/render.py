@@ -62,7 +62,7 @@ def begin(folder: Path, settings: Settings) -> None:
     if not (folder / MANIFEST).exists():
         write_manifest(folder, wanted)
         return
-    found = {"renderer": "mitsuba"} | read_manifest(folder)  # the only one there was, and not named
+    found = {"renderer": "mitsuba", "generator": 1} | read_manifest(folder)  # the first were not named
     for name, value in wanted.items():
         if found.get(name) != value:
             raise InputError(

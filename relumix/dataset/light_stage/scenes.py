@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from relumix.dataset.light_stage.layout import Layout, layout
 from relumix.dataset.light_stage.planes import Seen, depth, flow, in_camera
+from relumix.dataset.light_stage.props import GENERATOR, KINDS
 from relumix.dataset.light_stage.surfaces import Photos
 from relumix.dataset.shards import FORMAT, PLANES, Scene
 from relumix.errors import InputError
@@ -31,12 +32,20 @@ REACHED_SHARE = {"sun": 0.15, "sphere": 0.15, "area": 0.15, "spot": 0.04, "pract
 
 @dataclass(frozen=True)
 class StageSettings:
-    """What decides the scenes besides their seed. `size` is (width, height) in pixels, `spp` samples a pixel."""
+    """What decides the scenes besides their seed. `size` is (width, height) in pixels, `spp` samples a pixel.
+
+    generator: the version that draws scenes from their seeds. Raises InputError for one that is not known here.
+    """
 
     size: tuple[int, int] = (256, 160)
     frames: int = 8
     lights: int = 6
     spp: int = 20
+    generator: int = GENERATOR
+
+    def __post_init__(self) -> None:
+        if self.generator not in KINDS:
+            raise InputError(f"got generator {self.generator}, expected one of {', '.join(map(str, KINDS))}")
 
     def as_json(self) -> dict[str, Any]:
         """Return what the manifest keeps."""
@@ -99,7 +108,7 @@ def _good_layout(seed: int, settings: StageSettings, photos: Photos) -> tuple[La
 
     width, height = settings.size
     for attempt in range(ATTEMPTS):
-        plan = layout(seed, attempt, settings.frames, settings.lights, photos)
+        plan = layout(seed, attempt, settings.frames, settings.lights, photos, settings.generator)
         stage = Stage(plan, (LOOK_WIDTH_PX, max(LOOK_WIDTH_PX * height // width, 1)))
         if all(_shows_enough(stage, plan, frame) for frame in {0, settings.frames // 2, settings.frames - 1}):
             return plan, attempt

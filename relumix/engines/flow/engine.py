@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -16,6 +16,7 @@ from relumix.engines.tracking.log_frame import LogFrame
 from relumix.engines.tracking.motion_averaging import WeightedGain, average, mix
 from relumix.engines.tracking.reference_light import ReferenceLight, believe, carry
 from relumix.engines.tracking.tracks import Tracker, WindowMotion
+from relumix.engines.tracking.window_progress import WindowProgress
 from relumix.gain.proxy import ProxyFrame, ProxyReference
 from relumix.types import Float32
 
@@ -38,8 +39,12 @@ class FlowPropagator:
     """The flow engine at work on one shot. It remembers the tracks of the last few keyframes, nothing else."""
 
     def __init__(self) -> None:
-        self._tracker = Tracker()
+        self._tracker, self._progress = Tracker(), WindowProgress()
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="relumix-flow")
+
+    def report_to(self, tell: Callable[[float], None]) -> None:
+        """See `Reporting`."""
+        self._progress.report_to(tell)
 
     def propagate(
         self,
@@ -50,16 +55,17 @@ class FlowPropagator:
         """Carry the light of the references to the frames of one window (see `Propagator.propagate`)."""
         with threadpool_limits(1, user_api="blas"):  # small products: its threads would only wait for each other
             window = WindowMotion.of(frames)
+            self._progress.begin(2 * len(frames) * len(references))
             gains = []
             for reference, keyframe_path in zip(references, keyframe_paths, strict=True):
                 light = ReferenceLight.of(reference)
                 # 1. Track: where each pixel of each frame is in the reference.
-                tracks = self._tracker.tracks(light.log_frame, keyframe_path, window)
+                tracks = self._tracker.tracks(light.log_frame, keyframe_path, window, self._progress.step)
                 # 2. to 4., frame by frame: the gain that the track leads to, and what looks alike where it fails.
                 relit = self._pool.map(partial(_relight, light), window.frames, tracks)
                 del tracks  # they are large: the pool lets go of each as its frame is done
                 # 5. Average along the motion, so that it does not flicker.
-                gains.append(average(list(relit), window))
+                gains.append(average(list(self._progress.each(relit)), window))
             # 6. Mix what the references say.
             return np.stack([mix(frame.frame, references, on_it) for frame, *on_it in zip(frames, *gains, strict=True)])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -33,6 +33,7 @@ from relumix.engines.tracking.log_frame import LogFrame
 from relumix.engines.tracking.motion_averaging import WeightedGain, average, mix
 from relumix.engines.tracking.reference_light import believe, carry
 from relumix.engines.tracking.tracks import Tracker, WindowMotion
+from relumix.engines.tracking.window_progress import WindowProgress
 from relumix.errors import InputError
 from relumix.gain.guided_filter import upsample_by_color
 from relumix.gain.proxy import ProxyFrame, ProxyReference
@@ -89,8 +90,12 @@ class LitePropagator:
 
     def __init__(self, engine: LiteEngine) -> None:
         self._engine = engine
-        self._tracker = Tracker()
+        self._tracker, self._progress = Tracker(), WindowProgress()
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="relumix-lite")
+
+    def report_to(self, tell: Callable[[float], None]) -> None:
+        """See `Reporting`."""
+        self._progress.report_to(tell)
 
     def propagate(
         self,
@@ -104,19 +109,22 @@ class LitePropagator:
         """
         with threadpool_limits(1, user_api="blas"):  # small products: its threads would only wait for each other
             window = WindowMotion.of(frames)
+            self._progress.begin(3 * len(frames) * len(references))
             gains = []
             for reference, keyframe_path in zip(references, keyframe_paths, strict=True):
                 corrector = _Corrector.of(self._engine, reference)
                 # 1. Track.
-                tracks = self._tracker.tracks(corrector.reference.light.log_frame, keyframe_path, window)
+                root = corrector.reference.light.log_frame
+                tracks = self._tracker.tracks(root, keyframe_path, window, self._progress.step)
                 # 2. to 4. Carry, match and believe, frame by frame; what was found is kept, for the network.
                 relit = self._pool.map(partial(_relight, corrector.reference), window.frames, tracks)
                 del tracks  # they are large: the pool lets go of each as its frame is done
-                found = list(relit)
+                found = list(self._progress.each(relit))
                 # 5. Average along the motion: gain that the network sees, and corrects.
                 averaged = average([each.gain for each in found], window)
                 # 5a. The network: what that lacks, and how sure it is then.
-                corrections = list(map(corrector.correction, window.frames, averaged, found))
+                corrected = map(corrector.correction, window.frames, averaged, found)
+                corrections = list(self._progress.each(corrected))
                 # 5b. Average the corrections too, less far: each was made of its frame alone.
                 corrections = average(corrections, window, _KEEP)
                 gains.append([_corrected(*each) for each in zip(averaged, corrections, strict=True)])

@@ -1,30 +1,34 @@
 """The engine around Stable Video Diffusion: it shows the network a window of the shot and reads light off its answer.
 
-Every window is a clip whose first frame is already relit: the reference itself (anchored windows, which know nothing of
-each other), or the last relit frame of the window before (chained ones). Clips run away from their reference, forward
-or backward in time. The reference stays in the network's attention throughout.
+Every window is a clip whose first frame is already relit: the reference itself, or, where windows are chained, the last
+relit frame of the window before. Clips run away from their reference, forward or backward in time; where it lies within
+reach they go from it frame by frame, as in training. The reference stays in the network's attention throughout. The
+method, step by step, is `SvdPropagator._relight_clip`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 
 from relumix.engines.base import Keyframe, Propagator
-from relumix.engines.svd import tone
-from relumix.engines.svd.chain import Anchor, Chain
-from relumix.engines.svd.clip import Clip, Clips
-from relumix.engines.svd.light import ReferenceLight, gain, pixels, relit
+from relumix.engines.svd.chained_windows import Anchor, ChainedWindows
+from relumix.engines.svd.clip_sampler import ClipSampler
+from relumix.engines.svd.conditioning import EncodedFrame
+from relumix.engines.svd.decoded_gain import gain, pixels
 from relumix.engines.svd.model import SvdModel
-from relumix.engines.svd.options import SvdOptions
+from relumix.engines.svd.options import TRAINED_FRAMES, SvdOptions
+from relumix.engines.svd.reference_light import ReferenceLight, relit
+from relumix.engines.svd.shown_light import ShownLight
 from relumix.errors import InputError
 from relumix.gain.direct_transfer import shown_under
 from relumix.gain.proxy import ProxyFrame, ProxyReference
 from relumix.types import Float32
 
-_AT_LOADING = ("precision", "offload", "compile")
+_AT_LOADING = ("precision", "encode_precision", "decode_precision", "offload", "compile")
 
 
 class SvdEngine:
@@ -62,12 +66,12 @@ class SvdEngine:
 
 
 class SvdPropagator:
-    """The svd engine at work on one shot. It keeps what VAE and CLIP made of the last frames, and a chain's links."""
+    """The svd engine at work on one shot. It keeps what the encoders made of the last frames, and a chain's links."""
 
     def __init__(self, model: SvdModel, options: SvdOptions, *, direct: bool) -> None:
-        self._clips = Clips(model, options)
-        self._chain = Chain(options.window - 1, self._carry) if options.chained else None
-        self._direct = direct
+        self._model, self._options, self._direct = model, options, direct
+        self._chain = ChainedWindows(options.clip_frames - 1, self._relight_clip) if options.chained else None
+        self._clips: ClipSampler | None = None
 
     def propagate(
         self,
@@ -76,55 +80,126 @@ class SvdPropagator:
         keyframe_paths: Sequence[Sequence[Keyframe]],
     ) -> Float32:
         """Carry the light of the references to the frames of one window (see `Propagator.propagate`)."""
-        for reference in references:
-            self._clips.fit(reference)
-        sides = [
-            self._from(reference, frames, keyframe_path)
-            for reference, keyframe_path in zip(references, keyframe_paths, strict=True)
-        ]
+        sides = [self._by(reference, frames, path) for reference, path in zip(references, keyframe_paths, strict=True)]
         return np.stack(
             [_mixed(frame.frame, references, [side[i] for side in sides]) for i, frame in enumerate(frames)]
         )
 
-    def _from(
-        self, reference: ProxyReference, frames: Sequence[ProxyFrame], keyframe_path: Sequence[Keyframe]
-    ) -> Float32:
+    def _by(self, reference: ProxyReference, frames: Sequence[ProxyFrame], path: Sequence[Keyframe]) -> Float32:
         """[n, h, w, 3] stops on the frames, by the light of one reference."""
         light = ReferenceLight.of(reference)
-        stops = np.broadcast_to(light.level, (len(frames), *reference.gain_stops.shape)).copy()
-        if light.plain and not self._direct:
+        stops = np.broadcast_to(light.median_gain, (len(frames), *reference.gain_stops.shape)).copy()
+        if light.plain and self._options.calibrate and not self._direct:
             return stops
         outwards = sorted(range(len(frames)), key=lambda i: abs(frames[i].frame - reference.frame))
         window = [frames[i] for i in outwards]
         anchor = Anchor(reference, light.local)
         if self._chain is not None:
-            anchor = self._chain.anchor(reference, light, keyframe_path)
+            anchor = self._chain.anchor(reference, light, path)
         local = {anchor.frame.frame: anchor.local}
         rest = [frame for frame in window if frame.frame not in (reference.frame, anchor.frame.frame)]
         if rest:
-            carried = self._carry(anchor, rest, reference, light)
+            carried = self._relight_window(anchor, rest, reference, light)
             local |= {frame.frame: each for frame, each in zip(rest, carried, strict=True)}
             if self._chain is not None:
-                self._chain.keep(reference, keyframe_path, rest, carried)
+                self._chain.keep(reference, path, rest, carried)
         for i in outwards:
             stops[i] += local.get(frames[i].frame, np.float32(0))
         return stops
 
-    def _carry(
+    def _relight_window(
         self, anchor: Anchor, frames: Sequence[ProxyFrame], reference: ProxyReference, light: ReferenceLight
     ) -> Float32:
-        """[n, h, w, 3] local stops on frames that follow an anchor outwards."""
-        is_reference = anchor.frame is reference
-        under = shown_under if self._direct and not is_reference else relit
-        begin = under(anchor.frame.rgb, anchor.local)
-        artist = relit(reference.rgb, light.local)
-        clip = Clip(anchor.frame, tone.encode(begin), tuple(frames), reference.frame, tone.encode(artist))
-        shown = self._clips.show(clip)
+        """[n, h, w, 3] local stops on frames that follow an anchor outwards, in a clip; in two where one is too short.
+
+        Leading windows beyond the first have not the reference among their frames, and with it are one too many.
+        """
+        most = self._options.clip_frames - 1
+        if len(frames) <= most:
+            return self._relight_clip(anchor, frames, reference, light)
+        shared = min(most, TRAINED_FRAMES[0] - 1)
+        first = self._relight_clip(anchor, frames[:most], reference, light)
+        last = self._relight_clip(anchor, frames[-shared:], reference, light)
+        made = np.concatenate([first, last[-1:]])
+        weight = np.linspace(0, 1, shared + 1, dtype=np.float32)[1:-1, None, None, None]
+        made[-shared:-1] += weight * (last[:-1] - made[-shared:-1])
+        return made
+
+    def _relight_clip(
+        self, anchor: Anchor, frames: Sequence[ProxyFrame], reference: ProxyReference, light: ReferenceLight
+    ) -> Float32:
+        """[n, h, w, 3] local stops on frames that follow an anchor outwards: the method, one clip of it."""
+        options, clip = self._options, [anchor.frame, *frames]
+        height, width = reference.rgb.shape[:2]
+        clips = self._clips = self._clips or ClipSampler(self._model, options, (height, width))
+        clips.batched(len(clip))  # refuses what does not fit, before anything is done for it
+
+        # 1. Pictures. Scene-linear light becomes photographs: exposed, under a curve, the reference under its light.
+        shown = ShownLight.of(
+            reference, light.median_gain, exposure=options.exposure, curve=options.tone, shown=options.median_gain
+        )
+
+        # 2. Encoding. The VAE's mode and CLIP's embedding, of every source frame and of the reference.
+        plates = [self._plate(clips, shown, frame) for frame in clip]
+        known = self._relit(clips, shown, Anchor(reference, light.local), reference, options.reference_range)
+
+        # 3. Temporal bootstrapping. The relit frame takes the place of the first source frame, so that the network sees
+        #    the new light at the clip's beginning and carries it on as it learned to carry motion on.
+        source = [self._relit(clips, shown, anchor, reference, "signed"), *plates[1:]]
+
+        # 4. Sampling. Padded to a length that the network was trained on, the clip is made from noise.
+        latents = clips.sample(source, known, clip)
+
+        # 5. Decoding. The answer, and the source too, so that what the VAE blurs it blurs in both.
+        backward = frames[0].frame < anchor.frame.frame
+        result = self._decoded(clips, latents, clip, backward, shown.relit)
         if self._direct:
-            return pixels(np.stack([frame.rgb for frame in frames]), shown.result)
-        known = light.trusted if is_reference else anchor.frame.known > 0.5
-        at_anchor = gain(shown.anchor_source[None], shown.anchor_result[None])[0]
-        return light.settled(gain(shown.source, shown.result), at_anchor, anchor.local, known)
+            return np.stack([pixels(shown, frame.rgb, each) for frame, each in zip(frames, result[1:], strict=True)])
+        plate_latents = clips.padded([plate.clean for plate in plates])
+        plate = self._decoded(clips, plate_latents, clip, backward, shown.plate)
+
+        # 6. Light. One over the other is the gain.
+        made = gain(shown, plate, result)
+        if not options.calibrate:
+            return made[1:]
+
+        # 7. Calibration. Where the clip began the answer is known; and no light is beyond what the reference shows.
+        answered = light.trusted if anchor.frame is reference else anchor.frame.known > 0.5
+        return light.calibrated(made[1:], made[0], anchor.local, answered)
+
+    def _plate(self, clips: ClipSampler, shown: ShownLight, frame: ProxyFrame) -> EncodedFrame:
+        """Return a source frame as the networks see it."""
+        key = "plate", frame.frame, shown.plate_stops
+        return clips.encoder.encode(key, frame.frame, lambda: shown.plate(frame.rgb))
+
+    def _relit(
+        self, clips: ClipSampler, shown: ShownLight, relit_frame: Anchor, reference: ProxyReference, values: str
+    ) -> EncodedFrame:
+        """Return a relit frame as the networks see it, its picture "signed" in -1..1 or "unsigned" in 0..1."""
+        frame, local = relit_frame.frame, relit_frame.local
+        under = shown_under if self._direct and frame is not reference else relit
+
+        def image() -> Float32:
+            picture = shown.relit(under(frame.rgb, local))
+            return picture if values == "signed" else (picture + 1) / np.float32(2)
+
+        return clips.encoder.encode(("relit", reference.frame, frame.frame, values), frame.frame, image)
+
+    def _decoded(
+        self,
+        clips: ClipSampler,
+        latents: Tensor,
+        clip: Sequence[ProxyFrame],
+        backward: bool,
+        outside: Callable[[Float32], Float32],
+    ) -> Float32:
+        """Return a clip's pictures [n, h, w, 3] at the working size.
+
+        outside  what makes a picture of a frame's light where a crop saw nothing of it.
+        """
+        pictures = clips.decode(latents, len(clip), backward=backward)
+        pairs = zip(pictures, clip, strict=True)
+        return np.stack([clips.reformat.take(picture, outside(frame.rgb)) for picture, frame in pairs])
 
 
 def _mixed(frame: int, references: Sequence[ProxyReference], sides: Sequence[Float32]) -> Float32:

@@ -1,7 +1,7 @@
-"""How much memory a window takes, before it is run: counted, not tried.
+"""How much memory a clip takes, before it is run: counted, not tried.
 
 The factors were found by running diffusers' full-size networks on tensors without data and counting the bytes that live
-at once (tests/benchmarks/bench_svd.py --count does it again), attention taken as flash attention, which keeps no
+at once (tests/benchmarks/bench_svd_memory.py does it again), attention taken as flash attention, which keeps no
 scores. What drivers and allocators add is a guess: a fifth, and half a gibibyte.
 """
 
@@ -12,7 +12,6 @@ from pathlib import Path
 
 import torch
 
-from relumix.engines.svd.canvas import NetworkCanvas
 from relumix.errors import InputError
 
 UNET_VALUES_A_LATENT = 9_100
@@ -28,7 +27,7 @@ _GIB = float(1 << 30)
 
 @dataclass(frozen=True)
 class Footprint:
-    """Bytes that a window takes.
+    """Bytes that a clip takes.
 
     weights  of what is on the device while the largest part works.
     work     of that part, on top.
@@ -45,12 +44,16 @@ class Footprint:
 
 @dataclass(frozen=True)
 class Weights:
-    """Bytes of each part's weights; value_bytes is the size of one value of the network."""
+    """Bytes of each part's weights.
+
+    value_bytes, decoder_bytes  of one value that the U-Net makes, and the VAE's decoder.
+    """
 
     unet: int
     vae: int
     image_encoder: int
     value_bytes: int
+    decoder_bytes: int
 
     @property
     def all(self) -> int:
@@ -59,17 +62,18 @@ class Weights:
 
 
 def footprint(
-    weights: Weights, canvas: NetworkCanvas, frames: int, *, batched: bool, vae_slice: int, offload: bool
+    weights: Weights, size: tuple[int, int], frames: int, *, batched: bool, vae_slice: int, offload: bool
 ) -> Footprint:
-    """Return what a window of `frames` takes on a canvas.
+    """Return what a clip of `frames` takes.
 
+    size       (height, width) of the network's picture, multiples of 64.
     batched    whether both branches of guidance run at once.
     vae_slice  frames that the VAE decodes at once.
     offload    whether only what works is on the device.
     """
-    pixels = canvas.outer[0] * canvas.outer[1]
+    pixels = size[0] * size[1]
     unet = frames * (pixels // 64) * (2 if batched else 1) * UNET_VALUES_A_LATENT * weights.value_bytes
-    decoder = min(frames, vae_slice) * pixels * DECODER_VALUES_A_PIXEL * weights.value_bytes
+    decoder = min(frames, vae_slice) * pixels * DECODER_VALUES_A_PIXEL * weights.decoder_bytes
     encoder = pixels * ENCODER_VALUES_A_PIXEL * 4
     vae = max(decoder, encoder)
     if not offload:
@@ -84,7 +88,7 @@ def footprint(
 
 def batched_if_it_fits(
     weights: Weights,
-    canvas: NetworkCanvas,
+    size: tuple[int, int],
     frames: int,
     *,
     guidance: str,
@@ -97,23 +101,23 @@ def batched_if_it_fits(
     guidance    "batched", "in_turn", or "auto" for the first of them that fits.
     free_bytes  of the device, with weights that are on it already counted as free; None where nobody knows.
 
-    Raises InputError, with advice, where a window does not fit.
+    Raises InputError, with advice, where a clip does not fit.
     """
     ways = {"auto": (True, False), "batched": (True,), "in_turn": (False,)}[guidance]
     needed = {
-        batched: footprint(weights, canvas, frames, batched=batched, vae_slice=vae_slice, offload=offload).total
+        batched: footprint(weights, size, frames, batched=batched, vae_slice=vae_slice, offload=offload).total
         for batched in ways
     }
     for batched, total in needed.items():
         if free_bytes is None or total <= free_bytes:
             return batched
     assert free_bytes is not None
-    height, width = canvas.outer
+    height, width = size
     advice = [
         *(["guidance=in_turn"] if guidance == "batched" else []),
         *(["vae_slice=1"] if vae_slice > 1 else []),
         *(["offload=true"] if not offload else []),
-        f"fewer frames at once (window, {frames} now)",
+        f"fewer frames at once ({frames} now: windows=anchored, or a smaller window)",
         "a smaller --work-size",
     ]
     raise InputError(
@@ -123,9 +127,13 @@ def batched_if_it_fits(
 
 
 def free_bytes(device: torch.device) -> int | None:
-    """Return how many bytes a device has left, None where that cannot be told."""
+    """Return how many bytes a device has left, None where that cannot be told.
+
+    What torch's allocator holds and nothing uses counts as free: to the driver it is taken, and the next clip gets it.
+    """
     if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
+        cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + cached
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
     except OSError:

@@ -1,18 +1,18 @@
-"""A model at work: eyes and U-Net, on their device, in their precision."""
+"""A model at work: image encoders and U-Net, on their device, in their precision."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
-from relumix.engines.svd.eyes import DTYPES, Eyes, at_work, bytes_of, load_part
+from relumix.engines.svd.image_encoders import ImageEncoders, at_work, bytes_of, half_autocast
+from relumix.engines.svd.loading import DTYPES, UNREADABLE, unreadable, weight_files
 from relumix.engines.svd.memory import Weights, free_bytes
-from relumix.engines.svd.network import RelightUNet
+from relumix.engines.svd.network import RelightUNet, lay_channels_last
 from relumix.engines.svd.options import SvdOptions
 from relumix.errors import InputError
 
@@ -21,20 +21,20 @@ class SvdModel:
     """A model that is loaded.
 
     device     where it works.
-    precision  "fp32", "fp16" or "bf16": what the U-Net comes in.
+    precision  "fp32", "fp16", "bf16" or "autocast": what the U-Net comes in.
     """
 
     def __init__(
         self,
         unet: RelightUNet,
-        eyes: Eyes,
+        encoders: ImageEncoders,
         *,
         device: torch.device,
         precision: str,
         offload: bool = False,
         compile: bool = False,
     ) -> None:
-        self.eyes, self.device, self.precision, self.compiled = eyes, device, precision, compile
+        self.encoders, self.device, self.precision = encoders, device, precision
         self._offload = offload
         self._unet = unet.to(torch.device("cpu") if offload else device).eval().requires_grad_(False)
         if device.type == "cuda":
@@ -57,15 +57,24 @@ class SvdModel:
         precision = options.precision
         if precision == "auto":
             precision = "fp16" if place.type == "cuda" else "fp32"
-        eyes = Eyes.load(folder, place, precision=precision, offload=options.offload)
-        unet = load_part(RelightUNet, folder / "unet", DTYPES[precision])
-        return cls(unet, eyes, device=place, precision=precision, offload=options.offload, compile=options.compile)
+        encoders = ImageEncoders.load(
+            folder,
+            place,
+            precision=precision,
+            encode_precision=options.encode_precision,
+            decode_precision=options.decode_precision,
+            offload=options.offload,
+        )
+        unet = load_unet(folder / "unet", DTYPES[precision])
+        return cls(unet, encoders, device=place, precision=precision, offload=options.offload, compile=options.compile)
 
     @property
     def weights(self) -> Weights:
         """How much memory the parts take."""
-        vae, image_encoder = self.eyes.weight_bytes
-        return Weights(bytes_of(self._unet), vae, image_encoder, DTYPES[self.precision].itemsize)
+        vae, image_encoder = self.encoders.weight_bytes
+        half = self.precision == "autocast"  # what is computed is not what is kept
+        value_bytes = 2 if half else DTYPES[self.precision].itemsize
+        return Weights(bytes_of(self._unet), vae, image_encoder, value_bytes, self.encoders.decoder_dtype.itemsize)
 
     def free_bytes(self) -> int | None:
         """Return what the device has for this model, its weights included; None where that cannot be told."""
@@ -75,15 +84,18 @@ class SvdModel:
     @contextmanager
     def denoiser(self) -> Iterator[RelightUNet]:
         """Have the U-Net on the device, compiled where that was asked for."""
-        with at_work(self._unet, self.device, self._offload):
+        half = half_autocast(self.device) if self.precision == "autocast" else nullcontext()
+        with at_work(self._unet, self.device, self._offload), half:
             yield self._call
 
 
-def lay_channels_last(network: nn.Module) -> None:
-    """Lay the weights of 2D convolutions out as GPUs like them; torch refuses to do it where there are 3D ones too."""
-    for parameter in network.parameters():
-        if parameter.ndim == 4:
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+def load_unet(folder: Path, dtype: torch.dtype) -> RelightUNet:
+    """Load the network from its folder, in full precision or as its only variant. Raises InputError."""
+    variant, _ = weight_files(folder)
+    try:
+        return RelightUNet.from_pretrained(folder, torch_dtype=dtype, use_safetensors=True, variant=variant)
+    except UNREADABLE as error:
+        raise unreadable(folder, error) from error
 
 
 def device_of(name: str) -> torch.device:

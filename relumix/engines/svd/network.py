@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +12,11 @@ from diffusers.configuration_utils import register_to_config
 from diffusers.models.attention_processor import Attention
 from torch import Tensor, nn
 
+from relumix.engines.svd.loading import quiet_about_weights
 from relumix.errors import InputError
 
 _CROSS_DOWN, _DOWN = "CrossAttnDownBlockSpatioTemporal", "DownBlockSpatioTemporal"
 _CROSS_UP, _UP = "CrossAttnUpBlockSpatioTemporal", "UpBlockSpatioTemporal"
-
-
-def _is_no_list_of_weights(record: logging.LogRecord) -> bool:
-    """Let pass what diffusers logs, except the warning that is our error: it names weights by the hundred."""
-    return "newly initialized" not in record.getMessage()
 
 
 class GatedAttnProcessor(nn.Module):
@@ -114,12 +109,8 @@ class RelightUNet(UNetSpatioTemporalConditionModel):
         """
         if (Path(path) / "unet").is_dir():
             kwargs.setdefault("subfolder", "unet")
-        logger = logging.getLogger("diffusers.models.modeling_utils")
-        logger.addFilter(_is_no_list_of_weights)
-        try:
+        with quiet_about_weights():
             unet, found = super().from_pretrained(path, output_loading_info=True, **kwargs)
-        finally:
-            logger.removeFilter(_is_no_list_of_weights)
         if wrong := sorted({*found["missing_keys"], *found["unexpected_keys"]}):
             raise InputError(
                 f"the weights in {path} do not fit their config: {len(wrong)} are missing or unknown, {wrong[0]} for "
@@ -182,3 +173,10 @@ class RelightUNet(UNetSpatioTemporalConditionModel):
         vector = vector.expand(clips, frames, -1).flatten(0, 1)
         sinusoids = self.time_proj(noise)  # float32 whatever the weights
         return self.time_embedding(sinusoids.to(dtype)) + self.add_embedding(vector.to(dtype))
+
+
+def lay_channels_last(network: nn.Module) -> None:
+    """Lay the weights of 2D convolutions out as GPUs like them; torch refuses to do it where there are 3D ones too."""
+    for parameter in network.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)

@@ -49,7 +49,7 @@ def sample(
     reference_clip: Tensor,
     vector: Tensor,
     steps: int = 25,
-    guidance: tuple[float, float] = (1.0, 2.5),
+    guidance: tuple[float, float] = (1.0, 1.5),
     sigma_min: float = 0.002,
     sigma_max: float = 700.0,
     rho: float = 7.0,
@@ -72,28 +72,35 @@ def sample(
 
     The solver's state is float32, the network runs in its own dtype. Source: arXiv 2509.23769.
     """
-    frames, dtype = len(noise), unet.dtype
     scheduler = euler_scheduler(steps, sigma_min, sigma_max, rho)
-    scale = torch.linspace(*guidance, frames, device=noise.device).reshape(-1, 1, 1, 1)
+    scale = torch.linspace(*guidance, len(noise), device=noise.device).reshape(-1, 1, 1, 1)
     branches = 1 if guidance == (1.0, 1.0) else 2
-    latents_in = _branches(source_latents, reference_latents.expand_as(source_latents), branches, dim=1).to(dtype)
-    context = _branches(source_clip, reference_clip.expand_as(source_clip), branches, dim=2).to(dtype)
-    vector = vector.to(dtype).expand(branches, frames, -1)
+    latents = _branches(source_latents, reference_latents.expand_as(source_latents), branches, dim=1)
+    context = _branches(source_clip, reference_clip.expand_as(source_clip), branches, dim=2)
 
+    # Algorithm 1 of Karras et al. 2022 without churn (gamma = 0) and without its second order.
     x = noise.float() * scheduler.init_noise_sigma
     for done, c_noise in enumerate(scheduler.timesteps, start=1):
-        scaled = scheduler.scale_model_input(x, c_noise).to(dtype).expand(branches, -1, -1, -1, -1)
-        inputs = torch.cat([scaled, latents_in], dim=2)
-        level = c_noise.to(noise.device)
-        if batched:
-            outputs = unet(inputs, level, context, vector).float()
-        else:
-            outputs = torch.stack([unet(inputs[i], level, context[i], vector[i]).float() for i in range(branches)])
+        c_in_x = scheduler.scale_model_input(x, c_noise)
+        outputs = _network(unet, c_in_x, c_noise.to(noise.device), latents, context, vector, batched)
+        # Classifier-free guidance (Ho and Salimans 2022), rising over the frames as Stable Video Diffusion has it.
         guided = outputs[-1] + scale * (outputs[0] - outputs[-1])
-        x = scheduler.step(guided, c_noise, x).prev_sample
+        x = scheduler.step(guided, c_noise, x).prev_sample  # c_skip and c_out, then Euler's step to the next sigma
         if callback is not None:
             callback(done, steps)
     return x
+
+
+def _network(
+    unet: RelightUNet, noisy: Tensor, c_noise: Tensor, latents: Tensor, context: Tensor, vector: Tensor, batched: bool
+) -> Tensor:
+    """Return F's raw output float32 [branches, T, 4, h, w]; latents and context have a branch's conditions each."""
+    dtype, branches = unet.dtype, len(latents)
+    inputs = torch.cat([noisy.expand(branches, -1, -1, -1, -1), latents], dim=2).to(dtype)
+    context, vector = context.to(dtype), vector.to(dtype).expand(*latents.shape[:2], -1)
+    if batched:
+        return unet(inputs, c_noise, context, vector).float()
+    return torch.stack([unet(inputs[i], c_noise, context[i], vector[i]).float() for i in range(branches)])
 
 
 def _branches(source: Tensor, reference: Tensor, branches: int, dim: int) -> Tensor:

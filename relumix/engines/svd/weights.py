@@ -9,9 +9,18 @@ from relumix.errors import InputError
 PARTS = ("unet", "vae", "image_encoder")
 """Folders of a model that are read; the sampler needs no scheduler's."""
 
+BASE_FILES = (
+    "vae/config.json",
+    "vae/diffusion_pytorch_model.safetensors",
+    "image_encoder/config.json",
+    "image_encoder/model.safetensors",
+    "feature_extractor/preprocessor_config.json",
+)
+"""What is needed of Stable Video Diffusion where its own U-Net is not."""
+
 FETCH = (
-    "huggingface-cli download stabilityai/stable-video-diffusion-img2vid --local-dir svd "
-    "&& huggingface-cli download lez/relumix relumix.pth --local-dir . "
+    f"hf download stabilityai/stable-video-diffusion-img2vid {' '.join(BASE_FILES)} --local-dir svd "
+    "&& hf download lez/relumix relumix.pth --local-dir . "
     "&& relumix convert relumix.pth --base svd -o relumix-svd"
 )
 LICENCE = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -42,8 +42,17 @@ class Tracker:
         # window depends on which were made before it.
         self._keyframes: OrderedDict[tuple[int, ...], Track] = OrderedDict()
 
-    def tracks(self, reference: LogFrame, keyframe_path: Sequence[Keyframe], window: WindowMotion) -> list[Track]:
-        """Return each frame's track to the reference: outwards from it, over the keyframes, then frame by frame."""
+    def tracks(
+        self,
+        reference: LogFrame,
+        keyframe_path: Sequence[Keyframe],
+        window: WindowMotion,
+        on_track: Callable[[], None] = lambda: None,
+    ) -> list[Track]:
+        """Return each frame's track to the reference: outwards from it, over the keyframes, then frame by frame.
+
+        on_track  is called after each.
+        """
         tracks = [identity_track(reference)] * len(window.frames)
         numbers = [frame.frame for frame in window.frames]
         later = [i for i, number in enumerate(numbers) if number >= reference.frame]
@@ -56,6 +65,7 @@ class Tracker:
             step = track_neighbour(window.frames[side[0]], last)
             for i, following in zip(side, [*side[1:], None], strict=True):
                 tracks[i] = track = extend_track(step, track, window.frames[i], reference)
+                on_track()
                 if following is not None:
                     # Backwards in time the same steps are walked from their other end.
                     step = window.steps[i] if following > i else window.steps[following].reversed()

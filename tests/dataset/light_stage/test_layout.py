@@ -18,7 +18,7 @@ from relumix.dataset.light_stage.layout import (
     layout,
 )
 from relumix.dataset.light_stage.meshes import box, grid, move, superellipsoid, turn
-from relumix.dataset.light_stage.props import PROPS
+from relumix.dataset.light_stage.props import GENERATOR, KINDS, PROPS
 from relumix.dataset.light_stage.surfaces import Photos
 
 PHOTOS = Photos(None)
@@ -93,3 +93,27 @@ def test_a_drive_goes_straight_down_its_street(seed: int):
     sides = [np.sign(house.mesh.points[:, 0]) for house in houses]
     assert all((side == side[0]).all() for side in sides) and len({side[0] for side in sides}) == 2
     assert min(np.abs(house.mesh.points[:, 0]).min() for house in houses) > np.abs(camera.eyes[:, 0]).max()
+
+
+def test_a_new_prop_leaves_the_scenes_of_old_seeds_as_they_were(monkeypatch: pytest.MonkeyPatch):
+    before = [of(seed) for seed in range(6)]
+    monkeypatch.setitem(PROPS, "anvil", PROPS["box"])
+    monkeypatch.setitem(KINDS, GENERATOR + 1, (*KINDS[GENERATOR], "anvil"))
+    for seed, scene in enumerate(before):
+        again = of(seed)
+        assert len(again.things) == len(scene.things)
+        for one, other in zip(scene.things, again.things, strict=True):
+            np.testing.assert_array_equal(one.mesh.points, other.mesh.points)
+    joined = [layout(seed, 0, 4, 6, PHOTOS, GENERATOR + 1) for seed in range(6)]
+    assert any(
+        len(one.things) != len(other.things) or one.things[-1].mesh.points.shape != other.things[-1].mesh.points.shape
+        for one, other in zip(before, joined, strict=True)
+    )
+
+
+def test_the_props_of_a_version_stay_its_props():
+    assert KINDS[1] == (
+        "blob", "box", "cloth", "crates", "fence", "figure", "furniture", "grass", "knot", "leaves", "panel", "rods",
+        "rounded", "turned",
+    )  # fmt: skip
+    assert set(KINDS[GENERATOR]) == set(PROPS)

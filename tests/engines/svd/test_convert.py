@@ -1,6 +1,4 @@
 import json
-import os
-import pickle
 import re
 
 import pytest
@@ -10,24 +8,12 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from relumix.cli.main import main
-from relumix.engines.svd.convert import BASE_PARTS, convert
-from relumix.engines.svd.layout import PUBLISHED, network_config, sgm_names
+from relumix.engines.svd.convert import BASE_PARTS, convert, empty_network, fill_network
 from relumix.engines.svd.network import RelightUNet
+from relumix.engines.svd.sgm_layout import PUBLISHED, network_config, sgm_names
 from relumix.errors import InputError
+from tests.engines.svd.sgm import PREFIX, SMALL, checkpoint, network, refusal, same_weights
 from tests.engines.svd.tiny import conditions
-
-PREFIX = "model.diffusion_model."
-SMALL = {
-    "model_channels": 32,
-    "channel_mult": [1, 2],
-    "num_res_blocks": 1,
-    "num_head_channels": 16,
-    "attention_resolutions": [2],
-    "context_dim": 24,
-    "adm_in_channels": 96,
-    "fps_embed_dim": 32,
-    "cond_aug_embed_dim": 64,
-}
 
 hyper_parameters = st.fixed_dictionaries(
     {
@@ -40,40 +26,6 @@ hyper_parameters = st.fixed_dictionaries(
         "context_dim": st.sampled_from([16, 40]),
     }
 ).map(lambda drawn: {**SMALL, **drawn})
-
-
-def network(sgm, seed=0):
-    torch.manual_seed(seed)
-    return RelightUNet(**network_config(sgm)).eval()
-
-
-def checkpoint(unet, prefix=PREFIX):
-    weights = unet.state_dict()
-    return {prefix + theirs: weights[ours].clone() for ours, theirs in sgm_names(unet).items()}
-
-
-@pytest.fixture(scope="module")
-def small():
-    unet = network(SMALL)
-    return unet, checkpoint(unet)
-
-
-@pytest.fixture
-def config(tmp_path):
-    path = tmp_path / "config.json"
-    path.write_text(json.dumps(SMALL))
-    return path
-
-
-def same_weights(a, b):
-    a, b = a.state_dict(), b.state_dict()
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
-
-
-def refusal(*args, **kwargs):
-    with pytest.raises(InputError) as error:
-        convert(*args, **kwargs)
-    return str(error.value)
 
 
 def sgm_blocks(sgm):
@@ -191,23 +143,6 @@ def test_widths_that_do_not_go_together(changed, said):
     assert str(error.value) == said
 
 
-@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
-@pytest.mark.parametrize("name", ["relumix.pth", "last.ckpt"])
-def test_checkpoints_of_torch(small, config, tmp_path, name, zipped):
-    unet, tensors = small
-    contents = {"state_dict": tensors, "global_step": 5} if name.endswith("ckpt") else tensors
-    torch.save(contents, tmp_path / name, _use_new_zipfile_serialization=zipped)
-    convert(tmp_path / name, tmp_path / "made", config=config)
-    assert same_weights(RelightUNet.from_pretrained(tmp_path / "made"), unet)
-
-
-def test_a_checkpoint_of_the_network_alone(small, config, tmp_path):
-    unet, _ = small
-    save_file(checkpoint(unet, prefix=""), tmp_path / "bare.safetensors")
-    convert(tmp_path / "bare.safetensors", tmp_path / "made", config=config)
-    assert same_weights(RelightUNet.from_pretrained(tmp_path / "made"), unet)
-
-
 def test_types_are_the_checkpoints(small, config, tmp_path):
     halves = {name: tensor.half() if tensor.ndim > 1 else tensor for name, tensor in small[1].items()}
     save_file(halves, tmp_path / "half.safetensors")
@@ -217,16 +152,29 @@ def test_types_are_the_checkpoints(small, config, tmp_path):
     assert stored["conv_in.weight"].dtype == torch.float16
 
 
-def test_frozen_parts_are_left_out_and_said(small, config, tmp_path, capsys):
-    frozen = {"first_stage_model.encoder.conv_in.weight": torch.ones(1), "conditioner.embedders.0.x": torch.ones(1)}
-    torch.save({**small[1], **frozen}, tmp_path / "all.pth")
-    command = ["convert", str(tmp_path / "all.pth"), "--config", str(config), "-o"]
-    assert main([*command, str(tmp_path / "made")]) == 0
-    said = capsys.readouterr().out.splitlines()
-    assert said[0] == (
-        "left out 2 tensors of the VAE and CLIP, which the method keeps frozen: the base (none was given: --base) has "
-        "them"
+@pytest.mark.parametrize(
+    ("kind", "without"), [("spatial ", lambda name: "time_stack" not in name), ("", lambda name: True)]
+)
+def test_a_network_without_gates_is_refused_in_a_sentence_that_says_so(small, config, tmp_path, kind, without):
+    kept = {name: value for name, value in small[1].items() if not (".gate" in name and without(name))}
+    path = tmp_path / "relumix.pth"
+    torch.save(kept, path)
+    assert refusal(path, tmp_path / "made", config=config) == (
+        f"{path} was saved by a network whose {kind}attentions are not gated: the {len(small[1]) - len(kept)} tensors "
+        "of their gates are missing and all others are there; expected the published one, which gates every attention"
     )
+    assert not (tmp_path / "made").exists()
+
+
+def test_the_published_network_has_96_tensors_of_spatial_gates(tmp_path):
+    unet = empty_network(network_config(PUBLISHED))
+    weights = {
+        theirs: torch.empty(unet.state_dict()[ours].shape, device="meta")
+        for ours, theirs in sgm_names(unet).items()
+        if not (".gate" in theirs and "time_stack" not in theirs)
+    }
+    with pytest.raises(InputError, match="whose spatial attentions are not gated: the 96 tensors of their gates"):
+        fill_network(unet, weights, tmp_path / "relumix.pth")
 
 
 @pytest.mark.parametrize(
@@ -237,8 +185,8 @@ def test_frozen_parts_are_left_out_and_said(small, config, tmp_path, capsys):
             "lacks middle_block.1.transformer_blocks.0.attn1.gate: expected the network of the config, check --config",
         ),
         (
-            lambda t: t.update({"model_ema.decay": torch.ones(1), PREFIX + "out.9.bias": torch.ones(1)}),
-            "has model_ema.decay, out.9.bias, unknown to the network of the config: check --config",
+            lambda t: t.update({"optimizer.decay": torch.ones(1), PREFIX + "out.9.bias": torch.ones(1)}),
+            "has optimizer.decay, out.9.bias, unknown to the network of the config: check --config",
         ),
         (
             lambda t: t.update({PREFIX + "out.2.bias": torch.ones(8)}),
@@ -263,54 +211,6 @@ def test_a_network_of_other_size_is_refused_in_a_line(small, tmp_path):
     assert re.fullmatch(rf"{path} lacks \S+(, \S+){{5}} and \d+ more: expected the network of the config, .*", said)
 
 
-class Harmful:
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.path),)
-
-
-@pytest.mark.parametrize(
-    "save", [torch.save, lambda x, path: path.write_bytes(pickle.dumps(x))], ids=["torch", "pickle"]
-)
-def test_code_in_a_checkpoint_is_never_run(config, tmp_path, capsys, recwarn, save):
-    path = tmp_path / "relumix.pth"
-    save({"state_dict": {"x": Harmful(tmp_path / "harm")}}, path)
-    assert main(["convert", str(path), "--config", str(config), "-o", str(tmp_path / "made")]) == 2
-    assert capsys.readouterr().err == (
-        f"relumix: {path} holds more than tensors and was not loaded, as code hidden in such a file would run: "
-        "expected tensors alone, get it from its authors as .safetensors\n"
-    )
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["config.json", "relumix.pth"]
-    assert not recwarn.list
-
-
-@pytest.mark.parametrize("name", ["cut.safetensors", "cut.pth", "absent.pth", "absent.safetensors"])
-def test_files_that_cannot_be_read(small, config, tmp_path, name):
-    path = tmp_path / name
-    if name == "cut.safetensors":
-        save_file(small[1], path)
-    elif name == "cut.pth":
-        torch.save(small[1], path)
-    if path.exists():
-        path.write_bytes(path.read_bytes()[:5000])
-    said = refusal(path, tmp_path / "made", config=config)
-    assert re.fullmatch(rf"cannot read the checkpoint {path}: .*; expected \.pth, \.ckpt or \.safetensors", said)
-
-
-@pytest.mark.parametrize(
-    ("contents", "said"),
-    [
-        ([1, 2], "holds a list: expected a dictionary of tensors"),
-        ({"x": 1, "y": torch.ones(1)}, "holds more than tensors, namely x: expected a dictionary of tensors"),
-    ],
-)
-def test_files_of_something_else(config, tmp_path, contents, said):
-    torch.save(contents, tmp_path / "other.pth")
-    assert refusal(tmp_path / "other.pth", tmp_path / "made", config=config) == f"{tmp_path / 'other.pth'} {said}"
-
-
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -325,10 +225,10 @@ def test_configs_that_are_none(tmp_path, text, said):
     assert re.fullmatch(said.format(path), refusal(tmp_path / "x.pth", tmp_path / "made", config=path))
 
 
-def test_with_a_base_the_folder_is_a_whole_pipeline(small, config, tmp_path, capsys):
+def test_with_a_base_the_folder_is_a_whole_model(small, config, tmp_path, capsys):
     save_file(small[1], tmp_path / "sgm.safetensors")
     base, made = tmp_path / "svd", tmp_path / "made"
-    for part in (*BASE_PARTS, "unet"):
+    for part in (*BASE_PARTS, "unet", "scheduler"):
         (base / part).mkdir(parents=True)
         (base / part / "config.json").write_text(f'{{"part": "{part}"}}')
     command = ["convert", str(tmp_path / "sgm.safetensors"), "--config", str(config), "--base", str(base)]
@@ -343,7 +243,7 @@ def test_with_a_base_the_folder_is_a_whole_pipeline(small, config, tmp_path, cap
 def test_a_base_that_lacks_parts(tmp_path):
     (tmp_path / "svd" / "vae").mkdir(parents=True)
     assert refusal(tmp_path / "x.pth", tmp_path / "made", base=tmp_path / "svd") == (
-        f"the base {tmp_path / 'svd'} has no folder image_encoder, feature_extractor, scheduler: expected Stable Video "
+        f"the base {tmp_path / 'svd'} has no folder image_encoder, feature_extractor: expected Stable Video "
         "Diffusion as diffusers saves it"
     )
 

@@ -7,10 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from relumix.engines.svd.convert import load_network, read_checkpoint, read_config, split_checkpoint
+from relumix.engines.svd.checkpoint import Checkpoint
+from relumix.engines.svd.convert import empty_network, fill_network, read_config
 from relumix.engines.svd.edm import karras_sigmas, loss_weight, precondition
-from relumix.engines.svd.layout import network_config
 from relumix.engines.svd.sampler import euler_scheduler, sample, vector_conditioning
+from relumix.engines.svd.sgm_layout import network_config
 from tests.engines.svd.tiny import tiny_unet
 
 T, C = 3, 16
@@ -52,12 +53,9 @@ def published(shared):
     """A small network and what the authors' code makes of it."""
     folder = shared / "fixtures" / "sgm_unet_tiny"
     config, checkpoint = read_config(folder / "config.json"), folder / "unet_sgm.safetensors"
-    tensors = {name: tensor.float() for name, tensor in split_checkpoint(read_checkpoint(checkpoint))[0].items()}
-    return (
-        config,
-        load_network(tensors, network_config(config), checkpoint).eval(),
-        load_file(folder / "io.safetensors"),
-    )
+    unet = empty_network(network_config(config))
+    fill_network(unet, {name: value.float() for name, value in Checkpoint.read(checkpoint).network.items()}, checkpoint)
+    return config, unet.eval(), load_file(folder / "io.safetensors")
 
 
 @pytest.mark.parametrize("batched", [True, False], ids=["batched", "in turn"])

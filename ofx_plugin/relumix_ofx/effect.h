@@ -1,0 +1,65 @@
+// One effect in a host's project: what its clips show, what it asks the bridge, and what becomes of the answer.
+#pragma once
+
+#include <atomic>
+#include <optional>
+#include <vector>
+
+#include "bridge.h"
+#include "image.h"
+#include "parameters.h"
+
+namespace relumix {
+
+// What a conversation came to.
+struct Outcome {
+  enum class Kind { kResult, kAbsent, kDone, kError } kind;
+  std::string text;
+  std::vector<float> light;  // kResult: rows from the top, red, green and blue, of `width` x `height`.
+  int width = 0, height = 0;
+};
+
+class Effect {
+ public:
+  explicit Effect(OfxImageEffectHandle handle);
+
+  OfxStatus render(Properties arguments);
+  // The time whose Source is the picture, where nothing is to be computed.
+  bool is_identity(double time) const;
+  void tell_frames_needed(double time, Properties answer) const;
+  void changed(const std::string& parameter, double time);
+  void sequence(bool runs, Properties arguments);
+
+ private:
+  // Of each clip the picture that was looked at last: the bridge may ask for it next.
+  struct Looked {
+    std::string clip;
+    long frame = 0;
+    Picture picture;
+  };
+  using Told = std::function<void(double share)>;
+
+  OfxImageClipHandle clip(const char* name) const;
+  bool is_interactive(Properties arguments) const;
+  bool was_relit() const { return parameters_.integer(name::kMade) > 0; }
+  void shot(int& first, int& last) const;
+  std::vector<std::string> command() const;
+  // What to ask the bridge; an error in `trouble` where parameters say what cannot be.
+  Fields order(const char* purpose, std::string& trouble) const;
+
+  Outcome converse(const Fields& order, std::optional<Looked> looked, const Stop& stop, const Told& told);
+  Fields look(const Message& wish, std::optional<Looked>& looked) const;
+  OfxStatus finish(const Outcome& outcome, const Composite& plate, const HostImage& output, const Box& window,
+                   double time);
+
+  void relight();
+  void clear();
+  void tell(const Outcome& outcome);
+
+  OfxImageEffectHandle handle_;
+  Parameters parameters_;
+  std::atomic<int> cancels_{0};  // How often Cancel was pressed.
+  std::atomic<int> sequence_is_interactive_{-1};  // -1: no sequence is being rendered.
+};
+
+}  // namespace relumix

@@ -1,0 +1,214 @@
+"""The only module of the bridge that knows how relumix relights: engines and servers, plans, colour, files."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Protocol, cast
+
+import numpy as np
+import OpenImageIO as oiio
+from numpy.typing import NDArray
+
+from relumix.bridge.order import Order, Place
+from relumix.color.spaces import WorkingSpace, working_space
+from relumix.errors import InputError
+from relumix.pipeline.relit_frame import RelitFrame
+from relumix.pipeline.windows import Plan, plan
+from relumix.shot.box import Box
+from relumix.types import Float32
+from relumix.version import __version__
+
+Pixels = Mapping[int, NDArray[np.floating]]
+
+_TURN_SECONDS = 0.2
+
+
+class Light(Protocol):
+    """Something that relights arrays, for one order."""
+
+    @property
+    def version(self) -> str:
+        """What another one has that may make other frames."""
+        ...
+
+    def inputs(self, shot: Sequence[int], references: Sequence[int], frame: int) -> tuple[int, ...]:
+        """Return the plate frames that the light on a frame depends on, ascending."""
+        ...
+
+    def together(self, shot: Sequence[int], references: Sequence[int], frame: int) -> tuple[int, ...]:
+        """Return the frames that are relit at no more cost together with one, itself among them, ascending."""
+        ...
+
+    def relit(self, source: Pixels, references: Pixels, frames: Sequence[int]) -> Iterator[RelitFrame]:
+        """Relight frames (see relumix.relit). May be left early."""
+        ...
+
+    def cancel(self) -> None:
+        """End what `relit` is waiting for, from another thread."""
+        ...
+
+
+def light_of(order: Order, place: Place | None, engines: Engines) -> Light:
+    """Return what relights an order: servers where a place is named, else this machine. Raises InputError."""
+    return _Remote(order, place) if place else _Here(order, engines)
+
+
+class Engines:
+    """The engines of this process, each loaded when it is first asked for; thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock, self._turn = threading.Lock(), threading.Lock()
+        self._loaded: dict[str, Any] = {}
+
+    def get(self, name: str) -> Any:
+        """Return an engine. Raises InputError."""
+        from relumix.engines.registry import load_engine  # noqa: PLC0415  heavy, and not needed with a server
+
+        with self._lock:
+            if name not in self._loaded:
+                self._loaded[name] = load_engine(name)
+            return self._loaded[name]
+
+    @contextmanager
+    def turn(self, given_up: Callable[[], bool]) -> Iterator[bool]:
+        """Work alone on this machine, when it is one's turn; False where that was given up before it came."""
+        while not (mine := self._turn.acquire(timeout=_TURN_SECONDS)):
+            if given_up():
+                break
+        try:
+            yield mine
+        finally:
+            if mine:
+                self._turn.release()
+
+
+class _Planned:
+    """What a plan says, whoever carries the light."""
+
+    _traits: Any
+
+    def inputs(self, shot: Sequence[int], references: Sequence[int], frame: int) -> tuple[int, ...]:
+        laid: Plan = self._plan(tuple(shot), tuple(references))
+        return laid.inputs(frame)
+
+    def together(self, shot: Sequence[int], references: Sequence[int], frame: int) -> tuple[int, ...]:
+        laid: Plan = self._plan(tuple(shot), tuple(references))
+        windows = {share.window for share in laid.shares.get(frame, ())}
+        same = [each for each, shares in laid.shares.items() if windows & {share.window for share in shares}]
+        return tuple(sorted({frame, *same}))
+
+    @lru_cache(maxsize=8)  # noqa: B019  it lives as long as one order
+    def _plan(self, shot: tuple[int, ...], references: tuple[int, ...]) -> Plan:
+        return plan(shot, references, self._traits.windowing)
+
+
+class _Here(_Planned):
+    def __init__(self, order: Order, engines: Engines) -> None:
+        self._settings, self._engines, self._cancelled = order.settings(), engines, False
+        engine = self._traits = engines.get(order.engine)
+        self.version = f"{engine.name} {engine.windowing.version} {__version__}"
+
+    def relit(self, source: Pixels, references: Pixels, frames: Sequence[int]) -> Iterator[RelitFrame]:
+        from relumix.pipeline.arrays import relit  # noqa: PLC0415  heavy, and not needed with a server
+
+        made = relit(source, references, self._settings, frames=frames, engine=self._traits)
+        with self._engines.turn(lambda: self._cancelled) as mine, closing(cast(Any, made)):
+            for frame in made if mine else ():
+                yield frame
+                if self._cancelled:
+                    return
+
+    def cancel(self) -> None:
+        self._cancelled = True
+
+
+class _Remote(_Planned):
+    def __init__(self, order: Order, place: Place) -> None:
+        from relumix.client import RelightClient, read_token  # noqa: PLC0415  only who asks a server waits for gRPC
+        from relumix.client.remote_job import RemoteEngine  # noqa: PLC0415
+        from relumix.client.stop import Stop  # noqa: PLC0415
+
+        self._settings, self._stop = order.settings(), Stop()
+        self._client = RelightClient(
+            place.server,
+            token=read_token(place.token_file) if place.token_file else None,
+            tls_ca=place.tls_ca or None,
+            tls_cert=place.tls_cert or None,
+            tls_key=place.tls_key or None,
+        )
+        for address, info in self._client.info().items():
+            found = RemoteEngine.of(info, order.engine)
+            if found is None:
+                raise InputError(f"{address} has no engine {order.engine!r}: choose another, or another server")
+            self._traits = found
+        found = self._traits
+        self.version = f"{found.name} {found.windowing.version} {found.program}"
+
+    def relit(self, source: Pixels, references: Pixels, frames: Sequence[int]) -> Iterator[RelitFrame]:
+        return self._client.relit(source, references, self._settings, frames=frames, stop=self._stop)
+
+    def cancel(self) -> None:
+        self._stop.set()
+
+
+_working_space = lru_cache(maxsize=64)(working_space)
+"""It looks through a whole configuration, and $OCIO does not change while a process lives."""
+
+
+@dataclass(frozen=True)
+class Coding:
+    """How the clips' values are coded. Raises InputError for a colour space that is not known."""
+
+    name: str | None
+
+    @property
+    def _space(self) -> WorkingSpace:
+        return _working_space(self.name)
+
+    def decoded(self, rgb: Float32, alpha: Float32 | None) -> Float32:
+        """Return values [h, w, 3] scene-linear, premultiplied by alpha [h, w] as they were."""
+        return self._space.to_linear(np.ascontiguousarray(rgb), alpha)
+
+    def encoded(self, rgb: Float32, alpha: Float32 | None) -> Float32:
+        """Return scene-linear values [h, w, 3] coded as the clips are."""
+        space = self._space
+        return WorkingSpace(space.linear, space.source).to_linear(np.ascontiguousarray(rgb), alpha)
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether values stay what they are."""
+        return not self._space.converts
+
+
+def read_reference(path: Path, frame: int, plate: Float32, coding: Coding, own: str | None) -> Float32:
+    """Read a relit frame from a file as `relumix relight` does.
+
+    plate   [h, w, 3 or 4] float32, scene-linear: what it is the relit version of.
+    coding  of the clips; own: OCIO name of the file's colour space, None where its type says it.
+
+    Returns [h, w, 3] float32, scene-linear, NaN where the file does not say what the light is. Raises InputError.
+    """
+    from relumix.shot.reference import read_reference as read  # noqa: PLC0415
+
+    height, width, channels = plate.shape
+    box = Box(0, 0, width, height)
+    alpha = plate[..., 3] if channels == 4 else None
+    picture: Any = SimpleNamespace(
+        frame=frame, display_window=box, data_window=box, rgb=np.ascontiguousarray(plate[..., :3]), alpha=alpha
+    )
+    shot: Any = SimpleNamespace(layer=None, view=None, space=_working_space(coding.name))
+    rgb, known = read(path, picture, plate=shot, colorspace=own)
+    return np.where(known[..., None], rgb, np.float32(np.nan))
+
+
+def shrunken(values: Float32, width: int, height: int) -> Float32:
+    """Return a picture [h, w, 3] averaged down to another size."""
+    roi = oiio.ROI(0, width, 0, height, 0, 1, 0, 3)
+    smaller = oiio.ImageBufAlgo.resize(oiio.ImageBuf(np.ascontiguousarray(values)), filtername="box", roi=roi)
+    return np.asarray(smaller.get_pixels("float"), np.float32)

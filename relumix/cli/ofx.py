@@ -1,0 +1,78 @@
+"""`relumix ofx`: the OpenFX plugin, built and put where hosts look."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from relumix.errors import InputError
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+_FOLDERS = {
+    "win32": r"C:\Program Files\Common Files\OFX\Plugins",
+    "darwin": "/Library/OFX/Plugins",
+}
+"""Where the standard has hosts look."""
+
+_ELSEWHERE = "/usr/OFX/Plugins"
+
+
+def add_parser(commands: Subparsers) -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser("ofx", help="install the plugin for Resolve, Natron, Flame and other OpenFX hosts")
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    install = actions.add_parser(
+        "install",
+        help="build the plugin and put it where hosts look",
+        description="Build the OpenFX plugin for this system and put it where hosts look.",
+    )
+    install.add_argument("--to", metavar="DIR", help=f"folder of plugins ({_folder()})")
+    install.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Build and install. Returns the exit code."""
+    from relumix_ofx.build import BUNDLE, BuildError, build_here  # noqa: PLC0415
+
+    folder = Path(args.to or _folder())
+    _refuse_unwritable(folder)
+    with tempfile.TemporaryDirectory() as built:
+        try:
+            bundle = build_here(Path(built))
+        except BuildError as error:
+            raise InputError(str(error)) from None
+        # So the plugin finds this installation of relumix, whatever PATH its host has.
+        command = "\n".join([sys.executable, "-m", "relumix.cli.main"])
+        (bundle / "Contents/Resources/relumix-command.txt").write_text(f"{command}\n", encoding="utf-8")
+        target = folder / BUNDLE
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if target.exists():
+                shutil.rmtree(target)
+            shutil.copytree(bundle, target)
+        except OSError as error:
+            raise InputError(f"{target} cannot be written: {error.strerror}; close hosts that use it") from None
+    print(target)
+    if args.to and _folder() != str(folder):
+        print(f"hosts look there if OFX_PLUGIN_PATH has {folder.absolute()}", file=sys.stderr)
+    return 0
+
+
+def _folder() -> str:
+    return _FOLDERS.get(sys.platform, _ELSEWHERE)
+
+
+def _refuse_unwritable(folder: Path) -> None:
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not os.access(there, os.W_OK):
+        raise InputError(
+            f"{folder} cannot be written to: no permission in {there}; run this as an administrator, or choose a "
+            "folder with --to and name it in OFX_PLUGIN_PATH"
+        )

@@ -1,0 +1,123 @@
+"""A checkpoint in the layout of Stability's `generative-models` ("sgm"): its tensors, sorted by what they belong to."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from relumix.errors import InputError
+
+NETWORK_PREFIX = "model.diffusion_model."
+AVERAGE_PREFIX = "model_ema."
+FROZEN_PREFIXES = ("first_stage_model.", "conditioner.")
+"""sgm's VAE and CLIP. The method trains neither, so they are the base's own."""
+
+LOSS_PREFIXES = ("lpips.", "loss_fn.")
+"""Networks that only the loss of training asks: LPIPS is a submodule of the authors' model, and saved with it."""
+
+_NESTED_IN = ("state_dict", "module")
+_WRAPPED_IN = ("module.", "_forward_module.")
+"""What Lightning and DeepSpeed save a model's tensors under, and what distributed training puts before their names."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint holds.
+
+    network  sgm's tensors of the U-Net by name, without their prefix; and whatever belongs to nothing that is known, by
+             its whole name, so that who takes the network finds it unexpected.
+    average  the running average of the network's (`model_ema.*`), by sgm's names for those, without their prefix.
+    frozen, loss  how many tensors of VAE and CLIP, and of the loss's networks, were left out.
+    """
+
+    network: dict[str, Tensor]
+    average: dict[str, Tensor]
+    frozen: int
+    loss: int
+
+    @classmethod
+    def read(cls, path: Path) -> Checkpoint:
+        """Read a file (see read_checkpoint)."""
+        return cls.of(read_checkpoint(path))
+
+    @classmethod
+    def of(cls, tensors: Mapping[str, Tensor]) -> Checkpoint:
+        """Sort tensors by their prefixes."""
+        network, average, frozen, loss = {}, {}, 0, 0
+        for wrapped, tensor in tensors.items():
+            name = _unwrapped(wrapped)
+            if name.startswith(FROZEN_PREFIXES):
+                frozen += 1
+            elif name.startswith(LOSS_PREFIXES):
+                loss += 1
+            elif name.startswith(AVERAGE_PREFIX):
+                average[name.removeprefix(AVERAGE_PREFIX)] = tensor
+            else:
+                network[name.removeprefix(NETWORK_PREFIX)] = tensor
+        return cls(network, average, frozen, loss)
+
+    def averaged(self, names: Iterable[str], source: Path) -> dict[str, Tensor]:
+        """Return the network's tensors as the running average has them; those that were not trained are in none.
+
+        names   sgm's of the whole network, without their prefix.
+        source  named in the InputError that is raised where there is no average, or not of this network.
+        """
+        if not self.average:
+            raise InputError(f"{source} has no running average (model_ema.*): leave out --ema")
+        # sgm keeps it as buffers, whose names may hold no dots; the module averaged holds the U-Net as diffusion_model.
+        known = {f"diffusion_model.{name}".replace(".", ""): name for name in names}
+        if other := sorted(self.average.keys() - known.keys() - {"decay", "num_updates"}):
+            raise InputError(
+                f"{source} has the running average of {some(other)}, unknown to the network of the config: check "
+                "--config"
+            )
+        return {**self.network, **{known[name]: tensor for name, tensor in self.average.items() if name in known}}
+
+
+def _unwrapped(name: str) -> str:
+    for prefix in _WRAPPED_IN:
+        name = name.removeprefix(prefix)
+    return name
+
+
+def read_checkpoint(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a checkpoint by name, on the CPU; those nested in it where it is a trainer's.
+
+    Raises InputError for a file that is not there, cannot be read, or holds anything but tensors.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            return safetensors.torch.load_file(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about pickles that it refuses in the next line
+            found = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except pickle.UnpicklingError as error:
+        raise InputError(
+            f"{path} holds more than tensors and was not loaded, as code hidden in such a file would run: expected "
+            "tensors alone, get it from its authors as .safetensors"
+        ) from error
+    except (OSError, EOFError, RuntimeError, ValueError, safetensors.SafetensorError) as error:
+        raise InputError(f"cannot read the checkpoint {path}: {error}; expected .pth, .ckpt or .safetensors") from error
+    for name in _NESTED_IN:
+        if isinstance(found, dict) and isinstance(found.get(name), dict):
+            found = found[name]
+    if not isinstance(found, dict):
+        raise InputError(f"{path} holds a {type(found).__name__}: expected a dictionary of tensors")
+    if other := [str(name) for name, value in found.items() if not isinstance(value, Tensor)]:
+        raise InputError(f"{path} holds more than tensors, namely {some(other)}: expected a dictionary of tensors")
+    return found
+
+
+def some(names: Sequence[str], most: int = 6) -> str:
+    """Return names in a row, the first of them where they are many."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

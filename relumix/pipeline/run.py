@@ -1,0 +1,219 @@
+"""The run of a job on files, wherever its frames are made: which of them are up to date, the others in their order, the
+previews, and the events that tell of all that.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from relumix.errors import FrameError
+from relumix.events import AnyEvent, Done, Failed, FrameDone, Progress, Stage, Warned
+from relumix.pipeline.check import Job
+from relumix.pipeline.estimate import Estimate
+from relumix.pipeline.fingerprint import Fingerprints
+from relumix.pipeline.windows import Plan
+from relumix.settings import Settings
+from relumix.util.ordered_pool import WRITERS
+
+if TYPE_CHECKING:
+    from relumix.preview.previews import Previews, Shown
+
+
+@dataclass(frozen=True)
+class Made:
+    """A frame that is on disk; and small pictures of it, where its maker had them at hand."""
+
+    event: FrameDone
+    shown: Shown | None = None
+
+
+Outcome = Made | FrameError
+Told = Warned | Stage
+
+
+class Backend(Protocol):
+    """Where frames are made: in this process (relumix.pipeline.job), or on servers (relumix.client.files)."""
+
+    @property
+    def plan(self) -> Plan:
+        """The windows of the shot."""
+        ...
+
+    @property
+    def fingerprints(self) -> Fingerprints:
+        """What frames are made from."""
+        ...
+
+    def frames(
+        self, todo: Sequence[int], estimate: Estimate, shows: Callable[[int], bool]
+    ) -> Generator[Outcome | Told, None, None]:
+        """Make frames (ascending); yield each once, in any order, as soon as it is on disk, or why it is not.
+
+        estimate  may be told more than the frames themselves tell.
+        shows     whether small pictures of a frame are of use, by its number.
+
+        Closing the generator ends the work. Raises InputError where no frame can be made.
+        """
+        ...
+
+
+@dataclass
+class Tally:
+    """How far a job is, in frames, and since when."""
+
+    written: int = 0
+    skipped: int = 0
+    failed: int = 0
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def done(self) -> int:
+        """How many frames are finished, failed, or were up to date."""
+        return self.written + self.skipped + self.failed
+
+    @property
+    def seconds(self) -> float:
+        """How long it has taken, rounded to a millisecond."""
+        return round(time.monotonic() - self.began, 3)
+
+    def count(self, *, failed: bool, skipped: bool = False) -> None:
+        """Count a frame."""
+        self.failed += failed
+        self.skipped += skipped
+        self.written += not (failed or skipped)
+
+
+def run(job: Job, backend: Backend) -> Generator[AnyEvent, None, None]:
+    """Do a job; yields its events, the last of them a Done (docs/events.md). Raises InputError.
+
+    Leaving the generator early ends what goes on; what is done is kept.
+    """
+    tally = Tally()
+    yield job.start()
+    yield from map(Warned, job.warnings)
+    with previews_of(job) as previews:
+        todo = [frame for frame in job.frames if not _is_fresh(job, backend, frame)]
+        estimate = Estimate.of(backend.plan, todo, lambda: _seconds_a_frame(job, tally))
+        shows = previews.wants if previews else _none
+        for outcome in _in_order(job, backend.plan, estimate, todo, backend.frames(todo, estimate, shows)):
+            if isinstance(outcome, Warned | Stage):
+                yield outcome
+                continue
+            event = _event(_show(job, previews, outcome))
+            tally.count(failed=isinstance(event, Failed), skipped=isinstance(event, FrameDone) and event.skipped)
+            yield event
+            yield Progress(tally.done, len(job.frames), estimate.share, _rounded(estimate.remaining_seconds))
+    gains = [str(job.gain_output)] if job.gain_output else []
+    yield Done(
+        tally.written,
+        tally.skipped,
+        tally.failed,
+        tally.seconds,
+        job.source.watch.seconds(),
+        [str(job.output), *gains, *(previews.written if previews else [])],
+    )
+
+
+def _event(outcome: Outcome) -> FrameDone | Failed:
+    return Failed(str(outcome), outcome.frame) if isinstance(outcome, FrameError) else outcome.event
+
+
+def stage_at(estimate: Estimate, stage: Stage) -> Stage:
+    """Return a stage with what is known of the job's time."""
+    return replace(stage, share=estimate.share, remaining_seconds=_rounded(estimate.remaining_seconds))
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 1)
+
+
+def _seconds_a_frame(job: Job, tally: Tally) -> float:
+    """How long a frame takes from its light to the disk, while others are made beside it."""
+    seconds = job.source.watch.seconds()
+    made = max(tally.written, len(job.source.references))  # The references' frames are made first.
+    return (seconds.get("transfer", 0.0) + seconds.get("write", 0.0)) / made / WRITERS
+
+
+def _is_fresh(job: Job, backend: Backend, frame: int) -> bool:
+    """Tell whether a frame, and its gain map, are on disk and made from what they would be made from now."""
+    if job.source.settings.overwrite:
+        return False
+    wanted = [pattern.path(frame) for pattern in (job.output, job.gain_output) if pattern]
+    return backend.fingerprints.are_in(frame, wanted)
+
+
+def _in_order(
+    job: Job, plan: Plan, estimate: Estimate, todo: Sequence[int], made: Generator[Outcome | Told, None, None]
+) -> Iterator[Outcome | Told]:
+    """Yield every frame of the job in order, made or up to date, each when those before it are done."""
+    done: dict[int, Outcome] = {
+        frame: Made(FrameDone(frame, str(job.output.path(frame)), skipped=True))
+        for frame in set(job.frames) - set(todo)
+    }
+    waiting = iter(job.frames)
+    at = next(waiting, None)
+    with closing(made):
+        while at is not None:
+            if at in done:
+                yield done.pop(at)
+                at = next(waiting, None)
+                continue
+            outcome = next(made)
+            if isinstance(outcome, Stage):
+                yield stage_at(estimate, outcome)
+            elif isinstance(outcome, Warned):
+                yield outcome
+            else:
+                frame = outcome.frame if isinstance(outcome, FrameError) else outcome.event.frame
+                for share in plan.shares.get(frame, ()):
+                    estimate.light(share.window)
+                estimate.frame()
+                done[frame] = outcome
+        yield from made  # no frame any more, but the servers' accounts come last
+
+
+# Previews.
+
+
+def wants_previews(settings: Settings) -> bool:
+    """Tell whether previews are asked for. Raises MissingPackageError where what they need is not installed."""
+    if not (settings.preview or settings.contact_sheet):
+        return False
+    import relumix.preview.previews  # noqa: F401, PLC0415  only who wants them has the packages
+
+    return True
+
+
+def previews_of(job: Job) -> AbstractContextManager[Previews | None]:
+    """Return the previews that a job asks for, which are written when left in peace.
+
+    Raises MissingPackageError where what they need is not installed.
+    """
+    settings = job.source.settings
+    if not wants_previews(settings):
+        return nullcontext()
+    from relumix.preview.previews import Previews  # noqa: PLC0415
+
+    return Previews(job.source, job.frames, settings)
+
+
+def _show(job: Job, previews: Previews | None, made: Outcome) -> Outcome:
+    """Show a frame; they come in ascending order. Returns it, or why it cannot be looked at."""
+    if previews is None or isinstance(made, FrameError) or not previews.wants(made.event.frame):
+        return made
+    from relumix.preview.previews import Shown  # noqa: PLC0415
+
+    try:
+        previews.add(made.shown or Shown.written(job.source, made.event.frame, Path(made.event.path)))
+    except FrameError as error:
+        return error
+    return made
+
+
+def _none(frame: int) -> bool:
+    return False

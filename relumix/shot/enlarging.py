@@ -1,0 +1,75 @@
+"""A relit frame with fewer pixels than the plate, at the plate's size: its light on the plate's own detail.
+
+Scaled up as a picture it would be blurred beside its neighbours, and the blur would pass for light. So the plate is
+scaled down to it, the ratio of the two is scaled up, and the plate multiplied with that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relumix.shot.box import Box
+from relumix.shot.picture import Picture
+from relumix.shot.placing import Place, fitted, on, scaled
+from relumix.types import Float32
+
+_BLACK_SHARE = 1 / 64
+"""Of the plate's median: what is added on both sides of the ratio, so that noise in black is not multiplied."""
+
+COVERED = 0.999
+"""Share of a scaled pixel that has to be known for it to be."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A plate frame where a relit one lies on it, pixel for pixel.
+
+    rgb     [h, w, 3] float32, premultiplied, on the pixels of `window`.
+    alpha   [h, w] float32, or None where the plate has none.
+    """
+
+    rgb: Float32
+    alpha: Float32 | None
+    window: Box
+
+    @classmethod
+    def of(cls, picture: Picture, place: Place) -> Ground:
+        """Return the plate as it is, or scaled down to a reference that has fewer pixels."""
+        if place.fitted is None or not place.enlarged:
+            return cls(picture.rgb, picture.alpha, picture.data_window)
+        sound = np.asarray(np.isfinite(picture.rgb).all(axis=-1), np.bool_)
+        share = _shrunk(sound, picture.data_window, place)
+        light = _shrunk(np.where(sound[..., None], picture.rgb, 0), picture.data_window, place)
+        rgb = np.divide(light, share[..., None], out=np.zeros_like(light), where=share[..., None] > 0)
+        alpha = picture.alpha
+        if alpha is not None:
+            alpha = _shrunk(np.clip(np.nan_to_num(alpha), 0, 1), picture.data_window, place)
+        return cls(rgb, alpha, place.fitted)
+
+    def enlarged(
+        self, relit: Float32, known: NDArray[np.bool_], picture: Picture, place: Place
+    ) -> tuple[Float32, NDArray[np.bool_]]:
+        """Return a relit frame of this ground's size as one of the plate's, and where it is known."""
+        if place.fitted is None or not place.enlarged:
+            return relit, known
+        black = self._black()
+        before, after = np.maximum(self.rgb, 0) + black, np.maximum(relit, 0) + black
+        stops = np.where(known[..., None], np.log2(after / before), np.float32(0))
+        stops = on(picture.data_window, place.window, fitted(stops, place.fitted, place))
+        sure = on(picture.data_window, place.window, fitted(known, place.fitted, place) >= COVERED)
+        plate = np.where(np.isfinite(picture.rgb), picture.rgb, np.float32(0))
+        # Exactly the plate where nothing was relit.
+        rgb = plate + (np.maximum(plate, 0) + black) * (np.exp2(stops) - 1)
+        return np.asarray(rgb, np.float32), np.asarray(sure & np.isfinite(picture.rgb).all(axis=-1))
+
+    def _black(self) -> np.float32:
+        light = self.rgb[self.rgb > 0]
+        return np.float32(_BLACK_SHARE * float(np.median(light)) if light.size else 1.0)
+
+
+def _shrunk(values: NDArray[np.generic], window: Box, place: Place) -> Float32:
+    assert place.fitted is not None
+    return scaled(on(place.window, window, values), place.fitted.size)

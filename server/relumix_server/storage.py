@@ -1,0 +1,67 @@
+"""Threads for what looks at storage before a job begins: a file system that hangs stops them, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from relumix_server.status_errors import Code, StatusError
+
+THREADS = 4
+LONGEST_SECONDS = 30.0
+RETRY_SECONDS = 30.0
+
+Answer = TypeVar("Answer")
+
+
+class OpeningChecks:
+    """Runs the checks of opening messages. To be used on the event loop's thread."""
+
+    def __init__(self, longest_seconds: float = LONGEST_SECONDS) -> None:
+        """longest_seconds: of one check, its wait for a thread among them."""
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="relumix-opening")
+        self._longest_seconds = longest_seconds
+        self._began: dict[int, float] = {}
+        self._count = 0
+
+    @property
+    def stuck(self) -> bool:
+        """Whether every thread has been at one check for too long."""
+        overdue = time.monotonic() - self._longest_seconds
+        return sum(began < overdue for began in list(self._began.values())) >= THREADS
+
+    @property
+    def hanging(self) -> bool:
+        """Whether a thread is at a check still, so that the process would wait for it at its end."""
+        return bool(self._began)
+
+    async def run(self, check: Callable[[], Answer]) -> Answer:
+        """Return what a check returns. A check that was cancelled before its turn is not begun.
+
+        Raises what it raises, and StatusError where it takes too long.
+        """
+        self._count += 1
+        number = self._count
+
+        def work() -> Answer:
+            self._began[number] = time.monotonic()
+            try:
+                return check()
+            finally:
+                del self._began[number]
+
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(self._pool.submit(work)), self._longest_seconds)
+        except asyncio.TimeoutError:
+            raise StatusError(
+                Code.UNAVAILABLE,
+                f"the job could not be checked in {self._longest_seconds:g} s: a folder of the server does not answer",
+                RETRY_SECONDS,
+            ) from None
+
+    def close(self) -> None:
+        """Begin no more checks; nobody waits for those that were begun."""
+        self._pool.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,105 @@
+"""Attacks by files: pipes among paths, folders swapped for links, results that are larger than their sources."""
+
+import os
+import shutil
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from relumix.v1 import relight_pb2 as pb
+from tests.server.harness import CLOSE, FRAMES, Disk, ask, opening, pieces, serving, write_exr
+from tests.server.test_life import held, rested, until  # noqa: F401
+
+MIB = 1 << 20
+
+
+@contextmanager
+def by_path(folder, *options, **how):
+    """A server, and the paths of a sound job below its root."""
+    disk = Disk(folder / "root/shot")
+    paths = {
+        "sources": {frame: str(disk.plate(frame)) for frame in FRAMES},
+        "references": {1001: str(disk.reference(1001))},
+        "results": {frame: str(folder / f"root/out/p.{frame}.exr") for frame in FRAMES},
+    }
+    with serving(folder, "--root", str(folder / "root"), *options, **how) as server:
+        yield server, paths
+
+
+def asked(server, paths, **fields):
+    return ask(server, [opening(by_path=pb.ByPath(**paths), **fields), CLOSE])
+
+
+def test_a_pipe_as_a_result_that_is_there(tmp_path):
+    """Ten of them, cancelled, once took every thread that checks jobs; the server could not be ended then either."""
+    with by_path(tmp_path) as (server, paths):
+        os.mkfifo(tmp_path / "root/pipe.exr")
+        for _ in range(10):
+            results = {**paths["results"], 1001: str(tmp_path / "root/pipe.exr")}
+            answer = ask(server, [opening(by_path=pb.ByPath(**{**paths, "results": results})), CLOSE], timeout=20)
+            assert (answer.status.name, answer.details) == (
+                "FAILED_PRECONDITION",
+                f"{tmp_path}/root/pipe.exr exists and relumix did not write it: choose another output, or overwrite",
+            )
+        assert asked(server, paths).order == list(FRAMES)
+        assert until(lambda: rested(server))
+
+
+def test_pipes_as_inputs(tmp_path):
+    with by_path(tmp_path) as (server, paths):
+        pipe = str(tmp_path / "root/pipe.exr")
+        os.mkfifo(pipe)
+        answer = asked(server, {**paths, "references": {1001: pipe}})
+        assert (answer.status.name, answer.details) == (
+            "NOT_FOUND",
+            f"the reference for frame 1001 is not there: {pipe}",
+        )
+        answer = asked(server, {**paths, "sources": {**paths["sources"], 1003: pipe}})
+        assert answer.errors[1003].message == f"frame 1003: {pipe} cannot be read: there is no such file"
+        assert len(answer.done) == len(FRAMES) - 1
+
+
+def test_folders_swapped_for_links_after_the_check(tmp_path, held, monkeypatch):  # noqa: F811
+    """The engine waits until they lead outside: nothing is read there then, and nothing written."""
+    outside = tmp_path / "outside"
+    shutil.copytree(Disk(tmp_path / "theirs").folder / "plate", outside)
+    (outside / "p.1001.exr").write_bytes(b"theirs")
+    monkeypatch.setenv("RELUMIX_HANGS", f"until:{tmp_path / 'swapped'}")
+    with by_path(tmp_path, module="tests.server.hanging") as (server, paths):
+        (tmp_path / "root/out").mkdir()
+        stream = held(opening(by_path=pb.ByPath(**paths), deliver=FRAMES[1:]), CLOSE, server=server)
+        assert until(lambda: server.info().load.queued_windows == 1)
+        for name in ("out", "shot/plate"):
+            (tmp_path / "root" / name).rename(tmp_path / "root" / f"{name}-before")
+            (tmp_path / "root" / name).symlink_to(outside)
+        (tmp_path / "swapped").touch()
+        answers = list(stream.call)
+    errors = [answer.error.message for answer in answers if answer.WhichOneof("message") == "error"]
+    assert errors == [f"frame {f}: {paths['sources'][f]} cannot be read: there is no such file" for f in FRAMES[1:]]
+    assert (outside / "p.1001.exr").read_bytes() == b"theirs"
+    assert sorted(path.name for path in outside.iterdir()) == [f"p.{frame}.exr" for frame in FRAMES]
+
+
+def test_results_larger_than_their_sources_keep_to_the_budget(tmp_path, held):  # noqa: F811
+    """A flat plate is a small file; as uncompressed float it is not. Budgets are kept by what is made of it."""
+    write_exr(tmp_path / "flat.exr", np.full((512, 1024, 4), 0.5, np.float16))
+    flat = (tmp_path / "flat.exr").read_bytes()
+    with serving(tmp_path, "--memory-budget", str(4 * MIB), "--idle-seconds", "300") as server:
+        settings = pb.Settings(engine="flow", work_size=64, compression="none", bits="float")
+        messages = [opening(settings=settings), *pieces(1001, flat, pb.ROLE_REFERENCE)]
+        messages += [piece for frame in FRAMES for piece in pieces(frame, flat)]
+        stream = held(*messages, CLOSE, server=server)
+        assert until(lambda: server.info().load.spool_bytes > 8 * MIB, 60)
+        for _ in range(20):
+            kept = [path for path in server.kept_files() if "/dev/shm" in str(path)]
+            assert sum(path.stat().st_size for path in kept if path.exists()) <= 4 * MIB
+        assert sum(response.WhichOneof("message") == "done" for response in stream.call) == len(FRAMES)
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".exr", "\ud800.exr"], ids=["long", "no text"])
+def test_names_that_no_file_system_takes(tmp_path, name):
+    with by_path(tmp_path) as (server, paths):
+        path = f"{tmp_path}/root/{name}".encode("utf-8", "ignore").decode()
+        answer = asked(server, {**paths, "results": {**paths["results"], 1001: path}})
+        assert answer.status.name in ("INVALID_ARGUMENT", "OK")

@@ -1,0 +1,29 @@
+import numpy as np
+import pytest
+
+from relumix.errors import InputError
+from relumix.shot.array_source import ArraySource
+
+PLATE = {1: np.ones((4, 6, 3), np.float32)}
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int64, bool])
+def test_whole_numbers_are_refused_with_what_to_do(dtype: type) -> None:
+    codes = {1: np.ones((4, 6, 3), dtype)}
+    with pytest.raises(InputError) as caught:
+        ArraySource(codes, PLATE, None)
+    assert str(caught.value) == (
+        f"frame 1 is {np.dtype(dtype)}: expected floats of scene-linear light; decode it first, with "
+        "np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4) of x = image / 255 for 8-bit sRGB"
+    )
+    with pytest.raises(InputError, match=r"^the reference for frame 1 is "):
+        ArraySource(PLATE, codes, None).reference(1)
+
+
+def test_floats_of_all_sizes_and_masks_of_booleans_are_taken() -> None:
+    for dtype in (np.float16, np.float32, np.float64):
+        kept = np.float16 if dtype == np.float16 else np.float32
+        assert ArraySource({1: PLATE[1].astype(dtype)}, PLATE, None).plate(1).dtype == kept
+    mask = ArraySource(PLATE, PLATE, {1: np.ones((4, 6), bool)}).mask(1)
+    assert mask is not None
+    assert mask.all()
