@@ -189,8 +189,8 @@ def _as_asked(engine: Engine, settings: Settings) -> Engine:
     asked = configured(engine, settings.engine_options, transfer=settings.transfer)
     if asked.windowing != engine.windowing:
         raise InputError(
-            f"how the windows of {engine.name} lie is the server's to choose: leave window, overlap and chained out, "
-            "or start a server with --engine-option for them"
+            f"how the windows of {engine.name} lie is the server's to choose: leave windows, window, overlap, chained "
+            "and published out, or start a server with --engine-option for them"
         )
     return asked
 
