@@ -68,7 +68,7 @@ def _add_engines(add: Add) -> None:
     add("--model", metavar="PATH", help="weights of the engine that takes some (its own)")
     add("--device", choices=("auto", "cpu", "cuda"), help="where engines run (auto)")
     add("--window-memory", type=byte_count, metavar="BYTES", help="that the engine may take for a window (8G)")
-    add("--window-seconds", type=float, metavar="S", help="of an engine on one window; longer, and it hangs (900)")
+    add("--window-seconds", type=float, metavar="S", help="without progress in a window: the engine hangs (900)")
 
 
 def _add_frames(add: Add) -> None:

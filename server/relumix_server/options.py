@@ -39,7 +39,7 @@ class Options:
     worker_memory      bytes that each of them may take.
     frame_seconds      that one of them may spend on a frame.
     window_memory      bytes that the engine may take for one window, by an estimate.
-    window_seconds     that an engine may work on one window, after which it hangs and the server ends.
+    window_seconds     that an engine may go without progress in a window, after which it hangs and the server ends.
     idle_seconds       after which a client that is waited for has gone.
     drain_seconds      that running sessions get after SIGTERM.
     exit_idle_seconds  without a session, after which the server ends; None: never.

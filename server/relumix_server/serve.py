@@ -142,7 +142,7 @@ async def _serve(
         life = asyncio.ensure_future(_live(options, service, server, health, stop, again))
         await _first(life, _hung(device, options.window_seconds))
         if life.cancelled():
-            why = f"the engine hangs: it worked on one window for more than {options.window_seconds:g} s"
+            why = f"the engine hangs: it got no further with a window for {options.window_seconds:g} s"
             log.error("%s; the server ends", why)
             await health.enter_graceful_shutdown()
             service.give_up(f"{why}; go on at another server, or later")
@@ -185,7 +185,7 @@ async def _watch_checks(service: RelightService, health: Health) -> None:
 
 
 async def _hung(device: EngineThread, limit_seconds: float) -> None:
-    """Return when an engine works on a window for too long."""
+    """Return when an engine has got no further with a window for too long."""
     while device.seconds <= limit_seconds:
         await asyncio.sleep(WATCH_SECONDS)
 
