@@ -73,7 +73,7 @@ def _add_engines(add: Add) -> None:
 
 def _add_frames(add: Add) -> None:
     add("--max-sessions", type=int, metavar="N", help="streams at once (8)")
-    add("--max-client-sessions", type=int, metavar="N", help="of those, of one client: host and token (all)")
+    add("--max-client-sessions", type=int, metavar="N", help="of those, of one client: host and token (all but one)")
     add("--max-waiting", type=int, metavar="N", help="streams that may wait for a place (64)")
     add("--waiting-seconds", type=float, metavar="S", help="for how long each may (30)")
     add("--max-frames", type=int, metavar="N", help="frames of one shot (20000)")

@@ -25,7 +25,7 @@ class Options:
     engine             names of the engines to load; the first is the default.
     model, device, engine_options   as for `relumix relight`; the first and the last go to engines that take them.
     max_sessions       streams at once; more wait for a place.
-    max_client_sessions  of one client, by host and token; None: all.
+    max_client_sessions  of one client, by host and token; None: all but one.
     max_waiting        streams that may wait for a place; more are told to come back.
     waiting_seconds    after which one that waits is told so, too.
     max_frames         of one shot.

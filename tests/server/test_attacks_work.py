@@ -2,9 +2,10 @@
 
 import threading
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import grpc
+import pytest
 
 from relumix.v1 import relight_pb2 as pb
 from tests.server.harness import ask, opening, pieces, serving
@@ -35,7 +36,8 @@ def test_clients_that_drip_give_their_places_up(tmp_path, disk, made):
             yield message
             time.sleep(0.05)
 
-    with serving(tmp_path, "--idle-seconds", "2", "--max-sessions", "2", "--waiting-seconds", "120") as server:
+    places = ("--max-sessions", "2", "--max-client-sessions", "2", "--waiting-seconds", "120")
+    with serving(tmp_path, "--idle-seconds", "2", *places) as server:
         answers = []
         dripped = [threading.Thread(target=lambda: answers.append(ask(server, dripping()))) for _ in range(2)]
         for thread in dripped:
@@ -62,3 +64,37 @@ def test_a_place_is_free_when_its_stream_ends(tmp_path, disk, made):
                 assert ask(server, disk.said(keys=disk.keys(made))).results == made
         assert until(lambda: rested(server))
         assert not any("places" in line["message"] for line in server.log)
+
+
+@pytest.mark.parametrize("guarded", [True, False], ids=["with a token", "that says it is many"])
+def test_a_client_that_takes_all_it_can_leaves_a_place(tmp_path, disk, made, guarded):
+    """Its streams hold places and chairs; a server that knows no tokens does not tell clients apart by them."""
+    tokens = [f"the-token-of-client-{number}" for number in range(6)]
+    (tmp_path / "tokens").write_text("\n".join(tokens))
+    ours = (("authorization", f"Bearer {tokens[-1]}"),)
+    options = ["--max-sessions", "3", "--max-waiting", "4", "--waiting-seconds", "120", "--idle-seconds", "120"]
+    options += ["--token-file", str(tmp_path / "tokens")] if guarded else []
+    with serving(tmp_path, *options) as server, ExitStack() as stack:
+        for token in tokens:
+            theirs = (("authorization", f"Bearer {tokens[0] if guarded else token}"),)
+            call = stack.enter_context(server.stub()).Relight(silent(stack), metadata=theirs)
+            stack.callback(call.cancel)
+        assert until(lambda: info(server, ours).load.sessions >= 2)
+        time.sleep(0.5)
+        assert info(server, ours).load.sessions == 2
+        if guarded:
+            answer = ask(server, disk.said(keys=disk.keys(made)), metadata=ours)
+            assert answer.results == made, answer.details
+
+
+def info(server, metadata):
+    with server.stub() as stub:
+        return stub.GetInfo(pb.GetInfoRequest(), timeout=20, metadata=metadata)
+
+
+def silent(stack):
+    """What a client says that opens a job and leaves it at that."""
+    over = threading.Event()
+    stack.callback(over.set)
+    yield opening()
+    over.wait()
