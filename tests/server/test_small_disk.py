@@ -1,6 +1,5 @@
 """A real disk that is too small for all who come: they are told so, and it is never full."""
 
-import os
 import shutil
 import subprocess
 import threading
@@ -62,4 +61,4 @@ def test_a_small_disk_and_four_clients(tmp_path, small_disk):
     assert full in told
     assert told <= {full, ("OK", "", None)}
     assert min(least) >= KEPT_FREE_BYTES - MIB  # What the server keeps of its own there is small.
-    assert os.listdir(small_disk) == []
+    assert not list(small_disk.iterdir())
