@@ -29,7 +29,7 @@ struct Picture {
 
   // Mean red, green and blue of each of 8 x 8 equal parts, rows from the top, as text: what stays the same, nearly, when
   // a picture is shrunk.
-  std::string glance() const;
+  std::string thumbnail() const;
 };
 
 // An image of a clip at a time, released when this object goes.
