@@ -75,7 +75,8 @@ Fields Effect::request(const char* purpose, std::string& trouble) const {
   std::vector<int> references;
   if (last < first) trouble = "there are no frames from " + std::to_string(first) + " to " + std::to_string(last);
   if (!parameters_.reference_frames(references)) {
-    trouble = "reference frames are '" + parameters_.text(name::kReferenceFrames) + "': expected numbers such as 1001, 1060";
+    trouble = "reference frames are '" + parameters_.text(name::kReferenceFrames) +
+              "': expected numbers such as 1001, 1060";
   }
   if (references.empty()) references.push_back(first);
   static constexpr const char* kEngines[] = {"flow", "lite", "svd"};
@@ -90,7 +91,9 @@ Fields Effect::request(const char* purpose, std::string& trouble) const {
   if (parameters_.reference_is_file()) {
     fields["reference_file"] = parameters_.text(name::kReferenceFile);
     fields["reference_coding"] = parameters_.file_coding();
-    if (fields["reference_file"].empty()) trouble = "no reference file is named: choose one, or take the Reference input";
+    if (fields["reference_file"].empty()) {
+      trouble = "no reference file is named: choose one, or take the Reference input";
+    }
   }
   if (parameters_.integer(name::kWhere) == 1) {
     fields["server"] = parameters_.text(name::kServer);
@@ -191,7 +194,8 @@ OfxStatus Effect::finish(const Outcome& outcome, const Composite& plate, const H
     if (parameters_.output() == Output::kResult) {
       if (HostImage image(clip(kMask), time); image.exists()) mask = image.copy();
       composite.mask = mask ? &*mask : nullptr;
-      composite.mask_channel = parameters_.integer(name::kMaskChannel) == 0 ? 3 : parameters_.integer(name::kMaskChannel) - 1;
+      int chosen = parameters_.integer(name::kMaskChannel);  // Alpha, then red, green, blue.
+      composite.mask_channel = chosen == 0 ? 3 : chosen - 1;
       composite.invert_mask = parameters_.integer(name::kMaskInvert) != 0;
       composite.mix = static_cast<float>(parameters_.number(name::kMix, time));
     }
@@ -228,7 +232,7 @@ void Effect::tell_frames_needed(double time, Properties answer) const {
   if (!parameters_.reference_is_file()) tell(kReference, {references.begin(), references.end()});
 }
 
-void Effect::changed(const std::string& parameter, double) {
+void Effect::changed(const std::string& parameter) {
   if (parameter == name::kRelight) return relight();
   if (parameter == name::kClear) return clear();
   if (parameter == name::kCancel) ++cancels_;

@@ -27,7 +27,7 @@ class Effect {
   // The time whose Source is the picture, where nothing is to be computed.
   bool is_identity(double time) const;
   void tell_frames_needed(double time, Properties answer) const;
-  void changed(const std::string& parameter, double time);
+  void changed(const std::string& parameter);
   void sequence(bool runs, Properties arguments);
 
  private:
