@@ -17,7 +17,7 @@ std::string variable(const char* name);
 // All of a small file, or nothing where it cannot be read.
 std::string contents(const std::string& path);
 
-// The folder of this user's bridge (relumix/bridge/places.py has the same rule). Empty where it is not there yet, or
+// The folder of this user's bridge (relumix/bridge/folders.py has the same rule). Empty where it is not there yet, or
 // other users could have made it or can write to it.
 std::string bridge_folder();
 
