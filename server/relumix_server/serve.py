@@ -141,9 +141,10 @@ async def _serve(
         stack.callback(device.close)
         service = make_service(options, spool, workers, device, metrics)
         health = Health()
-        server, address = await _listening(options, service, health, metrics)
+        # The page first: where its port is taken, no gRPC server has to be ended.
         page = StatusPage.start(options, service, spool, device, workers, metrics)
         stack.callback(page.close)
+        server, address = await _listening(options, service, health, metrics)
         log.info("listening; status page: %s", page.address or "none", extra={"address": address})
         stack.callback(service.checks.close)
         await asyncio.to_thread(_warm, engines, device)
