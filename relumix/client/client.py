@@ -23,7 +23,7 @@ from relumix.errors import FrameError, InputError
 from relumix.events import AnyEvent
 from relumix.pipeline.check import Job, check
 from relumix.pipeline.relit_frame import RelitFrame
-from relumix.pipeline.run import Told, run, wants_previews
+from relumix.pipeline.run import Notice, run, wants_previews
 from relumix.pipeline.windows import refuse_chunks
 from relumix.settings import Settings
 from relumix.shot.array_source import Arrays, ArraySource
@@ -158,7 +158,7 @@ class RelightClient:
 
     def _frames(
         self, job: RemoteJob[Made], frames: Sequence[int], stop: Stop | None
-    ) -> Generator[Made | FrameError | Told, None, None]:
+    ) -> Generator[Made | FrameError | Notice, None, None]:
         if not frames:
             return
         # A chain is one server's: another would have to relight all that lies before.

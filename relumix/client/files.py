@@ -13,7 +13,7 @@ from relumix.events import FrameDone
 from relumix.pipeline.check import Job
 from relumix.pipeline.estimate import Estimate
 from relumix.pipeline.fingerprint import Fingerprints
-from relumix.pipeline.run import Made, Outcome, Told
+from relumix.pipeline.run import Made, Notice, Outcome
 from relumix.pipeline.windows import Plan
 from relumix.settings import Settings
 from relumix.util.atomic_file import replacing
@@ -32,7 +32,7 @@ from relumix.v1.relight_pb2 import (
 )
 from relumix.v1.relight_pb2 import Settings as SettingsMessage
 
-Make = Callable[["FileJob", Sequence[int]], Generator[Outcome | Told, None, None]]
+Make = Callable[["FileJob", Sequence[int]], Generator[Outcome | Notice, None, None]]
 """What has servers make frames of a job, in any order."""
 
 
@@ -148,8 +148,8 @@ class There:
         return self.job.fingerprints
 
     def frames(
-        self, todo: Sequence[int], estimate: Estimate, shows: Callable[[int], bool]
-    ) -> Generator[Outcome | Told, None, None]:
+        self, todo: Sequence[int], estimate: Estimate, wants_preview: Callable[[int], bool]
+    ) -> Generator[Outcome | Notice, None, None]:
         """Make frames (see Backend). Servers tell of no more than those; they are shown as they lie on disk."""
         yield from self.make(self.job, todo)
 

@@ -16,7 +16,7 @@ from relumix.client.session import Session
 from relumix.client.work_queue import WorkQueue
 from relumix.errors import FrameError
 from relumix.events import Warned
-from relumix.pipeline.run import Told
+from relumix.pipeline.run import Notice
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 15.0
 _LEAST_FAILURES = 3
@@ -39,7 +39,7 @@ class Fleet(Generic[Made]):
         self._servers, self._job, self._patience = servers, job, patience_seconds
         self._queue: WorkQueue[Made] = WorkQueue(batches, len(servers))
 
-    def frames(self) -> Generator[Made | FrameError | Told, None, None]:
+    def frames(self) -> Generator[Made | FrameError | Notice, None, None]:
         """Yield each frame as it comes, once, and what there is to know on the way. Raises InputError; CancelledError
         where `cancel` was called.
 

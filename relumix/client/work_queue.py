@@ -15,7 +15,7 @@ from relumix.client.rpc_errors import TryAgainError
 from relumix.client.session import Session
 from relumix.errors import FrameError, InputError
 from relumix.events import Warned
-from relumix.pipeline.run import Told
+from relumix.pipeline.run import Notice
 
 _SUMMARY_SECONDS = 5.0
 _READY_FRAMES = 4
@@ -34,7 +34,7 @@ class WorkQueue(Generic[Made]):
         self._todo: deque[list[int]] = deque(list(batch) for batch in batches if batch)
         self._batch = {frame: number for number, batch in enumerate(batches) for frame in batch}
         self._open, self._servers, self._busy = len(self._batch), servers, 0
-        self._made: deque[Made | FrameError | Told] = deque()
+        self._made: deque[Made | FrameError | Notice] = deque()
         self._sessions: set[Session] = set()
         self._error: BaseException | None = None
         self._closed = False
@@ -66,7 +66,7 @@ class WorkQueue(Generic[Made]):
             self._open -= 1
             self._changed.notify_all()
 
-    def tell(self, told: Told) -> None:
+    def tell(self, told: Notice) -> None:
         """Hand over something to know."""
         with self._changed:
             self._made.append(told)
@@ -95,7 +95,7 @@ class WorkQueue(Generic[Made]):
         with self._changed:
             self._changed.wait_for(lambda: self._over, seconds)
 
-    def results(self) -> Iterator[Made | FrameError | Told]:
+    def results(self) -> Iterator[Made | FrameError | Notice]:
         """Yield what was handed over, until all is done. Raises what ended the job, CancelledError once closed."""
         while True:
             with self._changed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -12,12 +13,16 @@ from relumix_server.status_errors import Code, StatusError
 
 BUSY_RETRY_SECONDS = 5.0
 WARM_RETRY_SECONDS = 2.0
+CLIENTS_REMEMBERED = 4096
+"""Of those that have no stream now: when they got their last place."""
 
 
 class Admission:
     """The places of a server, and who waits for one. To be used on the event loop's thread.
 
-    A place that is free goes to the client that has fewest, and among equals to the stream that has waited longest.
+    A place that is free goes to the client that has fewest, among equals to the one that got none for longest, and of
+    its streams to the one that has waited longest.
+    The room to wait in is shared likewise: where it is full, who comes takes the chair of the client that has most.
     """
 
     def __init__(
@@ -27,12 +32,13 @@ class Admission:
 
         places           how many streams may run at once.
         waiting          how many may wait for a place; waiting_seconds: for how long each.
-        of_a_client      how many of the places one client may have; None: all.
+        of_a_client      how many of the places one client may have; None: all but one, which is for another.
         """
-        self._places, self._of_a_client = places, of_a_client or places
+        self._places, self._of_a_client = places, of_a_client or max(1, places - 1)
         self._most_waiting, self._waiting_seconds = waiting, waiting_seconds
         self._taken: Counter[str] = Counter()
         self._waiting: dict[asyncio.Future[None], str] = {}
+        self._turns, self._last_turns = itertools.count(1), dict[str, int]()
         self.ready, self._draining = False, False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -74,7 +80,7 @@ class Admission:
             raise _stops()
         if not self.ready:
             raise StatusError(Code.UNAVAILABLE, "the server is not ready yet: its engine loads", WARM_RETRY_SECONDS)
-        if self._is_free(client) and not self._waiting:
+        if self._is_free(client):  # Who waits all the same may have no more.
             self._take(client)
         else:
             await self._wait(client)
@@ -93,23 +99,21 @@ class Admission:
 
     def _take(self, client: str) -> None:
         self._taken[client] += 1
+        self._last_turns.pop(client, None)  # It goes to the end: who is first had none for longest.
+        self._last_turns[client] = next(self._turns)
+        if len(self._last_turns) > CLIENTS_REMEMBERED:
+            self._last_turns.pop(next(iter(self._last_turns)))
         self._idle.clear()
         self._unused_since = None
 
     async def _wait(self, client: str) -> None:
         """Return with a place taken. Raises StatusError where the room is full, and after too long in it."""
-        full = StatusError(
-            Code.RESOURCE_EXHAUSTED,
-            f"all {self._places} places of this server are taken: try again later",
-            BUSY_RETRY_SECONDS,
-        )
-        if len(self._waiting) >= self._most_waiting:
-            raise full
+        if not self._makes_room(client):
+            raise self._full(client)
         loop = asyncio.get_running_loop()
         waiter = loop.create_future()
         self._waiting[waiter] = client
-        self._hand_out()
-        timer = loop.call_later(self._waiting_seconds, _fail, waiter, full)
+        timer = loop.call_later(self._waiting_seconds, _fail, waiter, self._full(client))
         try:  # Not asyncio.wait_for, which in Python 3.11 forgets a cancellation that comes as the wait ends.
             await waiter
         except asyncio.CancelledError:
@@ -121,15 +125,41 @@ class Admission:
             self._waiting.pop(waiter, None)
             self._hand_out()
 
+    def _makes_room(self, client: str) -> bool:
+        """Tell whether there is a chair for that client, of another that has at least two more of them if need be."""
+        if len(self._waiting) < self._most_waiting:
+            return True
+        chairs = Counter(self._waiting.values())
+        most = max(chairs, key=chairs.__getitem__, default=client)
+        if chairs[most] < chairs[client] + 2:
+            return False
+        last = next(waiter for waiter, other in reversed(self._waiting.items()) if other == most)
+        _fail(last, self._full(self._waiting.pop(last)))
+        return True
+
+    def _full(self, client: str) -> StatusError:
+        if self._taken[client] >= self._of_a_client < self._places:
+            what = (
+                f"this client has {self._of_a_client} of the {self._places} places of this server, and may have no more"
+            )
+        else:
+            what = f"all {self._places} places of this server are taken"
+        return StatusError(Code.RESOURCE_EXHAUSTED, f"{what}: try again later", BUSY_RETRY_SECONDS)
+
     def _hand_out(self) -> None:
         """Give free places to those who wait."""
         while True:
             able = [waiter for waiter, client in self._waiting.items() if not waiter.done() and self._is_free(client)]
             if not able:
                 return
-            first = min(able, key=lambda waiter: self._taken[self._waiting[waiter]])
+            first = min(able, key=self._turn_of)
             self._take(self._waiting.pop(first))
             first.set_result(None)
+
+    def _turn_of(self, waiter: asyncio.Future[None]) -> tuple[int, int]:
+        """Return what is least for who comes next."""
+        client = self._waiting[waiter]
+        return self._taken[client], self._last_turns.get(client, 0)
 
 
 def _fail(waiter: asyncio.Future[None], error: StatusError) -> None:

@@ -134,7 +134,7 @@ class Session:
 
     def _windows(self, window: int, share: float) -> None:
         self.estimate.light(window, share)
-        self._stage = self.request.plan.words_for(window, self.request.windows)
+        self._stage = self.request.plan.describe_window(window, self.request.windows)
 
     def _put(self, outcome: FinishedFrame | FrameError) -> None:
         self.responses.put(outcome)

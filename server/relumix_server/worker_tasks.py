@@ -121,7 +121,7 @@ class ReadFirstReference(Task[FirstReferenceRead]):
     def run(self) -> FirstReferenceRead:
         """Read it. Raises FrameError, InputError and TooLargeError."""
         with opened_source(self.files) as found:
-            source = found.judged()
+            source = found.without_empty_alpha()
             canvas, lights = DownsampledShot(source, self.files.settings.work_size).lights()
             seen = canvas.window
             return FirstReferenceRead(
