@@ -9,6 +9,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from relumix_server.access import MOST_WITHOUT_MESSAGE
 from tests.server.attack import (
     DATA,
     END_HEADERS,
@@ -136,6 +137,38 @@ def test_connections_that_say_nothing(guarded):
         while guarded.open_files() > before + 8 and time.monotonic() < deadline:
             time.sleep(0.2)
         assert guarded.open_files() <= before + 8
+
+
+def test_calls_that_never_bring_their_message(guarded):
+    """Over many connections they took memory without end. The oldest make room, and all are ended after a while."""
+    over = threading.Event()
+
+    def never():
+        over.wait(60)
+        yield b""
+
+    with ExitStack() as stack:
+        stack.callback(over.set)
+        calls = []
+        for _ in range(6):
+            channel = stack.enter_context(guarded.channel())
+            ask = channel.stream_unary("/grpc.health.v1.Health/Check")
+            calls += [ask.future(never(), timeout=60) for _ in range(60)]
+            health(guarded)
+        assert until(lambda: sum(call.done() for call in calls) >= len(calls) - MOST_WITHOUT_MESSAGE)
+        assert health(guarded).status == health_pb2.HealthCheckResponse.SERVING
+        assert until(lambda: all(call.done() for call in calls), 40)
+        told = {(call.code().name, call.details()) for call in calls}
+        assert told == {("DEADLINE_EXCEEDED", "the call came without its message")}
+
+
+def test_a_call_without_a_token_is_refused_before_its_message(guarded):
+    over = threading.Event()
+    with ExitStack() as stack:
+        stack.callback(over.set)
+        channel = stack.enter_context(guarded.channel())
+        call = channel.stream_unary(f"/{SERVICE}/GetInfo").future(b"" for _ in iter(lambda: over.wait(60), True))
+        assert call.exception(timeout=20).code().name == "UNAUTHENTICATED"
 
 
 def closed(connection):
