@@ -11,9 +11,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from relumix_server.access import MOST_WITHOUT_MESSAGE
 from tests.server.attack import (
-    DATA,
     END_HEADERS,
-    END_STREAM,
     HEADERS,
     RST_STREAM,
     SERVICE,
@@ -22,6 +20,7 @@ from tests.server.attack import (
     headers,
     peak_bytes,
     seconds,
+    send_message,
     zipped,
 )
 from tests.server.harness import serving
@@ -83,13 +82,10 @@ def test_messages_that_unpack_to_much(guarded, method):
     """764 KiB took 947 MiB: gRPC's limit counts bytes as they come."""
     before, message = peak_bytes(guarded.pid), zipped(256 * MIB)
     with connected(guarded.address) as connection:
-        said = frame(HEADERS, END_HEADERS, 1, headers(method, grpc_encoding="gzip"))
-        for offset in range(0, len(message), 16_000):
-            last = offset + 16_000 >= len(message)
-            said += frame(DATA, END_STREAM if last else 0, 1, message[offset : offset + 16_000])
         drained(connection)
         with suppress(OSError):
-            connection.sendall(said)
+            connection.sendall(frame(HEADERS, END_HEADERS, 1, headers(method, grpc_encoding="gzip")))
+            send_message(connection, 1, message)
         time.sleep(1)
         health(guarded)
     assert peak_bytes(guarded.pid) - before < 64 * MIB
