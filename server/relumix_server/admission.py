@@ -1,4 +1,4 @@
-"""Which streams are taken: there are so many places, a room to wait for one, and none once the server stops."""
+"""Admits streams: a bounded number of slots, a bounded queue for them, and none once the server stops."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ WARM_RETRY_SECONDS = 2.0
 
 
 class Admission:
-    """The places of a server, and who waits for one. To be used on the event loop's thread.
+    """The slots of a server, and the queue for them. Use on the event loop's thread only: it has no lock.
 
-    A place that is free goes to the client that has fewest, and among equals to the stream that has waited longest.
+    A free slot goes to the waiting client that holds fewest, so that none can crowd out the others; among equals to the
+    stream that has waited longest.
     """
 
     def __init__(
@@ -26,8 +27,8 @@ class Admission:
         """Make it.
 
         places           how many streams may run at once.
-        waiting          how many may wait for a place; waiting_seconds: for how long each.
-        of_a_client      how many of the places one client may have; None: all.
+        waiting          how many more may wait; waiting_seconds: how long each.
+        of_a_client      most slots of one client; None: all.
         """
         self._places, self._of_a_client = places, of_a_client or places
         self._most_waiting, self._waiting_seconds = waiting, waiting_seconds
@@ -43,7 +44,7 @@ class Admission:
         self.ready, self._unused_since = True, time.monotonic()
 
     def drain(self) -> None:
-        """Take no more streams, not those that wait either."""
+        """Refuse new streams, and those that wait."""
         self._draining = True
         for waiter in list(self._waiting):
             _fail(waiter, _stops())
@@ -55,12 +56,12 @@ class Admission:
 
     @property
     def taken(self) -> int:
-        """How many places are taken."""
+        """Number of slots in use."""
         return self._taken.total()
 
     @property
     def unused_seconds(self) -> float:
-        """How long there has been no stream; 0 while there is one."""
+        """How long there has been no stream; 0 while one runs."""
         return 0.0 if self._unused_since is None else time.monotonic() - self._unused_since
 
     async def idle(self) -> None:
@@ -68,8 +69,8 @@ class Admission:
         await self._idle.wait()
 
     @asynccontextmanager
-    async def place(self, client: str) -> AsyncIterator[None]:
-        """Hold one of the places, when there is one for that client. Raises StatusError where there will be none."""
+    async def slot(self, client: str) -> AsyncIterator[None]:
+        """Hold a slot, waiting in the queue if need be. Raises StatusError where there will be none."""
         if self.draining:
             raise _stops()
         if not self.ready:
@@ -82,7 +83,7 @@ class Admission:
             yield
         finally:
             self._taken[client] -= 1
-            self._taken += Counter()  # forgets clients without any
+            self._taken += Counter()  # drops clients with a count of 0
             self._hand_out()
             if not self.taken:
                 self._idle.set()
@@ -97,7 +98,7 @@ class Admission:
         self._unused_since = None
 
     async def _wait(self, client: str) -> None:
-        """Return with a place taken. Raises StatusError where the room is full, and after too long in it."""
+        """Return with a slot taken. Raises StatusError where the queue is full, or after too long in it."""
         full = StatusError(
             Code.RESOURCE_EXHAUSTED,
             f"all {self._places} places of this server are taken: try again later",
@@ -113,7 +114,9 @@ class Admission:
         try:  # Not asyncio.wait_for, which in Python 3.11 forgets a cancellation that comes as the wait ends.
             await waiter
         except asyncio.CancelledError:
-            if not waiter.cancelled() and waiter.exception() is None:  # It had just got a place.
+            if (
+                not waiter.cancelled() and waiter.exception() is None
+            ):  # Cancelled just as it was given a slot: give it back.
                 self._taken[client] -= 1
             raise
         finally:
@@ -122,7 +125,7 @@ class Admission:
             self._hand_out()
 
     def _hand_out(self) -> None:
-        """Give free places to those who wait."""
+        """Give free slots to waiting streams."""
         while True:
             able = [waiter for waiter, client in self._waiting.items() if not waiter.done() and self._is_free(client)]
             if not able:

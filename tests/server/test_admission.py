@@ -16,7 +16,7 @@ def admission(places, **options):
 
 
 async def stream(admission, client, order, work=0.0, name=None):
-    async with admission.place(client):
+    async with admission.slot(client):
         order.append(name or client)
         await asyncio.sleep(work)
 
@@ -44,7 +44,7 @@ def test_a_client_with_many_streams_waits_for_one_with_few():
         places, order = admission(2), []
         async with AsyncExitStack() as held:
             for _ in range(2):
-                await held.enter_async_context(places.place("greedy"))
+                await held.enter_async_context(places.slot("greedy"))
             tasks = await begun(
                 *(stream(places, "greedy", order, name=f"greedy {i}") for i in range(3)), stream(places, "other", order)
             )
@@ -75,7 +75,7 @@ def test_clients_that_come_again_and_again_are_served_alike():
 def test_one_client_may_be_held_to_some_of_the_places():
     async def work():
         places, order = admission(3, of_a_client=1), []
-        async with places.place("a"):
+        async with places.slot("a"):
             waiting = await begun(stream(places, "a", order, name="a again"))
             await stream(places, "b", order)
             assert order == ["b"]
@@ -88,7 +88,7 @@ def test_one_client_may_be_held_to_some_of_the_places():
 def test_the_room_is_bounded_and_so_is_the_wait():
     async def work():
         places, order = admission(1, waiting=1, waiting_seconds=0.05), []
-        async with places.place("a"):
+        async with places.slot("a"):
             (waiting,) = await begun(stream(places, "b", order))
             for attempt in (stream(places, "c", order), waiting):
                 with pytest.raises(StatusError, match="all 1 places of this server are taken: try again") as refused:
@@ -103,7 +103,7 @@ def test_the_room_is_bounded_and_so_is_the_wait():
 def test_who_leaves_the_room_takes_no_place():
     async def work():
         places, order = admission(1), []
-        async with places.place("a"):
+        async with places.slot("a"):
             gone, stays = await begun(stream(places, "b", order), stream(places, "c", order))
             gone.cancel()
         await asyncio.gather(gone, stays, return_exceptions=True)
@@ -115,7 +115,7 @@ def test_who_leaves_the_room_takes_no_place():
 def test_one_that_leaves_just_as_it_gets_a_place_gives_it_on():
     async def work():
         places, order = admission(1), []
-        async with places.place("a"):
+        async with places.slot("a"):
             gone, stays = await begun(stream(places, "b", order), stream(places, "c", order))
         gone.cancel()  # It has the place by now, and has not run since.
         await asyncio.gather(gone, stays, return_exceptions=True)
@@ -127,7 +127,7 @@ def test_one_that_leaves_just_as_it_gets_a_place_gives_it_on():
 def test_a_server_that_stops_empties_the_room():
     async def work():
         places, order = admission(1), []
-        async with places.place("a"):
+        async with places.slot("a"):
             (waiting,) = await begun(stream(places, "b", order))
             places.drain()
             for attempt in (waiting, stream(places, "c", order)):
