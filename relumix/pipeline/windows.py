@@ -81,15 +81,10 @@ def plan(frames: Sequence[int], references: Sequence[int], windowing: Windowing)
     runs forward and both count. Where two windows overlap their weights cross-fade linearly.
     Raises ValueError where a reference is not a frame.
     """
-    position, known = {frame: i for i, frame in enumerate(frames)}, frozenset(references)
-    if missing := known - position.keys():
-        raise ValueError(f"reference {min(missing)} is none of the frames")
-    anchors = [position[r] for r in references]
-    before, after = list(frames[anchors[0] :: -1]), list(frames[anchors[-1] :])
-    between = [list(frames[a : b + 1]) for a, b in pairwise(anchors)]
+    known = frozenset(references)
     windows: list[Window] = []
     shares: dict[int, tuple[Share, ...]] = {}
-    for run, two_sided in [(before, False), *((run, True) for run in between), (after, False)]:
+    for run, two_sided in _runs(frames, references):
         spans = _spans(len(run), windowing)
         starts = [first for first, _ in spans]
         for offset, parts in enumerate(_shares(spans, len(run))):
@@ -104,6 +99,33 @@ def plan(frames: Sequence[int], references: Sequence[int], windowing: Windowing)
             for first, last in spans
         ]
     return Plan(tuple(windows), shares)
+
+
+def chained_keyframes(frames: Sequence[int], references: Sequence[int], windowing: Windowing) -> int:
+    """Return how many keyframes the plan of a shot names over all windows, where these are chained (0 else).
+
+    It grows with the square of the frames that a reference reaches, and is found without planning. See `plan`.
+    """
+    if not windowing.chained:
+        return 0
+    count = 0
+    for run, two_sided in _runs(frames, references):
+        for first, last in _spans(len(run), windowing):
+            count += first + 1 + (len(run) - last if two_sided else 0)
+    return count
+
+
+def _runs(frames: Sequence[int], references: Sequence[int]) -> list[tuple[Sequence[int], bool]]:
+    """Return the stretches of a shot on which the grid starts anew, and whether there is a reference at both ends.
+
+    Each begins with a reference. Raises ValueError where one is not a frame.
+    """
+    place = {frame: i for i, frame in enumerate(frames)}
+    if missing := set(references) - place.keys():
+        raise ValueError(f"reference {min(missing)} is none of the frames")
+    anchors = [place[r] for r in references]
+    before, after = frames[anchors[0] :: -1], frames[anchors[-1] :]
+    return [(before, False), *((frames[a : b + 1], True) for a, b in pairwise(anchors)), (after, False)]
 
 
 def _keyframe_paths(

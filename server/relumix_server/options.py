@@ -24,8 +24,9 @@ class Options:
     listen             HOST:PORT of the service; port 0 takes a free one.
     engine             names of the engines to load; the first is the default.
     model, device, engine_options   as for `relumix relight`; the first and the last go to engines that take them.
+    max_connections    to the service at once.
     max_sessions       streams at once; more wait for a place.
-    max_client_sessions  of one client, by host and token; None: all.
+    max_client_sessions  of one client, by host and token; None: all but one.
     max_waiting        streams that may wait for a place; more are told to come back.
     waiting_seconds    after which one that waits is told so, too.
     max_frames         of one shot.
@@ -39,8 +40,8 @@ class Options:
     worker_memory      bytes that each of them may take.
     frame_seconds      that one of them may spend on a frame.
     window_memory      bytes that the engine may take for one window, by an estimate.
-    window_seconds     that an engine may work on one window, after which it hangs and the server ends.
-    idle_seconds       after which a client that is waited for has gone.
+    window_seconds     that an engine may go without progress in a window, after which it hangs and the server ends.
+    idle_seconds       after which a client that is waited for has gone, and a connection without a call is closed.
     drain_seconds      that running sessions get after SIGTERM.
     exit_idle_seconds  without a session, after which the server ends; None: never.
     lease              file whose absence ends the server; None: none.
@@ -55,6 +56,7 @@ class Options:
     model: str | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
     engine_options: tuple[str, ...] = ()
+    max_connections: int = 4000
     max_sessions: int = 8
     max_client_sessions: int | None = None
     max_waiting: int = 64

@@ -11,7 +11,7 @@ from relumix.color.spaces import working_space
 from relumix.engines.base import Engine
 from relumix.engines.registry import configured
 from relumix.errors import InputError
-from relumix.pipeline.windows import Plan, plan
+from relumix.pipeline.windows import Plan, chained_keyframes, plan
 from relumix.settings import Settings
 from relumix.shot.writing import check_compression
 from relumix.v1 import relight_pb2 as pb
@@ -22,6 +22,8 @@ from relumix_server.status_errors import Code, StatusError
 
 LONGEST_TEXT = 256
 LONGEST_KEY = 128
+MOST_CHAINED_KEYFRAMES = 1_000_000
+"""Of one plan: each chained window names all frames before it. One reference reaches some 5000 frames with that."""
 
 FrameKey = tuple[int, int]
 """A role (pb.Role) and a frame."""
@@ -135,6 +137,7 @@ def check(opening: pb.Open, engines: Mapping[str, Engine], options: Options, all
     for frame, key in opening.keys.items():
         if len(key) > LONGEST_KEY or not key.isascii() or not key.isprintable():
             raise _invalid(f"the key of frame {frame} is no ASCII text of up to {LONGEST_KEY} letters")
+    _refuse_long_chains(frames, references, engine)
     laid = plan(frames, references, engine.windowing)
     order, last_use, windows = _needs(laid, frames[0], deliver, references)
     request = Request(
@@ -155,6 +158,16 @@ def check(opening: pb.Open, engines: Mapping[str, Engine], options: Options, all
         windows=windows,
     )
     return replace(request, paths=_paths(opening, request, allowed)) if opening.HasField("by_path") else request
+
+
+def _refuse_long_chains(frames: Sequence[int], references: Sequence[int], engine: Engine) -> None:
+    count = chained_keyframes(frames, references, engine.windowing)
+    if count > MOST_CHAINED_KEYFRAMES:
+        raise StatusError(
+            Code.RESOURCE_EXHAUSTED,
+            f"the windows of engine {engine.name} are chained, and name {count} keyframes over {len(frames)} frames: "
+            f"this server takes up to {MOST_CHAINED_KEYFRAMES}; give more references, or fewer frames",
+        )
 
 
 def _settings(sent: pb.Settings, engines: Mapping[str, Engine]) -> tuple[Settings, Engine]:
@@ -189,8 +202,8 @@ def _as_asked(engine: Engine, settings: Settings) -> Engine:
     asked = configured(engine, settings.engine_options, transfer=settings.transfer)
     if asked.windowing != engine.windowing:
         raise InputError(
-            f"how the windows of {engine.name} lie is the server's to choose: leave window, overlap and chained out, "
-            "or start a server with --engine-option for them"
+            f"how the windows of {engine.name} lie is the server's to choose: leave windows, window, overlap, chained "
+            "and published out, or start a server with --engine-option for them"
         )
     return asked
 

@@ -23,13 +23,14 @@ class EngineThread:
         """Start it.
 
         on_queue      called with the number of windows waiting or running.
-        last_seconds  of one window, after which the process ends at once, with the stacks of its threads on stderr and
-                      exit code 1: for an engine that hangs and holds Python's lock. None: never.
+        last_seconds  without progress in a window, after which the process ends at once, with the stacks of its
+                      threads on stderr and exit code 1: for an engine that hangs and holds Python's lock. None: never.
         """
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="relumix-device")
         self._lock, self._queued, self._on_queue = threading.Lock(), 0, on_queue
         self._last_seconds = last_seconds
-        self._began: float | None = None
+        self._moved: float | None = None
+        self._share = 0.0
 
     @property
     def queued(self) -> int:
@@ -38,9 +39,18 @@ class EngineThread:
 
     @property
     def seconds(self) -> float:
-        """How long the current window has run; 0 without one."""
-        began = self._began
-        return 0.0 if began is None else time.monotonic() - began
+        """How long the current window has made no progress; 0 without one."""
+        moved = self._moved
+        return 0.0 if moved is None else time.monotonic() - moved
+
+    def advance(self, share: float) -> None:
+        """Record the finished share (0..1) of the current window, on the engine's thread.
+
+        Only a rising share is progress: an engine that keeps reporting the same one hangs.
+        """
+        if share > self._share:
+            self._share = share
+            self._watch()
 
     def submit(self, call: Callable[[], Float32]) -> Future[Float32]:
         """Queue a window."""
@@ -50,15 +60,20 @@ class EngineThread:
         return future
 
     def _work(self, call: Callable[[], Float32]) -> Float32:
-        self._began = time.monotonic()
-        if self._last_seconds is not None:
-            faulthandler.dump_traceback_later(self._last_seconds, exit=True)
+        self._share = 0.0
+        self._watch()
         try:
             return call()
         finally:
             if self._last_seconds is not None:
                 faulthandler.cancel_dump_traceback_later()
-            self._began = None
+            self._moved = None
+
+    def _watch(self) -> None:
+        """Begin to count the seconds without progress anew."""
+        self._moved = time.monotonic()
+        if self._last_seconds is not None:
+            faulthandler.dump_traceback_later(self._last_seconds, exit=True)
 
     def _count(self, change: int) -> None:
         with self._lock:
@@ -114,7 +129,7 @@ class ScheduledEngine:
             if self._propagator is None:
                 self._propagator = self._engine.start()
                 if isinstance(self._propagator, Reporting):
-                    self._propagator.report_to(self._tell)
+                    self._propagator.report_to(self._report)
             return self._propagator.propagate(frames, references, keyframe_paths)
 
         self._await_frames(keyframe.frame for side in keyframe_paths for keyframe in side)
@@ -127,6 +142,10 @@ class ScheduledEngine:
             raise SessionCancelledError from None
         self._on_window()
         return stops
+
+    def _report(self, share: float) -> None:
+        self._device.advance(share)
+        self._tell(share)
 
     def cancel(self) -> None:
         """Leave the queue. A running window is finished first."""

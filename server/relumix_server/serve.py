@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import os
 import signal
@@ -24,6 +25,7 @@ from relumix_server.access import TokenCheck, credentials, read_tokens
 from relumix_server.health import Health
 from relumix_server.memory import keep_freed_memory
 from relumix_server.metrics import Metrics
+from relumix_server.open_files import allow_open_files
 from relumix_server.options import MAX_CHUNK_BYTES, MIB, Options, split_address
 from relumix_server.page import StatusPage
 from relumix_server.scheduler import EngineThread, warm
@@ -39,6 +41,8 @@ WATCH_SECONDS = 0.5
 LAST_SECONDS = 10.0
 """How long after a hang the process is ended, if it cannot end itself."""
 HUNG_EXIT_CODE = 1
+MOST_MILLISECONDS = 2**31 - 1
+"""Which means never to gRPC."""
 
 GRPC_OPTIONS = (
     ("grpc.max_receive_message_length", MAX_CHUNK_BYTES + 12 * MIB),  # An opening message may name many paths.
@@ -85,12 +89,22 @@ def serve(
     """
     logs.set_up(options.log_format)
     keep_freed_memory()
+    files = allow_open_files()
     engines = {name: _loaded(name, options) for name in options.engine}
     try:
-        asyncio.run(_serve(options, engines, on_ready, make_service))
+        asyncio.run(_serve(_fitting(options, files), engines, on_ready, make_service))
     except HungError as hung:
         logging.shutdown()
         os._exit(hung.exit_code)  # a normal exit would wait for the thread
+
+
+def _fitting(options: Options, files: int) -> Options:
+    """Return options with which connections leave half of the files that may be open for frames and all else."""
+    most = max(1, files // 2)
+    if options.max_connections <= most:
+        return options
+    log.warning("%d connections at once: the system lets this process open %d files", most, files)
+    return dataclasses.replace(options, max_connections=most)
 
 
 def _loaded(name: str, options: Options) -> Engine:
@@ -142,7 +156,7 @@ async def _serve(
         life = asyncio.ensure_future(_live(options, service, server, health, stop, again))
         await _first(life, _hung(device, options.window_seconds))
         if life.cancelled():
-            why = f"the engine hangs: it worked on one window for more than {options.window_seconds:g} s"
+            why = f"the engine hangs: it got no further with a window for {options.window_seconds:g} s"
             log.error("%s; the server ends", why)
             await health.enter_graceful_shutdown()
             service.give_up(f"{why}; go on at another server, or later")
@@ -185,7 +199,7 @@ async def _watch_checks(service: RelightService, health: Health) -> None:
 
 
 async def _hung(device: EngineThread, limit_seconds: float) -> None:
-    """Return when a window has run for too long."""
+    """Return when an engine has made no progress in a window for too long."""
     while device.seconds <= limit_seconds:
         await asyncio.sleep(WATCH_SECONDS)
 
@@ -230,6 +244,16 @@ def _opened_spool(options: Options) -> Spool:
         raise InputError(f"the spool {options.spool or 'folder'} cannot be used: {error.strerror}") from error
 
 
+def _grpc_options(options: Options) -> list[tuple[str, int]]:
+    """Return how gRPC serves: connections without a call are closed as clients are that bring nothing."""
+    idle_ms = min(max(1, int(options.idle_seconds * 1000)), MOST_MILLISECONDS)
+    return [
+        *GRPC_OPTIONS,
+        ("grpc.max_allowed_incoming_connections", options.max_connections),
+        ("grpc.max_connection_idle_ms", idle_ms),
+    ]
+
+
 async def _listening(
     options: Options, service: RelightService, health: Health, metrics: Metrics
 ) -> tuple[aio.Server, str]:
@@ -239,7 +263,7 @@ async def _listening(
     def refused() -> None:
         metrics.error("", Code.UNAUTHENTICATED.name, "a call came without a token that this server knows")
 
-    server = aio.server(interceptors=[TokenCheck(tokens, refused)] if tokens else [], options=GRPC_OPTIONS)
+    server = aio.server(interceptors=[TokenCheck(tokens, refused)] if tokens else [], options=_grpc_options(options))
     add_to(server, service)
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     names = (SERVICE, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME)

@@ -120,7 +120,7 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
         """Relight one shot."""
         status, session = None, ""
         try:
-            async with self._admission.slot(_client(context)):
+            async with self._admission.slot(self._client(context)):
                 reader = StreamReader(context, self._metrics, self._options.idle_seconds)
                 session = await self._begin(context, reader)
                 await self._serve(context, reader, self.sessions[session])
@@ -129,6 +129,12 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
         # Only now that all is freed: a client that does not read would block here.
         if status:
             await self._abort(context, status, session)
+
+    def _client(self, context: Context) -> str:
+        """Return what tells clients from each other: the host, and the token where one had to be known."""
+        given = [value for key, value in context.invocation_metadata() or () if key == "authorization"]
+        token = given[0] if given and self._options.token_file else ""
+        return f"{peer_host(context.peer())} {token!r}"
 
     async def _begin(self, context: Context, reader: StreamReader) -> str:
         """Start a session; returns its id."""
@@ -196,12 +202,6 @@ def _caller(context: Context) -> str:
     name = said[0][:LONGEST_CLIENT] if said and isinstance(said[0], str) else ""
     address = unquote(context.peer().partition(":")[2].rpartition(":")[0])
     return f"{name} ({address})" if name else address
-
-
-def _client(context: Context) -> str:
-    """Return the identity that slots are counted by: host and token."""
-    given = [value for key, value in context.invocation_metadata() or () if key == "authorization"]
-    return f"{peer_host(context.peer())} {given[0] if given else ''}"
 
 
 def _described(engine: Engine) -> pb.Engine:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
+from urllib.parse import unquote
+
 import grpc
 from google.protobuf import any_pb2, duration_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
@@ -61,8 +64,18 @@ def code_of(error: FrameError) -> int:
 
 
 def peer_host(peer: str) -> str:
-    """Return the host of a gRPC peer, like ipv4:10.0.0.7:50412."""
-    return peer.rpartition(":")[0]
+    """Return the host of a gRPC peer like ipv4:10.0.0.7:50412.
+
+    For IPv6 it is the /64 network, since one host can use any number of addresses there.
+    """
+    host = unquote(peer.rpartition(":")[0])
+    try:
+        address = ipaddress.IPv6Address(host.removeprefix("ipv6:").strip("[]"))
+    except ValueError:
+        return host
+    if address.ipv4_mapped:
+        return f"ipv4:{address.ipv4_mapped}"
+    return f"ipv6:{ipaddress.ip_network((int(address), 64), strict=False)}"
 
 
 class SessionCancelledError(Exception):

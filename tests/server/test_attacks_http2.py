@@ -20,9 +20,11 @@ from tests.server.attack import (
     frame,
     headers,
     peak_bytes,
+    seconds,
     zipped,
 )
 from tests.server.harness import serving
+from tests.server.test_life import certificates, until
 
 MIB = 1 << 20
 CALLS = 30_000
@@ -134,3 +136,53 @@ def test_connections_that_say_nothing(guarded):
         while guarded.open_files() > before + 8 and time.monotonic() < deadline:
             time.sleep(0.2)
         assert guarded.open_files() <= before + 8
+
+
+def closed(connection):
+    """Whether the other side has hung up."""
+    connection.settimeout(0)
+    with suppress(BlockingIOError):
+        while True:
+            try:
+                if not connection.recv(1 << 16):
+                    return True
+            except ConnectionError:
+                return True
+    return False
+
+
+def test_connections_that_ask_for_nothing(tmp_path):
+    """Each has begun HTTP/2 and makes no call. They are counted, and closed; somebody else is served then."""
+    with serving(tmp_path, "--max-connections", "40", "--idle-seconds", "4") as server, ExitStack() as stack:
+        before = server.open_files()
+        idle = []
+        for _ in range(60):
+            with suppress(OSError):  # Where there are too many, it may be told so at once.
+                idle.append(stack.enter_context(connected(server.address)))
+        assert until(lambda: sum(not closed(each) for each in idle) <= 40)
+        assert server.open_files() <= before + 44
+        assert until(lambda: all(map(closed, idle)), 60)
+        assert health(server).status == health_pb2.HealthCheckResponse.SERVING
+        assert until(lambda: server.open_files() <= before + 4)
+
+
+@pytest.mark.slow
+def test_handshakes_that_never_end(tmp_path):
+    """Somebody who does shake hands is answered meanwhile, and the others are closed."""
+    certificates(tmp_path)
+    tls = ("--tls-cert", str(tmp_path / "server.pem"), "--tls-key", str(tmp_path / "server.key"))
+    with serving(tmp_path, *tls) as server, ExitStack() as stack:
+        host, port = server.address.rsplit(":", 1)
+        begun = []
+        for _ in range(300):
+            begun.append(stack.enter_context(socket.create_connection((host, int(port)), timeout=60)))
+            begun[-1].sendall(b"\x16\x03\x01\x02\x00\x01")  # The head of a ClientHello of 512 bytes, and nothing of it.
+        trusted = grpc.ssl_channel_credentials((tmp_path / "ca.pem").read_bytes())
+        took = []
+        while not all(map(closed, begun)):
+            with server.channel(trusted) as channel:
+                stub = health_pb2_grpc.HealthStub(channel)
+                took.append(seconds(lambda stub=stub: stub.Check(health_pb2.HealthCheckRequest(), timeout=30)))
+            time.sleep(0.2)
+            assert len(took) < 300
+        assert len(took) > 5
