@@ -50,7 +50,7 @@ class Relighter(Protocol):
         ...
 
     def cancel(self) -> None:
-        """Outcome what `relit` is waiting for, from another thread."""
+        """Stop `relit`; called from another thread."""
         ...
 
 

@@ -69,7 +69,7 @@ class Run:
         return over
 
     def cancel(self) -> None:
-        """Outcome it; may be called again, and when it is over."""
+        """Cancel; harmless when called again, or after the end."""
         with self._changed:
             first, self._cancelled = not self._cancelled, True
             self._changed.notify_all()

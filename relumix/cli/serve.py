@@ -1,4 +1,4 @@
-"""`relumix serve`: hold the engines and relight shots that are sent."""
+"""`relumix serve`: load the engines and relight shots that clients send."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may call: tokens, and certificates."""
+"""Access: tokens and certificates."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Handler = Any
 """A grpc.RpcMethodHandler, whose type says nothing of what it handles."""
 
 HEALTH_PREFIX = "/grpc.health.v1.Health/"
-"""What load balancers ask for without a token; it says no more than whether the server serves."""
+"""Open without a token, for load balancers: it only says whether the server serves."""
 
 
 def read_tokens(path: str) -> tuple[bytes, ...]:
@@ -35,7 +35,7 @@ def read_tokens(path: str) -> tuple[bytes, ...]:
 
 
 def credentials(options: Options) -> grpc.ServerCredentials | None:
-    """Return what TLS needs, None without it. Raises InputError."""
+    """Return the TLS credentials, None without TLS. Raises InputError."""
     if not (options.tls_cert and options.tls_key):
         return None
     client_ca = _read(options.tls_client_ca) if options.tls_client_ca else None
@@ -62,7 +62,7 @@ class TokenCheck(aio.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler | None:
-        """Let a call through to its handler, or to one that refuses it."""
+        """Return the call's handler, or one that refuses it."""
         handler = await continuation(handler_call_details)
         if (
             handler is None
@@ -77,7 +77,7 @@ class TokenCheck(aio.ServerInterceptor):
         given = [value for key, value in details.invocation_metadata or () if key == "authorization"]
         brought = given[0] if given else ""
         token = brought.encode() if isinstance(brought, str) else brought
-        # All are compared, each in constant time: how long it takes says nothing about any.
+        # All are compared, each in constant time: the duration reveals nothing.
         known = [hmac.compare_digest(token, b"Bearer " + each) for each in self._tokens]
         return any(known)
 

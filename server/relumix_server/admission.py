@@ -1,4 +1,4 @@
-"""Which streams are taken: there are so many places, a room to wait for one, and none once the server stops."""
+"""Admits streams: a bounded number of slots, a bounded queue for them, and none once the server stops."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from relumix_server.status_errors import Code, StatusError
 BUSY_RETRY_SECONDS = 5.0
 WARM_RETRY_SECONDS = 2.0
 CLIENTS_REMEMBERED = 4096
-"""Of those that have no stream now: when they got their last place."""
+"""Clients without a stream of which it is remembered when they got their last slot."""
 
 
 class Admission:
-    """The places of a server, and who waits for one. To be used on the event loop's thread.
+    """The slots of a server, and the queue for them. Use on the event loop's thread only: it has no lock.
 
-    A place that is free goes to the client that has fewest, among equals to the one that got none for longest, and of
-    its streams to the one that has waited longest.
-    The room to wait in is shared likewise: where it is full, who comes takes the chair of the client that has most.
+    A free slot goes to the waiting client that holds fewest, so that none can crowd out the others; among equals to the
+    one served longest ago, and of its streams to the one that has waited longest. The queue is shared likewise: where
+    it is full, a new stream takes the position of the client that has most.
     """
 
     def __init__(
-        self, places: int, *, waiting: int = 0, waiting_seconds: float = 30.0, of_a_client: int | None = None
+        self, slots: int, *, waiting: int = 0, waiting_seconds: float = 30.0, of_a_client: int | None = None
     ) -> None:
         """Make it.
 
-        places           how many streams may run at once.
-        waiting          how many may wait for a place; waiting_seconds: for how long each.
-        of_a_client      how many of the places one client may have; None: all but one, which is for another.
+        slots            how many streams may run at once.
+        waiting          how many more may wait; waiting_seconds: how long each.
+        of_a_client      most slots of one client; None: all but one, which is left for others.
         """
-        self._places, self._of_a_client = places, of_a_client or max(1, places - 1)
+        self._slots, self._of_a_client = slots, of_a_client or max(1, slots - 1)
         self._most_waiting, self._waiting_seconds = waiting, waiting_seconds
         self._taken: Counter[str] = Counter()
         self._waiting: dict[asyncio.Future[None], str] = {}
@@ -49,7 +49,7 @@ class Admission:
         self.ready, self._unused_since = True, time.monotonic()
 
     def drain(self) -> None:
-        """Take no more streams, not those that wait either."""
+        """Refuse new streams, and those that wait."""
         self._draining = True
         for waiter in list(self._waiting):
             _fail(waiter, _stops())
@@ -61,12 +61,12 @@ class Admission:
 
     @property
     def taken(self) -> int:
-        """How many places are taken."""
+        """Number of slots in use."""
         return self._taken.total()
 
     @property
     def unused_seconds(self) -> float:
-        """How long there has been no stream; 0 while there is one."""
+        """How long there has been no stream; 0 while one runs."""
         return 0.0 if self._unused_since is None else time.monotonic() - self._unused_since
 
     async def idle(self) -> None:
@@ -74,8 +74,8 @@ class Admission:
         await self._idle.wait()
 
     @asynccontextmanager
-    async def place(self, client: str) -> AsyncIterator[None]:
-        """Hold one of the places, when there is one for that client. Raises StatusError where there will be none."""
+    async def slot(self, client: str) -> AsyncIterator[None]:
+        """Hold a slot, waiting in the queue if need be. Raises StatusError where there will be none."""
         if self.draining:
             raise _stops()
         if not self.ready:
@@ -88,14 +88,14 @@ class Admission:
             yield
         finally:
             self._taken[client] -= 1
-            self._taken += Counter()  # forgets clients without any
+            self._taken += Counter()  # drops clients with a count of 0
             self._hand_out()
             if not self.taken:
                 self._idle.set()
                 self._unused_since = time.monotonic()
 
     def _is_free(self, client: str) -> bool:
-        return self.taken < self._places and self._taken[client] < self._of_a_client
+        return self.taken < self._slots and self._taken[client] < self._of_a_client
 
     def _take(self, client: str) -> None:
         self._taken[client] += 1
@@ -107,8 +107,8 @@ class Admission:
         self._unused_since = None
 
     async def _wait(self, client: str) -> None:
-        """Return with a place taken. Raises StatusError where the room is full, and after too long in it."""
-        if not self._makes_room(client):
+        """Return with a slot taken. Raises StatusError where the queue is full, or after too long in it."""
+        if not self._enters_queue(client):
             raise self._full(client)
         loop = asyncio.get_running_loop()
         waiter = loop.create_future()
@@ -117,7 +117,9 @@ class Admission:
         try:  # Not asyncio.wait_for, which in Python 3.11 forgets a cancellation that comes as the wait ends.
             await waiter
         except asyncio.CancelledError:
-            if not waiter.cancelled() and waiter.exception() is None:  # It had just got a place.
+            if (
+                not waiter.cancelled() and waiter.exception() is None
+            ):  # Cancelled just as it was given a slot: give it back.
                 self._taken[client] -= 1
             raise
         finally:
@@ -125,29 +127,30 @@ class Admission:
             self._waiting.pop(waiter, None)
             self._hand_out()
 
-    def _makes_room(self, client: str) -> bool:
-        """Tell whether there is a chair for that client, of another that has at least two more of them if need be."""
+    def _enters_queue(self, client: str) -> bool:
+        """Tell whether a client may queue. A full queue drops the last stream of the client with most in it."""
         if len(self._waiting) < self._most_waiting:
             return True
-        chairs = Counter(self._waiting.values())
-        most = max(chairs, key=chairs.__getitem__, default=client)
-        if chairs[most] < chairs[client] + 2:
+        queued = Counter(self._waiting.values())
+        # By two or more: with one, the two clients would only swap.
+        most = max(queued, key=queued.__getitem__, default=client)
+        if queued[most] < queued[client] + 2:
             return False
         last = next(waiter for waiter, other in reversed(self._waiting.items()) if other == most)
         _fail(last, self._full(self._waiting.pop(last)))
         return True
 
     def _full(self, client: str) -> StatusError:
-        if self._taken[client] >= self._of_a_client < self._places:
+        if self._taken[client] >= self._of_a_client < self._slots:
             what = (
-                f"this client has {self._of_a_client} of the {self._places} places of this server, and may have no more"
+                f"this client has {self._of_a_client} of the {self._slots} slots of this server, and may have no more"
             )
         else:
-            what = f"all {self._places} places of this server are taken"
+            what = f"all {self._slots} slots of this server are taken"
         return StatusError(Code.RESOURCE_EXHAUSTED, f"{what}: try again later", BUSY_RETRY_SECONDS)
 
     def _hand_out(self) -> None:
-        """Give free places to those who wait."""
+        """Give free slots to waiting streams."""
         while True:
             able = [waiter for waiter, client in self._waiting.items() if not waiter.done() and self._is_free(client)]
             if not able:

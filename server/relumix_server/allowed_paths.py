@@ -1,4 +1,4 @@
-"""Which paths a request may name: those below the folders that the server was started with, and no others."""
+"""Checks the paths in a request: only those below the server's --root folders are allowed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_FOLDERS = 400_000
 
 
 class AllowedPaths:
-    """Folders, symbolic links and `..` resolved."""
+    """The allowed folders, symbolic links and `..` resolved."""
 
     def __init__(self, roots: Iterable[str]) -> None:
         self._roots = [Path(os.path.realpath(root)) for root in roots]
@@ -35,14 +35,14 @@ class AllowedPaths:
         return bool(self._roots)
 
     def refuse_none(self) -> None:
-        """Raise StatusError where there is no folder at all."""
+        """Raise StatusError where no folder is allowed."""
         if not self._roots:
             raise StatusError(
                 Code.PERMISSION_DENIED, "this server takes no frames by path: it was started without --root"
             )
 
     def resolve(self, text: str) -> FileBeneath:
-        """Return the file that an absolute path means. Raises StatusError where it is not below a root."""
+        """Return the file at an absolute path. Raises StatusError where it is not below a root."""
         if not text.startswith("/") or "\0" in text or len(text) > LONGEST_PATH:
             raise StatusError(Code.INVALID_ARGUMENT, f"{text[:200]!r} is no absolute path: expected one below a --root")
         if text.count("/") > DEEPEST_PATH:
@@ -79,7 +79,7 @@ class AllowedPaths:
         return os.path.realpath(text)
 
     def input(self, text: str) -> FileBeneath:
-        """Return a file to read. Raises StatusError also where its name is none of an image."""
+        """Return a file to read. Raises StatusError also where it is not named like an image."""
         file = self.resolve(text)
         if file.suffix.lower() not in IMAGE_SUFFIXES:
             expected = ", ".join(sorted(IMAGE_SUFFIXES))
@@ -124,7 +124,7 @@ def _identity(file: FileBeneath) -> tuple[int, int] | None:
 
 
 def _is_of_others(file: FileBeneath) -> bool:
-    """Tell whether something is there that relumix did not write."""
+    """Tell whether a file exists that relumix did not write."""
     try:
         with file.opened() as descriptor:
             return stored_fingerprint(Path(f"/dev/fd/{descriptor}")) is None

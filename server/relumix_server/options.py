@@ -1,4 +1,4 @@
-"""What a server is started with, in one immutable place."""
+"""The options of a server."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Options:
     log_format: Literal["text", "json"] = "text"
 
     def __post_init__(self) -> None:
-        """Refuse what makes no server; raises InputError."""
+        """Raise InputError for unusable options."""
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if not isinstance(value, int | float) or isinstance(value, bool):
@@ -101,7 +101,7 @@ class Options:
         if self.lease and not Path(self.lease).is_file():
             raise InputError(f"the lease {self.lease} is not there: expected a file whose absence ends the server")
         for root in self.root:
-            if not root:  # It would mean the folder that the server was started in.
+            if not root:  # It would mean the current folder.
                 raise InputError("a root is empty: expected a folder that is there")
             if not Path(root).is_dir():
                 raise InputError(f"the root {root} is no folder: expected one that is there")
@@ -124,12 +124,12 @@ class Options:
 
     @property
     def worker_count(self) -> int:
-        """How many processes read and write frames."""
+        """Number of worker processes."""
         return self.workers or min(8, max(2, os.cpu_count() or 1))
 
     @property
     def ahead_bytes(self) -> int:
-        """What one session may hold of frames that are not needed yet, before it stops to read."""
+        """Bytes of frames not needed yet that a session may hold before it stops reading."""
         return max(self.memory_budget // self.max_sessions, 2 * MAX_CHUNK_BYTES)
 
     def asdict(self) -> dict[str, Any]:

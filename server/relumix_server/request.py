@@ -1,4 +1,4 @@
-"""The opening message of a stream, checked."""
+"""Checks the opening message of a stream."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FrameKey = tuple[int, int]
 
 @dataclass(frozen=True)
 class Paths:
-    """Files by frame, resolved; and how the request called the inputs."""
+    """Files by frame, resolved; and the request's names of the inputs."""
 
     inputs: Mapping[FrameKey, FileBeneath]
     names: Mapping[FrameKey, str]
@@ -42,7 +42,7 @@ class Paths:
 
 @dataclass(frozen=True)
 class Request:
-    """A job that can be taken.
+    """A checked job.
 
     order        the frames whose sources are needed, in the order in which they will be asked for.
     last_use     for each of them the frame to deliver after which it is needed no more; None: needed to the end.
@@ -73,7 +73,7 @@ class Request:
         return self.references[0] if self.masks == pb.MASKS_ONE else frame
 
     def takes(self, role: int, frame: int) -> bool:
-        """Tell whether there is such a frame in this job."""
+        """Tell whether the job has such a frame."""
         if role == pb.ROLE_SOURCE:
             return frame in self.last_use or frame in self._frames
         if role == pb.ROLE_REFERENCE:
@@ -83,7 +83,7 @@ class Request:
         return self.masks == pb.MASKS_ONE and frame == self.references[0]
 
     def needs(self, role: int, frame: int) -> bool:
-        """Tell whether such a frame is of any use."""
+        """Tell whether the job needs such a frame."""
         return frame in self.last_use if role == pb.ROLE_SOURCE else role != pb.ROLE_MASK or frame in self._masked
 
     def __post_init__(self) -> None:
@@ -97,7 +97,7 @@ class Request:
     _masked: frozenset[int] = field(init=False, repr=False, default=frozenset())
 
     def accepted(self, version: str) -> pb.Accepted:
-        """Return the message that says so."""
+        """Return the message that accepts it."""
         return pb.Accepted(
             session_id=self.session,
             version=version,
@@ -185,7 +185,7 @@ def _refuse_long_chains(frames: Sequence[int], references: Sequence[int], engine
 
 
 def _settings(sent: pb.Settings, engines: Mapping[str, Engine]) -> tuple[Settings, Engine]:
-    """Return what decides pixels; each value is one that the command would take."""
+    """Return the settings and engine of a job, each value as valid as for the command."""
     given = {field.name: getattr(sent, field.name) for field, _ in sent.ListFields()}
     given["engine_options"] = tuple(sent.engine_options)
     for name, value in given.items():
@@ -212,7 +212,7 @@ def _settings(sent: pb.Settings, engines: Mapping[str, Engine]) -> tuple[Setting
 
 
 def _as_asked(engine: Engine, settings: Settings) -> Engine:
-    """Return an engine with the options of a job; raises InputError. Its windows stay as clients were told they are."""
+    """Return an engine with the options of a job; raises InputError also where these would change its windows."""
     asked = configured(engine, settings.engine_options, transfer=settings.transfer)
     if asked.windowing != engine.windowing:
         raise InputError(
@@ -244,7 +244,7 @@ def _needs(
         windows |= dict.fromkeys(fresh)
         if last_use.get(frame, frame) is not None:
             last_use[frame] = frame
-    # A frame is needed for its own pixels too, after any window that it was seen in.
+    # A frame is also needed for its own transfer, after all windows that contain it.
     for frame in deliver:
         use = last_use[frame]
         last_use[frame] = None if use is None else max(use, frame)

@@ -1,4 +1,4 @@
-"""One thread a device: the windows of all sessions take turns on it, in the order in which they come."""
+"""The engine's thread: windows of all sessions run on it one by one, in order of arrival."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from relumix_server.status_errors import SessionCancelledError
 
 
 class EngineThread:
-    """The thread on which engines work. A session has one window in the queue at most, so that none can crowd it."""
+    """The thread of a device. A session has at most one window in the queue, so none can crowd it."""
 
     def __init__(self, on_queue: Callable[[int], None] = lambda _: None, *, last_seconds: float | None = None) -> None:
         """Start it.
 
-        on_queue      is told how many windows wait or are worked on.
+        on_queue      called with the number of windows waiting or running.
         last_seconds  without progress in a window, after which the process ends at once, with the stacks of its
                       threads on stderr and exit code 1: for an engine that hangs and holds Python's lock. None: never.
         """
@@ -34,19 +34,19 @@ class EngineThread:
 
     @property
     def queued(self) -> int:
-        """How many windows wait or are worked on."""
+        """Number of windows waiting or running."""
         return self._queued
 
     @property
     def seconds(self) -> float:
-        """How long ago the window at hand was begun or got further; 0 while there is none."""
+        """How long the current window has made no progress; 0 without one."""
         moved = self._moved
         return 0.0 if moved is None else time.monotonic() - moved
 
     def advance(self, share: float) -> None:
-        """Take note of how much of the window at hand is done (0..1), on the engine's thread.
+        """Record the finished share (0..1) of the current window, on the engine's thread.
 
-        Only what rises is progress: an engine that says the same again and again hangs.
+        Only a rising share is progress: an engine that keeps reporting the same one hangs.
         """
         if share > self._share:
             self._share = share
@@ -81,12 +81,12 @@ class EngineThread:
             self._on_queue(self._queued)
 
     def close(self) -> None:
-        """Take no more windows; the thread ends behind the one that it is at, and nobody waits for that."""
+        """Take no more windows; the thread ends after the current one. Does not wait for it."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
 
 class ScheduledEngine:
-    """An Engine for one session: it works on the device, in turn with those of other sessions."""
+    """An Engine for one session, run on the device in turn with other sessions."""
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class ScheduledEngine:
     ) -> None:
         """Make it.
 
-        await_frames  returns when frames that an engine may still read can be read: the device does not wait for them.
+        await_frames  returns when an engine's keyframes have arrived: else the device would wait for a slow client.
         on_window     is called after each window.
         """
         self.name, self.windowing = engine.name, engine.windowing
@@ -148,21 +148,21 @@ class ScheduledEngine:
         self._tell(share)
 
     def cancel(self) -> None:
-        """Give up the place in the queue. A window that has begun goes on to its end."""
+        """Leave the queue. A running window is finished first."""
         self._cancelled = True
         if self._running:
             self._running.cancel()
 
     def end(self) -> None:
-        """Let go of what the engine keeps of the shot, its threads among it; no window may be under way."""
+        """Free what the engine keeps of the shot, its threads included; no window may be running."""
         self._propagator = self._running = None
 
 
 def warm(engine: Engine, device: EngineThread) -> None:
-    """Let an engine relight a few small frames, so that the first session does not wait for what loads late."""
+    """Relight a few small frames, so that the first session does not wait for lazy loading."""
     rgb = np.full((64, 64, 3), 0.18, np.float32)
     ones, stops = np.ones((64, 64), np.float32), np.zeros((64, 64, 3), np.float32)
-    stops += np.linspace(-1, 1, 64, dtype=np.float32)[:, None]  # a plain grade would let an engine rest
+    stops += np.linspace(-1, 1, 64, dtype=np.float32)[:, None]  # not a plain grade, for which svd skips its network
     frames = [ProxyFrame(number, rgb, ones) for number in (1, 2)]
     reference = ProxyReference(1, rgb, ones, stops, ones)
     device.submit(lambda: engine.start().propagate(frames, [reference], [()])).result()

@@ -1,4 +1,4 @@
-"""A server from its start to its end."""
+"""Runs the server from start to end."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ from relumix_server.status_errors import Code
 from relumix_server.workers import Workers
 
 CLOSE_SECONDS = 1.0
-"""That finished streams get to have their last bytes read."""
+"""Grace for finished streams, so that clients can read their last bytes."""
 WATCH_SECONDS = 0.5
-"""How often the server looks whether anybody still needs it, and whether its engine hangs."""
+"""How often idle time, lease and hanging engines are checked."""
 LAST_SECONDS = 10.0
-"""How long after an engine hangs the process ends, where nothing else could end it."""
+"""How long after a hang the process is ended, if it cannot end itself."""
 HUNG_EXIT_CODE = 1
 MOST_MILLISECONDS = 2**31 - 1
 """Which means never to gRPC."""
@@ -68,7 +68,7 @@ log = logging.getLogger("relumix_server")
 
 
 class HungError(Exception):
-    """A thread that cannot be ended would keep the process. exit_code: that of the process."""
+    """A thread hangs and would keep the process from exiting. exit_code: of the process."""
 
     def __init__(self, exit_code: int = HUNG_EXIT_CODE) -> None:
         super().__init__()
@@ -95,7 +95,7 @@ def serve(
         asyncio.run(_serve(_fitting(options, files), engines, on_ready, make_service))
     except HungError as hung:
         logging.shutdown()
-        os._exit(hung.exit_code)  # any other end would wait for the thread
+        os._exit(hung.exit_code)  # a normal exit would wait for the thread
 
 
 def _fitting(options: Options, files: int) -> Options:
@@ -108,8 +108,8 @@ def _fitting(options: Options, files: int) -> Options:
 
 
 def _loaded(name: str, options: Options) -> Engine:
-    """Load an engine before anything is started: a wrong name or a missing package ends here."""
-    # Where both are there, svd's: lite has weights of its own.
+    """Load an engine before anything starts: a wrong name or a missing package fails here."""
+    # With both, --model is for svd: lite ships its weights.
     theirs = [other for other in WITH_MODEL if other in options.engine][-1:]
     if len(options.engine) > 1 and name not in theirs:
         return load_engine(name, device=options.device if name in WITH_MODEL else "auto")
@@ -178,8 +178,8 @@ async def _live(
     again: asyncio.Event,
 ) -> None:
     """Serve until told to stop, and until the sessions that run have ended."""
-    await _first(stop.wait(), _forsaken(options, service))
-    stop.set()  # From here on a signal is a second one.
+    await _first(stop.wait(), _unneeded(options, service))
+    stop.set()  # The next signal counts as the second.
     log.info("draining: no new sessions, %d run on", len(service.sessions))
     await health.enter_graceful_shutdown()
     await _first(service.drain(options.drain_seconds), again.wait())
@@ -188,7 +188,7 @@ async def _live(
 
 
 async def _watch_checks(service: RelightService, health: Health) -> None:
-    """Say that the server does not serve while the folders that jobs name do not answer."""
+    """Report NOT_SERVING while the folders below --root do not answer."""
     stuck = False
     while True:
         if service.checks.stuck != stuck:
@@ -200,7 +200,7 @@ async def _watch_checks(service: RelightService, health: Health) -> None:
 
 
 async def _hung(device: EngineThread, limit_seconds: float) -> None:
-    """Return when an engine has got no further with a window for too long."""
+    """Return when an engine has made no progress in a window for too long."""
     while device.seconds <= limit_seconds:
         await asyncio.sleep(WATCH_SECONDS)
 
@@ -216,8 +216,8 @@ def _on_signals(stop: asyncio.Event, again: asyncio.Event) -> None:
         loop.add_signal_handler(number, told)
 
 
-async def _forsaken(options: Options, service: RelightService) -> None:
-    """Return when nobody needs the server any more; never where no option says what that means."""
+async def _unneeded(options: Options, service: RelightService) -> None:
+    """Return when the server is idle too long or its lease is gone; never without these options."""
     limit, lease = options.exit_idle_seconds, options.lease and Path(options.lease)
     while True:
         await asyncio.sleep(WATCH_SECONDS)
@@ -230,7 +230,7 @@ async def _forsaken(options: Options, service: RelightService) -> None:
 
 
 async def _first(*waits: Awaitable[bool | None]) -> None:
-    """Return when one of these does; the others are cancelled."""
+    """Return when the first of these does; cancel the others."""
     tasks = [asyncio.ensure_future(wait) for wait in waits]
     _, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in pending:
@@ -258,7 +258,7 @@ def _grpc_options(options: Options) -> list[tuple[str, int]]:
 async def _listening(
     options: Options, service: RelightService, health: Health, metrics: Metrics
 ) -> tuple[aio.Server, str]:
-    """Start to listen; until engines are warm the health service says so."""
+    """Start listening; health is NOT_SERVING until engines are warm."""
     tokens = read_tokens(options.token_file) if options.token_file else ()
 
     def refused() -> None:
@@ -297,5 +297,5 @@ async def _say(health: Health, status: int) -> None:
 
 
 def ready_line(address: str) -> None:
-    """Tell whoever started the server where it serves."""
+    """Print the address for whoever started the server."""
     print(f"relumix serves on {address}", flush=True, file=sys.stdout)

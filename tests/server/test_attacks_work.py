@@ -67,7 +67,7 @@ def test_a_place_is_free_when_its_stream_ends(tmp_path, disk, made):
             if number % 4 == 0:
                 assert ask(server, disk.said(keys=disk.keys(made))).results == made
         assert until(lambda: rested(server))
-        assert not any("places" in line["message"] for line in server.log)
+        assert not any("slots" in line["message"] for line in server.log)
 
 
 @pytest.mark.parametrize("guarded", [True, False], ids=["with a token", "that says it is many"])

@@ -204,7 +204,7 @@ def test_a_full_server_says_when_to_come_back(tmp_path, held, disk, made):
         answer = ask(server, [opening()])
         assert (answer.status.name, answer.details, answer.retry_seconds) == (
             "RESOURCE_EXHAUSTED",
-            "all 1 places of this server are taken: try again later",
+            "all 1 slots of this server are taken: try again later",
             5.0,
         )
         first.leave()
