@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 from grpc import aio
 
 from relumix.errors import InputError
@@ -143,6 +144,12 @@ class PromptMessages(aio.ServerInterceptor):
         finally:
             self._waiting.pop(over, None)
             reading.cancel()
-        if not reading.done() or (message := reading.result()) is aio.EOF:
-            await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the call came without its message")
+        if not reading.done():
+            return await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the call came without its message")
+        try:
+            message = reading.result()
+        except DecodeError:
+            return await context.abort(grpc.StatusCode.INTERNAL, "what came is no message of this call")
+        if message is aio.EOF:
+            return await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the call came without its message")
         return message

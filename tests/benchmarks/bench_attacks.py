@@ -43,7 +43,7 @@ def calls(server: Server, method: str, *, reset: bool) -> None:
 def bomb(server: Server) -> None:
     """Send 764 KiB that unpack to 768 MiB."""
     message = attack.zipped(768 * MIB)
-    block = attack.headers(f"/{attack.SERVICE}/GetInfo", grpc_encoding="gzip")
+    block = attack.headers("/grpc.health.v1.Health/Check", grpc_encoding="gzip")
     with attack.connected(server.address) as connection, suppress(OSError):
         connection.sendall(attack.frame(attack.HEADERS, attack.END_HEADERS, 1, block))
         attack.send_message(connection, 1, message)

@@ -167,6 +167,13 @@ def test_a_call_without_a_token_is_refused_before_its_message(guarded):
         assert call.exception(timeout=20).code().name == "UNAUTHENTICATED"
 
 
+def test_bytes_that_are_no_message(guarded):
+    with guarded.channel() as channel, pytest.raises(grpc.RpcError) as refused:
+        channel.unary_unary("/grpc.health.v1.Health/Check")(b"\x08\xff\xff", timeout=20)
+    assert (refused.value.code().name, refused.value.details()) == ("INTERNAL", "what came is no message of this call")
+    health(guarded)
+
+
 def closed(connection):
     """Whether the other side has hung up."""
     connection.settimeout(0)
