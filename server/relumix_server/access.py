@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -14,6 +15,9 @@ from relumix.errors import InputError
 from relumix_server.options import Options
 
 SHORTEST_TOKEN = 16
+MOST_WITHOUT_MESSAGE = 256
+MESSAGE_SECONDS = 10.0
+
 Handler = Any
 """A grpc.RpcMethodHandler, whose type says nothing of what it handles."""
 
@@ -88,7 +92,57 @@ def _refusing(handler: Any) -> Handler:
             "…')",
         )
 
-    kind = ("stream" if handler.request_streaming else "unary", "stream" if handler.response_streaming else "unary")
-    make = getattr(grpc, f"{kind[0]}_{kind[1]}_rpc_method_handler")
-    made: Handler = make(refuse, handler.request_deserializer, handler.response_serializer)
-    return made
+    # Never as one that awaits its message: it may not come.
+    return _made("stream", handler, refuse)
+
+
+def _made(request_kind: str, handler: Any, behaviour: Callable[..., Any]) -> Handler:
+    """A handler like another, with another behaviour."""
+    kind = f"{request_kind}_{'stream' if handler.response_streaming else 'unary'}"
+    make = getattr(grpc, f"{kind}_rpc_method_handler")
+    return make(behaviour, handler.request_deserializer, handler.response_serializer)
+
+
+class PromptMessages(aio.ServerInterceptor):
+    """Ends calls that are begun without their one message: after some seconds, or when there are too many of them.
+
+    Those that came first are ended then, so that who sends the message with the call is answered at all times. Without
+    this they cost memory until their connections are closed, and no token is needed for that.
+    """
+
+    def __init__(self, most: int = MOST_WITHOUT_MESSAGE, seconds: float = MESSAGE_SECONDS) -> None:
+        self._most, self._seconds = most, seconds
+        self._waiting: dict[asyncio.Future[None], None] = {}
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler | None:
+        """Let a call through; where it has one message, once that is there."""
+        handler: Any = await continuation(handler_call_details)
+        if handler is None or handler.request_streaming:
+            return handler
+        answer = handler.unary_stream if handler.response_streaming else handler.unary_unary
+
+        async def behave(_: object, context: Any) -> Any:
+            return await answer(await self._message(context), context)
+
+        return _made("stream", handler, behave)
+
+    async def _message(self, context: Any) -> Any:
+        over = asyncio.get_running_loop().create_future()
+        self._waiting[over] = None
+        if len(self._waiting) > self._most:
+            first = next(iter(self._waiting))
+            del self._waiting[first]
+            first.set_result(None)
+        reading = asyncio.ensure_future(context.read())
+        try:
+            await asyncio.wait({reading, over}, timeout=self._seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._waiting.pop(over, None)
+            reading.cancel()
+        if not reading.done() or (message := reading.result()) is aio.EOF:
+            await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the call came without its message")
+        return message

@@ -12,6 +12,9 @@ from relumix_server.beneath import FileBeneath
 from relumix_server.status_errors import Code, StatusError
 
 LONGEST_PATH = 4096
+DEEPEST_PATH = 100
+MOST_FOLDERS = 400_000
+"""That are looked at for one job, counted anew for each path: some seconds' work."""
 
 
 class AllowedPaths:
@@ -19,6 +22,14 @@ class AllowedPaths:
 
     def __init__(self, roots: Iterable[str]) -> None:
         self._roots = [Path(os.path.realpath(root)) for root in roots]
+        self._resolved: dict[str, str] = {}
+        self._folders = 0
+
+    def for_a_job(self) -> AllowedPaths:
+        """Return the same, for the paths of one job: what is found out about a folder holds for all of them."""
+        job = AllowedPaths(())
+        job._roots = self._roots
+        return job
 
     def __bool__(self) -> bool:
         return bool(self._roots)
@@ -34,8 +45,12 @@ class AllowedPaths:
         """Return the file at an absolute path. Raises StatusError where it is not below a root."""
         if not text.startswith("/") or "\0" in text or len(text) > LONGEST_PATH:
             raise StatusError(Code.INVALID_ARGUMENT, f"{text[:200]!r} is no absolute path: expected one below a --root")
+        if text.count("/") > DEEPEST_PATH:
+            raise StatusError(
+                Code.INVALID_ARGUMENT, f"{text[:200]!r} lies too deep: expected up to {DEEPEST_PATH} folders on the way"
+            )
         try:
-            path = Path(os.path.realpath(text))
+            path = Path(self._real(text))
         except (OSError, ValueError) as error:  # a name that no file system takes, or that is no text
             reason = getattr(error, "strerror", None) or "it cannot be written as bytes"
             raise StatusError(Code.INVALID_ARGUMENT, f"{text[:200]!r} is no path: {reason}") from None
@@ -43,6 +58,25 @@ class AllowedPaths:
             if root in path.parents:
                 return FileBeneath(root, PurePosixPath(path.relative_to(root)))
         raise StatusError(Code.PERMISSION_DENIED, f"{text} is not below a --root of this server")
+
+    def _real(self, text: str) -> str:
+        """Return what os.path.realpath does. It looks at every folder of each path; here each folder is once."""
+        folder, name = os.path.split(text)
+        if name in ("", ".", ".."):
+            return self._looked_up(text)
+        if folder not in self._resolved:
+            self._resolved[folder] = self._looked_up(folder)
+        path = os.path.join(self._resolved[folder], name)  # noqa: PTH118  # a Path takes ten times as long
+        return self._looked_up(path) if os.path.islink(path) else path  # noqa: PTH114
+
+    def _looked_up(self, text: str) -> str:
+        self._folders += text.count("/")
+        if self._folders > MOST_FOLDERS:
+            raise StatusError(
+                Code.RESOURCE_EXHAUSTED,
+                f"the paths of this job lead through more than {MOST_FOLDERS} folders: expected frames that share some",
+            )
+        return os.path.realpath(text)
 
     def input(self, text: str) -> FileBeneath:
         """Return a file to read. Raises StatusError also where it is not named like an image."""

@@ -22,6 +22,7 @@ from relumix_server.status_errors import Code, StatusError
 
 LONGEST_TEXT = 256
 LONGEST_KEY = 128
+MOST_ENGINE_OPTIONS = 64
 MOST_CHAINED_KEYFRAMES = 1_000_000
 """Of one plan: each chained window names all frames before it. One reference reaches some 5000 frames with that."""
 
@@ -115,18 +116,10 @@ class Request:
 
 def check(opening: pb.Open, engines: Mapping[str, Engine], options: Options, allowed: AllowedPaths) -> Request:
     """Return the job that an opening message describes. Raises StatusError."""
+    _refuse_many(opening, options)
     settings, engine = _settings(opening.settings, engines)
     frames, references = _ascending("frames", opening.frames), _ascending("references", opening.references)
     deliver = _ascending("deliver", opening.deliver) or frames
-    if len(frames) > options.max_frames:
-        raise StatusError(
-            Code.RESOURCE_EXHAUSTED, f"the shot has {len(frames)} frames: this server takes up to {options.max_frames}"
-        )
-    if len(references) > options.max_references:
-        raise StatusError(
-            Code.RESOURCE_EXHAUSTED,
-            f"the shot has {len(references)} references: this server takes up to {options.max_references}",
-        )
     for name, chosen in (("frames", frames), ("deliver", deliver), ("references", references)):
         if unknown := sorted(set(chosen) - set(frames)):
             raise _invalid(f"{name} has frame {unknown[0]}, which is none of the shot's frames")
@@ -150,7 +143,7 @@ def check(opening: pb.Open, engines: Mapping[str, Engine], options: Options, all
         masks=opening.masks,
         raw=opening.encoding == pb.ENCODING_RAW,
         gains=opening.gains,
-        keys=dict(opening.keys),
+        keys={frame: opening.keys[frame] for frame in deliver if frame in opening.keys},
         paths=None,
         plan=laid,
         order=order,
@@ -158,6 +151,27 @@ def check(opening: pb.Open, engines: Mapping[str, Engine], options: Options, all
         windows=windows,
     )
     return replace(request, paths=_paths(opening, request, allowed)) if opening.HasField("by_path") else request
+
+
+def _refuse_many(opening: pb.Open, options: Options) -> None:
+    """Refuse what is too much, before any of it is looked at. Raises StatusError."""
+    paths = opening.by_path
+    of_frames = {
+        "frames": opening.frames,
+        "frames to deliver": opening.deliver,
+        "keys": opening.keys,
+        "sources by path": paths.sources,
+        "masks by path": paths.masks,
+        "results by path": paths.results,
+        "gains by path": paths.gains,
+    }
+    counts = {what: (len(sent), options.max_frames) for what, sent in of_frames.items()}
+    counts["references"] = len(opening.references), options.max_references
+    counts["references by path"] = len(paths.references), options.max_references
+    counts["options of the engine"] = len(opening.settings.engine_options), MOST_ENGINE_OPTIONS
+    for what, (count, most) in counts.items():
+        if count > most:
+            raise StatusError(Code.RESOURCE_EXHAUSTED, f"the shot has {count} {what}: this server takes up to {most}")
 
 
 def _refuse_long_chains(frames: Sequence[int], references: Sequence[int], engine: Engine) -> None:
@@ -240,6 +254,7 @@ def _needs(
 def _paths(opening: pb.Open, request: Request, allowed: AllowedPaths) -> Paths:
     sent = opening.by_path
     allowed.refuse_none()
+    allowed = allowed.for_a_job()
     inputs: dict[pb.Role, tuple[Mapping[int, str], Sequence[int]]] = {
         pb.ROLE_SOURCE: (sent.sources, request.order),
         pb.ROLE_REFERENCE: (sent.references, request.references),

@@ -21,7 +21,7 @@ from relumix.engines.registry import WITH_MODEL, load_engine
 from relumix.errors import InputError
 from relumix.rpc.messages import FLOW_OPTIONS, SERVICE
 from relumix_server import logs
-from relumix_server.access import TokenCheck, credentials, read_tokens
+from relumix_server.access import PromptMessages, TokenCheck, credentials, read_tokens
 from relumix_server.health import Health
 from relumix_server.memory import keep_freed_memory
 from relumix_server.metrics import Metrics
@@ -141,9 +141,10 @@ async def _serve(
         stack.callback(device.close)
         service = make_service(options, spool, workers, device, metrics)
         health = Health()
-        server, address = await _listening(options, service, health, metrics)
+        # The page first: where its port is taken, no gRPC server has to be ended.
         page = StatusPage.start(options, service, spool, device, workers, metrics)
         stack.callback(page.close)
+        server, address = await _listening(options, service, health, metrics)
         log.info("listening; status page: %s", page.address or "none", extra={"address": address})
         stack.callback(service.checks.close)
         await asyncio.to_thread(_warm, engines, device)
@@ -263,7 +264,8 @@ async def _listening(
     def refused() -> None:
         metrics.error("", Code.UNAUTHENTICATED.name, "a call came without a token that this server knows")
 
-    server = aio.server(interceptors=[TokenCheck(tokens, refused)] if tokens else [], options=_grpc_options(options))
+    interceptors = [PromptMessages(), *([TokenCheck(tokens, refused)] if tokens else [])]
+    server = aio.server(interceptors=interceptors, options=_grpc_options(options))
     add_to(server, service)
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     names = (SERVICE, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME)

@@ -44,12 +44,9 @@ def bomb(server: Server) -> None:
     """Send 764 KiB that unpack to 768 MiB."""
     message = attack.zipped(768 * MIB)
     block = attack.headers(f"/{attack.SERVICE}/GetInfo", grpc_encoding="gzip")
-    said = attack.frame(attack.HEADERS, attack.END_HEADERS, 1, block)
-    for offset in range(0, len(message), 16_000):
-        end = attack.END_STREAM if offset + 16_000 >= len(message) else 0
-        said += attack.frame(attack.DATA, end, 1, message[offset : offset + 16_000])
     with attack.connected(server.address) as connection, suppress(OSError):
-        connection.sendall(said)
+        connection.sendall(attack.frame(attack.HEADERS, attack.END_HEADERS, 1, block))
+        attack.send_message(connection, 1, message)
         time.sleep(1)
 
 

@@ -9,10 +9,9 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from relumix_server.access import MOST_WITHOUT_MESSAGE
 from tests.server.attack import (
-    DATA,
     END_HEADERS,
-    END_STREAM,
     HEADERS,
     RST_STREAM,
     SERVICE,
@@ -21,6 +20,7 @@ from tests.server.attack import (
     headers,
     peak_bytes,
     seconds,
+    send_message,
     zipped,
 )
 from tests.server.harness import serving
@@ -82,13 +82,10 @@ def test_messages_that_unpack_to_much(guarded, method):
     """764 KiB took 947 MiB: gRPC's limit counts bytes as they come."""
     before, message = peak_bytes(guarded.pid), zipped(256 * MIB)
     with connected(guarded.address) as connection:
-        said = frame(HEADERS, END_HEADERS, 1, headers(method, grpc_encoding="gzip"))
-        for offset in range(0, len(message), 16_000):
-            last = offset + 16_000 >= len(message)
-            said += frame(DATA, END_STREAM if last else 0, 1, message[offset : offset + 16_000])
         drained(connection)
         with suppress(OSError):
-            connection.sendall(said)
+            connection.sendall(frame(HEADERS, END_HEADERS, 1, headers(method, grpc_encoding="gzip")))
+            send_message(connection, 1, message)
         time.sleep(1)
         health(guarded)
     assert peak_bytes(guarded.pid) - before < 64 * MIB
@@ -136,6 +133,38 @@ def test_connections_that_say_nothing(guarded):
         while guarded.open_files() > before + 8 and time.monotonic() < deadline:
             time.sleep(0.2)
         assert guarded.open_files() <= before + 8
+
+
+def test_calls_that_never_bring_their_message(guarded):
+    """Over many connections they took memory without end. The oldest make room, and all are ended after a while."""
+    over = threading.Event()
+
+    def never():
+        over.wait(60)
+        yield b""
+
+    with ExitStack() as stack:
+        stack.callback(over.set)
+        calls = []
+        for _ in range(6):
+            channel = stack.enter_context(guarded.channel())
+            ask = channel.stream_unary("/grpc.health.v1.Health/Check")
+            calls += [ask.future(never(), timeout=60) for _ in range(60)]
+            health(guarded)
+        assert until(lambda: sum(call.done() for call in calls) >= len(calls) - MOST_WITHOUT_MESSAGE)
+        assert health(guarded).status == health_pb2.HealthCheckResponse.SERVING
+        assert until(lambda: all(call.done() for call in calls), 40)
+        told = {(call.code().name, call.details()) for call in calls}
+        assert told == {("DEADLINE_EXCEEDED", "the call came without its message")}
+
+
+def test_a_call_without_a_token_is_refused_before_its_message(guarded):
+    over = threading.Event()
+    with ExitStack() as stack:
+        stack.callback(over.set)
+        channel = stack.enter_context(guarded.channel())
+        call = channel.stream_unary(f"/{SERVICE}/GetInfo").future(b"" for _ in iter(lambda: over.wait(60), True))
+        assert call.exception(timeout=20).code().name == "UNAUTHENTICATED"
 
 
 def closed(connection):

@@ -134,6 +134,15 @@ def test_a_port_that_is_taken(server):
     )
 
 
+def test_a_port_of_the_status_page_that_is_taken(server):
+    code, sentence = start("--listen", "127.0.0.1:0", "--metrics", server.address)
+    assert (code, sentence) == (
+        2,
+        f"the status page cannot be at {server.address}: Address already in use; choose another port with --metrics, "
+        "or 'none' for no page",
+    )
+
+
 def test_short_tokens_are_refused(tmp_path):
     (tmp_path / "tokens").write_text("# a comment\nshort\n")
     code, sentence = start("--listen", "127.0.0.1:0", "--metrics", "none", "--token-file", str(tmp_path / "tokens"))

@@ -6,11 +6,12 @@ from dataclasses import replace
 import pytest
 
 from relumix.engines.registry import load_engine
+from relumix.v1 import relight_pb2 as pb
 from relumix_server.allowed_paths import AllowedPaths
 from relumix_server.options import Options
 from relumix_server.request import MOST_CHAINED_KEYFRAMES, check
 from relumix_server.status_errors import StatusError
-from tests.server.harness import opening
+from tests.server.harness import FRAMES, opening
 
 
 def checked(frames, references, *, chained=False, **options):
@@ -26,6 +27,36 @@ def test_references_are_counted():
         checked(20_000, range(20_000))
     assert refused.value.code.name == "RESOURCE_EXHAUSTED"
     assert str(refused.value) == "the shot has 20000 references: this server takes up to 1000"
+
+
+@pytest.mark.parametrize(
+    ("sent", "what"),
+    [
+        ({"frames": range(20_001)}, "20001 frames: this server takes up to 20000"),
+        ({"frames": [1] * 20_001}, "20001 frames: this server takes up to 20000"),
+        ({"deliver": [1] * 4_000_000}, "4000000 frames to deliver: this server takes up to 20000"),
+        ({"keys": dict.fromkeys(range(20_001), "k")}, "20001 keys: this server takes up to 20000"),
+        (
+            {"by_path": pb.ByPath(masks=dict.fromkeys(range(20_001), "/a"))},
+            "20001 masks by path: this server takes up to 20000",
+        ),
+        (
+            {"settings": pb.Settings(engine_options=["a=b"] * 65)},
+            "65 options of the engine: this server takes up to 64",
+        ),
+    ],
+    ids=["frames", "frames that do not ascend", "deliver", "keys", "paths", "options"],
+)
+def test_what_an_opening_has_much_of_is_counted_before_it_is_looked_at(sent, what):
+    with pytest.raises(StatusError) as refused:
+        check(opening(**sent).open, {"flow": load_engine("flow")}, Options(), AllowedPaths(()))
+    assert (refused.value.code.name, str(refused.value)) == ("RESOURCE_EXHAUSTED", f"the shot has {what}")
+
+
+def test_keys_of_frames_that_are_not_delivered_are_not_kept():
+    message = opening(keys=dict.fromkeys((*FRAMES, 5), "k"), deliver=FRAMES[1:]).open
+    request = check(message, {"flow": load_engine("flow")}, Options(), AllowedPaths(()))
+    assert request.keys == dict.fromkeys(FRAMES[1:], "k")
 
 
 @pytest.mark.parametrize("every", [1, 20_000], ids=["all are references", "one is"])

@@ -212,8 +212,8 @@ def _not_finite(latents: Tensor, frames: Sequence[int]) -> InputError:
     sampled = bool(latents.isfinite().all())
     made, way = ("VAE", "decode_precision=fp32") if sampled else ("network", "precision=bf16 or precision=fp32")
     return InputError(
-        f"frames {min(frames)} to {max(frames)}: svd's {made} gave values that are not finite. Half precision may have "
-        f"overflowed: load it with {way}. In full precision its weights are damaged, or guidance and sigmas far off"
+        f"frames {min(frames)} to {max(frames)}: svd's {made} gave values that are not finite: half precision may have "
+        f"overflowed, load it with {way}; in full precision its weights are damaged, or guidance and sigmas far off"
     )
 
 
