@@ -128,14 +128,7 @@ async def _serve(
         metrics = Metrics()
         spool = _opened_spool(options)
         stack.callback(spool.close)
-        cores = os.cpu_count() or 1
-        workers = Workers(
-            options.worker_count,
-            memory_bytes=options.worker_memory,
-            seconds=options.frame_seconds,
-            threads=max(1, cores // options.worker_count),
-            scratch=spool.scratch,
-        )
+        workers = _started_workers(options, spool)
         stack.callback(workers.close)
         device = EngineThread(last_seconds=options.window_seconds + LAST_SECONDS)
         stack.callback(device.close)
@@ -167,6 +160,16 @@ async def _serve(
     log.info("stopped")
     if service.checks.hanging:
         raise HungError(0)
+
+
+def _started_workers(options: Options, spool: Spool) -> Workers:
+    return Workers(
+        options.worker_count,
+        memory_bytes=options.worker_memory,
+        seconds=options.frame_seconds,
+        threads=max(1, (os.cpu_count() or 1) // options.worker_count),
+        scratch=spool.scratch,
+    )
 
 
 async def _live(
