@@ -59,6 +59,7 @@ def test_keys_of_frames_that_are_not_delivered_are_not_kept():
     assert request.keys == dict.fromkeys(FRAMES[1:], "k")
 
 
+@pytest.mark.slow  # a figure of time: what else runs on the machine moves it
 @pytest.mark.parametrize("every", [1, 20_000], ids=["all are references", "one is"])
 def test_planning_takes_time_by_the_length_of_the_shot(every):
     """20,000 frames and references took 4.5 s: the square of their number."""
@@ -69,7 +70,7 @@ def test_planning_takes_time_by_the_length_of_the_shot(every):
         return time.process_time() - began
 
     seconds(10)
-    assert seconds(20_000) < 40 * seconds(2000)
+    assert min(seconds(20_000) for _ in range(3)) < 40 * min(seconds(2000) for _ in range(3))
 
 
 def test_chains_are_bounded():
