@@ -16,6 +16,7 @@ from relumix.dataset.light_stage.render import Settings, begin, each, make_scene
 from relumix.dataset.light_stage.surfaces import Photos
 from relumix.dataset.pairs import light_mix, mix
 from relumix.errors import InputError
+from relumix.util.atomic_file import replacing
 
 LIGHTINGS = ("source", "relit_a", "relit_b")
 FIRST_FRAME = 1001
@@ -68,7 +69,8 @@ def _render_shot(folder: Path, settings: Settings, photos: Photos | None, seed: 
         "lights": scene.meta["lights"],
         "lighting": {name: {"weights": weight.tolist()} for name, weight in weights.items()},
     }
-    (shot / FACTS).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    with replacing(shot / FACTS) as unfinished:
+        unfinished.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
 def _write(path: Path, image: NDArray[np.float32] | NDArray[np.uint8], kind: str) -> None:

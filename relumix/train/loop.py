@@ -11,12 +11,10 @@ import csv
 import json
 import math
 import shutil
-import signal
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any, Protocol
 
 import torch
@@ -28,6 +26,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from relumix.errors import InputError
 from relumix.util.atomic_file import replacing, replacing_folder
+from relumix.util.stop_signals import stop_signals
 
 Batch = Mapping[str, Tensor]
 CONFIG, LOG, CHECKPOINTS, FINAL = "config.json", "log.csv", "checkpoints", "final"
@@ -130,7 +129,7 @@ def train(
     resolved = {"task": task.name, **asdict(settings), "data": dict(task.settings())}
     _claim(out, resolved, resume)
     run = _Run(task, settings, out, say)
-    with closing(run), _stop_signals(run.stop):
+    with closing(run), stop_signals(run.stop):
         run.restore(resume)
         run.go()
     return out / FINAL
@@ -289,18 +288,3 @@ def _unflat(tensors: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:
         index, key = name.split(".", 1)
         state.setdefault(int(index), {})[key] = value
     return state
-
-
-@contextmanager
-def _stop_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Call `stop` on SIGTERM and SIGINT, which else would end the process in the middle of a step."""
-
-    def handler(number: int, frame: FrameType | None) -> None:
-        stop()
-
-    before = {number: signal.signal(number, handler) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, old in before.items():
-            signal.signal(number, old)

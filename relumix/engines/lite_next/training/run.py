@@ -6,13 +6,11 @@ import csv
 import json
 import math
 import shutil
-import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -27,6 +25,8 @@ from relumix.engines.lite_next.training.clips import Clip, Stage, of_shard
 from relumix.engines.lite_next.training.learn import learn, validate
 from relumix.engines.lite_next.training.pairs import draw
 from relumix.errors import InputError
+from relumix.util.atomic_file import replacing
+from relumix.util.stop_signals import stop_signals
 
 WEIGHTS, STATE, LOG, CONFIG = "lite.safetensors", "state", "log.csv", "config.json"
 LARGEST_FILE = 15 * 2**20
@@ -85,7 +85,7 @@ def train(
     _claim(out, settings, resume)
     run = _Run(settings, out, types, say)
     run.restore()
-    with _stop_signals(run.stop):
+    with stop_signals(run.stop):
         return run.go()
 
 
@@ -199,9 +199,8 @@ class _Run:
 
     def _save(self) -> None:
         weights = {name: value.detach().half().contiguous().cpu() for name, value in self.average.state_dict().items()}
-        part = self.out / f"{WEIGHTS}.part"
-        save_file(weights, part, metadata={"network": json.dumps(self.network.shape)})
-        part.replace(self.out / WEIGHTS)
+        with replacing(self.out / WEIGHTS) as part:
+            save_file(weights, part, metadata={"network": json.dumps(self.network.shape)})
         folder = self.out / f".{STATE}.part"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
@@ -278,19 +277,5 @@ def _claim(out: Path, settings: Settings, resume: bool) -> None:
             pairs = ", ".join(f"{name} was {kept.get(name)!r} and is {wanted[name]!r}" for name in other)
             raise InputError(f"{out} was begun with other settings: {pairs}; give the same, or another --out")
     out.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")
-
-
-@contextmanager
-def _stop_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Call `stop` on SIGTERM and SIGINT, which else would end the process in the middle of a step."""
-
-    def handler(number: int, frame: FrameType | None) -> None:
-        stop()
-
-    before = {number: signal.signal(number, handler) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, old in before.items():
-            signal.signal(number, old)
+    with replacing(path) as part:
+        part.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")
