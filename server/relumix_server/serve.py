@@ -127,9 +127,10 @@ async def _serve(
         stack.callback(device.close)
         service = make_service(options, spool, workers, device, metrics)
         health = Health()
-        server, address = await _listening(options, service, health, metrics)
+        # Before the server listens: gRPC's is not to be dropped once it has started.
         page = StatusPage.start(options, service, spool, device, workers, metrics)
         stack.callback(page.close)
+        server, address = await _listening(options, service, health, metrics)
         log.info("listening; status page: %s", page.address or "none", extra={"address": address})
         stack.callback(service.checks.close)
         await asyncio.to_thread(_warm, engines, device)

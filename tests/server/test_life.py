@@ -3,6 +3,7 @@
 import contextlib
 import pickle
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -90,7 +91,8 @@ def start(*options):
     """The code and the one line of a server that cannot start."""
     command = [sys.executable, "-m", "relumix.cli.main", "serve", *options]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    (line,) = [line for line in ended.stderr.splitlines() if line.startswith("relumix: ")]
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("relumix: ")
     return ended.returncode, line.removeprefix("relumix: ")
 
 
@@ -131,6 +133,17 @@ def test_a_port_that_is_taken(server):
         2,
         f"{server.address} cannot be listened on: it is taken, perhaps by another relumix serve, or not of this "
         "machine; stop that, or choose another port with --listen (0 takes a free one)",
+    )
+
+
+def test_a_port_of_the_status_page_that_is_taken():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        code, said = start("--listen", "127.0.0.1:0", "--metrics", address)
+    assert (code, said) == (
+        2,
+        f"the status page cannot be at {address}: Address already in use; choose another port with "
+        "--metrics, or 'none' for no page",
     )
 
 
