@@ -1,4 +1,4 @@
-"""The errors a user is meant to read: one sentence each, saying what was got, what was expected and what to do."""
+"""Errors for users: one sentence each, with what was got, what was expected and what to do."""
 
 
 class RelumixError(Exception):

@@ -1,4 +1,4 @@
-"""What a running job tells, one event after another: the JSON lines of `--progress json` (docs/events.md)."""
+"""The events of a running job: the JSON lines of `--progress json` (docs/events.md)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Start(Event):
-    """The input is sound and work begins. `frames` are to be delivered, `settings` are Settings.asdict()."""
+    """The input passed all checks and work begins. `frames` are to be delivered, `settings` are Settings.asdict()."""
 
     event: ClassVar[str] = "start"
     version: str
@@ -45,7 +45,7 @@ class Progress(Event):
 
 @dataclass(frozen=True)
 class Stage(Event):
-    """What is worked on from now on, or still: "references", "send" or "light"; `message` says it in words.
+    """The current stage, sent as it begins and within it: "references", "send" or "light"; `message` says it in words.
 
     share              of the job's time that is over, as far as that can be told, 0..1.
     remaining_seconds  how long the rest takes at the pace so far; None while nothing was measured.
@@ -71,7 +71,7 @@ class FrameDone(Event):
 
 @dataclass(frozen=True)
 class Warned(Event):
-    """Something to know; the job goes on."""
+    """A warning; the job goes on."""
 
     event: ClassVar[str] = "warning"
     message: str

@@ -1,4 +1,4 @@
-"""Everything that decides what a job makes, in one immutable place."""
+"""The settings of a job."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Settings:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse values out of range; raises InputError."""
+        """Raise InputError for values out of range."""
         if not 0 <= self.mix <= 1:
             raise InputError(f"mix is {self.mix}: expected a number from 0 (the plate) to 1 (the relit plate)")
         if not 64 <= self.work_size <= 8192:

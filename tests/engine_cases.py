@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from relumix.engines.registry import ENGINES
+from relumix.engines.base import Engine
+from relumix.engines.registry import ENGINES, engine_for
 from relumix.settings import Settings
 
 
@@ -41,6 +43,12 @@ CASES = (
     EngineCase("svd", (*_SVD, "chained=false"), examples=3, trained=False),
     EngineCase("svd", (*_SVD, "chained=true"), examples=2, trained=False, chained=True),
 )
+
+
+@lru_cache(maxsize=len(CASES))
+def loaded(engine: str, options: tuple[str, ...], model: str | None) -> Engine:
+    """Return an engine, loaded once: it serves any number of shots."""
+    return engine_for(Settings(engine=engine, engine_options=options, model=model))
 
 
 @pytest.fixture(scope="session")

@@ -60,6 +60,7 @@ UNRUN = {
     r"relumix (evaluate|relight|farm|dataset render|train svd)": MENTION,
     r"relumix (relight|convert|train) .*svd.*": WEIGHTS,
     r"relumix train lite .*": DATA,
+    r"relumix train lite-next .*": MINUTES,
     r"relumix dataset (render|shots) .*": MINUTES,
     r"relumix dataset record-carla .*": "needs a CARLA server",
     r"relumix .*/sc1/.*": "needs a studio's storage",

@@ -1,8 +1,8 @@
 """The folders in which inputs are rendered and relit frames are kept.
 
-A folder is named after what its frames are made from: the hash of every input at every frame, and the look. So what
-lies in it is never out of date, a saved script finds the result that it was saved with, and undo the one before. What
-two folders share is linked, not rendered or relit again.
+A folder is named after what its frames are made from: the hash of every input at every frame, and the settings. So
+its frames are never out of date, a saved script finds its result again, and undo finds the one before. Files that two
+folders share are linked, not rendered or relit again.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from typing import Any, cast
 import nuke
 
 from relumix_nuke.errors import RelumixError, writing
-from relumix_nuke.knobs import Order
+from relumix_nuke.knobs import Request
 
 Hashes = dict[str, dict[int, str]]
-"""By the name of an input and the frame, the hash that Nuke has for it."""
+"""Nuke's hash of each input at each frame."""
 
 
 @dataclass(frozen=True)
 class MadeFrom:
     """What the frames of a folder are made from.
 
-    inputs  the inputs at the frames at which they are rendered, in all views that were asked for together.
-    seen    by view, the inputs at every frame of the shot: a change of the Reference shows wherever the artist looks.
-    look    how the light is carried and written.
+    inputs    the inputs at the frames at which they are rendered, for all requested views together.
+    by_view   the inputs at every frame of the shot, view by view: so a changed Reference shows as stale at any frame.
+    settings  how frames are relit and written, as JSON.
     """
 
     inputs: Hashes
-    seen: dict[str, Hashes]
-    look: dict[str, Any]
+    by_view: dict[str, Hashes]
+    settings: dict[str, Any]
 
 
 _MADE_FROM = "made_from.json"
@@ -62,11 +62,11 @@ class Folder:
         return Path(self.pattern(what, view, f"{frame:04d}"))
 
     def log(self, view: str) -> Path:
-        """Return the file of what the command wrote on stderr while it ran."""
+        """Return the file that takes the command's stderr."""
         return self.path / f"relumix.{view}.log"
 
     def made_from(self) -> MadeFrom | None:
-        """Return what its frames are made from; None where there is no such folder."""
+        """Return what its frames are made from; None where the folder does not exist."""
         return _made_from(self.path) if self.path.name else None
 
     def take_over(self, other: Folder, views: tuple[str, ...]) -> None:
@@ -75,7 +75,7 @@ class Folder:
         The command knows itself which relit frames are still right, and replaces the others. Raises RelumixError.
         """
         mine, theirs = self.made_from(), other.made_from()
-        if self == other or mine is None or theirs is None or mine.look["bits"] != theirs.look["bits"]:
+        if self == other or mine is None or theirs is None or mine.settings["bits"] != theirs.settings["bits"]:
             return
         for name, hashes in mine.inputs.items():
             same = [frame for frame, value in hashes.items() if theirs.inputs.get(name, {}).get(frame) == value]
@@ -87,17 +87,21 @@ class Folder:
                 _link(file, self.path / file.name)
 
 
-def open_folder(node: nuke.Node, order: Order, inputs: Hashes, seen: dict[str, Hashes], version: str) -> Folder:
-    """Return the folder of a node for what is asked for, made where it was not there. Raises RelumixError.
+def open_folder(node: nuke.Node, request: Request, inputs: Hashes, by_view: dict[str, Hashes], version: str) -> Folder:
+    """Return the folder for a request, made if need be. Raises RelumixError.
 
-    inputs, seen  as in MadeFrom.
-    version       the command's: another one makes other frames.
+    inputs, by_view  as in MadeFrom.
+    version          of the command: another one may make other frames.
     """
-    text = json.dumps([inputs, order.look.asdict(), version], sort_keys=True)
+    text = json.dumps([inputs, request.settings.asdict(), version], sort_keys=True)
     key = hashlib.sha256(text.encode()).hexdigest()[:_KEY_DIGITS]
     folder = Folder(_root(node) / f"{_owner(node)}.{key}")
     before = folder.made_from()
-    made_from = {"inputs": inputs, "seen": {**(before.seen if before else {}), **seen}, "look": order.look.asdict()}
+    made_from = {
+        "inputs": inputs,
+        "seen": {**(before.by_view if before else {}), **by_view},
+        "look": request.settings.asdict(),
+    }
     with writing(folder.path):
         folder.path.mkdir(parents=True, exist_ok=True)
         part = folder.path / f"{_MADE_FROM}.{os.getpid()}"
@@ -109,28 +113,29 @@ def open_folder(node: nuke.Node, order: Order, inputs: Hashes, seen: dict[str, H
 
 @contextmanager
 def rendering(folder: Folder, files: list[tuple[str, str, int]]) -> Iterator[Folder]:
-    """Give a folder to render in, and take over what is whole of these (input, view, frame) afterwards.
+    """Give a folder to render in, and take over the complete ones of `files` (input, view, frame) afterwards.
 
-    So a frame that Nuke was writing when it was stopped is never taken for a rendered one.
+    So a frame that Nuke was writing when it was stopped never counts as rendered.
     """
     parts = Folder(folder.path / f"rendering.{os.getpid()}")
     with writing(parts.path):
         parts.path.mkdir(exist_ok=True)
-    whole = False
+    complete = False
     try:
         yield parts
-        whole = True
+        complete = True
     finally:
         with writing(folder.path):
             made = [pair for each in files if (pair := (parts.file(*each), folder.file(*each)))[0].exists()]
+            # After a cancel the newest file may be half-written: leave it out.
             made.sort(key=lambda pair: pair[0].stat().st_mtime_ns)
-            for part, target in made if whole else made[:-1]:
+            for part, target in made if complete else made[:-1]:
                 part.replace(target)
             shutil.rmtree(parts.path)
 
 
 def folder_of(node: nuke.Node) -> Folder:
-    """Return the folder that a node shows now; it may be gone, or none."""
+    """Return the folder that a node shows now; it may not exist."""
     return Folder(Path(node["folder"].value()))
 
 
@@ -160,7 +165,7 @@ def _root(node: nuke.Node) -> Path:
 
 
 def _owner(node: nuke.Node) -> str:
-    """The script and the node, as the beginning of a file name. Scripts without a name are none but this Nuke's."""
+    """The script and the node, as the beginning of a file name. Unsaved scripts go by the process id."""
     script = Path(nuke.root()["name"].value() or f"unsaved_{os.getpid()}.nk").stem
     return re.sub(r"[^\w.-]", "_", f"{script}.{node.fullName()}")
 
@@ -169,14 +174,14 @@ def _owner(node: nuke.Node) -> str:
 def _made_from(path: Path) -> MadeFrom | None:
     try:
         stored = json.loads((path / _MADE_FROM).read_text(encoding="utf-8"))
-        seen = {view: _by_frame(hashes) for view, hashes in stored["seen"].items()}
-        return MadeFrom(_by_frame(stored["inputs"]), seen, stored["look"])
+        by_view = {view: _by_frame(hashes) for view, hashes in stored["seen"].items()}
+        return MadeFrom(_by_frame(stored["inputs"]), by_view, stored["look"])
     except (OSError, ValueError, KeyError, AttributeError):  # Gone, or another plugin's: nothing to take over.
         return None
 
 
 def _by_frame(stored: dict[str, dict[str, str]]) -> Hashes:
-    """Hashes as JSON, whose keys are text, gave them back."""
+    """Hashes as read from JSON, whose keys are text, by number again."""
     return {name: {int(frame): value for frame, value in hashes.items()} for name, hashes in stored.items()}
 
 

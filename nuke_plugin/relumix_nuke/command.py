@@ -12,7 +12,7 @@ from pathlib import Path
 from relumix_nuke import frames
 from relumix_nuke.cache import Folder
 from relumix_nuke.errors import RelumixError
-from relumix_nuke.knobs import Order
+from relumix_nuke.knobs import Request
 
 COMPATIBLE = ((0, 1), (1, 0))
 """Versions of the command that the plugin knows how to talk to: from the first one to below the second."""
@@ -43,19 +43,19 @@ def find(written: str) -> Program:
     return Program(found, _version(found))
 
 
-def relight(program: Program, order: Order, folder: Folder, view: str) -> list[str]:
+def relight(program: Program, request: Request, folder: Folder, view: str) -> list[str]:
     """Return the command line that relights a view of the rendered inputs."""
-    return [program.path, "relight", *_job(order, folder, view), "--progress", "json"]
+    return [program.path, "relight", *_job(request, folder, view), "--progress", "json"]
 
 
-def bundle(program: Program, order: Order, folder: Folder, view: str, chunk_size: int, target: Path) -> list[str]:
+def bundle(program: Program, request: Request, folder: Folder, view: str, chunk_size: int, target: Path) -> list[str]:
     """Return the command line that writes the job bundle of a view for a render farm."""
     options = ["--chunk-size", str(chunk_size), "--bundle", str(target)]
-    return [program.path, "farm", "bundle", *_job(order, folder, view), *options]
+    return [program.path, "farm", "bundle", *_job(request, folder, view), *options]
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of the command: Nuke's, less what would lead another Python astray."""
+    """Return the environment of the command: Nuke's own, without the variables that would break another Python."""
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONHOME"}
     return {**kept, "PYTHONUTF8": "1"}
 
@@ -65,23 +65,23 @@ def no_window() -> int:
     return getattr(subprocess, "CREATE_NO_WINDOW", 0)
 
 
-def _job(order: Order, folder: Folder, view: str) -> list[str]:
-    look = order.look
+def _job(request: Request, folder: Folder, view: str) -> list[str]:
+    settings = request.settings
     options = {
         "gain-out": folder.pattern("gain", view),
-        "frames": frames.text(order.frames),
-        "engine": look.engine,
-        "work-size": look.work_size,
-        "compression": look.compression,
-        "mask": folder.pattern("Mask", view) if "Mask" in order.inputs else None,
-        "server": order.server,
+        "frames": frames.text(request.frames),
+        "engine": settings.engine,
+        "work-size": settings.work_size,
+        "compression": settings.compression,
+        "mask": folder.pattern("Mask", view) if "Mask" in request.inputs else None,
+        "server": request.server,
     }
     return [
         folder.pattern("Source", view),
-        *(f"--reference={frame}={folder.file('Reference', view, frame)}" for frame in order.references),
+        *(f"--reference={frame}={folder.file('Reference', view, frame)}" for frame in request.references),
         f"--output={folder.pattern('result', view)}",
         *(f"--{name}={value}" for name, value in options.items() if value is not None),
-        *order.options,
+        *request.options,
     ]
 
 

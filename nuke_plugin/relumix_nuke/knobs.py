@@ -19,8 +19,8 @@ _BITS = {"EXR 16 bit half": "half", "EXR 32 bit float": "float"}
 
 
 @dataclass(frozen=True)
-class Look:
-    """What decides the light and the files, beside the inputs. Another look is another folder of the cache."""
+class RenderSettings:
+    """Settings that frames are made with, besides the inputs. Other settings go to another folder of the cache."""
 
     engine: str
     work_size: int
@@ -29,7 +29,7 @@ class Look:
     options: str
 
     @classmethod
-    def of(cls, node: nuke.Node) -> Look:
+    def of(cls, node: nuke.Node) -> RenderSettings:
         """Read the knobs of a node."""
         return cls(
             engine=node["engine"].value(),
@@ -45,30 +45,30 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Order:
+class Request:
     """What the artist asks for.
 
     frames      to relight, ascending.
-    references  frames at which the Reference is looked at, ascending.
-    look        how the light is carried and written.
+    references  frames of the Reference, ascending.
+    settings    how frames are relit and written.
     server      HOST:PORT, or several with commas between them; None: this machine.
     views       to relight.
     inputs      names of the inputs that something is connected to.
-    options     more of the command's, as they are.
+    options     further options of the command, passed as written.
     """
 
     frames: tuple[int, ...]
     references: tuple[int, ...]
-    look: Look
+    settings: RenderSettings
     server: str | None
     views: tuple[str, ...]
     inputs: tuple[str, ...]
     options: tuple[str, ...]
 
     @classmethod
-    def of(cls, node: nuke.Node) -> Order:
-        """Read the knobs and inputs of a node. Raises RelumixError where they ask for what cannot be done."""
-        source = _fitting(node)
+    def of(cls, node: nuke.Node) -> Request:
+        """Read the knobs and inputs of a node. Raises RelumixError where they do not fit together."""
+        source = _checked_source(node)
         wanted = _frames(node, source)
         references = reference_frames(node) or wanted[:1]
         known = {*wanted, *range(source.firstFrame(), source.lastFrame() + 1)}
@@ -77,15 +77,15 @@ class Order:
                 f"reference frame {outside[0]} is not in the shot, which has {frames.text(known)}: "
                 "correct the reference frames"
             )
-        look = Look.of(node)
+        settings = RenderSettings.of(node)
         return cls(
             frames=tuple(wanted),
             references=tuple(references),
-            look=look,
+            settings=settings,
             server=_server(node),
             views=_views(node),
             inputs=connected(node),
-            options=words(look.options, "more options"),
+            options=words(settings.options, "more options"),
         )
 
     @property
@@ -123,7 +123,7 @@ def words(text: str, knob: str) -> tuple[str, ...]:
 
 
 def show(node: nuke.Node, status: str, arrived: Iterable[int] = ()) -> None:
-    """Show a sentence in the status line, and frames that are in the node's folder now. Not undoable."""
+    """Show a sentence in the status line, and add frames that have arrived in the folder. Not undoable."""
     nuke.Undo.disable()
     try:
         before = frames.parse(node["arrived"].value(), "arrived")
@@ -163,8 +163,8 @@ def _set_arrived(node: nuke.Node, arrived: Iterable[int]) -> None:
     node["ready"].setExpression(frames.expression(arrived))
 
 
-def _fitting(node: nuke.Node) -> nuke.Node:
-    """Return what Source is connected to, where the inputs that are needed are there and fit each other."""
+def _checked_source(node: nuke.Node) -> nuke.Node:
+    """Return the node that Source is connected to. Raises RelumixError where an input is missing or of another size."""
     source, sizes = None, {}
     for number, name in enumerate(INPUTS):
         upstream = node.input(number)

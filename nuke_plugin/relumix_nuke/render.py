@@ -1,4 +1,4 @@
-"""Rendering what is connected to a node into files, and leaving Nuke as it was."""
+"""Renders a node's inputs to files, and leaves Nuke as it was."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import nuke
 from relumix_nuke import cache, frames
 from relumix_nuke.cache import Folder, Hashes
 from relumix_nuke.errors import CancelledError, RelumixError, named
-from relumix_nuke.knobs import INPUTS, Order
+from relumix_nuke.knobs import INPUTS, Request
 
 _DATATYPES = {"half": "16 bit half", "float": "32 bit float"}
 
@@ -30,7 +30,7 @@ def undo_step(name: str) -> Iterator[None]:
 @contextmanager
 def left_as_it_was(node: nuke.Node) -> Iterator[None]:
     """Work at full size beside a node, and put proxy mode, the current frame and view and the selection back."""
-    with node.parent():  # A button of a group is run inside of it.
+    with node.parent():  # Nuke runs a group's buttons inside the group.
         proxy, frame, view, selected = nuke.root()["proxy"], nuke.frame(), nuke.thisView(), nuke.selectedNodes()
         was_proxy = proxy.value()
         try:
@@ -42,52 +42,52 @@ def left_as_it_was(node: nuke.Node) -> Iterator[None]:
                 proxy.setValue(True)
             if nuke.frame() != frame:
                 nuke.frame(frame)
-            _look_at(view)
+            _show_view(view)
             for other in [*nuke.selectedNodes(), *selected]:
                 other.setSelected(other in selected)
 
 
-def seen(node: nuke.Node, order: Order) -> dict[str, Hashes]:
-    """Return, by view, what `hash_now` says of every input at each frame of the shot.
+def hashes_by_view(node: nuke.Node, request: Request) -> dict[str, Hashes]:
+    """Return, by view, the `hash_now` of every input at each frame of the shot.
 
-    Of the views that are asked for where there is a viewer to show them, else of the current one alone. It moves the
-    current frame and view.
+    Of the requested views if there is a viewer to show them, else of the current one alone. Moves the current frame
+    and view.
     """
     found: dict[str, Hashes] = {}
-    for view in order.views:
-        _look_at(view)
-        hashes = found.setdefault(nuke.thisView(), {name: {} for name in order.inputs})
-        for frame in order.shot:
+    for view in request.views:
+        _show_view(view)
+        hashes = found.setdefault(nuke.thisView(), {name: {} for name in request.inputs})
+        for frame in request.shot:
             nuke.frame(frame)
-            for name in order.inputs:
+            for name in request.inputs:
                 hashes[name][frame] = hash_now(node, name)
     return found
 
 
-def hashes(node: nuke.Node, order: Order, by_view: dict[str, Hashes]) -> Hashes:
-    """Return the hash of every input at the frames at which it is rendered: one for all views that are asked for.
+def hashes(node: nuke.Node, request: Request, by_view: dict[str, Hashes]) -> Hashes:
+    """Return the hash of every input at the frames at which it is rendered: one for all requested views.
 
-    by_view  what `seen` returned, which says it where only one view is asked for.
+    by_view  what `hashes_by_view` returned, which is used where only one view is requested.
 
-    It is the same whichever view is looked at, and with a window or without. It moves the current frame.
+    It does not depend on the current view, nor on a GUI. Moves the current frame.
     """
-    if len(order.views) == 1:
+    if len(request.views) == 1:
         (of_view,) = by_view.values()
-        return {name: {frame: by[frame] for frame in order.frames_of(name)} for name, by in of_view.items()}
-    found: Hashes = {name: {} for name in order.inputs}
-    for name in order.inputs:
-        with _in_each_view(node, name, order.views) as looks:
-            for frame in order.frames_of(name):
+        return {name: {frame: by[frame] for frame in request.frames_of(name)} for name, by in of_view.items()}
+    found: Hashes = {name: {} for name in request.inputs}
+    for name in request.inputs:
+        with _in_each_view(node, name, request.views) as nodes:
+            for frame in request.frames_of(name):
                 nuke.frame(frame)
-                found[name][frame] = _hash_of(looks, name)
+                found[name][frame] = _hash_of(nodes, name)
     return found
 
 
 def hash_now(node: nuke.Node, name: str) -> str:
     """Return the hash of an input at the current frame and view: it changes with any pixel upstream.
 
-    It is that of a node inside, which looks at the input alone: what is connected may be one that has no hash of its
-    own, such as a Dot or a FrameHold.
+    Taken from a node inside the group that reads the input alone, since the connected node may have no hash of its own
+    (Dot, FrameHold).
     """
     inside = cast(nuke.Group, node).node(f"{name}Hash")
     if inside is None:
@@ -95,23 +95,23 @@ def hash_now(node: nuke.Node, name: str) -> str:
     return _hash_of([inside], name)
 
 
-def render(node: nuke.Node, order: Order, folder: Folder) -> None:
+def render(node: nuke.Node, request: Request, folder: Folder) -> None:
     """Render every frame of every input that the folder lacks. Raises RelumixError, CancelledError."""
-    for name in order.inputs:
+    for name in request.inputs:
         missing = [
             frame
-            for frame in order.frames_of(name)
-            if not all(folder.file(name, view, frame).exists() for view in order.views)
+            for frame in request.frames_of(name)
+            if not all(folder.file(name, view, frame).exists() for view in request.views)
         ]
         if missing:
-            files = [(name, view, frame) for frame in missing for view in order.views]
-            with cache.rendering(folder, files) as parts, _write(node, name, order, parts) as write:
+            files = [(name, view, frame) for frame in missing for view in request.views]
+            with cache.rendering(folder, files) as parts, _write(node, name, request, parts) as write:
                 for first, last in frames.runs(missing):
-                    _execute(write, first, last, name, order.views)
+                    _execute(write, first, last, name, request.views)
 
 
 @contextmanager
-def _write(node: nuke.Node, name: str, order: Order, folder: Folder) -> Iterator[nuke.Node]:
+def _write(node: nuke.Node, name: str, request: Request, folder: Folder) -> Iterator[nuke.Node]:
     """A Write behind an input of the node, there as long as it is needed."""
     upstream = node.input(INPUTS.index(name))
     assert upstream is not None
@@ -119,28 +119,28 @@ def _write(node: nuke.Node, name: str, order: Order, folder: Folder) -> Iterator
     try:
         write.setInput(0, upstream)
         write["file"].setValue(folder.pattern(name, "%V"))
-        write["datatype"].setValue(_DATATYPES[order.look.bits])
+        write["datatype"].setValue(_DATATYPES[request.settings.bits])
         write["channels"].setValue(_channels(upstream, name))
         write["raw"].setValue(True)
-        write["views"].setValue(" ".join(order.views))
+        write["views"].setValue(" ".join(request.views))
         yield write
     finally:
         nuke.delete(write)
 
 
-def _hash_of(looks: list[nuke.Node], name: str) -> str:
+def _hash_of(nodes: list[nuke.Node], name: str) -> str:
     with named(name):
-        for look in looks:
-            look.forceValidate()
-        told = [sorted(look.opHashes()) for look in looks]
-    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+        for each in nodes:
+            each.forceValidate()
+        of_nodes = [sorted(each.opHashes()) for each in nodes]
+    return hashlib.sha256(repr(of_nodes).encode()).hexdigest()[:16]
 
 
 @contextmanager
 def _in_each_view(node: nuke.Node, name: str, views: tuple[str, ...]) -> Iterator[list[nuke.Node]]:
-    """Nodes that look at an input, each in a view of its own.
+    """Nodes that read an input, one a view.
 
-    Nuke tells hashes in the current view alone, and without a window there is no other: a OneView reaches them all.
+    Nuke gives hashes of the current view alone, and without a GUI that cannot be changed: a OneView reaches each.
     """
     made: list[nuke.Node] = []
     try:
@@ -153,15 +153,15 @@ def _in_each_view(node: nuke.Node, name: str, views: tuple[str, ...]) -> Iterato
             nuke.delete(each)
 
 
-def _look_at(view: str) -> None:
-    """Make a view the current one, if there is a viewer that could."""
+def _show_view(view: str) -> None:
+    """Make a view the current one, if a viewer is open."""
     viewer = nuke.activeViewer() if nuke.GUI and nuke.thisView() != view else None
     if viewer:
         viewer.setView(view)
 
 
 def _channels(upstream: nuke.Node, name: str) -> str:
-    """What of an input the job needs: every other channel of the plate goes through the node itself."""
+    """The channels that the job needs; the plate's others pass through the node itself."""
     with named(name):
         channels = upstream.channels()
     if "rgba.alpha" not in channels:

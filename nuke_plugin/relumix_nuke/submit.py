@@ -20,9 +20,9 @@ def submit(node: nuke.Node) -> list[Path]:
     prepared = work.prepare(node, by_farm=True)
     chunk_size = int(node["chunk_size"].value())
     bundles = []
-    for view in prepared.order.views:
+    for view in prepared.request.views:
         target = prepared.folder.path / f"farm.{view}"
-        arguments = command.bundle(prepared.program, prepared.order, prepared.folder, view, chunk_size, target)
+        arguments = command.bundle(prepared.program, prepared.request, prepared.folder, view, chunk_size, target)
         job.run(arguments, prepared.folder.log(view))
         bundles.append(target)
     written = str(node["farm_command"].value() or "").strip()

@@ -12,7 +12,7 @@ import nuke
 from relumix_nuke import cache, command, job, knobs, render, server
 from relumix_nuke.cache import Folder
 from relumix_nuke.errors import RelumixError
-from relumix_nuke.knobs import Look, Order
+from relumix_nuke.knobs import RenderSettings, Request
 from relumix_nuke.progress import Progress, on_main
 
 
@@ -59,7 +59,7 @@ class Work:
     """
 
     node: nuke.Node
-    order: Order
+    request: Request
     folder: Folder
     program: command.Program
     failed: dict[int, str] = field(default_factory=dict)
@@ -77,9 +77,9 @@ class Work:
             return cancel.is_set() or progress.cancelled()
 
         try:
-            for number, view in enumerate(self.order.views):
+            for number, view in enumerate(self.request.views):
                 self._tell(progress, number, {"done": 0})
-                arguments = command.relight(self.program, self.order, self.folder, view)
+                arguments = command.relight(self.program, self.request, self.folder, view)
                 log = self.folder.log(view)
                 with closing(job.events(arguments, log, stopped)) as events:
                     for event in events:
@@ -95,7 +95,7 @@ class Work:
         kind, frame = event.get("event"), event.get("frame")
         if kind == "frame":
             arrivals[event["frame"]] += 1
-            if arrivals[event["frame"]] == len(self.order.views):
+            if arrivals[event["frame"]] == len(self.request.views):
                 on_main(self._show, f"relighting, frame {frame} has arrived", (frame,), cancel)
         elif kind == "progress":
             self._tell(progress, number, event)
@@ -111,7 +111,7 @@ class Work:
 
     def _tell(self, progress: Progress, number: int, event: job.Event) -> None:
         """Show how far it is; relumix 0.1 tells frames alone, and no share of its time."""
-        frames, views = len(self.order.frames), len(self.order.views)
+        frames, views = len(self.request.frames), len(self.request.views)
         self._done = event.get("done", self._done)
         share = float(event.get("share", self._done / max(frames, 1)))
         words = [f"{number * frames + self._done} of {views * frames} frames", *([self._stage] if share < 1 else [])]
@@ -123,20 +123,20 @@ class Work:
         try:
             if cache.folder_of(self.node) == self.folder:  # Or the artist has undone it.
                 knobs.show(self.node, status, arrived)
-        except ValueError:  # Nuke's word for a node that was deleted, or whose script was closed.
+        except ValueError:  # Nuke raises it for a node that was deleted, or whose script was closed.
             cancel.set()
 
     def _finish(self) -> None:
         if self.failed:
             message = self.failed[min(self.failed)]
             raise RelumixError(
-                f"{len(self.failed)} of {len(self.order.frames)} frames failed, the others are relit; "
+                f"{len(self.failed)} of {len(self.request.frames)} frames failed, the others are relit; "
                 f"the first of them: {message}"
             )
 
     def summary(self) -> str:
-        """Return how it went, for the status line."""
-        count = len(self.order.frames)
+        """Return the outcome, for the status line."""
+        count = len(self.request.frames)
         text = f"{count} frame{'s are' if count > 1 else ' is'} relit"
         warnings = list(dict.fromkeys(self.warnings))
         more = f" (and {len(warnings) - 1} more warnings)" if len(warnings) > 1 else ""
@@ -144,25 +144,25 @@ class Work:
 
 
 def prepare(node: nuke.Node, *, by_farm: bool = False) -> Work:
-    """Render what has changed and point the node at the folder of the job. On the main thread.
+    """Render changed inputs and point the node at the job's folder. On the main thread.
 
-    by_farm  a farm will run it: servers are for its machines to reach.
+    by_farm  a farm will run it: its machines reach the servers, so this one need not.
 
     Raises RelumixError, CancelledError.
     """
     _refuse_running(node, cache.folder_of(node))
-    order = Order.of(node)
+    request = Request.of(node)
     program = command.find(_text(node, "executable"))
-    if order.server and not by_farm:
-        server.reach(order.server)
+    if request.server and not by_farm:
+        server.reach(request.server)
     with render.undo_step("Relight"), render.left_as_it_was(node):
-        seen = render.seen(node, order)
-        folder = cache.open_folder(node, order, render.hashes(node, order, seen), seen, program.version)
+        by_view = render.hashes_by_view(node, request)
+        folder = cache.open_folder(node, request, render.hashes(node, request, by_view), by_view, program.version)
         _refuse_running(node, folder)  # The artist may have undone the start of it.
-        folder.take_over(cache.folder_of(node), order.views)
-        render.render(node, order, folder)
-        knobs.show_folder(node, folder.path.as_posix(), order.shot)
-    return Work(node, order, folder, program)
+        folder.take_over(cache.folder_of(node), request.views)
+        render.render(node, request, folder)
+        knobs.show_folder(node, folder.path.as_posix(), request.shot)
+    return Work(node, request, folder, program)
 
 
 def relight(node: nuke.Node) -> None:
@@ -180,22 +180,22 @@ def relight(node: nuke.Node) -> None:
 
 
 def is_stale(node: nuke.Node) -> bool:
-    """Tell whether the node shows a result that is not made from what it is connected to and asked for now.
+    """Tell whether the node's result was made from other inputs or settings than it has now.
 
-    Looks at the inputs at the current frame and view alone, so that it is cheap.
+    Checks the inputs at the current frame and view alone, since it runs on every redraw of the node.
     """
     if not _text(node, "folder"):
         return False
     made_from = cache.folder_of(node).made_from()
     if made_from is None:
         return True
-    if made_from.look != Look.of(node).asdict() or set(made_from.inputs) != set(knobs.connected(node)):
+    if made_from.settings != RenderSettings.of(node).asdict() or set(made_from.inputs) != set(knobs.connected(node)):
         return True
     references = knobs.reference_frames(node)
     if references and references != sorted(made_from.inputs["Reference"]):
         return True
-    now, seen = nuke.frame(), made_from.seen.get(nuke.thisView(), {})
-    return any(render.hash_now(node, name) != by[now] for name, by in seen.items() if now in by)
+    now, by_view = nuke.frame(), made_from.by_view.get(nuke.thisView(), {})
+    return any(render.hash_now(node, name) != by[now] for name, by in by_view.items() if now in by)
 
 
 def clear(node: nuke.Node) -> None:
@@ -206,7 +206,7 @@ def clear(node: nuke.Node) -> None:
 
 
 def cancel(node: nuke.Node) -> bool:
-    """Ask the node's job to stop; tells whether there was one. What is finished is kept."""
+    """Ask the node's job to stop; tells whether there was one. Finished frames are kept."""
     return RUNNING.cancel(cache.folder_of(node))
 
 

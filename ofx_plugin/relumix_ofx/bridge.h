@@ -1,4 +1,4 @@
-// The way to the bridge: it is found or started, and asked one thing after the other.
+// Finds or starts the bridge, and sends it one request after the other.
 #pragma once
 
 #include <map>
@@ -13,13 +13,13 @@ namespace relumix {
 using Fields = std::map<std::string, std::string>;
 using system::Stop;
 
-// One conversation. When it is given up, whatever the bridge does for it ends.
+// One connection. Closing it cancels what the bridge does for it.
 class Connection {
  public:
   // Throws BridgeError, Stopped.
   static Connection open(const std::vector<std::string>& command, const Stop& stop);
 
-  // Says something and returns the answer. Throws BridgeError, Stopped; the connection is of no more use then.
+  // Sends a message and returns the answer. Throws BridgeError, Stopped; the connection is of no more use then.
   Message ask(const std::string& kind, const Fields& fields, const std::vector<float>& body, const Stop& stop);
 
   bool is_over() const { return socket_.is_over(); }

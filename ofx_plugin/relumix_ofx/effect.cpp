@@ -69,13 +69,14 @@ std::vector<std::string> Effect::command() const {
   return relumix_command(parameters_.text(name::kCommand), properties_of(handle_).text(kOfxPluginPropFilePath));
 }
 
-Fields Effect::order(const char* purpose, std::string& trouble) const {
+Fields Effect::request(const char* purpose, std::string& trouble) const {
   int first = 0, last = 0;
   shot(first, last);
   std::vector<int> references;
   if (last < first) trouble = "there are no frames from " + std::to_string(first) + " to " + std::to_string(last);
   if (!parameters_.reference_frames(references)) {
-    trouble = "reference frames are '" + parameters_.text(name::kReferenceFrames) + "': expected numbers such as 1001, 1060";
+    trouble = "reference frames are '" + parameters_.text(name::kReferenceFrames) +
+              "': expected numbers such as 1001, 1060";
   }
   if (references.empty()) references.push_back(first);
   static constexpr const char* kEngines[] = {"flow", "lite", "svd"};
@@ -90,7 +91,9 @@ Fields Effect::order(const char* purpose, std::string& trouble) const {
   if (parameters_.reference_is_file()) {
     fields["reference_file"] = parameters_.text(name::kReferenceFile);
     fields["reference_coding"] = parameters_.file_coding();
-    if (fields["reference_file"].empty()) trouble = "no reference file is named: choose one, or take the Reference input";
+    if (fields["reference_file"].empty()) {
+      trouble = "no reference file is named: choose one, or take the Reference input";
+    }
   }
   if (parameters_.integer(name::kWhere) == 1) {
     fields["server"] = parameters_.text(name::kServer);
@@ -103,20 +106,21 @@ Fields Effect::order(const char* purpose, std::string& trouble) const {
   return fields;
 }
 
-Outcome Effect::converse(const Fields& order, std::optional<Looked> looked, const Stop& stop, const Told& told) {
+Outcome Effect::ask_bridge(const Fields& request, std::optional<ClipPicture> held, const Stop& stop,
+                           const OnProgress& on_progress) {
   Stop stopped = [&, before = cancels_.load()] { return cancels_ != before || stop(); };
   Connection connection = take_connection(command(), stopped);
-  Message answer = connection.ask("open", order, {}, stopped);
+  Message answer = connection.ask("open", request, {}, stopped);
   while (!says_end(answer.kind)) {
     if (stopped()) throw system::Stopped();
     if (answer.kind == "look") {
-      answer = connection.ask("image", look(answer, looked), {}, stopped);
+      answer = connection.ask("image", describe(answer, held), {}, stopped);
     } else if (answer.kind == "send") {
-      Fields fields = look(answer, looked);
+      Fields fields = describe(answer, held);
       bool there = fields.count("fingerprint") > 0;
-      answer = connection.ask("image", fields, there ? looked->picture.pixels : std::vector<float>(), stopped);
+      answer = connection.ask("image", fields, there ? held->picture.pixels : std::vector<float>(), stopped);
     } else if (answer.kind == "wait") {
-      if (told) told(static_cast<double>(answer.number("permille")) / 1000);
+      if (on_progress) on_progress(static_cast<double>(answer.number("permille")) / 1000);
       answer = connection.ask("next", {}, {}, stopped);
     } else {
       throw BridgeError("the relumix bridge said '" + answer.kind + "', which this plugin does not know");
@@ -126,19 +130,19 @@ Outcome Effect::converse(const Fields& order, std::optional<Looked> looked, cons
   return outcome_of(std::move(answer));
 }
 
-Fields Effect::look(const Message& wish, std::optional<Looked>& looked) const {
-  std::string name = wish.text("clip");
-  long frame = wish.number("frame");
+Fields Effect::describe(const Message& query, std::optional<ClipPicture>& held) const {
+  std::string name = query.text("clip");
+  long frame = query.number("frame");
   Fields fields{{"clip", name}, {"frame", std::to_string(frame)}};
-  if (!looked || looked->clip != name || looked->frame != frame) {
-    looked.reset();  // Before the next one is copied: one picture at a time.
+  if (!held || held->clip != name || held->frame != frame) {
+    held.reset();  // Before the next one is copied: one picture at a time.
     HostImage image(clip(clip_named(name)), static_cast<double>(frame));
     if (!image.exists()) return fields;
-    looked = Looked{name, frame, image.copy()};
+    held = ClipPicture{name, frame, image.copy()};
   }
-  const Picture& picture = looked->picture;
+  const Picture& picture = held->picture;
   fields["fingerprint"] = picture.fingerprint();
-  fields["glance"] = picture.glance();
+  fields["thumbnail"] = picture.thumbnail();
   fields["width"] = std::to_string(picture.width()), fields["height"] = std::to_string(picture.height());
   fields["alpha"] = picture.has_alpha ? "1" : "0";
   return fields;
@@ -152,7 +156,7 @@ OfxStatus Effect::render(Properties arguments) {
              arguments.integer(kOfxImageEffectPropRenderWindow, 0, 3)};
   HostImage output(clip(kOutputClip), time);
   if (!output.exists()) return suites().effects->abort(handle_) ? kOfxStatOK : kOfxStatFailed;
-  Looked source{"source", frame_at(time), {}};
+  ClipPicture source{"source", frame_at(time), {}};
   if (HostImage image(clip(kSource), time); image.exists()) source.picture = image.copy();
   bool interactive = is_interactive(arguments);
   // Without an image there is black; and nothing is asked before the first relighting, so that a new effect is at once.
@@ -163,12 +167,12 @@ OfxStatus Effect::render(Properties arguments) {
     return kOfxStatOK;
   }
   std::string trouble;
-  Fields fields = order(interactive ? "render" : "farm", trouble);
+  Fields fields = request(interactive ? "render" : "farm", trouble);
   fields["frame"] = std::to_string(frame_at(time));
   if (!trouble.empty()) return finish(error(trouble), plate, output, window, time);
   Stop aborted = [this] { return suites().effects->abort(handle_) != 0; };
   try {
-    return finish(converse(fields, source, aborted, nullptr), plate, output, window, time);
+    return finish(ask_bridge(fields, source, aborted, nullptr), plate, output, window, time);
   } catch (const system::Stopped&) {
     return kOfxStatOK;  // The host throws the picture away.
   } catch (const BridgeError& lost) {
@@ -190,7 +194,8 @@ OfxStatus Effect::finish(const Outcome& outcome, const Composite& plate, const H
     if (parameters_.output() == Output::kResult) {
       if (HostImage image(clip(kMask), time); image.exists()) mask = image.copy();
       composite.mask = mask ? &*mask : nullptr;
-      composite.mask_channel = parameters_.integer(name::kMaskChannel) == 0 ? 3 : parameters_.integer(name::kMaskChannel) - 1;
+      int chosen = parameters_.integer(name::kMaskChannel);  // Alpha, then red, green, blue.
+      composite.mask_channel = chosen == 0 ? 3 : chosen - 1;
       composite.invert_mask = parameters_.integer(name::kMaskInvert) != 0;
       composite.mix = static_cast<float>(parameters_.number(name::kMix, time));
     }
@@ -227,7 +232,7 @@ void Effect::tell_frames_needed(double time, Properties answer) const {
   if (!parameters_.reference_is_file()) tell(kReference, {references.begin(), references.end()});
 }
 
-void Effect::changed(const std::string& parameter, double) {
+void Effect::changed(const std::string& parameter) {
   if (parameter == name::kRelight) return relight();
   if (parameter == name::kClear) return clear();
   if (parameter == name::kCancel) ++cancels_;
@@ -240,14 +245,14 @@ void Effect::sequence(bool runs, Properties arguments) {
 
 void Effect::relight() {
   std::string trouble;
-  Fields fields = order("relight", trouble);
+  Fields fields = request("relight", trouble);
   if (!trouble.empty()) return tell(error(trouble));
   try {
     Progress progress(handle_, "Relighting");
     double share = 0;
     bool go_on = progress.update(share);
     Stop stop = [&] { return !(go_on = go_on && progress.update(share)); };
-    tell(converse(fields, std::nullopt, stop, [&](double done) { share = done; }));
+    tell(ask_bridge(fields, std::nullopt, stop, [&](double done) { share = done; }));
   } catch (const system::Stopped&) {
     tell({Outcome::Kind::kDone, "cancelled; finished frames are kept", {}, 0, 0});
   } catch (const BridgeError& lost) {
@@ -257,9 +262,9 @@ void Effect::relight() {
 
 void Effect::clear() {
   std::string trouble;  // Whatever the parameters say, what this effect made can be forgotten.
-  Fields fields = order("clear", trouble);
+  Fields fields = request("clear", trouble);
   try {
-    Outcome outcome = converse(fields, std::nullopt, [] { return false; }, nullptr);
+    Outcome outcome = ask_bridge(fields, std::nullopt, [] { return false; }, nullptr);
     tell(outcome);
     if (outcome.kind == Outcome::Kind::kDone) parameters_.set(name::kMade, 0);
   } catch (const system::Stopped&) {

@@ -11,7 +11,7 @@
 
 namespace relumix {
 
-// What a conversation came to.
+// How a request ended.
 struct Outcome {
   enum class Kind { kResult, kAbsent, kDone, kError } kind;
   std::string text;
@@ -27,17 +27,17 @@ class Effect {
   // The time whose Source is the picture, where nothing is to be computed.
   bool is_identity(double time) const;
   void tell_frames_needed(double time, Properties answer) const;
-  void changed(const std::string& parameter, double time);
+  void changed(const std::string& parameter);
   void sequence(bool runs, Properties arguments);
 
  private:
-  // Of each clip the picture that was looked at last: the bridge may ask for it next.
-  struct Looked {
+  // The picture copied last: the bridge may ask for it next.
+  struct ClipPicture {
     std::string clip;
     long frame = 0;
     Picture picture;
   };
-  using Told = std::function<void(double share)>;
+  using OnProgress = std::function<void(double share)>;
 
   OfxImageClipHandle clip(const char* name) const;
   bool is_interactive(Properties arguments) const;
@@ -45,10 +45,11 @@ class Effect {
   void shot(int& first, int& last) const;
   std::vector<std::string> command() const;
   // What to ask the bridge; an error in `trouble` where parameters say what cannot be.
-  Fields order(const char* purpose, std::string& trouble) const;
+  Fields request(const char* purpose, std::string& trouble) const;
 
-  Outcome converse(const Fields& order, std::optional<Looked> looked, const Stop& stop, const Told& told);
-  Fields look(const Message& wish, std::optional<Looked>& looked) const;
+  Outcome ask_bridge(const Fields& request, std::optional<ClipPicture> held, const Stop& stop,
+                     const OnProgress& on_progress);
+  Fields describe(const Message& query, std::optional<ClipPicture>& held) const;
   OfxStatus finish(const Outcome& outcome, const Composite& plate, const HostImage& output, const Box& window,
                    double time);
 

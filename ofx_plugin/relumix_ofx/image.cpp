@@ -87,7 +87,7 @@ std::string Picture::fingerprint() const {
   return hash.text();
 }
 
-std::string Picture::glance() const {
+std::string Picture::thumbnail() const {
   double sums[kParts * kParts][3] = {};
   long counts[kParts * kParts] = {};
   for (int y = 0; y < height(); ++y) {

@@ -27,9 +27,9 @@ struct Picture {
   // 32 hexadecimal digits that another picture does not share: of the pixels, their number and what alpha means.
   std::string fingerprint() const;
 
-  // Mean red, green and blue of each of 8 x 8 equal parts, rows from the top, as text: what stays the same, nearly, when
-  // a picture is shrunk.
-  std::string glance() const;
+  // Mean red, green and blue of each of 8 x 8 equal parts, rows from the top, as text: nearly the
+  // same for a picture and a scaled-down version of it.
+  std::string thumbnail() const;
 };
 
 // An image of a clip at a time, released when this object goes.

@@ -9,6 +9,10 @@
 #include "ofxParam.h"
 #include "ofxProgress.h"
 #include "ofxProperty.h"
+#ifndef _WIN32
+#undef OfxExport  // Theirs exports nothing where symbols are hidden by default.
+#define OfxExport extern __attribute__((visibility("default")))
+#endif
 #else
 
 #include <stddef.h>

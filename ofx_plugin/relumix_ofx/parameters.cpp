@@ -162,8 +162,9 @@ void describe_look(Describer& add) {
   add.choice(name::kCoding, "Clips are", "How the clips' values are coded where the host does not work scene-linear.",
              codings(nullptr));
   add.text(name::kCodingName, "Colour space", "OpenColorIO's name of it, where clips or the file are 'other'.");
-  add.choice(name::kFileCoding, "File is", "How a reference file is coded. By its type: sRGB for whole numbers, else as "
-             "the clips.", codings("by its type"));
+  add.choice(name::kFileCoding, "File is",
+             "How a reference file is coded. By its type: sRGB for whole numbers, else as the clips.",
+             codings("by its type"));
 }
 
 void describe_place(Describer& add) {

@@ -19,8 +19,8 @@ OfxStatus describe(OfxImageEffectHandle handle) {
   for (const char* each : {kOfxPropLabel, kOfxPropShortLabel, kOfxPropLongLabel}) effect.set(each, kLabel);
   effect.set(kOfxImageEffectPluginPropGrouping, "Color");
   effect.set(kOfxPropPluginDescription,
-             "Relights a shot from one relit frame. Give the plate and, at its reference frames, the plate as you relit "
-             "it; press Relight range.");
+             "Relights a shot from one relit frame. Give the plate and, at its reference frames, the plate as you "
+             "relit it; press Relight range.");
   effect.set(kOfxImageEffectPropSupportedContexts, kOfxImageEffectContextFilter, 0);
   effect.set(kOfxImageEffectPropSupportedContexts, kOfxImageEffectContextGeneral, 1);
   effect.set(kOfxImageEffectPropSupportedPixelDepths, kOfxBitDepthFloat);
@@ -67,7 +67,7 @@ OfxStatus destroy(OfxImageEffectHandle handle) {
 OfxStatus instance_changed(Effect& effect, Properties in) {
   if (in.text(kOfxPropType) != kOfxTypeParameter) return kOfxStatReplyDefault;
   if (in.text(kOfxPropChangeReason) != kOfxChangeUserEdited) return kOfxStatReplyDefault;
-  effect.changed(in.text(kOfxPropName), in.number(kOfxPropTime, 0));
+  effect.changed(in.text(kOfxPropName));
   return kOfxStatOK;
 }
 

@@ -17,12 +17,12 @@ std::string variable(const char* name);
 // All of a small file, or nothing where it cannot be read.
 std::string contents(const std::string& path);
 
-// The folder of this user's bridge (relumix/bridge/places.py has the same rule). Empty where it is not there yet, or
+// The folder of this user's bridge (relumix/bridge/folders.py has the same rule). Empty where it is not there yet, or
 // other users could have made it or can write to it.
 std::string bridge_folder();
 
-// Whether the bridge is asked for over TCP on the loopback, with a token, and not over a socket in its folder: always on
-// Windows, elsewhere where RELUMIX_BRIDGE_TCP is set.
+// Whether the bridge is asked for over TCP on the loopback, with a token, and not over a socket in its folder: always
+// on Windows, elsewhere where RELUMIX_BRIDGE_TCP is set.
 bool by_tcp();
 
 // Runs a program to its end, with nothing of the host's in its environment that would change what it loads. Returns

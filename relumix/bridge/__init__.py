@@ -1,11 +1,12 @@
 """The process beside a host of OpenFX plugins: it relights what the thin plugin sends (docs/bridge.md).
 
-serve.py         the socket, the folder it lies in, when the bridge ends.
-conversation.py  one connection: who may speak, and what is answered.
-tasks.py         what a plugin can ask for, as a dialogue of wishes and answers.
-order.py         what is asked for, checked.
-light.py         the only module that knows how relumix relights.
-store.py         pixels and relit frames on disk, bounded.
-wire.py          messages as bytes.
-places.py        where things lie, by system.
+serve.py      the socket, the lock on its folder, when the bridge ends.
+session.py    one connection of a plugin.
+request.py    what the plugin asks for, checked.
+tasks.py      each purpose of a request, as a dialogue (dialogue.py); run.py: the thread that relights beside it.
+relighter.py  the only module that knows how relumix relights; pictures.py: its input.
+store.py      pixels and relit frames on disk, bounded; frame_file.py: the format of a relit frame.
+thumbnail.py  recognises a picture at another scale.
+wire.py       messages as bytes.
+folders.py    where socket and store lie, by system.
 """

@@ -1,7 +1,7 @@
-"""A relit frame as a file of the store: what it was made from, and its pixels and stops.
+"""A relit frame as a file of the store: its record, pixels and stops.
 
-"RLXF", the bytes of a JSON object, that object, red, green and blue as float32, their stops as half; little-endian,
-rows from the top. The object holds the fields of Made and the CRC32C of what follows it.
+"RLXF", the length of a JSON object, that object, red, green and blue as float32, their stops as half; little-endian,
+rows from the top. The object holds the fields of FrameRecord and the CRC32C of all that follows.
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ _BYTES_A_PIXEL = 3 * (4 + 2)
 
 
 @dataclass(frozen=True)
-class Made:
-    """A relit frame that is kept.
+class FrameRecord:
+    """What a relit frame in the store was made from.
 
-    key          of what the frame shows: its own pixels, the references, the settings.
-    full_key     of all that it was made from, its neighbours and the engine's version included.
-    look         of the settings, of where the references lie and of the frame's offset from the first of them: what a
-                 smaller version of the same frame shares with it.
-    instance     who asked for it last.
-    glance       of the source, and reference_glances: see relumix.bridge.glance. Those of files are empty.
-    references   their fingerprints.
+    key          digest of its own pixels, the references and the settings.
+    full_key     digest of all that it was made from: the neighbours and the engine's version too.
+    look_key     digest of the settings, the references' offsets and the frame's from the first of them: what a smaller
+                 version of the same frame has in common with it.
+    instance     the effect that asked for it last.
+    thumbnail    of the source, and reference_thumbnails: see relumix.bridge.thumbnail. Those of files are empty.
+    references   the references' fingerprints.
     """
 
     key: str
     full_key: str
-    look: str
+    look_key: str
     instance: str
     width: int
     height: int
-    glance: tuple[float, ...]
+    thumbnail: tuple[float, ...]
     references: tuple[str, ...]
-    reference_glances: tuple[tuple[float, ...], ...]
+    reference_thumbnails: tuple[tuple[float, ...], ...]
 
 
-def write(path: Path, made: Made, rgb: Float32, stops: Float32) -> None:
+def write(path: Path, made: FrameRecord, rgb: Float32, stops: Float32) -> None:
     """Write pixels and stops, [h, w, 3] float32. Raises OSError."""
     body = [np.ascontiguousarray(rgb, "<f4"), np.ascontiguousarray(stops, "<f2")]
     checksum = 0
@@ -60,13 +60,13 @@ def write(path: Path, made: Made, rgb: Float32, stops: Float32) -> None:
             file.write(values.data)
 
 
-def read_made(path: Path) -> Made | None:
-    """Return what a file says of itself; None where it is damaged or cut short."""
+def read_record(path: Path) -> FrameRecord | None:
+    """Return a file's record; None where it is damaged or cut short."""
     try:
         with path.open("rb") as file:
             head = _head(file)
             rest = path.stat().st_size - file.tell()
-        made = _made(head)
+        made = _record(head)
     except (OSError, ValueError, KeyError, TypeError, struct.error):
         return None
     return made if rest == made.width * made.height * _BYTES_A_PIXEL else None
@@ -78,7 +78,7 @@ def read(path: Path, *, gain: bool) -> Float32 | None:
         with path.open("rb") as file:
             head = _head(file)
             body = file.read()
-        made = _made(head)
+        made = _record(head)
         if google_crc32c.value(body) != head["checksum"]:
             return None
     except (OSError, ValueError, KeyError, TypeError, struct.error):
@@ -100,12 +100,12 @@ def _head(file: BinaryIO) -> dict[str, Any]:
     return head
 
 
-def _made(head: dict[str, Any]) -> Made:
-    return Made(
-        **{name: str(head[name]) for name in ("key", "full_key", "look", "instance")},
+def _record(head: dict[str, Any]) -> FrameRecord:
+    return FrameRecord(
+        **{name: str(head[name]) for name in ("key", "full_key", "look_key", "instance")},
         width=int(head["width"]),
         height=int(head["height"]),
-        glance=tuple(map(float, head["glance"])),
+        thumbnail=tuple(map(float, head["thumbnail"])),
         references=tuple(map(str, head["references"])),
-        reference_glances=tuple(tuple(map(float, glance)) for glance in head["reference_glances"]),
+        reference_thumbnails=tuple(tuple(map(float, thumbnail)) for thumbnail in head["reference_thumbnails"]),
     )

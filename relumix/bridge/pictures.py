@@ -1,4 +1,4 @@
-"""The pictures of one order as engines want them: scene-linear arrays by frame number, read when they are looked at."""
+"""The pictures of one request as an engine takes them: scene-linear arrays by frame, read when first used."""
 
 from __future__ import annotations
 
@@ -8,31 +8,30 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from relumix.bridge import light
-from relumix.bridge.light import Coding
-from relumix.bridge.order import Order
+from relumix.bridge.dialogue import REFERENCE, SOURCE, Image
+from relumix.bridge.relighter import Coding, read_reference
+from relumix.bridge.request import Request
 from relumix.bridge.store import Store
-from relumix.bridge.wishes import REFERENCE, SOURCE, Image
 from relumix.errors import InputError
 from relumix.pipeline.relit_frame import RelitFrame
 from relumix.types import Float32
 
-Seen = Mapping[tuple[str, int], Image]
+Images = Mapping[tuple[str, int], Image]
 Need = Callable[[str, int], None]
 
 
 class Pictures:
     """Source, references and results; thread-safe."""
 
-    def __init__(self, order: Order, store: Store, seen: Seen, need: Need) -> None:
-        """`seen` are the host's pictures by clip and frame; `need` waits until the pixels of one are in the store."""
-        self._order, self._store, self._seen, self._need = order, store, seen, need
-        self._coding = Coding(order.coding)
-        self.source: Mapping[int, NDArray[np.floating]] = _Lazy(order.shot, self._source)
-        self.references: Mapping[int, NDArray[np.floating]] = _Lazy(order.references, self._reference)
+    def __init__(self, request: Request, store: Store, images: Images, need: Need) -> None:
+        """`images` are the host's pictures by clip and frame; `need` waits until the pixels of one are in the store."""
+        self._request, self._store, self._images, self._need = request, store, images, need
+        self._coding = Coding(request.coding)
+        self.source: Mapping[int, NDArray[np.floating]] = _Lazy(request.shot, self._source)
+        self.references: Mapping[int, NDArray[np.floating]] = _Lazy(request.references, self._reference)
 
     def coded(self, relit: RelitFrame) -> Float32:
-        """Return a relit frame [h, w, 3] float32 as the clips are coded; where no light changed, the plate's values."""
+        """Return a relit frame [h, w, 3] float32 as the clips are coded; the plate's bits where no light changed."""
         rgb = relit.pixels[..., :3]
         if self._coding.is_linear:
             return np.ascontiguousarray(rgb)
@@ -46,30 +45,32 @@ class Pictures:
         return self._linear(plate, self._alpha(plate))
 
     def _linear(self, pixels: Float32, alpha: Float32 | None) -> Float32:
-        """Return pixels [h, w, 4] scene-linear, with alpha [h, w] where there is one that says something."""
+        """Return pixels [h, w, 4] scene-linear, with alpha [h, w] where it is used."""
         if self._coding.is_linear:
             return pixels if alpha is not None else pixels[..., :3]
         rgb = self._coding.decoded(pixels[..., :3], alpha)
         return rgb if alpha is None else np.concatenate([rgb, alpha[..., None]], axis=-1)
 
     def _reference(self, frame: int) -> Float32:
-        if self._order.reference_file is not None:
-            path, own = self._order.reference_path(frame), self._order.reference_coding
-            return light.read_reference(path, frame, self._source(frame), self._coding, own)
+        if self._request.reference_file is not None:
+            path, own = self._request.reference_path(frame), self._request.reference_coding
+            return read_reference(path, frame, self._source(frame), self._coding, own)
         relit = self._pixels(REFERENCE, frame)
-        return self._linear(relit, np.ascontiguousarray(relit[..., 3]) if self._seen[REFERENCE, frame].alpha else None)
+        return self._linear(
+            relit, np.ascontiguousarray(relit[..., 3]) if self._images[REFERENCE, frame].alpha else None
+        )
 
     def _alpha(self, pixels: Float32) -> Float32 | None:
         return np.ascontiguousarray(pixels[..., 3]) if self._uses_alpha else None
 
     @cached_property
     def _uses_alpha(self) -> bool:
-        """Whether alpha says anything: camera plates often carry zeros. As `relumix relight` judges it."""
-        first = self._order.references[0]
-        return self._seen[SOURCE, first].alpha and bool(np.any(self._pixels(SOURCE, first)[..., 3] > 0))
+        """Whether alpha is used: camera plates often carry zeros. The same rule as `relumix relight`'s."""
+        first = self._request.references[0]
+        return self._images[SOURCE, first].alpha and bool(np.any(self._pixels(SOURCE, first)[..., 3] > 0))
 
     def _pixels(self, clip: str, frame: int) -> Float32:
-        image = self._seen[clip, frame]
+        image = self._images[clip, frame]
         for _ in range(2):
             found = self._store.pixels(image.fingerprint or "", image.height, image.width)
             if found is not None:

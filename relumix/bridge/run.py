@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-PATIENCE_SECONDS = 0.2
-"""How long a question waits for news: so soon a plugin learns that its host wants to stop."""
+POLL_SECONDS = 0.2
+"""How long `next_needed` waits. Between two calls a plugin can tell that its host wants to stop, so it is short."""
 
 
 class CancelledError(Exception):
@@ -16,14 +16,14 @@ class CancelledError(Exception):
 
 @dataclass(frozen=True)
 class Needed:
-    """Pixels that are waited for."""
+    """A picture whose pixels a thread waits for."""
 
     clip: str
     frame: int
 
 
 class Run:
-    """A thread that works until it is done, fails, or is cancelled, and what it waits for meanwhile."""
+    """A thread that works until it is done, fails or is cancelled, and the pixels that it waits for."""
 
     def __init__(self, work: Callable[[], None], on_cancel: Callable[[], None]) -> None:
         """`work` may call `need`, also from threads of its own; `on_cancel` is called once if it is cancelled."""
@@ -48,28 +48,28 @@ class Run:
             if self._cancelled:
                 raise CancelledError
 
-    def news(self) -> Needed | None:
-        """Return what is needed, None if nothing was for a while."""
+    def next_needed(self) -> Needed | None:
+        """Return the first picture needed; None after POLL_SECONDS without one."""
         with self._changed:
-            self._changed.wait_for(lambda: self._needed or not self._thread.is_alive(), PATIENCE_SECONDS)
+            self._changed.wait_for(lambda: self._needed or not self._thread.is_alive(), POLL_SECONDS)
             return self._needed[0] if self._needed else None
 
     def answered(self, needed: Needed) -> None:
-        """Go on with what was needed."""
+        """Let the thread that needed it go on."""
         with self._changed:
             self._needed = [each for each in self._needed if each is not needed]
             self._changed.notify_all()
 
     @property
     def is_over(self) -> bool:
-        """Whether it is done. Raises what it raised."""
+        """Whether the thread has ended. Raises what it raised."""
         over = not self._thread.is_alive()
         if over and self._error is not None:
             raise self._error
         return over
 
     def cancel(self) -> None:
-        """End it; may be called again, and when it is over."""
+        """Cancel; harmless when called again, or after the end."""
         with self._changed:
             first, self._cancelled = not self._cancelled, True
             self._changed.notify_all()
@@ -83,7 +83,7 @@ class Run:
     def _run(self) -> None:
         try:
             self._work()
-        except BaseException as error:  # whatever it is, it is raised where its end is waited for
+        except BaseException as error:  # raised again by `is_over`, on the thread that waits
             self._error = error
         finally:
             with self._changed:

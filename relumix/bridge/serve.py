@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from relumix.bridge import places, wire
-from relumix.bridge.conversation import Conversation
-from relumix.bridge.light import Engines
-from relumix.bridge.order import Place
+from relumix.bridge import folders, wire
+from relumix.bridge.relighter import Engines
+from relumix.bridge.request import Servers
+from relumix.bridge.session import Session
 from relumix.bridge.store import Store
-from relumix.bridge.tasks import Workshop
+from relumix.bridge.tasks import Context
 from relumix.errors import InputError
 from relumix.util.atomic_file import replacing
 
@@ -26,7 +26,7 @@ MOST_CONNECTIONS = 64
 FIRST_SECONDS = 30.0
 """How long it waits for its first client."""
 
-_LOOK_SECONDS = 0.2
+_POLL_SECONDS = 0.2
 _END_SECONDS = 5.0
 
 
@@ -39,7 +39,7 @@ class Options:
     linger_seconds  without a client, after which it ends; None: never.
     tcp             listen on the loopback and want a token, in place of a socket in the file system.
     most_frame_bytes  of one picture.
-    place           servers for orders that name none; None: this machine.
+    servers         for requests that name none; None: this machine.
     """
 
     folder: Path
@@ -48,7 +48,7 @@ class Options:
     linger_seconds: float | None
     tcp: bool
     most_frame_bytes: int
-    place: Place | None
+    servers: Servers | None
 
 
 class AlreadyRunningError(InputError):
@@ -56,26 +56,26 @@ class AlreadyRunningError(InputError):
 
 
 def serve(options: Options, ready: Callable[[str], None]) -> None:
-    """Serve until the last client has gone. `ready` is told where, once plugins can connect.
+    """Serve until the last client has gone. `ready` gets the socket's path once plugins can connect.
 
     Raises InputError where it cannot begin, AlreadyRunningError where another one has the folder or the store.
     """
-    folder, store = places.private(options.folder), places.private(options.store)
+    folder, store = folders.private(options.folder), folders.private(options.store)
     with _locked(folder / "bridge.lock"), _locked(store / "store.lock"):
-        shop = Workshop(Store(store, options.store_bytes), Engines(), options.place)
+        context = Context(Store(store, options.store_bytes), Engines(), options.servers)
         with _listening(folder, options.tcp) as (listener, token, where):
             ready(where)
-            _Clients(shop, token, options).accept(listener)
+            _Clients(context, token, options).accept(listener)
 
 
 class _Clients:
-    def __init__(self, shop: Workshop, token: str | None, options: Options) -> None:
-        self._shop, self._token, self._options = shop, token, options
+    def __init__(self, context: Context, token: str | None, options: Options) -> None:
+        self._context, self._token, self._options = context, token, options
         self._threads: dict[threading.Thread, socket.socket] = {}
 
     def accept(self, listener: socket.socket) -> None:
         """Take connections until there was none for a while."""
-        listener.settimeout(_LOOK_SECONDS)
+        listener.settimeout(_POLL_SECONDS)
         linger = self._options.linger_seconds
         last = time.monotonic() + FIRST_SECONDS
         try:
@@ -92,16 +92,16 @@ class _Clients:
     def _begin(self, connection: socket.socket) -> None:
         if len(self._threads) >= MOST_CONNECTIONS:
             with contextlib.suppress(wire.GoneError), connection:
-                connection.settimeout(_LOOK_SECONDS)
+                connection.settimeout(_POLL_SECONDS)
                 wire.send(connection, "error", {"text": f"the bridge has {MOST_CONNECTIONS} clients: close some hosts"})
             return
-        talk = Conversation(connection, self._shop, self._token, self._options.most_frame_bytes)
-        thread = threading.Thread(target=talk.run, name="relumix-bridge-client", daemon=True)
+        session = Session(connection, self._context, self._token, self._options.most_frame_bytes)
+        thread = threading.Thread(target=session.run, name="relumix-bridge-client", daemon=True)
         self._threads[thread] = connection
         thread.start()
 
     def _end(self) -> None:
-        """Hang up on everybody, which ends what is done for them."""
+        """Hang up on all clients, which cancels their work."""
         for connection in self._threads.values():
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
@@ -112,9 +112,9 @@ class _Clients:
 
 @contextlib.contextmanager
 def _listening(folder: Path, tcp: bool) -> Iterator[tuple[socket.socket, str | None, str]]:
-    """Yield a socket that listens, the token that callers must bring, and what to call it."""
-    path = folder / (places.PORT_NAME if tcp else places.SOCKET_NAME)
-    path.unlink(missing_ok=True)  # Of one that was killed: we hold the lock.
+    """Yield a listening socket, the token that callers must bring (None: none), and its path."""
+    path = folder / (folders.PORT_NAME if tcp else folders.SOCKET_NAME)
+    path.unlink(missing_ok=True)  # Left by a bridge that was killed: we hold the lock.
     listener = socket.socket(socket.AF_INET if tcp else socket.AF_UNIX)
     token = secrets.token_hex(32) if tcp else None
     try:
@@ -148,7 +148,7 @@ def _bind(listener: socket.socket, path: Path, token: str | None) -> None:
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Hold a file that one process alone can hold, whatever becomes of it; its number is in there.
+    """Hold a file lock, which the system frees however this process ends; the file has its pid.
 
     Raises AlreadyRunningError.
     """

@@ -1,7 +1,7 @@
 """Pixels that came from hosts, and relit frames, on disk: bounded, and whole after any crash.
 
-A file is written under another name first. What was not used for longest goes first when room is needed, pixels before
-relit frames: those can be sent again, these cost work.
+A file is written under another name first. The least recently used goes first, pixels before relit frames: pixels can
+be sent again, frames cost work.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import BinaryIO
 import numpy as np
 
 from relumix.bridge import frame_file
-from relumix.bridge.frame_file import Made
+from relumix.bridge.frame_file import FrameRecord
 from relumix.errors import InputError
 from relumix.types import Float32
 from relumix.util.atomic_file import replacing, writing
@@ -28,24 +28,24 @@ class Store:
     """The files of one folder, up to `most_bytes`; thread-safe."""
 
     def __init__(self, folder: Path, most_bytes: int) -> None:
-        """Take over what is there; what is half-written or damaged goes."""
+        """Adopt the files in the folder; delete those half-written or damaged."""
         self._folder, self.most_bytes = folder, most_bytes
         self._lock = threading.RLock()
         self._sizes: dict[Path, int] = {}  # the least recently used first
-        self._made: dict[str, Made] = {}
-        self._coming = 0
+        self._records: dict[str, FrameRecord] = {}
+        self._reserved_bytes = 0
         for path in sorted(folder.iterdir(), key=lambda each: each.stat().st_mtime_ns):
             self._adopt(path)
         self._shrink()
 
     @property
     def used_bytes(self) -> int:
-        """What is used of it, or is about to be."""
+        """Bytes used, and reserved for pixels that are arriving."""
         with self._lock:
-            return sum(self._sizes.values()) + self._coming
+            return sum(self._sizes.values()) + self._reserved_bytes
 
     def keep(self, fingerprint: str, count: int, pieces: Iterable[memoryview]) -> None:
-        """Keep pixels of `count` bytes that come piece by piece, under what they are.
+        """Keep pixels of `count` bytes that come piece by piece, under their fingerprint.
 
         All pieces are taken in any case. Raises InputError where they cannot be kept.
         """
@@ -76,25 +76,25 @@ class Store:
         with self._lock:
             return self._pixels_path(fingerprint) in self._sizes
 
-    def add(self, made: Made, rgb: Float32, stops: Float32) -> None:
+    def add(self, made: FrameRecord, rgb: Float32, stops: Float32) -> None:
         """Keep a relit frame: pixels and stops, [h, w, 3] float32. Raises InputError where it cannot be written."""
         path = self._frame_path(made.key)
         with replacing(path) as name:
             frame_file.write(name, made, rgb, stops)
         with self._lock:
-            self._made[made.key] = made
+            self._records[made.key] = made
             self._enter(path)
 
-    def made(self, key: str) -> Made | None:
+    def record(self, key: str) -> FrameRecord | None:
         """Return what is known of a relit frame, None where it is not there."""
         with self._lock:
-            return self._made.get(key)
+            return self._records.get(key)
 
-    def made_with(self, look: str) -> list[Made]:
-        """Return the relit frames that share a look, the one used last first."""
+    def records_with(self, look_key: str) -> list[FrameRecord]:
+        """Return the relit frames that share a look_key, most recently used first."""
         with self._lock:
-            age = {path: -place for place, path in enumerate(self._sizes)}
-            found = [each for each in self._made.values() if each.look == look]
+            age = {path: -position for position, path in enumerate(self._sizes)}
+            found = [each for each in self._records.values() if each.look_key == look_key]
             return sorted(found, key=lambda each: age[self._frame_path(each.key)])
 
     def read(self, key: str, *, gain: bool) -> Float32 | None:
@@ -112,34 +112,34 @@ class Store:
     def forget(self, instance: str) -> int:
         """Delete the relit frames of an instance; returns how many."""
         with self._lock:
-            mine = [key for key, made in self._made.items() if made.instance == instance]
+            mine = [key for key, made in self._records.items() if made.instance == instance]
             for key in mine:
                 self._drop(self._frame_path(key))
             return len(mine)
 
     @contextlib.contextmanager
     def _reserved(self, count: int) -> Iterator[bool]:
-        """Make room for what is about to come, and tell whether there is."""
+        """Reserve room while pixels arrive; yields whether they can fit at all."""
         with self._lock:
-            self._coming += count
-            free = self._coming <= self.most_bytes
+            self._reserved_bytes += count
+            free = self._reserved_bytes <= self.most_bytes
             self._shrink()
         try:
             yield free
         finally:
             with self._lock:
-                self._coming -= count
+                self._reserved_bytes -= count
 
     def _adopt(self, path: Path) -> None:
         if path.suffix not in (_FRAME, _PIXELS):
             return  # Not ours.
-        made = frame_file.read_made(path) if path.suffix == _FRAME else None
+        made = frame_file.read_record(path) if path.suffix == _FRAME else None
         half_written = path.name.startswith(".")
         if half_written or (path.suffix == _FRAME and (made is None or path != self._frame_path(made.key))):
             path.unlink()
             return
         if made is not None:
-            self._made[made.key] = made
+            self._records[made.key] = made
         self._sizes[path] = path.stat().st_size
 
     def _enter(self, path: Path) -> None:
@@ -167,7 +167,7 @@ class Store:
 
     def _drop(self, path: Path) -> None:
         self._sizes.pop(path, None)
-        self._made.pop(path.stem, None)
+        self._records.pop(path.stem, None)
         with contextlib.suppress(OSError):  # Windows keeps a file that is mapped; the next start takes it over.
             path.unlink(missing_ok=True)
 

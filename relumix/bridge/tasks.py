@@ -1,4 +1,4 @@
-"""What a plugin can ask for, each as a dialogue (see relumix.bridge.wishes). Closing one ends what it has under way."""
+"""What a plugin can ask for, each as a dialogue (see relumix.bridge.dialogue). Closing one cancels its work."""
 
 from __future__ import annotations
 
@@ -8,175 +8,182 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from relumix.bridge import light
-from relumix.bridge.frame_file import Made
-from relumix.bridge.glance import alike
-from relumix.bridge.light import Engines, Light
-from relumix.bridge.order import Order, Place
+from relumix.bridge.dialogue import REFERENCE, SOURCE, Absent, Dialogue, Done, Image, Look, Outcome, Result, Send, Wait
+from relumix.bridge.frame_file import FrameRecord
 from relumix.bridge.pictures import Pictures
+from relumix.bridge.relighter import Engines, Relighter, relighter_for, scaled_down
+from relumix.bridge.request import Request, Servers
 from relumix.bridge.run import Run
 from relumix.bridge.store import Store
-from relumix.bridge.wishes import REFERENCE, SOURCE, Absent, Dialogue, Done, End, Image, Look, Result, Send, Wait
+from relumix.bridge.thumbnail import same_picture
 from relumix.errors import InputError
 from relumix.pipeline.relit_frame import RelitFrame
 from relumix.types import Float32
 from relumix.util.words import number_of
 
 LOOKING_PERMILLE = 200
-"""What looking at the frames counts for in the progress."""
+"""The share of the progress that looking at the frames takes."""
 
 
 @dataclass(frozen=True)
-class Workshop:
-    """What every task works with. place: servers for orders that name none; None: this machine."""
+class Context:
+    """What all requests share. servers: servers for requests that name none; None: this machine."""
 
     store: Store
     engines: Engines
-    place: Place | None
+    servers: Servers | None
 
 
-def task(order: Order, shop: Workshop) -> Dialogue[End]:
-    """Return the dialogue of an order. What it raises is for the plugin to tell: InputError, FrameError."""
-    if order.purpose == "clear":
-        return _clear(order, shop)
-    task = _Task(order, shop)
-    return {"relight": task.relight, "render": task.render, "farm": task.farm}[order.purpose]()
+def task(request: Request, context: Context) -> Dialogue[Outcome]:
+    """Return the dialogue of a request. It raises what the plugin shows its user: InputError, FrameError."""
+    if request.purpose == "clear":
+        return _clear(request, context)
+    task = _Task(request, context)
+    return {"relight": task.relight, "render": task.render, "farm": task.farm}[request.purpose]()
 
 
-def _clear(order: Order, shop: Workshop) -> Dialogue[End]:
+def _clear(request: Request, context: Context) -> Dialogue[Outcome]:
     yield from ()
-    return Done(f"{number_of(shop.store.forget(order.instance), 'frame')} forgotten")
+    return Done(f"{number_of(context.store.forget(request.instance), 'frame')} forgotten")
 
 
 class _Task:
-    def __init__(self, order: Order, shop: Workshop) -> None:
-        self._order, self._shop, self._store = order, shop, shop.store
-        self._seen: dict[tuple[str, int], Image] = {}
+    def __init__(self, request: Request, context: Context) -> None:
+        self._request, self._context, self._store = request, context, context.store
+        self._images: dict[tuple[str, int], Image] = {}
         self._sent_bytes = 0
 
-    def render(self) -> Dialogue[End]:
-        """Give a frame if it is there."""
-        found = yield from self._there()
+    def render(self) -> Dialogue[Outcome]:
+        """Return the frame if it was made."""
+        found = yield from self._look_up()
         if found is not None:
             return found
-        return Absent(f"frame {self._order.frame} is not relit, or has changed since: press Relight range")
+        return Absent(f"frame {self._request.frame} is not relit, or has changed since: press Relight range")
 
-    def farm(self) -> Dialogue[End]:
-        """Give a frame; make it, and those that come with it, where it is not there."""
-        order = self._order
-        if order.frame not in order.wanted:
-            return Absent(f"frame {order.frame} is not among {order.first} to {order.last}, which are to be relit")
-        found = yield from self._there()
+    def farm(self) -> Dialogue[Outcome]:
+        """Return the frame, made first, with its window, where it was not."""
+        request = self._request
+        if request.frame not in request.wanted:
+            return Absent(
+                f"frame {request.frame} is not among {request.first} to {request.last}, which are to be relit"
+            )
+        found = yield from self._look_up()
         if found is None:
-            maker = yield from self._light()
-            together = maker.together(order.shot, order.references, order.frame)
-            yield from self._make(maker, [frame for frame in together if frame in order.wanted])
-            found = self._found()
+            relighter = yield from self._relighter()
+            together = relighter.together(request.shot, request.references, request.frame)
+            yield from self._make(relighter, [frame for frame in together if frame in request.wanted])
+            found = self._cached()
         if found is None:
-            raise InputError(f"frame {order.frame} does not stay in the store: give the bridge a larger --store-bytes")
+            raise InputError(
+                f"frame {request.frame} does not stay in the store: start the bridge with a larger --store-bytes"
+            )
         return found
 
-    def relight(self) -> Dialogue[End]:
+    def relight(self) -> Dialogue[Outcome]:
         """Make every frame that is not up to date."""
         yield from self._look_at_references()
-        maker = yield from self._light()
-        made, fresh = yield from self._make(maker, self._order.wanted)
+        relighter = yield from self._relighter()
+        made, fresh = yield from self._make(relighter, self._request.wanted)
         if not made:
             return Done(f"{number_of(fresh, 'frame')} up to date")
         return Done(f"{number_of(made, 'frame')} relit" + (f", {fresh} up to date" if fresh else ""))
 
-    def _light(self) -> Dialogue[Light]:
-        """Return what relights; loading an engine, or reaching a server, may take its time."""
-        found: list[Light] = []
-        place = self._order.place or self._shop.place
-        run = Run(lambda: found.append(light.light_of(self._order, place, self._shop.engines)), lambda: None)
+    def _relighter(self) -> Dialogue[Relighter]:
+        """Return the relighter, on a thread, since loading an engine or reaching a server takes a while."""
+        found: list[Relighter] = []
+        servers = self._request.servers or self._context.servers
+        engines = self._context.engines
+        run = Run(lambda: found.append(relighter_for(self._request, servers, engines)), lambda: None)
         run.start()
         while not run.is_over:
-            run.news()
-            yield Wait(0, "reaching the server" if place else "loading the engine")
+            run.next_needed()
+            yield Wait(0, "reaching the server" if servers else "loading the engine")
         return found[0]
 
-    def _there(self) -> Dialogue[Result | None]:
-        yield from self._look(SOURCE, self._order.frame)
+    def _look_up(self) -> Dialogue[Result | None]:
+        yield from self._look(SOURCE, self._request.frame)
         yield from self._look_at_references()
-        return self._found()
+        return self._cached()
 
     def _look(self, clip: str, frame: int, *, send: bool = False) -> Dialogue[Image]:
-        """Return what a picture is. Raises InputError where there is none, or it has changed meanwhile."""
+        """Return a picture's description. Raises InputError where there is none, or it changed during the work."""
         image = yield (Send(clip, frame) if send else Look(clip, frame))
         if image is None or image.fingerprint is None:
-            cure = "" if clip == SOURCE else ": connect it, or name a reference file"
-            raise InputError(f"{clip.capitalize()} has no picture at frame {frame}{cure}")
-        before = self._seen.setdefault((clip, frame), image)
+            remedy = "" if clip == SOURCE else ": connect it, or name a reference file"
+            raise InputError(f"{clip.capitalize()} has no picture at frame {frame}{remedy}")
+        before = self._images.setdefault((clip, frame), image)
         if before.fingerprint != image.fingerprint:
             raise InputError(f"{clip.capitalize()} changed at frame {frame} while it was relit: press Relight range")
         return image
 
     def _look_at_references(self) -> Dialogue[None]:
-        for frame in self._order.references:
-            if self._order.reference_file is None:
+        for frame in self._request.references:
+            if self._request.reference_file is None:
                 yield from self._look(REFERENCE, frame)
             else:
-                self._seen[REFERENCE, frame] = Image(REFERENCE, frame, _print_of(self._order, frame))
+                self._images[REFERENCE, frame] = Image(REFERENCE, frame, _file_fingerprint(self._request, frame))
 
     @property
     def _references(self) -> list[Image]:
-        return [self._seen[REFERENCE, frame] for frame in self._order.references]
+        return [self._images[REFERENCE, frame] for frame in self._request.references]
 
-    def _look_digest(self, frame: int) -> str:
-        """Return all that a frame depends on but pixels. Times count from the first reference."""
-        order, start = self._order, self._order.references[0]
-        offsets = [reference - start for reference in order.references]
-        settings = [order.engine, order.model, order.work_size, order.coding, order.reference_coding]
+    def _look_key(self, frame: int) -> str:
+        """Digest what a frame depends on but pixels, counted from the first reference: a moved shot matches."""
+        request, start = self._request, self._request.references[0]
+        offsets = [reference - start for reference in request.references]
+        settings = [request.engine, request.model, request.work_size, request.coding, request.reference_coding]
         return _digest("look", settings, offsets, frame - start)
 
     def _key(self, source: Image) -> str:
         shown = [reference.fingerprint for reference in self._references]
-        return _digest("frame", self._look_digest(source.frame), source.fingerprint, shown)
+        return _digest("frame", self._look_key(source.frame), source.fingerprint, shown)
 
-    def _found(self) -> Result | None:
-        """Return the frame that is to be rendered: as it was made, or shrunken from a larger one."""
-        source = self._seen[SOURCE, self._order.frame]
-        made = self._store.made(self._key(source)) or self._larger(source)
-        values = self._store.read(made.key, gain=self._order.gain) if made else None
-        if made is None or values is None:
+    def _cached(self) -> Result | None:
+        """Return the frame from the store: as it was made, or scaled down from a larger one."""
+        source = self._images[SOURCE, self._request.frame]
+        record = self._store.record(self._key(source)) or self._larger(source)
+        values = self._store.read(record.key, gain=self._request.gain) if record else None
+        if record is None or values is None:
             return None
-        if (made.width, made.height) != (source.width, source.height):
-            values = light.shrunken(values, source.width, source.height)
+        if (record.width, record.height) != (source.width, source.height):
+            values = scaled_down(values, source.width, source.height)
         return Result(source.frame, values)
 
-    def _larger(self, source: Image) -> Made | None:
-        def shows_the_same(made: Made) -> bool:
-            pairs = zip(self._references, made.references, made.reference_glances, strict=True)
+    def _larger(self, source: Image) -> FrameRecord | None:
+        def shows_the_same(record: FrameRecord) -> bool:
+            pairs = zip(self._references, record.references, record.reference_thumbnails, strict=True)
             return (
-                made.width > source.width
-                and made.height > source.height
-                and alike(made.glance, source.glance)
-                and all(now.fingerprint == before or alike(now.glance, glance) for now, before, glance in pairs)
+                record.width > source.width
+                and record.height > source.height
+                and same_picture(record.thumbnail, source.thumbnail)
+                and all(
+                    now.fingerprint == before or same_picture(now.thumbnail, thumbnail)
+                    for now, before, thumbnail in pairs
+                )
             )
 
-        candidates = self._store.made_with(self._look_digest(source.frame))
-        return next((made for made in candidates if shows_the_same(made)), None)
+        candidates = self._store.records_with(self._look_key(source.frame))
+        return next((each for each in candidates if shows_the_same(each)), None)
 
-    def _make(self, maker: Light, wanted: Sequence[int]) -> Dialogue[tuple[int, int]]:
-        """Make the frames that are not up to date. Returns how many these were, and how many were."""
-        shot, references = self._order.shot, self._order.references
-        inputs = {frame: maker.inputs(shot, references, frame) for frame in wanted}
+    def _make(self, relighter: Relighter, wanted: Sequence[int]) -> Dialogue[tuple[int, int]]:
+        """Make the stale frames. Returns how many were stale, and how many up to date."""
+        shot, references = self._request.shot, self._request.references
+        inputs = {frame: relighter.inputs(shot, references, frame) for frame in wanted}
         needed = sorted({each for frames in inputs.values() for each in frames})
         for count, frame in enumerate(needed):
             yield from self._gather(SOURCE, frame)
             yield Wait(LOOKING_PERMILLE * (count + 1) // len(needed), "looking at the frames")
-        full_keys = {frame: self._full_key(maker, frame, inputs[frame]) for frame in wanted}
+        full_keys = {frame: self._full_key(relighter, frame, inputs[frame]) for frame in wanted}
         stale = [frame for frame in wanted if not self._is_fresh(frame, full_keys[frame])]
         if stale:
-            for frame in references if self._order.reference_file is None else ():
+            for frame in references if self._request.reference_file is None else ():
                 yield from self._gather(REFERENCE, frame)
                 self._refuse_other_sizes(frame)
-            yield from self._run(maker, stale, full_keys)
+            yield from self._run(relighter, stale, full_keys)
         return len(stale), len(wanted) - len(stale)
 
     def _gather(self, clip: str, frame: int) -> Dialogue[None]:
-        """Look at a picture, and have it sent at once where it is new and leaves room for others."""
+        """Look at a picture, and have it sent at once if it is new; half of the store stays free for relit frames."""
         image = yield from self._look(clip, frame)
         new = not self._store.has_pixels(image.fingerprint or "")
         if new and self._sent_bytes + image.bytes < self._store.most_bytes // 2:
@@ -184,36 +191,36 @@ class _Task:
             self._sent_bytes += image.bytes
 
     def _refuse_other_sizes(self, frame: int) -> None:
-        source, reference = self._seen[SOURCE, frame], self._seen[REFERENCE, frame]
+        source, reference = self._images[SOURCE, frame], self._images[REFERENCE, frame]
         if (reference.width, reference.height) != (source.width, source.height):
             raise InputError(
                 f"Reference is {reference.width}x{reference.height} at frame {frame}, but Source is "
                 f"{source.width}x{source.height}: expected the same size"
             )
 
-    def _full_key(self, maker: Light, frame: int, inputs: Sequence[int]) -> str:
-        start = self._order.references[0]
-        seen = [(each - start, self._seen[SOURCE, each].fingerprint) for each in inputs]
-        return _digest("full", self._key(self._seen[SOURCE, frame]), maker.version, seen)
+    def _full_key(self, relighter: Relighter, frame: int, inputs: Sequence[int]) -> str:
+        start = self._request.references[0]
+        seen = [(each - start, self._images[SOURCE, each].fingerprint) for each in inputs]
+        return _digest("full", self._key(self._images[SOURCE, frame]), relighter.version, seen)
 
     def _is_fresh(self, frame: int, full_key: str) -> bool:
-        made = self._store.made(self._key(self._seen[SOURCE, frame]))
-        return made is not None and made.full_key == full_key
+        record = self._store.record(self._key(self._images[SOURCE, frame]))
+        return record is not None and record.full_key == full_key
 
-    def _run(self, maker: Light, stale: Sequence[int], full_keys: dict[int, str]) -> Dialogue[None]:
+    def _run(self, relighter: Relighter, stale: Sequence[int], full_keys: dict[int, str]) -> Dialogue[None]:
         done: list[int] = []
 
         def work() -> None:
-            for relit in maker.relit(pictures.source, pictures.references, stale):
+            for relit in relighter.relit(pictures.source, pictures.references, stale):
                 self._keep(relit, pictures.coded(relit), full_keys[relit.frame])
                 done.append(relit.frame)
 
-        run = Run(work, maker.cancel)
-        pictures = Pictures(self._order, self._store, self._seen, run.need)
+        run = Run(work, relighter.cancel)
+        pictures = Pictures(self._request, self._store, self._images, run.need)
         run.start()
         try:
             while not run.is_over:
-                if (needed := run.news()) is not None:
+                if (needed := run.next_needed()) is not None:
                     yield from self._look(needed.clip, needed.frame, send=True)
                     run.answered(needed)
                     continue
@@ -223,24 +230,24 @@ class _Task:
             run.cancel()
 
     def _keep(self, relit: RelitFrame, rgb: Float32, full_key: str) -> None:
-        source, references = self._seen[SOURCE, relit.frame], self._references
-        made = Made(
+        source, references = self._images[SOURCE, relit.frame], self._references
+        record = FrameRecord(
             key=self._key(source),
             full_key=full_key,
-            look=self._look_digest(relit.frame),
-            instance=self._order.instance,
+            look_key=self._look_key(relit.frame),
+            instance=self._request.instance,
             width=source.width,
             height=source.height,
-            glance=source.glance,
+            thumbnail=source.thumbnail,
             references=tuple(reference.fingerprint or "" for reference in references),
-            reference_glances=tuple(reference.glance for reference in references),
+            reference_thumbnails=tuple(reference.thumbnail for reference in references),
         )
-        self._store.add(made, rgb, relit.stops)
+        self._store.add(record, rgb, relit.stops)
 
 
-def _print_of(order: Order, frame: int) -> str:
-    """Return the fingerprint of a reference file: of its bytes, which are read again where it seems to have changed."""
-    path = order.reference_path(frame)
+def _file_fingerprint(request: Request, frame: int) -> str:
+    """Digest a reference file's bytes; they are read again only if its size or time changed."""
+    path = request.reference_path(frame)
     stat = path.stat()
     return _file_digest(str(path), stat.st_size, stat.st_mtime_ns)
 

@@ -23,7 +23,7 @@ Buffer = bytes | bytearray | memoryview
 
 
 class WireError(RelumixError):
-    """What came is none of the protocol: the connection ends."""
+    """The other side broke the protocol: the connection ends."""
 
 
 class GoneError(Exception):
@@ -53,7 +53,7 @@ def send(connection: socket.socket, kind: str, fields: Mapping[str, object], bod
 
 
 def receive(connection: socket.socket, most_body_bytes: int) -> Message:
-    """Return the next message, but its body. Raises WireError for what is none, GoneError."""
+    """Return the next message without its body. Raises WireError, GoneError."""
     magic, head_bytes, body_bytes = _PREAMBLE.unpack(_bytes(connection, _PREAMBLE.size))
     if magic != _MAGIC:
         raise WireError(f"a message begins with {magic!r}: expected {_MAGIC!r}")
@@ -66,9 +66,9 @@ def receive(connection: socket.socket, most_body_bytes: int) -> Message:
 
 def receive_pieces(connection: socket.socket, count: int) -> Iterator[memoryview]:
     """Yield a body of `count` bytes as it comes; each piece holds until the next. Raises GoneError."""
-    room = memoryview(bytearray(min(count, _PIECE_BYTES)))
+    buffer = memoryview(bytearray(min(count, _PIECE_BYTES)))
     while count:
-        piece = room[: min(count, len(room))]
+        piece = buffer[: min(count, len(buffer))]
         receive_into(connection, piece)
         count -= len(piece)
         yield piece
@@ -88,7 +88,7 @@ def receive_into(connection: socket.socket, target: memoryview) -> None:
 
 
 def hang_up(connection: socket.socket) -> None:
-    """Say no more, and listen a little to what is still coming: a socket closed upon it would take back the last word.
+    """Close for sending, and read what still comes: closing with unread data would reset the last message away.
 
     Raises GoneError.
     """

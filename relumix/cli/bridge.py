@@ -61,11 +61,11 @@ def _here(args: argparse.Namespace) -> int:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     # Hosts speak of camera logs, which OpenImageIO's own built-in configuration lacks.
     os.environ.setdefault("OCIO", "ocio://studio-config-latest")
-    from relumix.bridge.order import Place  # noqa: PLC0415  the parser must not wait for numpy
-    from relumix.bridge.places import bridge_folder, store_folder  # noqa: PLC0415
+    from relumix.bridge.folders import bridge_folder, store_folder  # noqa: PLC0415
+    from relumix.bridge.request import Servers  # noqa: PLC0415  the parser must not wait for numpy
     from relumix.bridge.serve import Options, serve  # noqa: PLC0415
 
-    place = Place(args.server, args.token_file, args.tls_ca, args.tls_cert, args.tls_key) if args.server else None
+    servers = Servers(args.server, args.token_file, args.tls_ca, args.tls_cert, args.tls_key) if args.server else None
     options = Options(
         folder=bridge_folder(),
         store=Path(args.store) if args.store else store_folder(),
@@ -73,7 +73,7 @@ def _here(args: argparse.Namespace) -> int:
         linger_seconds=None if args.keep else args.linger,
         tcp=args.tcp,
         most_frame_bytes=byte_count(args.max_frame_bytes),
-        place=place,
+        servers=servers,
     )
     serve(options, lambda where: print(f"ready {where}", flush=True))
     return 0
@@ -81,7 +81,7 @@ def _here(args: argparse.Namespace) -> int:
 
 def _in_background(args: argparse.Namespace) -> int:
     """Start another process and wait until plugins can connect. Raises InputError where it says that it cannot."""
-    from relumix.bridge.places import bridge_folder, private  # noqa: PLC0415
+    from relumix.bridge.folders import bridge_folder, private  # noqa: PLC0415
 
     folder = private(bridge_folder())
     if _answers(folder, args.tcp):
@@ -131,7 +131,7 @@ def _last_line(log: Path) -> str:
 def _answers(folder: Path, tcp: bool) -> bool:
     """Tell whether a bridge listens, and is not one that is just dying."""
     from relumix.bridge import wire  # noqa: PLC0415
-    from relumix.bridge.places import PORT_NAME, SOCKET_NAME  # noqa: PLC0415
+    from relumix.bridge.folders import PORT_NAME, SOCKET_NAME  # noqa: PLC0415
 
     try:
         with socket.socket(socket.AF_INET if tcp else socket.AF_UNIX) as caller:

@@ -1,4 +1,4 @@
-"""A command line: what it is told about itself, and what is said where it is wrong."""
+"""The argument parser: help with examples, and one-line errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options from a TOML file: what a project sets once. What the command line says goes before."""
+"""Options from a TOML file, as a project's defaults; the command line wins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a running job shows itself in a shell."""
+"""Progress of a running job in a shell."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ Add = Callable[..., argparse.Action]
 EXIT_SOME_FAILED = 3
 
 WITH_SERVER = ("tls_ca", "tls_cert", "tls_key", "token_file", "by_path", "patience")
-"""Options that say something only with --server."""
+"""Options that need --server."""
 
 _FRAME_AND_FILE = re.compile(r"(-?\d+)=(.+)")
 
@@ -189,8 +189,8 @@ def show(job: Job, engine: Traits | None = None, program: str = __version__) -> 
         from relumix.pipeline.fingerprint import Fingerprints  # noqa: PLC0415  the parser must not wait for numpy
         from relumix.pipeline.windows import plan  # noqa: PLC0415
 
-        laid = plan(job.source.frames, job.source.references, engine.windowing)
-        prints = Fingerprints(job.source, engine, laid, program)
+        planned = plan(job.source.frames, job.source.references, engine.windowing)
+        prints = Fingerprints(job.source, engine, planned, program)
         outputs = [pattern for pattern in (job.output, job.gain_output) if pattern]
         fresh = [f for f in job.frames if prints.are_in(f, [pattern.path(f) for pattern in outputs])]
         fresh = [] if job.source.settings.overwrite else fresh

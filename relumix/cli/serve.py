@@ -1,4 +1,4 @@
-"""`relumix serve`: hold the engines and relight shots that are sent."""
+"""`relumix serve`: load the engines and relight shots that clients send."""
 
 from __future__ import annotations
 
@@ -69,12 +69,13 @@ def _add_engines(add: Add) -> None:
     add("--model", metavar="PATH", help="weights of the engine that takes some (its own)")
     add("--device", choices=("auto", "cpu", "cuda"), help="where engines run (auto)")
     add("--window-memory", type=byte_count, metavar="BYTES", help="that the engine may take for a window (8G)")
-    add("--window-seconds", type=float, metavar="S", help="of an engine on one window; longer, and it hangs (900)")
+    add("--window-seconds", type=float, metavar="S", help="without progress in a window: the engine hangs (900)")
 
 
 def _add_frames(add: Add) -> None:
+    add("--max-connections", type=int, metavar="N", help="connections at once (4000)")
     add("--max-sessions", type=int, metavar="N", help="streams at once (8)")
-    add("--max-client-sessions", type=int, metavar="N", help="of those, of one client: host and token (all)")
+    add("--max-client-sessions", type=int, metavar="N", help="of those, of one client: host and token (all but one)")
     add("--max-waiting", type=int, metavar="N", help="streams that may wait for a place (64)")
     add("--waiting-seconds", type=float, metavar="S", help="for how long each may (30)")
     add("--max-frames", type=int, metavar="N", help="frames of one shot (20000)")

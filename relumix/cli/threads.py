@@ -1,4 +1,4 @@
-"""How the threads of the libraries that do the work behave."""
+"""Settings of the libraries' threads."""
 
 from __future__ import annotations
 

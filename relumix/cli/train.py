@@ -21,6 +21,7 @@ def add_parser(commands: Subparsers) -> None:
     parser = commands.add_parser("train", help="teach an engine", description="Teach an engine.")
     engines = parser.add_subparsers(metavar="ENGINE", required=True)
     _add_lite(engines)
+    _add_lite_next(engines)
     _add_svd(engines)
 
 
@@ -37,6 +38,29 @@ def _add_lite(engines: Subparsers) -> None:
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that prepare data (1)")
     add_loop_options(parser, steps=5000, rate=1e-3)
     parser.set_defaults(run=run_lite)
+
+
+def _add_lite_next(engines: Subparsers) -> None:
+    parser = engines.add_parser(
+        "lite-next",
+        help="what lite is to become: renders its scenes itself, and learns by the clock",
+        description="Render scenes and learn from them in one process, for so many minutes. OUT/lite.safetensors is "
+        "the result so far. SIGTERM or Ctrl-C end it with all that it learned; --resume goes on.",
+    )
+    add = parser.add_argument
+    add("--out", type=Path, required=True, metavar="DIR", help="folder of the run")
+    add("--minutes", type=float, required=True, metavar="M", help="to render and learn, in all")
+    add("--resume", action="store_true", help="go on with the run in OUT")
+    add("--size", type=size, default=(256, 160), metavar="WxH", help="of frames, multiples of 16 (256x160)")
+    add("--batch", type=int, default=8, metavar="N", help="examples a step (8)")
+    add("--pool", type=int, default=32, metavar="N", help="clips that examples are drawn from (32)")
+    add("--steps-a-clip", type=int, default=2, metavar="N", help="steps until the next clip is rendered (2)")
+    add("--data", metavar="DIR", help="light stage with planes, of this size: a quarter of what is learned at the end")
+    add("--rate", type=float, default=6e-4, metavar="X", help="highest learning rate (6e-4)")
+    add("--seed", type=int, default=1, metavar="N", help="of scenes, weights and examples (1)")
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to do all of it (auto: CUDA if any)")
+    add("--threads", type=int, metavar="N", help="of the renderer and of torch on the CPU (as they choose)")
+    parser.set_defaults(run=run_lite_next)
 
 
 def _add_svd(engines: Subparsers) -> None:
@@ -86,6 +110,27 @@ def run_svd(args: argparse.Namespace) -> int:
 
     names = ("base", "data", "frames", "batch", "pairs", "cache", "device")
     return run_training(args, SvdTask(size_px=args.size, **{name: getattr(args, name) for name in names}))
+
+
+@needed("train lite-next", "dataset")
+def run_lite_next(args: argparse.Namespace) -> int:
+    """Render and learn. Returns the exit code: 0, or 143 when told to stop."""
+    from relumix.dataset import llvm  # noqa: PLC0415
+    from relumix.dataset.light_stage.sdf.backend import choose  # noqa: PLC0415
+
+    types = choose(args.device, llvm.use_if_any())
+    import drjit  # noqa: PLC0415
+    import torch  # noqa: PLC0415
+
+    from relumix.engines.lite_next.training.run import Settings, train  # noqa: PLC0415
+
+    if args.threads:
+        torch.set_num_threads(args.threads)
+        drjit.set_thread_count(args.threads)
+    names = ("minutes", "size", "batch", "pool", "steps_a_clip", "data", "rate", "seed")
+    settings = Settings(**{name: getattr(args, name) for name in names})
+    done = train(settings, args.out, types, resume=args.resume, say=lambda line: print(line, flush=True))
+    return 0 if done else 143
 
 
 def run_training(args: argparse.Namespace, task: Task) -> int:

@@ -1,4 +1,4 @@
-"""The client for asyncio: the same one, stepped on a thread, so that the event loop never waits."""
+"""The client for asyncio: the blocking one, each step on a thread."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class AsyncRelightClient:
         )
 
     async def info(self) -> dict[str, GetInfoResponse]:
-        """Return what each server that answers says of itself, by address. Raises InputError if none answers."""
+        """Return the GetInfo response of each server that answers, by address. Raises InputError if none answers."""
         return await asyncio.to_thread(self._client.info)
 
     def relight(
@@ -93,7 +93,7 @@ async def _stepped(start: Callable[[Stop], Generator[Item, None, None]]) -> Asyn
     finally:
         stop.set()
         if step is not None and not step.done():
-            # The thread is still in the iterator; it ends soon, and nobody else may touch the iterator until then.
+            # The thread is still in the generator, which cannot be closed until it leaves: `stop` makes that soon.
             with suppress(Exception):
                 await step
         await asyncio.to_thread(items.close)

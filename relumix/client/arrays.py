@@ -40,13 +40,13 @@ class ArrayJob:
 
     @property
     def roles(self) -> tuple[Role, ...]:
-        """What a delivery holds."""
+        """Roles of a delivery's payloads."""
         return (ROLE_RESULT, ROLE_GAIN)
 
     def opening(self, frames: Sequence[int]) -> Open:
         """Return the message that asks for `frames`."""
         return Open(
-            # Arrays are answered in float32, whatever they came in, as in-process.
+            # Results are float32 whatever the input, as in-process.
             settings=settings_message(replace(self.settings, bits="float")),
             frames=self.shot.frames,
             deliver=frames,
@@ -69,4 +69,4 @@ class ArrayJob:
         return RelitFrame(delivery.frame, delivery.payloads[ROLE_RESULT].array(), delivery.payloads[ROLE_GAIN].array())
 
     def account(self, stage_seconds: Mapping[str, float]) -> None:
-        """Nobody asks for the times of a job on arrays."""
+        """Ignored: a job on arrays reports no times."""

@@ -1,4 +1,4 @@
-"""The client for programs that wait."""
+"""The blocking client."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ import grpc
 
 from relumix.client.arrays import ArrayJob
 from relumix.client.connection import Server, servers
-from relumix.client.files import FileJob, There
-from relumix.client.fleet import Failing, Fleet
+from relumix.client.files import FileJob, RemoteBackend
+from relumix.client.fleet import FailureStreak, Fleet
 from relumix.client.remote_job import Made, RemoteEngine, RemoteJob, batches
-from relumix.client.rpc_errors import TryAgainError, understood
+from relumix.client.rpc_errors import TryAgainError, error_of
 from relumix.client.stop import Stop
 from relumix.errors import FrameError, InputError
 from relumix.events import AnyEvent
 from relumix.pipeline.check import Job, check
 from relumix.pipeline.relit_frame import RelitFrame
-from relumix.pipeline.run import Told, run, wants_previews
+from relumix.pipeline.run import Notice, run, wants_previews
 from relumix.pipeline.windows import refuse_chunks
 from relumix.settings import Settings
 from relumix.shot.array_source import Arrays, ArraySource
@@ -38,7 +38,7 @@ PATIENCE_SECONDS = 300.0
 
 @dataclass(frozen=True)
 class PreparedJob:
-    """A job that was found sound, and the engine that will do it."""
+    """A checked job, and the servers' engine for it."""
 
     job: Job
     engine: RemoteEngine
@@ -46,10 +46,10 @@ class PreparedJob:
 
 
 class RelightClient:
-    """Relights shots on one or several servers that share the work; thread-safe, and nothing to be closed.
+    """Relights shots on one or several servers that share the work. Thread-safe; needs no closing.
 
-    A server that fails is asked again, ever more slowly, and its frames go to the others meanwhile; a frame that came
-    is never asked for again.
+    A failed server is retried with growing pauses, and its frames go to the others meanwhile; a frame that arrived is
+    never requested again.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class RelightClient:
         """Nothing is connected yet. Raises InputError for addresses and files that cannot be used.
 
         addresses          "host:port", or several, with commas between or as a sequence.
-        token              what the servers ask for, see relumix.client.connection.read_token for one in a file.
+        token              the servers' token; relumix.client.connection.read_token reads one from a file.
         tls_ca             file of the certificates that signed the servers'; None: no TLS.
         tls_cert, tls_key  the client's own certificate and key, for servers that ask for one.
         patience_seconds   how long a server may fail in a row, or be full, before it is given up.
@@ -74,15 +74,15 @@ class RelightClient:
         self._patience = patience_seconds
 
     def info(self) -> dict[str, GetInfoResponse]:
-        """Return what each server that answers says of itself, by address. Raises InputError if none answers."""
-        failing = Failing(min(GREETING_SECONDS, self._patience))
+        """Return the GetInfo response of each server that answers, by address. Raises InputError if none answers."""
+        failures = FailureStreak(min(GREETING_SECONDS, self._patience))
         while True:
             found, last = self._ask()
             if found:
                 return found
-            if failing.once_more(last):
+            if failures.add(last):
                 raise InputError(f"no server answers: {last}")
-            time.sleep(min(1.0, failing.pause_seconds(last)))
+            time.sleep(min(1.0, failures.pause_seconds(last)))
 
     def prepare(
         self,
@@ -109,7 +109,7 @@ class RelightClient:
     def run(self, prepared: PreparedJob, *, stop: Stop | None = None) -> Generator[AnyEvent, None, None]:
         """Do a prepared job; as `relight`."""
         job = FileJob.of(prepared.job, prepared.engine, prepared.by_path)
-        yield from run(prepared.job, There(job, partial(self._frames, stop=stop)))
+        yield from run(prepared.job, RemoteBackend(job, partial(self._frames, stop=stop)))
 
     def relight(
         self,
@@ -123,9 +123,8 @@ class RelightClient:
     ) -> Generator[AnyEvent, None, None]:
         """Relight a shot on disk; yields the events of relumix.relight, the last of them a Done.
 
-        The arguments are those of relumix.relight and `prepare`; `stop` ends it from another thread. Leaving the
-        iterator early cancels what is going on; what is done is kept. Raises InputError where the job as a whole cannot
-        be done.
+        The arguments are those of relumix.relight and `prepare`; `stop` cancels it from another thread, and so
+        does closing the iterator; finished frames are kept. Raises InputError where the job as a whole cannot be done.
         """
         yield from self.run(self.prepare(source, references, output, settings, by_path=by_path), stop=stop)
 
@@ -141,8 +140,8 @@ class RelightClient:
     ) -> Generator[RelitFrame, None, None]:
         """Relight a shot of arrays; as relumix.relit, on servers.
 
-        Frames come as they are done: ascending from one server, in any order from several. Their stops were rounded to
-        half on the way. Raises InputError, and FrameError for a frame of another size.
+        Frames come as they are done: ascending from one server, in any order from several. Their stops are rounded to
+        half. Raises InputError, and FrameError for a frame of another size.
         """
         settings = settings or Settings()
         shot = ArraySource(source, references, masks)
@@ -158,10 +157,10 @@ class RelightClient:
 
     def _frames(
         self, job: RemoteJob[Made], frames: Sequence[int], stop: Stop | None
-    ) -> Generator[Made | FrameError | Told, None, None]:
+    ) -> Generator[Made | FrameError | Notice, None, None]:
         if not frames:
             return
-        # A chain is one server's: another would have to relight all that lies before.
+        # A chained shot stays on one server: another would have to relight all frames before its own.
         cut = [list(frames)] if job.engine.windowing.chained else batches(job.plan, frames)
         fleet = Fleet(self._servers, job, cut, self._patience)
         if stop is not None:
@@ -169,7 +168,7 @@ class RelightClient:
         yield from fleet.frames()
 
     def _ask(self) -> tuple[dict[str, GetInfoResponse], TryAgainError]:
-        """Ask every server once; returns what was answered, and the last failure."""
+        """Ask every server once; returns the answers, and the last failure."""
         with ThreadPoolExecutor(len(self._servers), thread_name_prefix="relumix-ask") as pool:
             answers = list(pool.map(_info, self._servers))
         found = {
@@ -205,14 +204,14 @@ class RelightClient:
 
 
 def _info(server: Server) -> GetInfoResponse | TryAgainError:
-    """Ask a server what it is; returns why it does not answer. Raises InputError where it never will."""
+    """Return a server's info, or its error where trying again may help. Raises InputError where it will not."""
     channel = server.channel()
     try:
         return server.info(channel)
     except TryAgainError as error:
         return error
     except grpc.RpcError as error:
-        meaning = understood(server.address, error)
+        meaning = error_of(server.address, error)
         if isinstance(meaning, InputError):
             raise meaning from error
         return meaning

@@ -27,7 +27,7 @@ _KEEPALIVE_MS = 15_000
 _LARGEST_MESSAGE_BYTES = 64 << 20
 
 _OPTIONS = (
-    # A machine that lost power, or a server that hangs, says nothing: ask it now and then while a stream is open.
+    # A dead machine or a hanging server sends nothing: ping it while a stream is open.
     ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
     ("grpc.keepalive_timeout_ms", _KEEPALIVE_MS),
     ("grpc.http2.ping_timeout_ms", _KEEPALIVE_MS),
@@ -48,7 +48,7 @@ class Server:
     address   host:port.
     tls_ca    PEM certificates that the server's is signed by; None: no TLS.
     tls_cert, tls_key  PEM certificate and key of the client, for servers that ask for one.
-    token     proves who asks; None where the server wants none.
+    token     of the server; None where it has none.
     """
 
     address: str
@@ -58,7 +58,7 @@ class Server:
     token: str | None = field(default=None, repr=False)
 
     def channel(self) -> grpc.Channel:
-        """Return a new channel; to be closed by who asked for it."""
+        """Return a new channel; the caller closes it."""
         if self.tls_ca is None:
             return grpc.insecure_channel(self.address, options=_OPTIONS)
         credentials = grpc.ssl_channel_credentials(self.tls_ca, self.tls_key, self.tls_cert)
@@ -66,7 +66,7 @@ class Server:
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
-        """What every call carries beside its message."""
+        """Metadata of every call."""
         named = ((messages.CLIENT_KEY, _caller()),)
         return (*named, ("authorization", f"Bearer {self.token}")) if self.token else named
 
@@ -80,12 +80,12 @@ class Server:
 
 
 def service(channel: grpc.Channel) -> RelightServiceStub:
-    """Return what can be asked over a channel."""
+    """Return the stub of the service over a channel."""
     return RelightServiceStub(channel)
 
 
 def relight(channel: grpc.Channel) -> Callable[..., Iterator[RelightResponse | Piece]]:
-    """Return the stream that can be opened over a channel; frames come over it as Pieces."""
+    """Return the Relight call of a channel; chunks are sent and received as Pieces."""
     call: Callable[..., Iterator[RelightResponse | Piece]] = channel.stream_stream(
         messages.RELIGHT, request_serializer=messages.request_bytes, response_deserializer=messages.response_of
     )
@@ -128,7 +128,7 @@ def read_token(path: str | PathLike[str]) -> str:
 
 @lru_cache(maxsize=1)
 def _caller() -> str:
-    """Return who asks, like ada@ws12, in the letters that metadata may have."""
+    """Return user and host, like ada@ws12, in ASCII as metadata needs."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError, ImportError):  # in a container without users

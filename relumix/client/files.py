@@ -13,7 +13,7 @@ from relumix.events import FrameDone
 from relumix.pipeline.check import Job
 from relumix.pipeline.estimate import Estimate
 from relumix.pipeline.fingerprint import Fingerprints
-from relumix.pipeline.run import Made, Outcome, Told
+from relumix.pipeline.run import Made, Notice, Outcome
 from relumix.pipeline.windows import Plan
 from relumix.settings import Settings
 from relumix.util.atomic_file import replacing
@@ -32,8 +32,8 @@ from relumix.v1.relight_pb2 import (
 )
 from relumix.v1.relight_pb2 import Settings as SettingsMessage
 
-Make = Callable[["FileJob", Sequence[int]], Generator[Outcome | Told, None, None]]
-"""What has servers make frames of a job, in any order."""
+Make = Callable[["FileJob", Sequence[int]], Generator[Outcome | Notice, None, None]]
+"""Makes frames of a job on servers, in any order."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,13 @@ class FileJob:
 
     @classmethod
     def of(cls, job: Job, engine: RemoteEngine, by_path: bool) -> FileJob:
-        """Plan it."""
-        laid = engine.plan(job.source)
-        return cls(job, engine, by_path, laid, Fingerprints(job.source, engine, laid, engine.program))
+        """Plan a checked job."""
+        planned = engine.plan(job.source)
+        return cls(job, engine, by_path, planned, Fingerprints(job.source, engine, planned, engine.program))
 
     @property
     def roles(self) -> tuple[Role, ...]:
-        """What a delivery holds."""
+        """Roles of a delivery's payloads."""
         if self.by_path:
             return ()
         return (ROLE_RESULT, ROLE_GAIN) if self.job.gain_output else (ROLE_RESULT,)
@@ -106,7 +106,7 @@ class FileJob:
         return Made(FrameDone(delivery.frame, str(path), nonfinite_pixels=delivery.nonfinite_pixels))
 
     def account(self, stage_seconds: Mapping[str, float]) -> None:
-        """Add what a server's work took to what was done here."""
+        """Add a server's stage times to those of this process."""
         self.job.source.watch.add(stage_seconds)
 
     @property
@@ -131,8 +131,8 @@ class FileJob:
 
 
 @dataclass(frozen=True)
-class There:
-    """The Backend of a job that servers do (see relumix.pipeline.run)."""
+class RemoteBackend:
+    """The Backend of a job on servers (see relumix.pipeline.run)."""
 
     job: FileJob
     make: Make
@@ -144,13 +144,13 @@ class There:
 
     @property
     def fingerprints(self) -> Fingerprints:
-        """What frames are made from."""
+        """The fingerprints that frames get."""
         return self.job.fingerprints
 
     def frames(
-        self, todo: Sequence[int], estimate: Estimate, shows: Callable[[int], bool]
-    ) -> Generator[Outcome | Told, None, None]:
-        """Make frames (see Backend). Servers tell of no more than those; they are shown as they lie on disk."""
+        self, todo: Sequence[int], estimate: Estimate, wants_preview: Callable[[int], bool]
+    ) -> Generator[Outcome | Notice, None, None]:
+        """Make frames (see Backend). `estimate` and `wants_preview` are unused: previews are read from disk."""
         yield from self.make(self.job, todo)
 
 

@@ -1,4 +1,4 @@
-"""Several servers on one shot: who does which frames, and what happens when one goes away."""
+"""Several servers on one shot: distributes frames, retries, and gives up servers that keep failing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from relumix.client.session import Session
 from relumix.client.work_queue import WorkQueue
 from relumix.errors import FrameError
 from relumix.events import Warned
-from relumix.pipeline.run import Told
+from relumix.pipeline.run import Notice
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 15.0
 _LEAST_FAILURES = 3
@@ -39,8 +39,8 @@ class Fleet(Generic[Made]):
         self._servers, self._job, self._patience = servers, job, patience_seconds
         self._queue: WorkQueue[Made] = WorkQueue(batches, len(servers))
 
-    def frames(self) -> Generator[Made | FrameError | Told, None, None]:
-        """Yield each frame as it comes, once, and what there is to know on the way. Raises InputError; CancelledError
+    def frames(self) -> Generator[Made | FrameError | Notice, None, None]:
+        """Yield each frame once, as it arrives, and notices. Raises InputError; CancelledError
         where `cancel` was called.
 
         Leaving the generator (close) cancels what is still going on.
@@ -65,7 +65,7 @@ class Fleet(Generic[Made]):
 
     def _work(self, server: Server) -> None:
         """Keep one server at work until nothing is left to do, or it fails for good."""
-        failing = Failing(self._patience)
+        failures = FailureStreak(self._patience)
         while frames := self._queue.take():
             left = dict.fromkeys(frames)
             try:
@@ -76,7 +76,7 @@ class Fleet(Generic[Made]):
                             raise TryAgainError(f"{server.address}: frame {frame} came unasked")
                         made = delivery if isinstance(delivery, FrameError) else self._job.receive(delivery)
                         del left[frame]
-                        failing.over()
+                        failures.reset()
                         self._queue.put(made)
                     if left:
                         raise TryAgainError(f"{server.address}: frame {next(iter(left))} did not come")
@@ -84,38 +84,38 @@ class Fleet(Generic[Made]):
                 if not left:
                     continue
                 self._queue.give_back(left)
-                if failing.once_more(error):
+                if failures.add(error):
                     self._queue.give_up(error)
                     return
-                if failing.count == 1:
+                if failures.count == 1:
                     self._queue.tell(Warned(f"{error}; trying again"))
-                self._queue.pause(failing.pause_seconds(error))
-            except BaseException as error:  # it must reach the thread that waits for frames
+                self._queue.pause(failures.pause_seconds(error))
+            except BaseException as error:  # passed to the thread that waits for frames
                 self._queue.fail(error)
                 return
 
 
 @dataclass
-class Failing:
-    """How long, and how often, a server has been failing in a row."""
+class FailureStreak:
+    """Consecutive failures of a server, and since when."""
 
     patience_seconds: float
     count: int = 0
     _since: float = field(default=0.0)
 
-    def over(self) -> None:
-        """Note that it does no more."""
+    def reset(self) -> None:
+        """Reset after a success."""
         self.count = 0
 
-    def once_more(self, error: TryAgainError) -> bool:
-        """Note a failure; returns whether patience is at its end."""
+    def add(self, error: TryAgainError) -> bool:
+        """Count a failure; returns whether to give the server up."""
         if not self.count:
             self._since = time.monotonic()
         self.count += 1
         return self.count >= _LEAST_FAILURES and time.monotonic() - self._since > self.patience_seconds
 
     def pause_seconds(self, error: TryAgainError) -> float:
-        """Return how long to wait: twice as long each time, by chance up to half less; longer if the server asks."""
+        """Return how long to wait: exponential back-off with jitter, or longer if the server asks."""
         pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** (self.count - 1))
         jittered: float = pause * random.uniform(0.5, 1.0)
         return max(jittered, (error.wait_seconds or 0.0) * random.uniform(1.0, 1.25))

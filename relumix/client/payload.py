@@ -1,4 +1,4 @@
-"""Frames in pieces: cut for the way, joined and checked at its end."""
+"""Frames in pieces: cut for sending, joined and checked on arrival."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from relumix.rpc.messages import Piece, crc32c
 from relumix.v1.relight_pb2 import PIXEL_TYPE_FLOAT, PIXEL_TYPE_HALF, FrameChunk, RawPlanes, Role
 
 _PIECE_BYTES = 4 << 20
-"""Payload of one message, where the server takes as much: each costs the same few changes of thread."""
+"""Payload of one message, where the server takes as much: large, since each costs the same few thread switches."""
 
 
 class DamagedError(TryAgainError):
-    """What came is not what was sent."""
+    """Received data is damaged or incomplete."""
 
 
 @dataclass(frozen=True)
 class Payload:
     """A frame to send.
 
-    name  what errors call it.
+    name  for messages.
     data  an image file, or raw pixels.
-    raw   what the pixels are, None for a file.
+    raw   layout of the pixels, None for a file.
     """
 
     name: str
@@ -64,10 +64,10 @@ class Payload:
 
 @dataclass(frozen=True)
 class Received:
-    """A frame that came.
+    """A received frame.
 
-    parts  an image file, or raw pixels, in pieces that lie one behind another.
-    raw    what the pixels are, None for a file.
+    parts  an image file, or raw pixels, in consecutive pieces.
+    raw    layout of the pixels, None for a file.
     """
 
     parts: Sequence[bytes | memoryview]
@@ -79,7 +79,7 @@ class Received:
         return sum(map(len, self.parts))
 
     def array(self) -> NDArray[np.float32]:
-        """Return raw pixels as [h, w, c] float32. Raises DamagedError where they are not what they are said to be."""
+        """Return raw pixels as [h, w, c] float32. Raises DamagedError where their size does not match."""
         raw = self.raw or RawPlanes()
         dtype = np.dtype("<f2" if raw.type == PIXEL_TYPE_HALF else "<f4")
         shape = (raw.height, raw.width, len(raw.channels))
@@ -89,7 +89,7 @@ class Received:
 
 
 class Joiner:
-    """Pieces of one frame, joined."""
+    """Joins the pieces of one frame."""
 
     def __init__(self) -> None:
         self._pieces: list[bytes | memoryview] = []
@@ -97,7 +97,7 @@ class Joiner:
         self._first = FrameChunk()
 
     def add(self, piece: Piece) -> Received | None:
-        """Take the next piece; returns the whole with the last. Raises DamagedError where it is not the next."""
+        """Take the next piece; returns the frame after the last. Raises DamagedError for a bad piece."""
         head, data = piece.head, piece.data
         if crc32c(data) != head.crc32c:
             raise DamagedError(f"frame {head.frame} was damaged on its way")

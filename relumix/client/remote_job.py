@@ -1,4 +1,4 @@
-"""What a job on servers is made of: what is sent for it, and what becomes of what comes back."""
+"""The interface of a job on servers: what to send, and what to do with results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Made_co = TypeVar("Made_co", covariant=True)
 
 
 class Shot(Protocol):
-    """What decides where windows lie: frame numbers, ascending."""
+    """The frame numbers that decide the windows, ascending."""
 
     @property
     def frames(self) -> Sequence[int]:
@@ -76,7 +76,7 @@ class RemoteJob(Protocol[Made_co]):
 
     @property
     def engine(self) -> RemoteEngine:
-        """What servers must have to take part."""
+        """The engine that all servers must have."""
         ...
 
     @property
@@ -86,7 +86,7 @@ class RemoteJob(Protocol[Made_co]):
 
     @property
     def roles(self) -> Sequence[Role]:
-        """What a delivery holds."""
+        """Roles of a delivery's payloads."""
         ...
 
     def opening(self, frames: Sequence[int]) -> Open:
@@ -98,20 +98,20 @@ class RemoteJob(Protocol[Made_co]):
         ...
 
     def receive(self, delivery: Delivery) -> Made_co:
-        """Keep a relit frame. Raises InputError where that cannot be done."""
+        """Store a relit frame. Raises InputError where that cannot be done."""
         ...
 
     def account(self, stage_seconds: Mapping[str, float]) -> None:
-        """Take note of how long the stages of a session's work took."""
+        """Record the stage times of a session."""
         ...
 
 
-def batches(laid: Plan, frames: Sequence[int]) -> list[list[int]]:
+def batches(planned: Plan, frames: Sequence[int]) -> list[list[int]]:
     """Cut frames, ascending, into batches for several servers: those that share a window stay together."""
     cut: dict[int, list[int]] = {}
     window = 0
     for frame in frames:
-        shares = laid.shares.get(frame, ())
+        shares = planned.shares.get(frame, ())
         window = shares[0].window if shares else window
         cut.setdefault(window, []).append(frame)
     return list(cut.values())

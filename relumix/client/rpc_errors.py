@@ -1,4 +1,4 @@
-"""What a call's status means for a client: come again, or stop (docs/service.md lists them all)."""
+"""Maps a call's status to an error: try again, or stop (docs/service.md lists all)."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ _FOR_GOOD = {
 }
 
 _ABOUT_THE_JOB = {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND}
-"""Their sentences are those of the command; the others are about a server, which is then named."""
+"""Messages about the job, shown as they are; others are about a server, and are prefixed with its address."""
 
 _UNREACHABLE = re.compile(r"failed to connect to all addresses; last error: .*: ([^:]+?)(?: \(\d+\))?$")
 
 _SILENT = {"Deadline Exceeded", "ping timeout", "keepalive watchdog timeout"}
-"""How gRPC calls a server that says nothing: its machine froze, the network is gone, or it hangs."""
+"""gRPC's texts for a server that does not answer: machine frozen, network gone, or hanging."""
 
 _HUNG_UP = {"Socket closed", "Connection reset by peer", "End of TCP stream"}
 
 
 class TryAgainError(Exception):
-    """A server did not do what it was asked to, and another attempt may be luckier. The text is one line.
+    """A call failed, and another attempt may succeed. The text is one line.
 
-    wait_seconds  how long the server wants to be left alone; None: it did not say.
+    wait_seconds  the server's RetryInfo; None without one.
     """
 
     def __init__(self, message: str, wait_seconds: float | None = None) -> None:
@@ -46,8 +46,8 @@ class TryAgainError(Exception):
         self.wait_seconds = wait_seconds
 
 
-def understood(address: str, error: grpc.RpcError) -> TryAgainError | InputError:
-    """Return what a failed call means."""
+def error_of(address: str, error: grpc.RpcError) -> TryAgainError | InputError:
+    """Return the error for a failed call."""
     call: Any = error
     code, details = call.code(), call.details() or "no reason given"
     if code in _FOR_GOOD:
@@ -73,19 +73,19 @@ def _retry_seconds(call: Any) -> float | None:
 
 
 def _reason(details: str) -> str:
-    """Return the end of what gRPC says at length about a server that cannot be reached."""
+    """Shorten gRPC's message about a server that cannot be reached."""
     if details in _SILENT:
         return "it does not answer"
     found = _UNREACHABLE.search(details)
     if not found:
         return details
-    # A server that hangs up before a word was said expected another kind of hello.
+    # A server that hangs up at once expected another handshake.
     hint = " (does it want TLS, or a certificate of this client?)" if found[1] in _HUNG_UP else ""
     return f"it cannot be reached: {found[1]}{hint}"
 
 
 def _handshake(details: str) -> str:
-    """Say in words what TLS said in symbols."""
+    """Translate TLS error symbols."""
     if "WRONG_VERSION_NUMBER" in details:
         return "the server speaks none, leave out --tls-ca"
     if "CERTIFICATE_VERIFY_FAILED" in details:

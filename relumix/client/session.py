@@ -12,7 +12,7 @@ import grpc
 from relumix.client.connection import Server, relight
 from relumix.client.payload import DamagedError, Joiner, Received
 from relumix.client.remote_job import Delivery, RemoteEngine, RemoteJob
-from relumix.client.rpc_errors import TryAgainError, understood
+from relumix.client.rpc_errors import TryAgainError, error_of
 from relumix.errors import FrameError, InputError
 from relumix.events import Stage
 from relumix.rpc.messages import Piece
@@ -39,13 +39,13 @@ hold on to the plate while the program ends."""
 class Session:
     """One stream to one server: `deliveries` yields frames as they come, `cancel` ends that from any thread.
 
-    Sending goes on beside, on a thread of gRPC's, no faster than the server takes it.
+    Sends on a thread of gRPC's, no faster than the server reads.
     """
 
     def __init__(
         self, server: Server, job: RemoteJob[Any], frames: Sequence[int], tell: Callable[[Stage], None] = lambda _: None
     ) -> None:
-        """tell: is told, on any thread, what the server is at."""
+        """tell: called with the server's stage, on any thread."""
         self._server, self._job, self._frames, self._tell = server, job, frames, tell
         self._channel = server.channel()
         self._accepted: Future[Accepted] = Future()
@@ -61,9 +61,9 @@ class Session:
         self._channel.close()
 
     def deliveries(self) -> Iterator[Delivery | FrameError]:
-        """Ask, send, and yield what comes back.
+        """Open the stream, send, and yield results.
 
-        Raises TryAgainError where another attempt may be luckier, InputError where none would be.
+        Raises TryAgainError where another attempt may succeed, InputError where none would.
         """
         try:
             info = self._server.info(self._channel)
@@ -79,13 +79,15 @@ class Session:
         except grpc.RpcError as error:
             if self._trouble is not None:
                 raise self._trouble from error
-            raise understood(self._server.address, error) from error
+            raise error_of(self._server.address, error) from error
         except DamagedError as error:
             raise TryAgainError(f"{self._server.address}: {error}") from error
         except ValueError as error:
             if not self._cancelled:
                 raise
-            raise TryAgainError(f"{self._server.address}: cancelled") from error  # how a closed channel says so
+            raise TryAgainError(
+                f"{self._server.address}: cancelled"
+            ) from error  # what gRPC raises for a closed channel
         finally:
             self.cancel()
 
@@ -133,7 +135,7 @@ class Session:
         return Delivery(done.frame, payloads, done.nonfinite_pixels)
 
     def _requests(self, opening: Open, most_bytes: int) -> Iterator[RelightRequest | Piece]:
-        """Yield what is sent, in the order in which the server will ask for it. Runs on a thread of gRPC's."""
+        """Yield messages to send, in the order in which the server needs them. Runs on a thread of gRPC's."""
         try:
             yield RelightRequest(open=opening)
             accepted = self._accepted.result()
@@ -146,7 +148,7 @@ class Session:
             named = f"frame {first}" if first == last else f"frames {first}-{last}"
             self._tell(Stage("light", f"{self._server.address} relights {named}"))
             yield RelightRequest(close=Close())
-        except BaseException as error:  # whatever it is, it is raised where frames are waited for
+        except BaseException as error:  # raised again by `deliveries`, on the caller's thread
             if not self._cancelled:
                 self._trouble = error
                 self.cancel()
@@ -163,7 +165,7 @@ class Session:
 
 
 def _order(opening: Open, sources: Sequence[int], deliver: Sequence[int]) -> Iterator[tuple[int, Role]]:
-    """Yield each frame and role to send: what all frames need first, then each source with its mask."""
+    """Yield each frame and role to send: what all frames need comes first, then each source with its mask."""
     for frame in opening.references:
         yield frame, ROLE_REFERENCE
     if opening.masks == MASKS_ONE:

@@ -1,4 +1,4 @@
-"""Ending a job from another thread."""
+"""Cancels a job from another thread."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 class Stop:
-    """Handed to a job when it is started; `set` ends it: what waits for its next frame gets CancelledError."""
+    """Passed to a job at its start; `set` cancels it: whoever waits for its next frame gets CancelledError."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -15,7 +15,7 @@ class Stop:
         self._calls: list[Callable[[], None]] = []
 
     def set(self) -> None:
-        """End it, now or as soon as it begins; may be called again."""
+        """Cancel, now or as soon as the job begins; may be called again."""
         with self._lock:
             self._is_set = True
             calls, self._calls = self._calls, []
@@ -23,7 +23,7 @@ class Stop:
             call()
 
     def then(self, call: Callable[[], None]) -> None:
-        """Have something called when it is set; at once if it is."""
+        """Call `call` when it is set; at once if it is already."""
         with self._lock:
             if not self._is_set:
                 self._calls.append(call)

@@ -1,1 +1,1 @@
-"""Colour spaces: what files are in, and the scene-linear light that is worked in."""
+"""Colour spaces: those of files, and the scene-linear working spaces."""

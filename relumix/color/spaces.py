@@ -17,7 +17,7 @@ DEFAULT_INTEGER_SPACE = "sRGB"
 
 @dataclass(frozen=True)
 class WorkingSpace:
-    """The space that files are in, and the scene-linear one that is worked in; None where nobody said.
+    """The colour space of files, and the scene-linear space to work in; None where unknown.
 
     source, linear  names in the OCIO configuration. Where they are equal, values are left untouched.
     """
@@ -54,7 +54,7 @@ class WorkingSpace:
 
     @property
     def interop_id(self) -> str:
-        """What the Color Interop Forum calls the linear space; '' if it has no name for it."""
+        """The linear space's name at the Color Interop Forum; '' if it has none."""
         return oiio.ColorConfig().get_color_interop_id(self.linear) or "" if self.linear else ""
 
 
@@ -78,7 +78,7 @@ def working_space(colorspace: str | None) -> WorkingSpace:
 
 
 def reference_space(colorspace: str | None, whole_numbers: bool, plate: WorkingSpace) -> WorkingSpace:
-    """How the values of a reference become those of the plate's working space.
+    """Return the conversion of a reference's values to the plate's working space.
 
     Without a name, files of whole numbers are sRGB, and the others are in the space of the plate's own files. Where
     the plate's primaries are not known, the reference's are taken to be the same: only its curve is undone.

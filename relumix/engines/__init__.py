@@ -1,1 +1,1 @@
-"""The engines: each is a folder of its own behind the interface in base.py, and a line in registry.py."""
+"""The engines: each is a folder with an Engine (base.py) and a line in registry.py."""

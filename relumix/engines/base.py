@@ -1,4 +1,4 @@
-"""What an engine is: it sees frames at the working size and returns light, never pixels."""
+"""The interface of an engine: it sees frames at the proxy size and returns gain, never pixels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from relumix.types import Float32
 
 
 class Keyframe(Protocol):
-    """A frame on the way from a reference to a window: read only when it is looked at."""
+    """A frame between a reference and a window that an engine may track over. Lazy, since most were tracked before."""
 
     @property
     def frame(self) -> int:
@@ -26,11 +26,11 @@ class Keyframe(Protocol):
 
 @dataclass(frozen=True)
 class Window:
-    """A piece of the plan of a shot: frames that are relit together. All members are frame numbers.
+    """One window of a shot's plan: frames that are relit together. All members are frame numbers.
 
-    references      the one or two reference frames whose light reaches these frames, in ascending order.
-    keyframe_paths  for each of the references, the frames between it and this window, from the reference's side to the
-                    window's, one every so many frames: keyframes for an engine that tracks (empty for others).
+    references      the one or two reference frames whose gain reaches these frames, ascending.
+    keyframe_paths  for each reference, keyframes from it to this window, outwards; for an engine that tracks (empty for
+                    others).
     """
 
     frames: tuple[int, ...]
@@ -39,7 +39,7 @@ class Window:
 
 
 class Propagator(Protocol):
-    """An engine at work on one shot: it may keep what it learned of the references and of the frames it saw."""
+    """An engine at work on one shot. It may cache what it computed from references and frames."""
 
     def propagate(
         self,
@@ -47,10 +47,10 @@ class Propagator(Protocol):
         references: Sequence[ProxyReference],
         keyframe_paths: Sequence[Sequence[Keyframe]],
     ) -> Float32:
-        """Carry the light of the references to the frames of one window.
+        """Carry the gain of the references to the frames of one window.
 
-        The three arguments hold the frames that a Window names, in its order (of `frames`, those that could not be read
-        are left out). The result is a function of them alone, never of the windows that went before.
+        The arguments hold the frames of a Window, in its order; unreadable `frames` are left out. The result must
+        depend on them alone, not on earlier windows: else farm chunks would differ from a whole run.
 
         Returns [len(frames), h, w, 3] float32: log2 gain in stops, finite.
         """
@@ -59,14 +59,14 @@ class Propagator(Protocol):
 
 @dataclass(frozen=True)
 class Windowing:
-    """How an engine wants a shot cut into windows. It is passed whole: what is equal here makes equal frames.
+    """How an engine wants a shot cut into windows.
 
     version  of the engine: changes when its results do.
     window   most frames that are relit together.
-    overlap  how many of them neighbouring windows share; there their light is blended, in stops.
+    overlap  how many of them neighbouring windows share; there their gain is blended, in stops.
     tracks   whether windows name their keyframe paths.
-    chained  whether each window begins where the one before it ended: its keyframe path is then every frame on the way,
-             and one frame of a shot costs as much as all that lie before it.
+    chained  whether each window continues the one before it: its keyframe path is then every frame from the reference,
+             and a frame costs as much as all frames before it.
 
     Raises ValueError where windows would not advance.
     """
@@ -85,7 +85,7 @@ class Windowing:
 
 
 class Traits(Protocol):
-    """What is known of an engine without having it."""
+    """What planning needs of an engine, which may run on a server."""
 
     @property
     def name(self) -> str: ...  # noqa: D102
@@ -96,15 +96,15 @@ class Traits(Protocol):
 
 @runtime_checkable
 class Reporting(Protocol):
-    """A Propagator that tells how far it is with a window."""
+    """A Propagator that reports its progress within a window."""
 
     def report_to(self, tell: Callable[[float], None]) -> None:
-        """Have `tell` called with the share (0..1, rising) of the window at hand that is done, by who propagates."""
+        """Call `tell` with the finished share (0..1, rising) of the current window, on the thread of `propagate`."""
         ...
 
 
 class Engine(Traits, Protocol):
-    """A way of carrying light. One engine serves any number of shots."""
+    """A method of carrying gain, with its weights loaded. One engine serves any number of shots."""
 
     def start(self) -> Propagator:
         """Begin a shot."""
@@ -118,13 +118,13 @@ class Configurable(Protocol):
     def with_options(self, options: Sequence[str], *, direct: bool) -> Engine:
         """Return this engine with other options, around the same weights. Raises InputError.
 
-        options  each NAME=VALUE; those that are not named stay as they are.
-        direct   whether it is to make pixels in place of light, as stops (see relumix.gain.direct_transfer).
+        options  each NAME=VALUE; others keep their values.
+        direct   whether it makes pixels instead of gain, as stops (see relumix.gain.direct_transfer).
         """
         ...
 
 
 def refuse_options(name: str, options: Sequence[str]) -> None:
-    """Refuse options, for an engine that has none. Raises InputError where there are some."""
+    """Raise InputError if options are given to an engine that has none."""
     if options:
         raise InputError(f"engine {name} has no options: got {options[0]}, leave it out")

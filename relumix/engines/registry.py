@@ -19,7 +19,7 @@ from relumix.util.extras import needed
 
 @dataclass(frozen=True)
 class _Entry:
-    """What is known of an engine before its packages are imported.
+    """What is known of an engine before its packages, which are heavy, are imported.
 
     extra         of relumix: brings the packages it needs.
     takes_model   whether it has weights.
@@ -60,20 +60,20 @@ def load_engine(name: str, *, model: str | None = None, device: str = "auto", op
     entry = _ENTRIES[name]
     if model is not None and not entry.takes_model:
         raise InputError(f"engine {name} has no weights: got --model {model}, leave it out")
-    # Only here, and so by name: an engine's packages are heavy, and may not be installed.
+    # Imported here, by name: an engine's packages are heavy, and may not be installed.
     with needed(f"engine {name}", entry.extra):
         load: Callable[[str | None, str, Sequence[str]], Engine] = import_module(f"relumix.engines.{name}").load
         return load(model, device, options)
 
 
 def engine_for(settings: Settings) -> Engine:
-    """Return the engine that settings ask for, as they ask for it. Raises InputError as load_engine does."""
+    """Return the engine of the settings, configured by them. Raises InputError as load_engine does."""
     engine = load_engine(settings.engine, model=settings.model, device=settings.device, options=settings.engine_options)
     return configured(engine, (), transfer=settings.transfer)
 
 
 def configured(engine: Engine, options: Sequence[str], *, transfer: str = "gain") -> Engine:
-    """Return an engine with some options changed, and so that it makes what `transfer` delivers. Raises InputError."""
+    """Return an engine with other options, making what `transfer` delivers. Raises InputError."""
     direct = transfer == "direct"
     if not options and not direct:
         return engine

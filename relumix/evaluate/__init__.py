@@ -1,4 +1,4 @@
-"""How good a relit shot is: measured against the truth, or, without one, by how still its light holds.
+"""Measures relit shots: against ground truth, or without it by the flicker of their gain.
 
 evaluate   measures a sequence of files; everything else is about its Report.
 """

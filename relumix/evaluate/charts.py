@@ -71,8 +71,8 @@ def _runs(frames: Sequence[int], values: Sequence[float | None]) -> list[list[tu
 def _ticks(low: float, high: float) -> list[float]:
     """Return three to seven round numbers, evenly apart, the first at most `low` and the last at least `high`."""
     if high - low < 1e-9 * max(abs(low), abs(high), 1e-3):
-        room = max(abs(low) * 0.05, 1e-3)
-        low, high = (max(low - room, 0.0) if low >= 0 else low - room), high + room
+        margin = max(abs(low) * 0.05, 1e-3)
+        low, high = (max(low - margin, 0.0) if low >= 0 else low - margin), high + margin
     rough = (high - low) / 4
     power = 10.0 ** math.floor(math.log10(rough))
     step = power * next(s for s in (1, 2, 2.5, 5, 10) if s * power >= rough * (1 - 1e-9))

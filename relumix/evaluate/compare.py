@@ -1,4 +1,4 @@
-"""A result beside what it is compared with, one frame after another."""
+"""Compares a result with truth and source, frame by frame."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from relumix.evaluate import metrics
-from relumix.evaluate.files import Seen
+from relumix.evaluate.files import DisplayFrame
 from relumix.evaluate.flicker import Flicker, GainFlicker
 from relumix.evaluate.report import Row
 from relumix.gain.log_gain import BLACK_OFFSET
@@ -34,7 +34,7 @@ class Step:
 
 
 class Comparison:
-    """Measures frames in ascending order; remembers of each what the change to the next one needs.
+    """Measures frames in ascending order; keeps of each what the temporal metrics need for the next.
 
     exposure         factor at which result and truth are compared.
     source_exposure  factor that brings the source to mid-grey, for following it.
@@ -52,7 +52,15 @@ class Comparison:
         self._error = None
         self._flicker.forget()
 
-    def step(self, frame: int, result: Seen, truth: Seen | None, source: Seen | None, *, pictures: bool) -> Step:
+    def step(
+        self,
+        frame: int,
+        result: DisplayFrame,
+        truth: DisplayFrame | None,
+        source: DisplayFrame | None,
+        *,
+        pictures: bool,
+    ) -> Step:
         """Measure a frame. All are of one size; result and truth are finite where there is a truth.
 
         pictures  whether to make some; they take time.
@@ -92,7 +100,7 @@ class Comparison:
         """Return scene-linear pixels as the metrics see them, small."""
         return (srgb_encode(_shrink(rgb) * self._exposure) * 255 + 0.5).astype(np.uint8)
 
-    def _light(self, result: Seen, source: Seen, change: Flicker | None) -> dict[str, UInt8]:
+    def _light(self, result: DisplayFrame, source: DisplayFrame, change: Flicker | None) -> dict[str, UInt8]:
         """Return pictures of the light and of its change since the frame before."""
         floor = np.float32(BLACK_OFFSET) / self._exposure
         after, before = (np.maximum(_shrink(seen.rgb), 0) + floor for seen in (result, source))

@@ -1,4 +1,4 @@
-"""Sequences on disk as an evaluation reads them: what shows, and nothing silently missing."""
+"""Sequences on disk for evaluation: the display window of each frame; missing frames are errors."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from relumix.types import Float32
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What a file shows: its display window, black where it has no data.
+class DisplayFrame:
+    """The display window of a file, black where it has no data.
 
     rgb    [h, w, 3] float32, scene-linear.
     known  [h, w] bool: where there are data, and all three channels are finite.
@@ -67,7 +67,7 @@ class Files:
                 "render them, or choose the frames to score"
             )
 
-    def read(self, frame: int) -> Seen:
+    def read(self, frame: int) -> DisplayFrame:
         """Read a frame. Raises InputError where that fails."""
         try:
             picture = self._plate.read(frame)
@@ -75,6 +75,6 @@ class Files:
             raise InputError(str(e)) from e
         windows = picture.data_window, picture.display_window
         known = np.asarray(np.isfinite(picture.rgb).all(-1), np.float32)
-        return Seen(
+        return DisplayFrame(
             self._shot.path(frame), on_display_window(picture.rgb, *windows), on_display_window(known, *windows) > 0
         )

@@ -1,4 +1,4 @@
-"""How still the light holds where there is no truth to compare it with."""
+"""Flicker of the gain, for results without ground truth."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from relumix.types import Float32
 MEASURING_EDGE_PX = 960
 """Long edge, at most, of the size that motion is followed at: finer flicker is grain."""
 
-_SMALLEST_EDGE_PX = 64  # the flow solver's pyramid needs room
+_SMALLEST_EDGE_PX = 64  # the flow solver's pyramid needs this much; smaller frames are padded
 _LEAST_FOLLOWED = 1e-3
 _DARKEST_STOPS, _BRIGHTEST_STOPS = -6.0, 4.0  # around mid-grey: what the solver's 8 bits span
 
@@ -105,8 +105,8 @@ class GainFlicker:
     def _flow(self, start: UInt8, end: UInt8) -> Float32:
         """Return where each pixel of `start` is in `end`, [h, w, 2] as (x, y) offsets in pixels."""
         height, width = start.shape
-        room = max(0, _SMALLEST_EDGE_PX - height), max(0, _SMALLEST_EDGE_PX - width)
-        here, there = (cv2.copyMakeBorder(g, 0, room[0], 0, room[1], cv2.BORDER_REPLICATE) for g in (start, end))
+        padding = max(0, _SMALLEST_EDGE_PX - height), max(0, _SMALLEST_EDGE_PX - width)
+        here, there = (cv2.copyMakeBorder(g, 0, padding[0], 0, padding[1], cv2.BORDER_REPLICATE) for g in (start, end))
         flow = self._dis.calc(here, there, np.zeros((*here.shape, 2), np.float32))
         return np.asarray(flow[:height, :width], np.float32)
 

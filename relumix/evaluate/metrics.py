@@ -1,4 +1,4 @@
-"""How near a frame is to the truth, in numbers. Everything here is a function of arrays.
+"""Metrics of a frame against the truth, as functions of arrays.
 
 The metrics look at a frame in one of two domains, both at one exposure for the whole shot (of the truth's first frame,
 see relumix.preview.display.auto_exposure), so that a wrong level counts as the error it is:

@@ -1,4 +1,4 @@
-"""What an evaluation found: a row a frame, means, and the table, the JSON and the pictures that show them."""
+"""The report of an evaluation: a row for each frame, means, table, JSON and pictures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from relumix.util.atomic_file import replacing
 
 @dataclass(frozen=True)
 class Metric:
-    """What a number means. `key` is its name in a Row and in the JSON, with its unit in it where it has one."""
+    """A metric's description. `key` is its name in a Row and in the JSON, with its unit in it where it has one."""
 
     key: str
     title: str
@@ -144,7 +144,7 @@ class Report:
 
     @property
     def scope(self) -> str:
-        """Which frames were scored, in words."""
+        """The scored frames, in words."""
         first, last = self.rows[0].frame, self.rows[-1].frame
         return f"{len(self.rows)} frames, {first} to {last}" if len(self.rows) > 1 else f"1 frame, {first}"
 

@@ -1,4 +1,4 @@
-"""Measuring a relit sequence of files: two frames of everything in memory, however long it is."""
+"""Measures a relit sequence of files, two frames of each input in memory at a time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from relumix.errors import InputError
 from relumix.evaluate.compare import Comparison, Step
-from relumix.evaluate.files import Files, Seen
+from relumix.evaluate.files import DisplayFrame, Files
 from relumix.evaluate.metrics import SMALLEST_EDGE_PX
 from relumix.evaluate.report import Exhibit, Report
 from relumix.preview.display import auto_exposure
@@ -52,7 +52,7 @@ def evaluate(
     """
     how = {"layer": layer, "view": view, "colorspace": colorspace}
     ours = Files(result, **how)
-    against = _Yardsticks(
+    against = _Baselines(
         None if truth is None else Files(truth, **how), None if source is None else Files(source, **how)
     )
     if against.first is None:
@@ -73,7 +73,7 @@ def evaluate(
 
 
 @dataclass(frozen=True)
-class _Yardsticks:
+class _Baselines:
     """What a result is compared with: its ground truth, its source, or both."""
 
     truth: Files | None
@@ -81,7 +81,7 @@ class _Yardsticks:
 
     @property
     def first(self) -> Files | None:
-        """What decides frames, size and exposure."""
+        """The sequence that decides frames, size and exposure."""
         return self.truth or self.source
 
 
@@ -99,7 +99,7 @@ def _scored(
 
 def _compare(
     ours: Files,
-    against: _Yardsticks,
+    against: _Baselines,
     walk: Sequence[int],
     scored: Sequence[int],
     *,
@@ -126,7 +126,9 @@ def _compare(
     return exposure, steps
 
 
-def _read(frame: int, first: Seen, ours: Files, against: _Yardsticks) -> tuple[Seen, Seen | None, Seen | None]:
+def _read(
+    frame: int, first: DisplayFrame, ours: Files, against: _Baselines
+) -> tuple[DisplayFrame, DisplayFrame | None, DisplayFrame | None]:
     """Return result, truth and source of a frame. Raises InputError where they cannot be compared."""
     seen = ours.read(frame)
     aim = against.truth.read(frame) if against.truth else None
@@ -136,7 +138,7 @@ def _read(frame: int, first: Seen, ours: Files, against: _Yardsticks) -> tuple[S
     return seen, aim, before
 
 
-def _refuse_sizes(first: Seen, *others: Seen | None) -> None:
+def _refuse_sizes(first: DisplayFrame, *others: DisplayFrame | None) -> None:
     """Raise InputError unless all frames are of one size, and large enough."""
     height, width = first.known.shape
     if min(height, width) < SMALLEST_EDGE_PX:
@@ -149,7 +151,7 @@ def _refuse_sizes(first: Seen, *others: Seen | None) -> None:
             )
 
 
-def _refuse_nonfinite(result: Seen, truth: Seen | None, source: Seen | None) -> None:
+def _refuse_nonfinite(result: DisplayFrame, truth: DisplayFrame | None, source: DisplayFrame | None) -> None:
     """Raise InputError for pixels that cannot be compared; without truth the source's own may pass."""
     if truth is not None:
         _refuse_pixels(truth, truth.nonfinite)
@@ -158,7 +160,7 @@ def _refuse_nonfinite(result: Seen, truth: Seen | None, source: Seen | None) -> 
         _refuse_pixels(result, result.nonfinite & ~source.nonfinite)
 
 
-def _refuse_pixels(seen: Seen, bad: NDArray[np.bool_]) -> None:
+def _refuse_pixels(seen: DisplayFrame, bad: NDArray[np.bool_]) -> None:
     if count := int(bad.sum()):
         pixels = f"{count} pixel{'s' if count > 1 else ''}"
         raise InputError(f"{seen.path} has NaN or infinity in {pixels}: expected finite values; render it again")

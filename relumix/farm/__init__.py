@@ -1,4 +1,4 @@
 """Shots on a render farm: job bundles for Open Job Description schedulers, and what their workers call."""
 
 CHUNK_SIZE = 32
-"""Frames of a task, where nobody says. At their ends chunks share windows of 16 frames, which both compute."""
+"""Default frames of a task. At their ends chunks share windows of 16 frames, which both compute."""

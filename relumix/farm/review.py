@@ -1,4 +1,4 @@
-"""What the last step of a job on a farm makes for people to look at, and where it goes."""
+"""The review files of a farm job's last step, and their paths."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def stop(session: Path) -> None:
     give_up = time.monotonic() + STOP_SECONDS
     while server and _answers(server):
         if time.monotonic() > give_up:
-            # Something listens at its port still, so the process is no other of the same number.
+            # Its port still answers, so the pid has not been reused by another process.
             with suppress(ProcessLookupError):
                 os.kill(server.pid, signal.SIGTERM if os.name == "nt" else signal.SIGKILL)
             return

@@ -1,4 +1,4 @@
-"""The last step of a job on a farm: is every frame there and as it should be? And something to look at."""
+"""The last step of a farm job: checks every frame, and makes previews and a report."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Gain, in stops: measured at the proxy size, and put onto full-size pixels."""
+"""Gain, in stops: measured at the proxy size, applied to full-size pixels."""

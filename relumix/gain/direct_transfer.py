@@ -1,11 +1,11 @@
-"""`--transfer direct`: an engine's own pixels in place of its light, for references that change content.
+"""`--transfer direct`: an engine's own pixels instead of its gain, for references that change content.
 
-Such an engine says what it shows as stops too, so that windows and references blend as light does:
+The engine returns its pixels as stops too, so that windows and references blend as gain does:
 
     stops = log2((shown + e) / (plate + e)),  both without the median gain, e = BLACK_OFFSET.
 
-At full size what it shows is interpolated, and the plate's fine detail, which it never saw, is added back: as much of
-it as what is shown has the plate's own structure there. Where the content was replaced, none is.
+At full size its pixels are interpolated, and the plate's fine detail, which it never saw, is added back where both have
+the same structure. Where the content was replaced, none is.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from relumix.types import Float32
 
 _OFFSET = np.float32(BLACK_OFFSET)
 _RADIUS_PX = 4  # half the side of the neighbourhood whose structure is compared, at the working size
-_FLAT_STOPS2 = 0.01  # variance below which there is no structure to disagree about: detail is grain then, and kept
+_FLAT_STOPS2 = 0.01  # variance below which a neighbourhood is flat: its detail is grain, and kept
 
 
 def stops_to(plate: Float32, shown: Float32) -> Float32:
-    """Return the stops from plate light to what is shown, [..., 3] float32.
+    """Return the stops from plate to shown pixels, [..., 3] float32.
 
     Both are >= 0, exposed, without the median gain.
     """
@@ -37,36 +37,36 @@ def stops_to(plate: Float32, shown: Float32) -> Float32:
 
 
 def shown_under(plate: Float32, stops: Float32) -> Float32:
-    """Return what is shown, [..., 3] >= 0: undoes `stops_to`."""
+    """Return the shown pixels, [..., 3] >= 0: the inverse of `stops_to`."""
     shown: Float32 = np.maximum((plate + _OFFSET) * np.exp2(stops) - _OFFSET, 0)
     return shown
 
 
 @dataclass(frozen=True)
 class DirectTransfer:
-    """Delivers what an engine shows, with the plate's fine detail where both agree. See `Transfer`."""
+    """Delivers an engine's pixels, with the plate's fine detail where both agree. See `Transfer`."""
 
     canvas: Canvas
 
     def fit(self, gain: Gain, pixels: Pixels, data_window: Box) -> FittedTransfer:
-        """Make the engine's pixels of its stops, and compare them with the plate."""
-        seen = proxy_frame(self.canvas, 0, _filled_out(pixels, data_window), data_window).rgb
-        shown = shown_under(seen, gain.gain_stops - gain.median_gain)
-        agreement = _agreement(_log(seen), _log(shown))
+        """Recover the engine's pixels from its stops, and compare their structure with the plate's."""
+        proxy = proxy_frame(self.canvas, 0, _filled_out(pixels, data_window), data_window).rgb
+        shown = shown_under(proxy, gain.gain_stops - gain.median_gain)
+        agreement = _agreement(_log(proxy), _log(shown))
         columns, rows = self.canvas.positions(data_window, pixels.rgb.shape)
-        small = _Small(shown, seen, agreement)
+        small = _ProxyPixels(shown, proxy, agreement)
         return _FittedPixels(small, columns.astype(np.float32), rows.astype(np.float32), gain.median_gain, self.canvas)
 
 
-class _Small(NamedTuple):
-    """What an engine shows of a frame, at the working size, exposed, without the median gain.
+class _ProxyPixels(NamedTuple):
+    """An engine's pixels of a frame, at the proxy size, exposed, without the median gain.
 
-    shown, seen  [h, w, 3] float32: the engine's pixels; the plate as the engine saw it.
-    agreement    [h, w] float32 in 0..1: how far the two have the same structure.
+    shown, plate  [h, w, 3] float32: the engine's pixels; the plate's proxy.
+    agreement     [h, w] float32 in 0..1: how far the two have the same structure.
     """
 
     shown: Float32
-    seen: Float32
+    plate: Float32
     agreement: Float32
 
 
@@ -74,7 +74,7 @@ class _Small(NamedTuple):
 class _FittedPixels:
     """columns [W], rows [H] float32: where full-size pixels lie, in working pixels."""
 
-    small: _Small
+    small: _ProxyPixels
     columns: Float32
     rows: Float32
     median_gain: Float32
@@ -84,10 +84,10 @@ class _FittedPixels:
         alpha, plate = strip.alpha, strip.plate
         cover = np.float32(1) if alpha is None else np.clip(alpha, 0, 1)[..., None]
         straight = plate if alpha is None else np.divide(plate, cover, out=np.zeros_like(plate), where=cover > 1e-3)
-        shown, seen, agreement = (self._enlarged(each, strip.rows) for each in self.small)
+        shown, proxy, agreement = (self._enlarged(each, strip.rows) for each in self.small)
         exposure = np.float32(self.canvas.exposure)
-        # What the plate has over what was seen of it is detail: all of it where the structures agree, none where not.
-        detail = (np.maximum(straight * exposure, 0) + _OFFSET) / (seen + _OFFSET)
+        # The plate over its own proxy is fine detail: all of it where the structures agree, none where they do not.
+        detail = (np.maximum(straight * exposure, 0) + _OFFSET) / (proxy + _OFFSET)
         light = np.maximum((shown + _OFFSET) * detail ** agreement[..., None] - _OFFSET, 0)
         pixels = light * np.exp2(self.median_gain) * (cover / exposure)
         return RelitPixels(pixels, stops_between(plate, pixels, black_offset(alpha, self.canvas)))
@@ -102,7 +102,7 @@ class _FittedPixels:
 
 
 def stops_between(plate: Float32, result: Float32, offset: Float32) -> Float32:
-    """Return the gain from plate to result in stops, [..., 3], as a gain map tells it.
+    """Return the gain from plate to result in stops, [..., 3], for the gain map.
 
     offset  eps in plate values, premultiplied as the plate is. Where that and the plate are 0, the gain is 0.
     """
@@ -119,7 +119,7 @@ class _Pixels:
 
 
 def _filled_out(pixels: Pixels, data_window: Box) -> Pixels:
-    """Return a mip level with a pixel for each of its data window's; by nearest ones, so that bad ones stay alone."""
+    """Return a mip level with a pixel for each of its data window's; nearest, so that bad pixels do not spread."""
     size = data_window.width, data_window.height
     if pixels.rgb.shape[1::-1] == size:
         return pixels
@@ -142,7 +142,7 @@ def _agreement(one: Float32, other: Float32) -> Float32:
     def mean(values: Float32) -> Float32:
         return np.asarray(cv2.blur(values, size, borderType=cv2.BORDER_REFLECT), np.float32)
 
-    # Centred first, as in the guided filter: else float32 leaves a variance of rounding alone.
+    # Centred first, as in the guided filter: else float32 variances would be rounding noise.
     one, other = one - one.mean(), other - other.mean()
     first, second = mean(one), mean(other)
     variance, other_variance = (

@@ -1,4 +1,4 @@
-"""Plates as engines see them: small, exposed alike, without premultiplication, without holes."""
+"""Makes proxies: plates averaged down, unpremultiplied, at one exposure, with holes filled."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from relumix.types import Float32
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 """Weights of luminance for linear Rec.709; close enough for exposure in any primaries."""
 
-_NOTHING_SEEN = 1e-3
-"""Coverage below which a working pixel counts as unseen: less than one plate pixel in a thousand."""
+_LEAST_COVERAGE = 1e-3
+"""Coverage below which a proxy pixel counts as a hole: less than one plate pixel in a thousand."""
 
 
 class Pixels(Protocol):
@@ -37,7 +37,7 @@ class Pixels(Protocol):
 
 @dataclass(frozen=True)
 class Canvas:
-    """The area that engines see, in pixels of the plate, and the size at which they see it.
+    """The area of the proxies, in pixels of the plate, and their size.
 
     window         the area; the same for all frames of a shot, whatever their data windows.
     width, height  the working size.
@@ -67,7 +67,7 @@ class Canvas:
         """
 
         def along(count: int, offset: int, size: int, working: int, whole: int) -> NDArray[np.float64]:
-            # Centres of pixels count: half a pixel is added at the one size and taken off at the other.
+            # Pixel centres: half a pixel is added at one size and subtracted at the other.
             centre = offset + (np.arange(count) + 0.5) * (size / count)
             return np.asarray(centre * (working / whole) - 0.5, np.float64)
 
@@ -91,12 +91,12 @@ class Canvas:
 def finite(rgb: Float32) -> NDArray[np.bool_]:
     """Return where pixels [h, w, 3] are finite in all channels, [h, w]."""
     sound = np.isfinite(rgb)
-    # Many times as fast as all() over so short an axis.
+    # Many times faster than all() over an axis of three.
     return np.asarray(sound[..., 0] & sound[..., 1] & sound[..., 2])
 
 
 def proxy_frame(canvas: Canvas, frame: int, pixels: Pixels, data_window: Box) -> ProxyFrame:
-    """Return a plate frame as an engine sees it. Non-finite pixels count as unseen."""
+    """Return a plate frame as an engine sees it. Non-finite pixels count as not covered."""
     rgb, known = _average(canvas, pixels.rgb, pixels.alpha, finite(pixels.rgb), data_window)
     return ProxyFrame(frame, np.maximum(rgb, 0) * np.float32(canvas.exposure), known, exposure=canvas.exposure)
 
@@ -116,16 +116,16 @@ def proxy_reference(
 
     pixels  the plate at the reference's frame; relit [h, w, 3] float32 and known [h, w] bool lie on its data window.
 
-    The median gain [3] float32, in stops, is that of plain ratios (see `median_stops`); a pure grade is nothing else.
+    The median gain [3] float32, in stops, is of plain ratios (see `median_stops`); a pure grade has no other gain.
     """
     plain = proxy_frame(canvas, frame, pixels, data_window)
-    # Plate and reference are averaged over the same pixels: one alone would turn a hole's edge into light.
+    # Both are averaged over the same pixels: else the edge of a hole in one would look like a change of light.
     both = known & finite(pixels.rgb) & finite(relit)
     exposure = np.float32(canvas.exposure)
     before, lit = _average(canvas, pixels.rgb, pixels.alpha, both, data_window)
     after, _ = _average(canvas, relit, pixels.alpha, both, data_window)
     before, after = np.maximum(before, 0) * exposure, np.maximum(after, 0) * exposure
-    # Taken out before the rest is measured, since BLACK_OFFSET would bend it, and put back after: so a grade is exact.
+    # Taken out before the rest is measured, since BLACK_OFFSET would distort it: so a plain grade is exact.
     median_gain = median_stops(before, after, lit > 0.5)
     local = measure(before, after * np.exp2(-median_gain))
     gain = _fill(local, lit) + median_gain
@@ -137,9 +137,9 @@ def median_stops(before: Float32, after: Float32, lit: NDArray[np.bool_]) -> Flo
     median = np.zeros(3, np.float32)
     for c in range(3):
         # In blacks the ratio is noise over noise.
-        seen = lit & (before[..., c] > BLACK_OFFSET) & (after[..., c] > 0)
-        if seen.any():
-            median[c] = np.median(np.log2(after[..., c][seen] / before[..., c][seen]))
+        measured = lit & (before[..., c] > BLACK_OFFSET) & (after[..., c] > 0)
+        if measured.any():
+            median[c] = np.median(np.log2(after[..., c][measured] / before[..., c][measured]))
     return median
 
 
@@ -152,9 +152,9 @@ def _average(
     coverage = np.where(usable, 1.0 if alpha is None else np.clip(np.nan_to_num(alpha), 0, 1), 0).astype(np.float32)
     light = canvas.shrink(np.where(usable[..., None], rgb, np.float32(0)), data_window)
     known = np.clip(canvas.shrink(coverage, data_window), 0, 1)
-    seen = known > _NOTHING_SEEN
-    mean = np.divide(light, known[..., None], out=np.zeros_like(light), where=seen[..., None])
-    known = np.where(seen, known, np.float32(0))
+    covered = known > _LEAST_COVERAGE
+    mean = np.divide(light, known[..., None], out=np.zeros_like(light), where=covered[..., None])
+    known = np.where(covered, known, np.float32(0))
     return _fill(mean, known), known
 
 
@@ -164,13 +164,13 @@ def _fill(values: Float32, weight: Float32) -> Float32:
         return values
     if not (weight > 0).any():
         return np.zeros_like(values)
-    # Pull: a picture half as large, of what is known; where that has holes too, it is filled in its turn.
+    # Pull: halve the picture over known pixels; its own holes are filled recursively.
     height, width = weight.shape
     small = (max(1, width // 2), max(1, height // 2))
     coarse_weight = np.asarray(cv2.resize(weight, small, interpolation=cv2.INTER_AREA), np.float32)
     light = cv2.resize(values * weight[..., None], small, interpolation=cv2.INTER_AREA)
     coarse = np.zeros((small[1], small[0], 3), np.float32)
     np.divide(light, coarse_weight[..., None], out=coarse, where=coarse_weight[..., None] > 0)
-    # Push: enlarged again, into the holes alone.
+    # Push: scale up again, into the holes alone.
     around = cv2.resize(_fill(coarse, coarse_weight), (width, height), interpolation=cv2.INTER_LINEAR)
     return np.where(weight[..., None] > 0, values, around)

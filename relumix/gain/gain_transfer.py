@@ -1,6 +1,6 @@
 """`--transfer gain`: the engine's gain onto the plate, along the plate's own edges (see relumix.gain.guided_filter).
 
-How gain meets a pixel is defined in relumix.gain.log_gain.
+relumix.gain.log_gain defines how gain is applied to a pixel.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class GainTransfer:
 
     def fit(self, gain: Gain, pixels: Pixels, data_window: Box) -> FittedTransfer:
         """Fit the gain to the plate's luminance, at the working size."""
-        # The median gain stays out of the lines: what is the same everywhere needs no edges, and passes exactly.
+        # Without the median gain, which is the same everywhere: so a plain grade passes exactly.
         local = gain.gain_stops - gain.median_gain
         columns, rows = self.canvas.positions(data_window, pixels.rgb.shape)
         return _FittedGain(LuminanceLines.fit(local, gain.guide, columns, rows), gain.median_gain, self.canvas)
@@ -48,6 +48,6 @@ def _full_log_luminance(plate: Float32, alpha: Float32 | None, canvas: Canvas) -
     """Return log2 luminance of full-size pixels, as log_luminance does for working pixels, [h, w]."""
     luminance = np.maximum(plate @ LUMINANCE, 0)
     if alpha is not None:
-        # Where alpha is 0 the pixel is light without matter: its luminance is what it is.
+        # Where alpha is 0 the pixel is additive light (a flare): its luminance needs no unpremultiplying.
         luminance = np.divide(luminance, alpha, out=luminance, where=alpha > 1e-3)
     return np.asarray(np.log2(luminance * np.float32(canvas.exposure) + np.float32(BLACK_OFFSET)), np.float32)

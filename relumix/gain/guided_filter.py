@@ -2,13 +2,13 @@
 
 Around every small pixel the map is taken for a linear function of a guide, which is known at both sizes; the functions
 are averaged, enlarged and evaluated on the full-size guide (He, Sun and Tang, "Guided Image Filtering", PAMI 2013; He
-and Sun, "Fast Guided Filter", 2015). It is done here in two ways, since what they serve differs:
+and Sun, "Fast Guided Filter", 2015). There are two versions here:
 
 `LuminanceLines`  with a luminance guide, for the gain of a frame on its way to full size: a line takes two numbers a
                   pixel and channel, and can be evaluated a strip at a time on plates of any size. The small map itself
-                  is met exactly, for an engine's gain is more than an estimate: at a reference it is the artist's.
+                  is reproduced exactly, since at a reference it is the artist's own gain.
 `upsample_by_color`  with all three channels, for small maps inside an engine: surfaces that differ in hue alone are
-                  told apart. What the map has that the guide has not is noise of the estimate, and is smoothed away.
+                  told apart. What the map has that the guide has not is taken for noise, and smoothed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _FLATNESS_STOPS2 = 0.1
 not."""
 
 _LINES_RADIUS_PX, _COLOR_RADIUS_PX = 4, 2
-"""r of the paper, at the small size; smaller by colour, where the map is smaller too."""
+"""r of the paper, at the small size; smaller by colour, where the maps are smaller too."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class LuminanceLines:
     ) -> LuminanceLines:
         """Fit lines to values [h, w, 3] over guide [h, w].
 
-        columns [W], rows [H]: where full-size pixels lie, in small pixels; beyond the map its edge goes on.
+        columns [W], rows [H]: where full-size pixels lie, in small pixels; beyond the map its edge is repeated.
         """
         slope, base = _fit_lines(guide, values)
         across = _Taps.at(columns, guide.shape[1])
@@ -94,14 +94,14 @@ class _Taps:
 
 def _fit_lines(guide: Float32, values: Float32) -> tuple[Float32, Float32]:
     """Return slope and base [h, w, 3] with slope * guide + base = values at every small pixel."""
-    # Centred first: in float32, moments of values far from 0 leave a variance of rounding alone.
+    # Centred first: in float32 the variance of values far from 0 would be rounding noise.
     centred = guide - np.float32(guide.mean())
     guide_mean, values_mean = _reflected_mean(centred), _reflected_mean(values)
     variance = np.maximum(_reflected_mean(centred * centred) - guide_mean**2, 0)
     covariance = _reflected_mean(centred[..., None] * values) - guide_mean[..., None] * values_mean
     # a_k = cov(I, p) / (var(I) + eps), eq. 5, averaged over the windows that hold a pixel, eq. 8.
     slope = _reflected_mean(covariance / (variance + np.float32(_FLATNESS_STOPS2))[..., None])
-    # Not the mean of b_k (eq. 6): what is left over goes into the base, so that the small map loses nothing.
+    # Not the mean of b_k (eq. 6): the residual goes into the base, so that the small map is reproduced exactly.
     return slope, values - slope * guide[..., None]
 
 

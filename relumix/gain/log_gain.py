@@ -1,12 +1,11 @@
-"""What a gain is: measured between two values, applied to a third. In one place, so that one undoes the other.
+"""The definition of gain: measuring it and applying it, side by side, since one is the inverse of the other.
 
 The median gain [3], a grade, is a plain factor. What is left, the local gain, is
 
     stops = log2((after + e) / (before + e)),  after and before without the median gain,
 
-with e = eps, a small fraction of mid-grey, where light is added: black carries no light that could be measured, and
-noise in it must not be raised by many stops; and e = eps / 16 where light is taken away: there nothing can be raised,
-and shadows may fall deep. Applied, it is
+with e = eps, a small fraction of mid-grey, where light is added, so that noise in black is not raised by many stops;
+and e = eps / 16 where light is removed, where no noise can be raised and shadows may get deep. Applied, it is
 
     out = 2^median * (s * 2^stops + e * (2^stops - 1)),  e = eps where stops > 0, else 0,
 
@@ -41,7 +40,7 @@ def apply(plate: Float32, stops: Float32, median_gain: Float32, black_offset: Fl
     median_gain   [3] float32 in stops.
     black_offset  eps in the plate's values, a scalar or [..., 1]; premultiplied if the plate is.
     """
-    # In place from here on: at full size memory traffic is what this costs.
+    # In place from here on: at full size the cost is memory traffic.
     factor = np.exp2(stops)
     out: Float32 = plate * factor
     # e * (2^stops - 1), where that adds light.

@@ -1,4 +1,4 @@
-"""Frames at the proxy size: what engines see."""
+"""Frames at the proxy size, as engines see them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class ProxyFrame:
     rgb    [h, w, 3] float32, scene-linear in the plate's primaries, unpremultiplied, finite and >= 0; exposed so that
            the median luminance of the first reference's plate is MID_GREY (one factor for the whole shot).
     known  [h, w] float32 in 0..1: the share of the pixel that the plate covers with finite data. Where it is 0, rgb was
-           filled from its surroundings and means nothing.
+           filled from its surroundings.
     exposure  factor from plate values to rgb's.
     """
 
@@ -46,8 +46,8 @@ class ProxyReference(ProxyFrame):
     def median_gain(self) -> Float32:
         """Return the median of the gain over what is trusted: [3] float32 stops, 0 without any.
 
-        An engine takes it out before any arithmetic and puts it back after: so a plain grade passes exactly.
+        An engine subtracts it before any arithmetic and adds it back after: so a plain grade passes exactly.
         """
-        # Half a pixel at least: a median over slivers at the matte's edge would be the surroundings' gain.
-        seen = self.gain_stops[self.trusted > 0.5]
-        return np.median(seen, axis=0).astype(np.float32) if len(seen) else np.zeros(3, np.float32)
+        # At least half covered: slivers at a matte's edge have their surroundings' gain.
+        trusted = self.gain_stops[self.trusted > 0.5]
+        return np.median(trusted, axis=0).astype(np.float32) if len(trusted) else np.zeros(3, np.float32)

@@ -1,4 +1,4 @@
-"""A whole shot as engines see it, and how it is made from full-size pictures."""
+"""A whole shot at the proxy size, and how it is made from full-size pictures."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from relumix.shot.box import Box
 from relumix.types import Float32
 
 Light = tuple[ProxyReference, Float32]
-"""The light of a reference, and its median gain [3] in stops."""
+"""A reference with its gain, and its median gain [3] in stops."""
 
 
 class ProxyShot(Protocol):
-    """A shot at the working size: all that it takes to carry light. Thread-safe; a frame may be asked for twice."""
+    """A shot at the proxy size: the input of propagation. Thread-safe; a frame may be read more than once."""
 
     @property
     def frames(self) -> Sequence[int]:
@@ -33,7 +33,7 @@ class ProxyShot(Protocol):
         ...
 
     def lights(self) -> tuple[Canvas, dict[int, Light]]:
-        """Return the area that engines see, and the light of every reference by frame, ascending.
+        """Return the canvas of the proxies, and every reference by frame, ascending.
 
         Raises InputError where a reference, or its plate frame, cannot be read.
         """
@@ -59,7 +59,7 @@ class Picture(Protocol):
 
     @property
     def display_window(self) -> Box:
-        """What is shown of the plate."""
+        """The frame itself, without overscan."""
         ...
 
 
@@ -67,7 +67,7 @@ AnyPicture = TypeVar("AnyPicture", bound=Picture)
 
 
 class Source(Protocol[AnyPicture]):
-    """A shot at full size and what belongs to it. Reading is thread-safe and may be asked for twice."""
+    """A shot at full size, its references and mattes. Thread-safe; a frame may be read more than once."""
 
     @property
     def frames(self) -> Sequence[int]:
@@ -118,7 +118,7 @@ class DownsampledShot(Generic[AnyPicture]):
         work_size: int,
         on_reference: Callable[[ReadReference[AnyPicture]], None] = lambda read: None,
     ) -> None:
-        """work_size: the long edge of the proxy size, in pixels; on_reference: is given each as it is read."""
+        """work_size: the long edge of the proxy size, in pixels; on_reference: called with each as it is read."""
         self._source, self._work_size, self._on_reference = source, work_size, on_reference
 
     @property
@@ -141,7 +141,7 @@ class DownsampledShot(Generic[AnyPicture]):
         return canvas, lights
 
     def canvas(self) -> Canvas:
-        """Return what engines see of a shot: what its first reference shows, overscan included. Raises InputError."""
+        """Return the canvas of a shot: its first reference's plate, overscan included. Raises InputError."""
         return self._canvas(self._plate(self.references[0]))
 
     def light(self, canvas: Canvas, frame: int) -> Light:
@@ -154,7 +154,7 @@ class DownsampledShot(Generic[AnyPicture]):
         return proxy_frame(canvas, frame, picture.levels[0], picture.data_window)
 
     def _canvas(self, picture: AnyPicture) -> Canvas:
-        # Overscan included, and one exposure for the whole shot: one a frame would make light flicker.
+        # Overscan included; one exposure for the whole shot, since one per frame would make the gain flicker.
         canvas = Canvas.fit(picture.display_window.union(picture.data_window), self._work_size)
         exposure = exposure_of(canvas, picture.levels[0], picture.data_window)
         return Canvas(canvas.window, canvas.width, canvas.height, exposure)
@@ -166,7 +166,7 @@ class DownsampledShot(Generic[AnyPicture]):
         return light
 
     def _plate(self, frame: int) -> AnyPicture:
-        # Without any other frame the rest of a shot can be relit; without this one none can.
+        # InputError, not FrameError: without any other frame the rest can be relit, without this one none can.
         try:
             return self._source.read(frame)
         except FrameError as error:

@@ -1,4 +1,4 @@
-"""One frame at full size, relit: transferred strip by strip, mixed with the plate, kept where the artist painted it."""
+"""One frame at full size, relit: transferred strip by strip, blended with the plate and the artist's reference."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TRANSFERS: Mapping[str, type[GainTransfer | DirectTransfer]] = MappingProxyType
 )
 
 _STRIP_PIXELS = 1 << 17
-"""Pixels handled at once: what bounds the memory at any plate size, and stays in the processor's cache."""
+"""Pixels handled at once: bounds memory at any plate size, and fits the CPU cache."""
 
 
 def transfer_for(name: str, canvas: Canvas) -> Transfer:
@@ -31,7 +31,7 @@ def transfer_for(name: str, canvas: Canvas) -> Transfer:
 
 @dataclass(frozen=True)
 class Blend:
-    """What of the relit pixels is delivered.
+    """How relit pixels are blended over the plate.
 
     mix        0 is the plate, bit for bit, 1 the relit pixels.
     mask       [h, w] float32 in 0..1, which counts as mix does; None for 1 everywhere.
@@ -46,7 +46,7 @@ class Blend:
     def over(self, strip: Strip, relit: Float32) -> Float32:
         """Return relit pixels [n, W, 3] of a strip as they are delivered."""
         if self.reference is not None:
-            # Before mix and matte: the artist's frame is mixed as all others are, so that it does not stand out.
+            # Before mix and matte, so that the artist's frame is mixed as all others are and does not stand out.
             pixels, known = (each[strip.rows] for each in self.reference)
             relit = np.where(known[..., None], pixels, relit)
         amount = self.mix if self.mask is None else self.mix * self.mask[strip.rows][..., None]
@@ -82,7 +82,7 @@ def relight(
 
     Pixels of the plate that are not finite come back as they are.
     """
-    # What takes the whole frame is done at the working size; at full size only results are larger than a strip.
+    # Whole-frame work is done at the proxy size; at full size only the results exceed a strip.
     fitted = transfer.fit(gain, pixels, data_window)
     out = np.empty_like(pixels.rgb)
     gain_stops = np.empty_like(pixels.rgb) if keep_gain else None
@@ -107,7 +107,7 @@ def _strips(pixels: Pixels) -> Iterator[Strip]:
         if sound.all():  # nearly always: the plate goes through uncopied
             yield Strip(rows, plate, alpha, None)
         else:
-            # A single NaN would spread to its whole neighbourhood, and to what is computed of it.
+            # A single NaN would spread through the filters to its whole neighbourhood.
             yield Strip(rows, np.where(sound[..., None], plate, np.float32(0)), alpha, sound)
 
 
@@ -116,5 +116,5 @@ def _between(plate: Float32, relit: Float32, amount: float | Float32) -> Float32
     if isinstance(amount, float) and amount in (0.0, 1.0):
         return relit if amount else plate
     amount = np.asarray(amount, np.float32)
-    # plate + 1 * (relit - plate) need not be relit: rounding would move what was to be delivered as it is.
+    # plate + 1 * (relit - plate) need not equal relit, by rounding.
     return np.where(amount == 1, relit, plate + amount * (relit - plate))

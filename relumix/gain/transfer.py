@@ -1,7 +1,7 @@
-"""How an engine's answer becomes full-size pixels: what the two ways have in common.
+"""The interface of the two transfers from an engine's result to full-size pixels.
 
-`GainTransfer` multiplies the plate with the engine's gain; `DirectTransfer` delivers the pixels that an engine shows.
-Both are fitted to a frame once and then asked for it a strip at a time (see `relumix.gain.relight`).
+`GainTransfer` multiplies the plate with the engine's gain; `DirectTransfer` delivers the engine's own pixels. Both are
+fitted to a frame once and then evaluated strip by strip (see `relumix.gain.relight`).
 """
 
 from __future__ import annotations
@@ -21,12 +21,11 @@ from relumix.types import Float32
 
 @dataclass(frozen=True)
 class Gain:
-    """What an engine says of one frame.
+    """An engine's result for one frame.
 
     gain_stops   [h, w, 3] float32 at the working size: log2 gain, the median gain included.
-    median_gain  [3] float32 stops: the share of it that is the same everywhere, the grade.
-    guide        [h, w] float32: log2 luminance of the frame, as `log_luminance` makes it; the frame itself can be let
-                 go then.
+    median_gain  [3] float32 stops: the part of it that is the same everywhere, the grade.
+    guide        [h, w] float32: log2 luminance of the frame (`log_luminance`), kept instead of the larger frame.
     """
 
     frame: int
@@ -59,18 +58,18 @@ class Strip:
 
 
 class FittedTransfer(Protocol):
-    """The way of one frame, or of one mip level of it, to full size."""
+    """The transfer of one frame, or of one mip level of it."""
 
     def relight(self, strip: Strip) -> RelitPixels:
-        """Return the strip relit, and its gain. What the plate's non-finite pixels get means nothing."""
+        """Return the strip relit, and its gain. The caller replaces non-finite pixels of the plate."""
         ...
 
 
 class Transfer(Protocol):
-    """The way of one job's frames to full size."""
+    """The transfer of one job's frames."""
 
     def fit(self, gain: Gain, pixels: Pixels, data_window: Box) -> FittedTransfer:
-        """Do what takes the whole frame: pixels is the plate, or a mip level of it, that lies on data_window."""
+        """Do the whole-frame work. `pixels` is the plate, or a mip level of it, on data_window."""
         ...
 
 
@@ -81,6 +80,6 @@ def log_luminance(frame: ProxyFrame) -> Float32:
 
 def black_offset(alpha: Float32 | None, canvas: Canvas) -> Float32:
     """Return eps in plate values, premultiplied as the plate is: a scalar, or [h, w, 1]."""
-    # Over a premultiplied plate eps must be so too, or the light that it adds would show where nothing is.
+    # Premultiplied like the plate, or it would add light where alpha is 0.
     offset = np.asarray(canvas.black_offset, np.float32)
     return offset if alpha is None else (offset * np.clip(np.nan_to_num(alpha), 0, 1))[..., None]

@@ -1,1 +1,1 @@
-"""A job from its input to its output: windows, light, frames on disk."""
+"""A job from input to output: check, plan windows, run the engine, write frames."""

@@ -32,13 +32,12 @@ def relit(
     """Relight a shot of arrays; yields its frames in ascending order as they are done.
 
     source      frame number to [h, w, 3] or [h, w, 4] (premultiplied alpha last), scene-linear, all of one size. It may
-                read lazily: frames are asked for by number, more than once, from several threads.
+                read lazily: frames are requested by number, more than once, from several threads.
     references  frame number to the relit frame [h, w, 3 or 4].
-    settings    of which engine, engine_options, model, device, work_size, mix and transfer count; the rest is about
-                files.
+    settings    engine, engine_options, model, device, work_size, mix and transfer are used; the rest is about files.
     masks       frame number to matte [h, w] in 0..1; light changes only where it is above 0. None: everywhere.
     frames      the frames to yield; None: all. Any choice gives the same frames, bit for bit.
-    engine      one that was loaded before, in place of the settings'.
+    engine      an engine already loaded, instead of the settings'.
 
     Raises InputError for arguments that do not fit together, FrameError for a frame of another size.
     """
@@ -47,9 +46,9 @@ def relit(
     wanted = shot.choose(frames)
     engine = engine or engine_for(settings)
     refuse_chunks(engine, shot.frames, wanted)
-    with Propagation(DownsampledShot(shot, settings.work_size), engine) as light:
-        transfer = transfer_for(settings.transfer, light.canvas)
-        for outcome in light.each(wanted, partial(_relit, shot, settings, transfer)):
+    with Propagation(DownsampledShot(shot, settings.work_size), engine) as propagation:
+        transfer = transfer_for(settings.transfer, propagation.canvas)
+        for outcome in propagation.each(wanted, partial(_relit, shot, settings, transfer)):
             if isinstance(outcome, FrameError):
                 raise outcome
             yield outcome
@@ -58,7 +57,7 @@ def relit(
 def _relit(
     shot: ArraySource, settings: Settings, transfer: Transfer, gain: Gain | FrameError
 ) -> RelitFrame | FrameError:
-    """Return a frame under other light, or why there is none."""
+    """Return a relit frame, or the error that its gain carries."""
     if isinstance(gain, FrameError):
         return gain
     picture = shot.read(gain.frame)

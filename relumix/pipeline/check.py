@@ -1,4 +1,4 @@
-"""A job on files before any of it is done: what it is, and whether its input is sound. No engine is needed for that."""
+"""Checks a job on files before anything is computed. Needs no engine."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from relumix.version import __version__
 
 @dataclass(frozen=True)
 class Job:
-    """A job whose input was found sound: what `--dry-run` shows.
+    """A checked job: what `--dry-run` shows.
 
     frames    to deliver, ascending.
-    warnings  what was noticed on the way.
+    warnings  found by the checks.
     """
 
     source: PlateSource
@@ -67,8 +67,9 @@ def check(
 
 def _refuse_unwritable(folder: Path) -> None:
     """Raise InputError where frames could not be written to a folder, which need not exist yet."""
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not there.is_dir():
-        raise InputError(f"{folder} cannot be written to: {there} is a file, not a folder")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise InputError(f"{folder} cannot be written to: no permission in {there}; choose another output")
+    # The folder is made later: its nearest existing parent decides.
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not existing.is_dir():
+        raise InputError(f"{folder} cannot be written to: {existing} is a file, not a folder")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise InputError(f"{folder} cannot be written to: no permission in {existing}; choose another output")

@@ -1,4 +1,4 @@
-"""How far a job is, and how long the rest of it takes: reckoned from what was measured so far."""
+"""Progress and remaining time of a job, extrapolated from the work done so far."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from relumix.pipeline.windows import Plan
 
 
 class Estimate:
-    """The state of one job. Light takes most of the time, and what a job still needs of it is known from its plan.
+    """The estimate of one job. The engine takes most of the time, and the plan says how much of its work is left.
 
-    windows          how many frames each window has that is to be relit, by its index in the plan.
-    frames           how many frames are to be made.
-    seconds_a_frame  tells how long a frame takes once its light is known; 0 while nobody knows.
+    windows          number of frames of each window to be relit, by its index in the plan.
+    frames           number of frames to make.
+    seconds_a_frame  returns how long a frame takes once its gain is known; 0 while unknown.
     """
 
     def __init__(
@@ -31,19 +31,19 @@ class Estimate:
 
     @classmethod
     def of(cls, plan: Plan, frames: Iterable[int], seconds_a_frame: Callable[[], float] = lambda: 0.0) -> Estimate:
-        """Make it for some frames of a shot."""
+        """Return the estimate for some frames of a shot."""
         chosen = list(frames)
         windows = {i: len(plan.windows[i].frames) for i in plan.windows_of(chosen)}
         return cls(windows, len(chosen), seconds_a_frame)
 
     def light(self, window: int, share: float = 1.0) -> None:
-        """Note that a share (0..1) of a window's light is known. It never becomes less."""
+        """Record that a share (0..1) of a window's gain is known. A smaller share than before is ignored."""
         if share > self._shares.get(window, 1.0):
             self._shares[window] = share
             self._noted = self._clock()
 
     def frame(self) -> None:
-        """Note that a frame is done, or failed."""
+        """Record a frame that is done or failed."""
         self._frames_left -= 1
 
     @property
@@ -55,15 +55,15 @@ class Estimate:
         light_left = sum(self._windows.values()) - light
         if light_left and not light:
             return None
-        # Light that was on its way since the last note has taken its time already.
+        # Work since the last report has already taken some of the time.
         left = (self._noted - self._began) * light_left / light - (self._clock() - self._noted) if light_left else 0.0
-        # Frames are made while the engine works on the next window: only those of the last one come after it.
+        # Frames are written while the engine works on the next window: only the last window's come after it.
         tail = min(self._frames_left, max(self._windows.values())) if light_left else self._frames_left
         return max(left, 0.0) + tail * self._seconds_a_frame()
 
     @property
     def share(self) -> float:
-        """The share of the job's time that is over, 0..1. It never becomes less."""
+        """The elapsed share of the job's time, 0..1; never decreases, so that a progress bar does not jump back."""
         left, gone = self.remaining_seconds, self._clock() - self._began
         if left is not None:
             share = gone / (gone + left or 1.0)

@@ -1,4 +1,4 @@
-"""What a relit frame was made from, as one short text: how a rerun knows which frames are up to date."""
+"""A digest of what a relit frame was made from: a rerun skips frames whose fingerprint still matches."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from relumix.shot.source import PlateSource
 from relumix.version import __version__
 
 FINGERPRINT_ATTRIBUTE = "relumix:key"
-"""Where a frame has its fingerprint: the header attribute, under the name that released files have it."""
+"""Header attribute that holds the fingerprint. `key` for history's sake: released files have it so."""
 
 REFERENCES_ATTRIBUTE = "relumix:references"
 
@@ -22,8 +22,8 @@ REFERENCES_ATTRIBUTE = "relumix:references"
 class Fingerprints:
     """The fingerprints of a job's frames.
 
-    A fingerprint covers everything that decides the file: the program and engine, the settings, and name, size and time
-    of change of every input that the frame depends on, neighbours included. Folders do not count: a shot may be moved.
+    It covers the version of program and engine, the settings, and name, size and modification time of every input that
+    the frame depends on, neighbours included. Folders do not count, so a shot may be moved.
     """
 
     def __init__(self, source: PlateSource, engine: Traits, plan: Plan, program: str = __version__) -> None:
@@ -47,7 +47,7 @@ class Fingerprints:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def are_in(self, frame: int, paths: Sequence[Path]) -> bool:
-        """Tell whether all files of a frame are there and made from what they would be made from now."""
+        """Tell whether all files of a frame exist and have the fingerprint that they would get now."""
         if not all(path.exists() for path in paths):
             return False
         fingerprint = self.of(frame)
@@ -89,7 +89,7 @@ def _stored(path: Path, attribute: str) -> str | None:
 def _size_and_time(path: Path) -> tuple[int, int]:
     try:
         stat = path.stat()
-    except OSError:  # It vanished meanwhile: who reads it says so, frame by frame.
+    except OSError:  # It vanished: reading it will fail later, for the frames concerned.
         return 0, 0
     return stat.st_size, stat.st_mtime_ns
 

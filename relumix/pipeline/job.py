@@ -26,12 +26,12 @@ from relumix.shot.picture import Picture
 from relumix.shot.source import References
 
 _TELL_SECONDS = 0.5
-"""How often at most it is told how far a window is."""
+"""Least time between two progress reports within a window."""
 
 
 @dataclass(frozen=True)
 class LocalJob:
-    """A job whose input was found sound, and the engine that will do it here."""
+    """A checked job, and the engine that does it in this process."""
 
     job: Job
     engine: Engine
@@ -62,18 +62,17 @@ def relight(
     references  relit file by frame number. Under None, or without numbers: one or more files whose names say their
                 frames (without a number it is the first frame), patterns, and folders.
     output      pattern, or a folder in which the source's names are kept.
-    on_event    is told what happens, on the calling thread (see relumix.events).
+    on_event    gets the job's events, on the calling thread (see relumix.events).
 
-    A frame is on disk, whole, as soon as its event says so; one that is there already and whose inputs and settings did
-    not change is not made again. A frame that fails costs that frame alone. Raises InputError where the job as a whole
-    cannot be done.
+    A frame is complete on disk when its event arrives; one whose inputs and settings did not change is not made again.
+    A failed frame does not stop the others. Raises InputError where the job as a whole cannot be done.
     """
     return run(prepare(source, references, output, settings), on_event)
 
 
 def run(prepared: LocalJob, on_event: OnEvent = ignore) -> Done:
     """Do a prepared job; as `relight`."""
-    with closing(run_job(prepared.job, Here(prepared, on_event))) as events:
+    with closing(run_job(prepared.job, LocalBackend(prepared, on_event))) as events:
         for event in events:
             on_event(event)
             if isinstance(event, Done):
@@ -81,10 +80,10 @@ def run(prepared: LocalJob, on_event: OnEvent = ignore) -> Done:
     raise AssertionError("a job ends with Done")
 
 
-class Here:
-    """The Backend of a job that is done in this process.
+class LocalBackend:
+    """The Backend of a job in this process.
 
-    While the engine is at work the calling thread is its own: how far a window is goes to `tell`, and is not yielded.
+    The engine occupies the calling thread, so progress within a window goes to `tell` instead of being yielded.
     """
 
     def __init__(self, prepared: LocalJob, tell: OnEvent = ignore) -> None:
@@ -94,45 +93,47 @@ class Here:
         self.fingerprints = Fingerprints(source, self._engine, self.plan)
 
     def frames(
-        self, todo: Sequence[int], estimate: Estimate, shows: Callable[[int], bool]
+        self, todo: Sequence[int], estimate: Estimate, wants_preview: Callable[[int], bool]
     ) -> Generator[Outcome | Stage, None, None]:
         """Make frames (see Backend)."""
         if not todo:
             return
         job, source = self._job, self._job.source
-        writer = FrameWriter(source, job.output, job.gain_output, self.fingerprints.of, shows)
+        writer = FrameWriter(source, job.output, job.gain_output, self.fingerprints.of, wants_preview)
         made: dict[int, Outcome] = {}
 
         def on_reference(read: ReadReference[Picture]) -> None:
-            # While its plate is in memory: it need not be read again.
+            # Written now, while the plate is in memory, so that it need not be read again.
             if read.frame in todo:
                 made[read.frame] = writer.write(read.canvas, reference_gain(read.light), read)
 
-        yield Stage("references", _references_words(source.references))
+        yield Stage("references", _reading_references(source.references))
         shot = DownsampledShot(source, source.settings.work_size, on_reference)
-        with Propagation(shot, self._engine, source.watch, _Windows(self.plan, todo, estimate, self._tell)) as light:
+        with Propagation(
+            shot, self._engine, source.watch, _WindowProgress(self.plan, todo, estimate, self._tell)
+        ) as propagation:
             yield from made.values()
             rest = [frame for frame in todo if frame not in made]
-            yield from light.each(rest, partial(writer.write, light.canvas))
+            yield from propagation.each(rest, partial(writer.write, propagation.canvas))
 
 
-class _Windows:
-    """Tells how far the windows of a job are: when one begins, and now and then while it is worked on."""
+class _WindowProgress:
+    """Reports the progress of a job's windows: when one begins, and now and then within it."""
 
     def __init__(self, plan: Plan, todo: Sequence[int], estimate: Estimate, tell: OnEvent) -> None:
         self._plan, self._order = plan, plan.windows_of(todo)
         self._estimate, self._tell, self._told = estimate, tell, 0.0
 
     def __call__(self, window: int, share: float) -> None:
-        """Take note that a share of a window's light is known."""
+        """Record that a share of a window's gain is known."""
         self._estimate.light(window, share)
         now = time.monotonic()
         if 0 < share < 1 and now - self._told < _TELL_SECONDS:
             return
         self._told = now
-        self._tell(stage_at(self._estimate, Stage("light", self._plan.words_for(window, self._order))))
+        self._tell(stage_at(self._estimate, Stage("light", self._plan.describe_window(window, self._order))))
 
 
-def _references_words(references: Sequence[int]) -> str:
+def _reading_references(references: Sequence[int]) -> str:
     named = "reference" if len(references) == 1 else "references"
     return f"reading {named} {', '.join(map(str, references))}"

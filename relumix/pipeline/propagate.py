@@ -1,4 +1,4 @@
-"""Carry the light of the references over a shot: windows, overlap, several references. Light only; no pixel is made."""
+"""Carries the references' gain over a shot: windows, their overlap, several references. No pixel is made here."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ READERS = 2
 """Threads that read ahead of the engine."""
 
 OnWindow = Callable[[int, float], None]
-"""Is told, on the thread of the engine, which share (0..1) of the light of a window (its index) is known."""
+"""Called on the engine's thread with a window's index and the share (0..1) of its gain that is known."""
 
 Finished = TypeVar("Finished")
 
 
 def reference_gain(light: Light) -> Gain:
-    """Return the gain at a reference's own frame: its light."""
+    """Return the gain at a reference's own frame."""
     reference, median_gain = light
     return Gain(reference.frame, reference.gain_stops, median_gain, log_luminance(reference))
 
 
 class Propagation:
-    """An engine at work on one shot. A context manager: leaving it ends the threads that read ahead."""
+    """An engine at work on one shot. A context manager: leaving it stops the threads that read ahead."""
 
     def __init__(
         self, shot: ProxyShot, engine: Engine, watch: Stopwatch | None = None, on_window: OnWindow = lambda *_: None
@@ -63,10 +63,10 @@ class Propagation:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._readers.shutdown(cancel_futures=True)
-        self._ahead.clear()  # What a frame raised leads back here, and would keep all of it until it is collected.
+        self._ahead.clear()  # A frame's exception refers back to this object, and would keep all these frames alive.
 
     def gains(self, frames: Sequence[int]) -> Iterator[Gain | FrameError]:
-        """Yield the light on each of `frames` (ascending, of the shot), in their order, each as soon as it is known.
+        """Yield the gain on each of `frames` (ascending, of the shot), in order, as soon as it is known.
 
         A frame that cannot be read yields its error; the others go on without it.
         """
@@ -77,6 +77,7 @@ class Propagation:
         for frame in frames:
             shares = self.plan.shares.get(frame, ())
             for i in (share.window for share in shares if share.window not in done):
+                # Copies of what is still needed, so that the window's whole array can be freed before the next is made.
                 done = {w: {f: stops.copy() for f, stops in rest.items() if f >= frame} for w, rest in done.items()}
                 done[i] = self._run(order, order.index(i))
             yield self._gain(frame, [(share.weight, done[share.window]) for share in shares])
@@ -84,21 +85,21 @@ class Propagation:
                 del done[i]
 
     def each(self, frames: Sequence[int], finish: Callable[[Gain | FrameError], Finished]) -> Iterator[Finished]:
-        """Yield what `finish`, on threads, makes of the light on each of `frames`, in their order."""
+        """Yield `finish(gain)` of each of `frames`, in order; it runs on threads."""
         return ordered((partial(finish, gain) for gain in self.gains(frames)), WRITERS, "relumix-write")
 
     def _gain(self, frame: int, shares: list[tuple[float, dict[int, Float32]]]) -> Gain | FrameError:
         if frame in self._references:
             return reference_gain((self._references[frame], self._median_gains[frame]))
         try:
-            seen = self._working(frame)
+            proxy = self._proxy(frame)
         except FrameError as error:
             return error
         stops = sum((np.float32(weight) * window[frame] for weight, window in shares), np.float32(0))
-        return Gain(frame, np.asarray(stops, np.float32), self._median_gain(frame), log_luminance(seen))
+        return Gain(frame, np.asarray(stops, np.float32), self._median_gain(frame), log_luminance(proxy))
 
     def _median_gain(self, frame: int) -> Float32:
-        """Return the median gain at a frame [3]: on the way from one reference to the next, in stops."""
+        """Return the median gain at a frame [3]: interpolated linearly between the references', in stops."""
         at = list(self._median_gains)
         return np.array([np.interp(frame, at, [self._median_gains[r][c] for r in at]) for c in range(3)], np.float32)
 
@@ -116,13 +117,13 @@ class Propagation:
         with self._watch.stage("engine"):
             stops = self._propagator.propagate(frames, lights, keyframe_paths)
         self._report(1.0)
-        return {seen.frame: stops[i] for i, seen in enumerate(frames)}
+        return {proxy.frame: stops[i] for i, proxy in enumerate(frames)}
 
     def _report(self, share: float) -> None:
         self._on_window(self._window, share)
 
     def _read_ahead(self, now: Sequence[int], next_: Sequence[int]) -> None:
-        """Have frames read that are needed now and next, and let go of what is needed no more."""
+        """Start reading the frames of this window and the next, and drop those no longer needed."""
         wanted = dict.fromkeys(frame for frame in (*now, *next_) if frame not in self._references)
         for frame in [f for f in self._ahead if f not in wanted and self._keyframe_uses.get(f, -1) < self._at]:
             self._ahead.pop(frame).cancel()
@@ -133,34 +134,34 @@ class Propagation:
         readable = []
         for frame in frames:
             try:
-                readable.append(self._working(frame))
+                readable.append(self._proxy(frame))
             except FrameError:
-                continue  # reported when the frame itself is asked for; its neighbours do without it
+                continue  # reported by `_gain` when it is this frame's turn; its neighbours do without it
         return readable
 
-    def _working(self, frame: int) -> ProxyFrame:
-        """Return a frame: one that was read, or read now and kept if it will be a keyframe again. Raises FrameError."""
+    def _proxy(self, frame: int) -> ProxyFrame:
+        """Return a frame's proxy: read ahead, or read now and kept if a later window needs it. Raises FrameError."""
         if frame in self._references:
             return self._references[frame]
         if frame in self._ahead:
             return self._ahead[frame].result()
-        # Here, and not by the readers: those may wait for frames that nobody has sent yet.
-        seen = self._shot.frame(self.canvas, frame)
+        # On this thread, not a reader: on a server all readers may be waiting for frames that have not arrived yet.
+        proxy = self._shot.frame(self.canvas, frame)
         if self._keyframe_uses.get(frame, -1) > self._at:
             self._ahead[frame] = Future()
-            self._ahead[frame].set_result(seen)
-        return seen
+            self._ahead[frame].set_result(proxy)
+        return proxy
 
 
 @dataclass(frozen=True)
 class _Keyframe:
-    """A Keyframe of an engine's: read when it is looked at, since most have been passed before."""
+    """The Keyframe that an engine gets; lazy, since most tracks are cached already."""
 
     frame: int
     _propagation: Propagation
 
     def read(self) -> ProxyFrame | None:
         try:
-            return self._propagation._working(self.frame)
+            return self._propagation._proxy(self.frame)
         except FrameError:
             return None

@@ -1,5 +1,5 @@
-"""The run of a job on files, wherever its frames are made: which of them are up to date, the others in their order, the
-previews, and the events that tell of all that.
+"""The run of a job on files, whichever backend makes its frames: skips those up to date, yields events in frame order,
+and writes previews.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Made:
-    """A frame that is on disk; and small pictures of it, where its maker had them at hand."""
+    """A frame that is on disk, and its preview where the writer had the pixels in memory."""
 
     event: FrameDone
     shown: Shown | None = None
 
 
 Outcome = Made | FrameError
-Told = Warned | Stage
+Notice = Warned | Stage
 
 
 class Backend(Protocol):
@@ -46,16 +46,16 @@ class Backend(Protocol):
 
     @property
     def fingerprints(self) -> Fingerprints:
-        """What frames are made from."""
+        """The fingerprints that frames get."""
         ...
 
     def frames(
-        self, todo: Sequence[int], estimate: Estimate, shows: Callable[[int], bool]
-    ) -> Generator[Outcome | Told, None, None]:
-        """Make frames (ascending); yield each once, in any order, as soon as it is on disk, or why it is not.
+        self, todo: Sequence[int], estimate: Estimate, wants_preview: Callable[[int], bool]
+    ) -> Generator[Outcome | Notice, None, None]:
+        """Make frames (ascending); yield each once, in any order, as soon as it is on disk, or its error.
 
-        estimate  may be told more than the frames themselves tell.
-        shows     whether small pictures of a frame are of use, by its number.
+        estimate       may be told of progress within windows.
+        wants_preview  whether a frame is needed for previews, by its number.
 
         Closing the generator ends the work. Raises InputError where no frame can be made.
         """
@@ -64,7 +64,7 @@ class Backend(Protocol):
 
 @dataclass
 class Tally:
-    """How far a job is, in frames, and since when."""
+    """Counts of a job's frames, and its start time."""
 
     written: int = 0
     skipped: int = 0
@@ -91,7 +91,7 @@ class Tally:
 def run(job: Job, backend: Backend) -> Generator[AnyEvent, None, None]:
     """Do a job; yields its events, the last of them a Done (docs/events.md). Raises InputError.
 
-    Leaving the generator early ends what goes on; what is done is kept.
+    Closing the generator cancels the job; finished frames are kept.
     """
     tally = Tally()
     yield job.start()
@@ -99,15 +99,15 @@ def run(job: Job, backend: Backend) -> Generator[AnyEvent, None, None]:
     with previews_of(job) as previews:
         todo = [frame for frame in job.frames if not _is_fresh(job, backend, frame)]
         estimate = Estimate.of(backend.plan, todo, lambda: _seconds_a_frame(job, tally))
-        shows = previews.wants if previews else _none
-        for outcome in _in_order(job, backend.plan, estimate, todo, backend.frames(todo, estimate, shows)):
+        wants_preview = previews.wants if previews else _none
+        for outcome in _in_order(job, backend.plan, estimate, todo, backend.frames(todo, estimate, wants_preview)):
             if isinstance(outcome, Warned | Stage):
                 yield outcome
                 continue
             event = _event(_show(job, previews, outcome))
             tally.count(failed=isinstance(event, Failed), skipped=isinstance(event, FrameDone) and event.skipped)
             yield event
-            # Where all is up to date nothing takes time but the previews.
+            # Where all frames are up to date only the previews take time.
             share = estimate.share if todo else round(tally.done / len(job.frames), 4)
             yield Progress(tally.done, len(job.frames), share, _rounded(estimate.remaining_seconds))
     gains = [str(job.gain_output)] if job.gain_output else []
@@ -126,7 +126,7 @@ def _event(outcome: Outcome) -> FrameDone | Failed:
 
 
 def stage_at(estimate: Estimate, stage: Stage) -> Stage:
-    """Return a stage with what is known of the job's time."""
+    """Return a stage with the estimate filled in."""
     return replace(stage, share=estimate.share, remaining_seconds=_rounded(estimate.remaining_seconds))
 
 
@@ -135,14 +135,14 @@ def _rounded(seconds: float | None) -> float | None:
 
 
 def _seconds_a_frame(job: Job, tally: Tally) -> float:
-    """How long a frame takes from its light to the disk, while others are made beside it."""
+    """How long a frame takes from gain to disk, WRITERS of them in parallel."""
     seconds = job.source.watch.seconds()
     made = max(tally.written, len(job.source.references))  # The references' frames are made first.
     return (seconds.get("transfer", 0.0) + seconds.get("write", 0.0)) / made / WRITERS
 
 
 def _is_fresh(job: Job, backend: Backend, frame: int) -> bool:
-    """Tell whether a frame, and its gain map, are on disk and made from what they would be made from now."""
+    """Tell whether a frame, and its gain map, are on disk and up to date."""
     if job.source.settings.overwrite:
         return False
     wanted = [pattern.path(frame) for pattern in (job.output, job.gain_output) if pattern]
@@ -150,9 +150,9 @@ def _is_fresh(job: Job, backend: Backend, frame: int) -> bool:
 
 
 def _in_order(
-    job: Job, plan: Plan, estimate: Estimate, todo: Sequence[int], made: Generator[Outcome | Told, None, None]
-) -> Iterator[Outcome | Told]:
-    """Yield every frame of the job in order, made or up to date, each when those before it are done."""
+    job: Job, plan: Plan, estimate: Estimate, todo: Sequence[int], made: Generator[Outcome | Notice, None, None]
+) -> Iterator[Outcome | Notice]:
+    """Yield every frame of the job in order, made or skipped: one that is done early waits for those before it."""
     done: dict[int, Outcome] = {
         frame: Made(FrameDone(frame, str(job.output.path(frame)), skipped=True))
         for frame in set(job.frames) - set(todo)
@@ -176,7 +176,7 @@ def _in_order(
                     estimate.light(share.window)
                 estimate.frame()
                 done[frame] = outcome
-        yield from made  # no frame any more, but the servers' accounts come last
+        yield from made  # no more frames, but servers report their totals last
 
 
 # Previews.
@@ -186,13 +186,13 @@ def wants_previews(settings: Settings) -> bool:
     """Tell whether previews are asked for. Raises MissingPackageError where what they need is not installed."""
     if not (settings.preview or settings.contact_sheet):
         return False
-    import relumix.preview.previews  # noqa: F401, PLC0415  only who wants them has the packages
+    import relumix.preview.previews  # noqa: F401, PLC0415  its packages are optional
 
     return True
 
 
 def previews_of(job: Job) -> AbstractContextManager[Previews | None]:
-    """Return the previews that a job asks for, which are written when left in peace.
+    """Return the previews that a job asks for, which are written on leaving the context without an error.
 
     Raises MissingPackageError where what they need is not installed.
     """
@@ -205,7 +205,7 @@ def previews_of(job: Job) -> AbstractContextManager[Previews | None]:
 
 
 def _show(job: Job, previews: Previews | None, made: Outcome) -> Outcome:
-    """Show a frame; they come in ascending order. Returns it, or why it cannot be looked at."""
+    """Add a frame to the previews, in ascending order. Returns it, or the error of reading it."""
     if previews is None or isinstance(made, FrameError) or not previews.wants(made.event.frame):
         return made
     from relumix.preview.previews import Shown  # noqa: PLC0415

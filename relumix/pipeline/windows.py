@@ -1,4 +1,4 @@
-"""The plan of a shot: which frames are relit together, by the light of which references.
+"""The plan of a shot: which frames are relit together, from which references.
 
 Windows sit on a grid that the shot's frames and its references alone decide, so a farm may cut the shot anywhere: every
 chunk computes the same windows, and so the same frames, bit for bit.
@@ -15,8 +15,8 @@ from relumix.engines.base import Traits, Window, Windowing
 from relumix.errors import InputError
 
 REACH = 16
-"""Most windows that tracking reaches over. Further away hardly anything of a reference is left in view to be tracked,
-and a chunk at the end of a long shot must not pay for the whole way to it."""
+"""Most windows that tracking crosses. Farther away hardly anything of a reference is left in view, and a chunk at the
+end of a long shot must not pay for tracking all of it."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class Plan:
     shares: dict[int, tuple[Share, ...]]
 
     def windows_of(self, frames: Iterable[int]) -> tuple[int, ...]:
-        """Return the indices of the windows that the light on `frames` comes from, in the order of these."""
+        """Return the indices of the windows that the gain on `frames` comes from, in the order of the frames."""
         return tuple(dict.fromkeys(share.window for frame in frames for share in self.shares.get(frame, ())))
 
     def keyframe_uses(self, order: Sequence[int]) -> dict[int, int]:
-        """Return the frames that are keyframes on the way to a window, and which place in the order needs each last."""
+        """Return the keyframes of the windows in `order`, and the position of the last window that needs each."""
         uses: dict[int, int] = {}
         keyframes = {frame for i in order for path in self.windows[i].keyframe_paths for frame in path}
         for at, i in enumerate(order):
@@ -48,14 +48,14 @@ class Plan:
             uses |= {frame: at for path in window.keyframe_paths for frame in path}
         return uses
 
-    def words_for(self, window: int, order: Sequence[int]) -> str:
-        """Return what is worked on, for people: a window, and which of the `order` in which they are done it is."""
+    def describe_window(self, window: int, order: Sequence[int]) -> str:
+        """Return a line for people: the window's frames, and its position in `order`."""
         first, last = self.windows[window].frames[0], self.windows[window].frames[-1]
         frames = f"frame {first}" if first == last else f"frames {first}-{last}"
         return f"light on {frames}" + (f" (part {order.index(window) + 1} of {len(order)})" if len(order) > 1 else "")
 
     def inputs(self, frame: int) -> tuple[int, ...]:
-        """Return every plate frame that the light on `frame` depends on, ascending."""
+        """Return every plate frame that the gain on `frame` depends on, ascending."""
         used = {frame}
         for share in self.shares.get(frame, ()):
             window = self.windows[share.window]
@@ -64,7 +64,7 @@ class Plan:
 
 
 def refuse_chunks(engine: Traits, frames: Sequence[int], chosen: Sequence[int]) -> None:
-    """Raise InputError where only some frames of a shot are chosen and the engine's windows hang on each other."""
+    """Raise InputError where only some frames are chosen but each window of the engine needs all those before it."""
     if engine.windowing.chained and len(chosen) < len(frames):
         raise InputError(
             f"{len(chosen)} of {len(frames)} frames were chosen, and engine {engine.name} is chained: each window "
@@ -77,25 +77,20 @@ def plan(frames: Sequence[int], references: Sequence[int], windowing: Windowing)
 
     frames, references  frame numbers, ascending; every reference is one of the frames.
 
-    The grid starts anew at every reference: before the first and after the last it runs away from them, between two it
-    runs forward and both give light. Light at a frame that two windows share passes from one to the other linearly.
+    The grid starts anew at every reference: before the first and after the last it runs outwards, between two it
+    runs forward and both count. Where two windows overlap their weights cross-fade linearly.
     Raises ValueError where a reference is not a frame.
     """
-    place, known = {frame: i for i, frame in enumerate(frames)}, frozenset(references)
-    if missing := known - place.keys():
-        raise ValueError(f"reference {min(missing)} is none of the frames")
-    anchors = [place[r] for r in references]
-    before, after = list(frames[anchors[0] :: -1]), list(frames[anchors[-1] :])
-    between = [list(frames[a : b + 1]) for a, b in pairwise(anchors)]
-    laid: list[Window] = []
+    known = frozenset(references)
+    windows: list[Window] = []
     shares: dict[int, tuple[Share, ...]] = {}
-    for run, two_sided in [(before, False), *((run, True) for run in between), (after, False)]:
+    for run, two_sided in _runs(frames, references):
         spans = _spans(len(run), windowing)
         starts = [first for first, _ in spans]
         for offset, parts in enumerate(_shares(spans, len(run))):
             if run[offset] not in known:
-                shares[run[offset]] = tuple(Share(len(laid) + i, weight) for i, weight in parts)
-        laid += [
+                shares[run[offset]] = tuple(Share(len(windows) + i, weight) for i, weight in parts)
+        windows += [
             Window(
                 frames=tuple(sorted(run[first : last + 1])),
                 references=(run[0], run[-1]) if two_sided else (run[0],),
@@ -103,7 +98,34 @@ def plan(frames: Sequence[int], references: Sequence[int], windowing: Windowing)
             )
             for first, last in spans
         ]
-    return Plan(tuple(laid), shares)
+    return Plan(tuple(windows), shares)
+
+
+def chained_keyframes(frames: Sequence[int], references: Sequence[int], windowing: Windowing) -> int:
+    """Return how many keyframes the plan of a shot names over all windows, where these are chained (0 else).
+
+    It grows with the square of the frames that a reference reaches, and is found without planning. See `plan`.
+    """
+    if not windowing.chained:
+        return 0
+    count = 0
+    for run, two_sided in _runs(frames, references):
+        for first, last in _spans(len(run), windowing):
+            count += first + 1 + (len(run) - last if two_sided else 0)
+    return count
+
+
+def _runs(frames: Sequence[int], references: Sequence[int]) -> list[tuple[Sequence[int], bool]]:
+    """Return the stretches of a shot on which the grid starts anew, and whether there is a reference at both ends.
+
+    Each begins with a reference. Raises ValueError where one is not a frame.
+    """
+    place = {frame: i for i, frame in enumerate(frames)}
+    if missing := set(references) - place.keys():
+        raise ValueError(f"reference {min(missing)} is none of the frames")
+    anchors = [place[r] for r in references]
+    before, after = frames[anchors[0] :: -1], frames[anchors[-1] :]
+    return [(before, False), *((frames[a : b + 1], True) for a, b in pairwise(anchors)), (after, False)]
 
 
 def _keyframe_paths(
@@ -115,8 +137,8 @@ def _keyframe_paths(
         return tuple(run[: first + 1]), tuple(run[: last - 1 : -1])
     if not windowing.tracks:
         return (), ()
-    # Counted before they are listed: the way to most windows of a long shot is too long, and a list of it for each
-    # would make planning quadratic.
+    # Counted before they are listed: most paths of a long shot exceed REACH, and listing them would make planning
+    # quadratic.
     end, before, behind = len(run) - 1, bisect_right(starts, first), bisect_left(starts, last)
     near = tuple(run[start] for start in starts[:before]) if before <= REACH else ()
     count = len(starts) - behind + (starts[-1] != end)
@@ -132,7 +154,7 @@ def _spans(length: int, windowing: Windowing) -> list[tuple[int, int]]:
 
 
 def _shares(spans: Sequence[tuple[int, int]], length: int) -> list[list[tuple[int, float]]]:
-    """Return the windows that hold each offset of a run, and their weights: a linear ramp over what they share."""
+    """Return the windows of each offset of a run, and their weights: a linear ramp over the overlap."""
     parts: list[list[tuple[int, float]]] = [[] for _ in range(length)]
     for i, (first, last) in enumerate(spans):
         shared = spans[i - 1][1] - first + 1 if i else 0

@@ -1,8 +1,8 @@
-"""The last step of a frame: light onto the full-size plate, and the result onto disk.
+"""The last step of a frame: applies the gain to the full-size plate and writes the result.
 
-Plates are read twice: once for the proxies that an engine sees, a window of frames at a time, and once more here, when
-the light is known. Kept at full size until then, the frames of a window would take gigabytes (sixteen at 8K about ten).
-References' plates are read once: their light is known as soon as they are, so their frames are made there and then.
+Plates are read twice: once for the proxies that an engine sees, a window of frames at a time, and again here when the
+gain is known. Kept at full size until then, the frames of a window would take gigabytes (sixteen at 8K about ten).
+References' plates are read once: their gain is known at once, so their frames are written right away.
 """
 
 from __future__ import annotations
@@ -39,23 +39,23 @@ Relit = tuple[Float32, NDArray[np.bool_]]
 class FrameWriter:
     """Makes and writes frames; thread-safe.
 
-    gain_output  where gain maps go, None without.
-    fingerprint  of a frame, by its number (see relumix.pipeline.fingerprint).
-    shows        whether small pictures of a frame are wanted, by its number.
+    gain_output    where gain maps go, None without.
+    fingerprint    of a frame, by its number (see relumix.pipeline.fingerprint).
+    wants_preview  whether a frame is needed for previews, by its number.
     """
 
     source: PlateSource
     output: OutputPattern
     gain_output: OutputPattern | None
     fingerprint: Callable[[int], str]
-    shows: Callable[[int], bool] = lambda frame: False
+    wants_preview: Callable[[int], bool] = lambda frame: False
 
     def write(
         self, canvas: Canvas, gain: Gain | FrameError, reference: ReadReference[Picture] | None = None
     ) -> Made | FrameError:
-        """Relight a frame and write it and its gain map; returns what failed.
+        """Relight a frame and write it and its gain map; returns the error of a frame that fails.
 
-        reference  at a reference's own frame: what was read of it, where it was.
+        reference  at a reference's own frame: its pictures, if they are in memory.
 
         Raises InputError where no frame can be written.
         """
@@ -78,8 +78,8 @@ class FrameWriter:
         path, shown = self.output.path(gain.frame), None
         with self.source.watch.stage("write"):
             self._write_files(canvas, picture, levels)
-        if self.shows(gain.frame):
-            # The result as it is on disk, so that a rerun that finds it there shows the same.
+        if self.wants_preview(gain.frame):
+            # Read back from disk, so that a rerun that skips the frame shows the same preview.
             result = self.source.result(path, gain.frame)
             shown = Shown.of(picture, result, reference=reference[0] if reference else None)
         return Made(FrameDone(gain.frame, str(path), nonfinite_pixels=nonfinite(picture)), shown)
@@ -92,9 +92,9 @@ class FrameWriter:
         levels = []
         with self.source.watch.stage("transfer"):
             for i, level in enumerate(picture.levels):
-                itself = i == 0  # its mip levels have no reference, and no map of gain
-                blend = Blend(settings.mix, _at_size(mask, level.rgb), reference if itself else None)
-                keep_gain = itself and self.gain_output is not None
+                full_size = i == 0  # mip levels have no reference and no gain map
+                blend = Blend(settings.mix, _at_size(mask, level.rgb), reference if full_size else None)
+                keep_gain = full_size and self.gain_output is not None
                 levels.append(relight(transfer, gain, level, picture.data_window, blend, keep_gain=keep_gain))
         return levels
 

@@ -1,4 +1,4 @@
-"""A contact sheet: what went in and what came out, from the first frame to the last, in one picture."""
+"""A contact sheet of a shot: plate, references, result and gain, in one picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a plate looks like on a screen: one exposure for the whole shot, a shoulder for the highlights, sRGB."""
+"""The display transform of previews: one exposure for the whole shot, a shoulder for highlights, sRGB."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ class Movie:
         stream.pix_fmt = "yuv420p"
         stream.options = {"crf": "16", "preset": "fast"}
         stream.gop_size = _KEYFRAME_EVERY
-        # Tagged as what it is, or players guess, each differently.
+        # Colour tags: without them players guess, each differently.
         stream.codec_context.colorspace = _BT709
         stream.codec_context.color_range = ColorRange.MPEG
         stream.codec_context.color_primaries = _BT709

@@ -1,4 +1,4 @@
-"""The pictures that go with a job: the movie and the contact sheet, made while its frames go by."""
+"""The previews of a job, movie and contact sheet, collected while its frames are made."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Shown:
 
 
 class Previews:
-    """The previews that settings ask for. A context manager: left in peace, it writes them.
+    """The previews that settings ask for. A context manager: left without an error, it writes them.
 
     They show what is on disk, the plate and the result, so that a rerun makes the same ones whatever it finds done.
     """

@@ -18,7 +18,7 @@ from relumix.v1.relight_pb2 import DESCRIPTOR, FrameChunk, RelightRequest, Relig
 
 SERVICE = DESCRIPTOR.services_by_name["RelightService"].full_name
 CLIENT_KEY = "relumix-client"
-"""Of the metadata in which a client says who it is, like ada@ws12: for people to read, and no proof."""
+"""Metadata key of the client's name, like ada@ws12: for people, not for authentication."""
 
 RELIGHT = f"/{SERVICE}/Relight"
 """The stream, as HTTP/2 calls it."""

@@ -1,4 +1,4 @@
-"""A shot of numpy arrays: what a job without files reads from."""
+"""A shot of numpy arrays: the input of a job without files."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class _Picture:
 
 
 class ArraySource:
-    """A relumix.pipeline.propagate.Source of arrays (see relumix.pipeline.arrays.relit)."""
+    """A relumix.gain.proxy_shot.Source of arrays (see relumix.pipeline.arrays.relit)."""
 
     def __init__(self, source: Arrays, references: Arrays, masks: Arrays | None) -> None:
         """Raises InputError for arguments that do not fit together."""
@@ -104,7 +104,7 @@ class ArraySource:
             return rgb, known
         alpha, level = np.nan_to_num(relit[..., 3], nan=1.0, posinf=1.0, neginf=0.0), picture.levels[0]
         paint = Paint(np.where(known[..., None], rgb, np.float32(0)), known, alpha, np.ones_like(known), straight=False)
-        if paint.judged(level.alpha) is Alpha.PAINTED:
+        if paint.classify(level.alpha) is Alpha.PAINTED:
             return paint.over(level.rgb, level.alpha)
         return rgb, known
 
@@ -115,9 +115,8 @@ class ArraySource:
 
 
 def _floats(values: NDArray[np.floating], name: str) -> NDArray[np.floating]:
-    """Return an array as float16 or float32. Raises InputError for whole numbers, which do not say what light they are.
-
-    A mask of booleans says what it is.
+    """Return an array as float16 or float32. Raises InputError for integers, whose scale and coding are
+    unknown. A mask may be boolean.
     """
     array = np.asarray(values)
     if array.dtype.kind not in "fb" or (array.dtype.kind == "b" and array.ndim != 2):

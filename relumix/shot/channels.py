@@ -12,7 +12,7 @@ _COMPONENTS = {"r": 0, "red": 0, "g": 1, "green": 1, "b": 2, "blue": 2, "a": 3, 
 
 @dataclass(frozen=True)
 class PartNames:
-    """What names a part of a file: its name and view ('' where it has none), its channels, and the file's views.
+    """The names in a part of a file: its name and view ('' where it has none), its channels, and the file's views.
 
     views  the multiView attribute: the views of a part that holds several, the default one first.
     """
@@ -66,12 +66,12 @@ def layers_and_views(parts: Sequence[PartNames]) -> tuple[tuple[str, ...], tuple
 
 
 def choose(parts: Sequence[PartNames], layer: str | None, view: str | None, name: str) -> Choice:
-    """Find the channels of a layer and a view. `name` is what errors call the file.
+    """Find the channels of a layer and a view. `name` names the file in errors.
 
     Channels are named `layer.view.R`, the layer, and for the default view the view, being optional; in a multi-part
     file the part may say the view, and its name the layer. Red, green, blue and alpha may be written R, r, red and so
     on. Without a layer the plain R, G, B is taken or, where there is none, the only layer that has them; without a
-    view the first. Raises InputError, which lists what there is.
+    view the first. Raises InputError, which lists the layers and views.
     """
     groups = [group for group in _groups(parts) if group.has_rgb]
     if not groups:
@@ -85,12 +85,12 @@ def choose(parts: Sequence[PartNames], layer: str | None, view: str | None, name
     layers, views = layers_and_views(parts)
     has = f"it has the layers {_list(layers)}" + (f" and the views {_list(views)}" if views else "")
     if view is not None:
-        seen = [group for group in groups if group.is_view(view)]
+        in_view = [group for group in groups if group.is_view(view)]
         # A layer that names no view belongs to the default one.
-        seen += [group for group in groups if not group.view and views and views[0].casefold() == view.casefold()]
-        if not seen:
+        in_view += [group for group in groups if not group.view and views and views[0].casefold() == view.casefold()]
+        if not in_view:
             raise InputError(f"{name} has no view '{view}' with red, green and blue: {has}")
-        groups = seen
+        groups = in_view
     if layer is not None:
         groups = [group for group in groups if group.is_layer(layer)]
         if not groups:
@@ -105,7 +105,7 @@ def choose(parts: Sequence[PartNames], layer: str | None, view: str | None, name
 
 
 def _list(names: Iterable[str]) -> str:
-    """Names in a row; those of a damaged file may hold anything."""
+    """Names with commas; unprintable letters, as in damaged files, become ?."""
     readable = ("".join(letter if letter.isprintable() else "?" for letter in name) for name in names)
     return ", ".join(name or "(plain)" for name in readable)
 

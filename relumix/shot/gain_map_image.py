@@ -1,4 +1,4 @@
-"""A file of one RGB image with a plate's windows and nothing else of it: what gain maps are written as."""
+"""The file of a gain map: one RGB image with the plate's windows, and nothing else of the plate."""
 
 from __future__ import annotations
 

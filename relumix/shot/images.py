@@ -21,11 +21,11 @@ _EXR_WORDS = re.compile(r"^EXR Error \(.*?\): |\(?\bEXR_ERR_\w+\)? ", re.MULTILI
 
 
 class ImageError(Exception):
-    """OpenImageIO could not do what it was asked to. Its text is one line that names no file."""
+    """An OpenImageIO call failed. The text is one line without the file's name."""
 
 
 def what_went_wrong(source: Any = oiio) -> str:
-    """The pending error of OpenImageIO (or of one of its inputs and outputs) as one line; it is pending no more."""
+    """The pending error of OpenImageIO (or of one of its inputs and outputs) as one line; clears it."""
     try:
         text = _EXR_WORDS.sub("", source.geterror())
     except UnicodeDecodeError:  # A damaged file's own bytes are quoted in the message.
@@ -38,7 +38,7 @@ def what_went_wrong(source: Any = oiio) -> str:
 def opened(path: Path, *, unassociated: bool = False) -> Iterator[Any]:
     """An open oiio.ImageInput. Raises ImageError.
 
-    unassociated  leaves colour and alpha as they are stored, where OpenImageIO would multiply them.
+    unassociated  keep colour and alpha as stored, where OpenImageIO would premultiply.
     """
     if not path.is_file():
         raise ImageError("there is no such file")
@@ -78,16 +78,16 @@ def pixels_of(image: Any, part: int, level: int, channels: range, kind: str) -> 
 
 
 def data_window(spec: Any) -> Box:
-    """The pixels that an image has."""
+    """The data window of an image."""
     return Box(spec.x, spec.y, spec.width, spec.height)
 
 
 def display_window(spec: Any) -> Box:
-    """The pixels that make the frame."""
+    """The display window of an image."""
     return Box(spec.full_x, spec.full_y, spec.full_width, spec.full_height)
 
 
 def frames_per_second(spec: Any) -> float | None:
-    """The rate that a shot is meant to be seen at, or None where its file does not say."""
+    """The frame rate in the file, or None."""
     rate = spec.getattribute("FramesPerSecond")
     return rate[0] / rate[1] if isinstance(rate, tuple) and rate[1] else None

@@ -1,4 +1,4 @@
-"""What a plate is: everything a compositor would ask before relighting it."""
+"""`relumix info`: what a compositor would ask of a plate before relighting it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class PartInfo:
 
 @dataclass(frozen=True)
 class FrameInfo:
-    """One frame. nonfinite: pixels with a NaN or infinite red, green or blue, None where they were not looked at."""
+    """One frame. nonfinite: pixels with a NaN or infinite red, green or blue, None where they were not counted."""
 
     frame: int
     data_window: Box | None = None

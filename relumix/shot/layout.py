@@ -1,4 +1,4 @@
-"""How an image file is laid out: its parts, levels and channels, and what of that can be relit."""
+"""The layout of an image file: its parts, levels and channels, and whether it can be relit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RIPMAP_LEVELS = 2
 
 @dataclass(frozen=True)
 class FileLayout:
-    """What the header of a file says about it.
+    """The layout in a file's header.
 
     specs    the oiio.ImageSpec of each mip level of each part.
     headers  the OpenEXR header of each part, as stored; empty for other formats.
@@ -29,7 +29,7 @@ class FileLayout:
 
     @property
     def names(self) -> tuple[PartNames, ...]:
-        """What names its parts."""
+        """The names of its parts."""
         return tuple(_names(levels[0]) for levels in self.specs)
 
     @property
@@ -101,7 +101,7 @@ def refuse(layout: FileLayout, path: Path) -> None:
 
 
 def outline(layout: FileLayout, part: int) -> dict[str, str]:
-    """What all frames of a shot must share, by the name it has in errors. `part` is the one that is relit."""
+    """The properties that all frames of a shot must share, by their names in errors. `part` is the relit one."""
     names = layout.names
     parts = ", ".join(f"{each.name or number} {each.view}".strip() for number, each in enumerate(names))
     if len(names) == 1:  # The name of the only part says nothing about how it is laid out.

@@ -1,4 +1,4 @@
-"""A plate frame in memory: its light as float32, and all the rest of its file as it was."""
+"""A plate frame in memory: its pixels as float32, and the rest of its file as stored."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Contents:
-    """All of a file besides the light that was taken from it.
+    """All of a file besides the relit channels.
 
     headers   one a part, as stored; empty where the file was no OpenEXR file.
     replaced  header attributes that the relit part gets instead of its own; None takes one out.
@@ -83,7 +83,7 @@ class Picture:
 
     levels          the mip levels, the full size first.
     data_window     the pixels that the arrays hold.
-    display_window  the frame as it is meant to be seen.
+    display_window  the frame itself, without overscan.
     pixel_aspect    the width of a pixel over its height.
     rgb_names       the names of the channels that are relit, red first.
     contents        everything else of the file, for `write` alone.
@@ -111,7 +111,7 @@ class Picture:
 
 def nonfinite(picture: Picture) -> int:
     """How many pixels have a red, green or blue that is NaN or infinite."""
-    # A sum is finite where all its terms are, short of overflow; only then does it take a look at each pixel.
+    # A finite sum proves that all pixels are finite, at a fraction of the cost of checking each.
     with np.errstate(all="ignore"):
         if np.isfinite(np.sum(picture.rgb)):
             return 0

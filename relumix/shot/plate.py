@@ -1,4 +1,4 @@
-"""Reading the frames of a shot."""
+"""Reads the frames of a plate."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Plate:
 
     @property
     def frames_per_second(self) -> float | None:
-        """The rate that the first file says, or None."""
+        """The frame rate of the first file, or None."""
         return frames_per_second(self.layout.specs[self.choice.part][0])
 
     @property
@@ -78,7 +78,7 @@ class Plate:
         return display_window(self.layout.specs[self.choice.part][0])
 
     def windows(self, frame: int) -> Windows:
-        """Return where the pixels of a frame lie, by its header alone. Raises FrameError as `read` does."""
+        """Return the data and display window of a frame, from its header alone. Raises FrameError as `read` does."""
         path = self.sequence.path(frame)
         try:
             with opened(path) as image:
@@ -90,7 +90,7 @@ class Plate:
         return Windows(data_window(spec), display_window(spec))
 
     def read(self, frame: int) -> Picture:
-        """Read a frame, all of it. Raises FrameError where it is damaged, or is not like the first file."""
+        """Read a whole frame. Raises FrameError where it is damaged, or differs in layout from the first file."""
         path = self.sequence.path(frame)
         try:
             with opened(path, unassociated=True) as image:
@@ -103,7 +103,7 @@ class Plate:
             raise FrameError(frame, f"frame {frame}: {path} cannot be read: {error}") from None
 
     def _check(self, frame: int, path: Path, layout: FileLayout) -> None:
-        """Raise FrameError where a file is laid out in another way than the first, or cannot be relit."""
+        """Raise FrameError where a file's layout differs from the first one's, or it cannot be relit."""
         try:
             refuse(layout, path)
         except InputError as error:

@@ -1,4 +1,4 @@
-"""Reading what a compositor supplies: relit frames, and masks."""
+"""Reads relit frames and masks from files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from relumix.color.spaces import WorkingSpace, reference_space
 from relumix.errors import InputError
 from relumix.shot.box import Box
 from relumix.shot.channels import Choice, choose
-from relumix.shot.enlarging import COVERED, Ground
+from relumix.shot.enlarging import COVERED, Background
 from relumix.shot.images import ImageError, data_window, opened, pixels_of
 from relumix.shot.layout import FileLayout, explain, layout_of
 from relumix.shot.paint import Alpha, Paint
@@ -26,8 +26,8 @@ from relumix.shot.rgba_image import RgbaImage, is_whole, read_rgba
 
 
 @dataclass(frozen=True)
-class Look:
-    """What a relit frame is, as far as somebody should be told: where it lies, and what its alpha says."""
+class ReferenceSummary:
+    """What `relumix relight` warns about: where a relit frame lies, and what its alpha means."""
 
     place: Place
     alpha: Alpha
@@ -56,54 +56,54 @@ def read_reference(
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Read the relit version of a plate frame.
 
-    It lies as placing.Windows.place says; one of another size but the same shape is scaled to fit, one that is smaller
-    as light on the plate's detail (see shot.enlarging). The layer and the
-    view are the plate's where the reference has them, or else its own plain R, G, B. Where its alpha is below the
-    plate's it lies over the plate: at 0 it is the plate. Alpha that is 0 everywhere, or that has light of its own where
-    it is 0, says nothing.
+    Its position is placing.Windows.place's. One of another size but the same shape is scaled to fit, a smaller one as
+    gain on the plate's detail (see shot.enlarging). Layer and view are the plate's where the reference has them, else
+    its plain R, G, B. Where its alpha is below the plate's it is comped over the plate. Alpha is ignored if it is 0
+    everywhere, or if there is light where it is 0.
 
     colorspace  of the reference; see color.spaces.reference_space for what None means.
 
     Returns rgb, [h, w, 3] float32 in the plate's working space, premultiplied, on the pixels of the picture's data
-    window; and known, [h, w] bool: where the reference says what the light is. It does not outside its own pixels,
-    where it is not finite (rgb is 0 at both), and where it is clipped: at the highest code of a format of whole
-    numbers. Raises InputError: unreadable, of another shape, without red, green and blue, without anything painted, an
-    unknown colour space.
+    window; and known, [h, w] bool: where its light is known: not outside its pixels, not where it is not finite (rgb is
+    0 there), and not where it is clipped, at the highest code of an integer format.
+
+    Raises InputError: unreadable, of another shape, without red, green and blue, without anything painted, an unknown
+    colour space.
     """
     windows = Windows(picture.data_window, picture.display_window)
     with _opened(path, "reference") as (image, layout):
         file = _file(layout, path, plate, windows, picture.frame, colorspace)
-        relit, said = read_rgba(image, file.spec, file.choice, file.space), Alpha.WHOLE
-        ground = Ground.of(picture, file.place)
+        relit, role = read_rgba(image, file.spec, file.choice, file.space), Alpha.WHOLE
+        background = Background.of(picture, file.place)
         if relit.alpha is not None:
-            paint = _paint(relit, file, ground)
-            said = paint.judged(ground.alpha)
-            if said is Alpha.PAINTED:
-                return ground.enlarged(*paint.over(ground.rgb, ground.alpha), picture, file.place)
-        if said is Alpha.EMPTY and file.straight:
+            paint = _paint(relit, file, background)
+            role = paint.classify(background.alpha)
+            if role is Alpha.PAINTED:
+                return background.enlarged(*paint.over(background.rgb, background.alpha), picture, file.place)
+        if role is Alpha.EMPTY and file.straight:
             relit = read_rgba(image, file.spec, replace(file.choice, alpha=None), file.space)
-    if said is Alpha.EMPTY and not relit.rgb.any():
+    if role is Alpha.EMPTY and not relit.rgb.any():
         raise InputError(f"reference {path} is black and transparent everywhere: expected a relit frame")
-    return ground.enlarged(*_laid(relit, file, ground.window), picture, file.place)
+    return background.enlarged(*_placed(relit, file, background.window), picture, file.place)
 
 
-def look_at_reference(
+def inspect_reference(
     path: Path, windows: Windows, frame: int, *, plate: Plate, colorspace: str | None, read: Callable[[], Picture]
-) -> Look:
-    """Look at the relit version of a frame without reading more of it than needed. Raises InputError as it is read.
+) -> ReferenceSummary:
+    """Summarise the relit version of a frame, reading no more of it than needed. Raises InputError as read_reference.
 
-    read  returns the plate's frame, and is called where that alone can tell what the alpha says.
+    read  returns the plate's frame; called only if the alpha's meaning depends on it.
     """
     with _opened(path, "reference") as (image, layout):
         file = _file(layout, path, plate, windows, frame, colorspace)
         if (channel := file.choice.alpha) is None:
-            return Look(file.place, Alpha.WHOLE)
+            return ReferenceSummary(file.place, Alpha.WHOLE)
         alpha = pixels_of(image, file.choice.part, 0, range(channel, channel + 1), "float")
         if (alpha >= 1).all():
-            return Look(file.place, Alpha.WHOLE)
-        ground = Ground.of(read(), file.place)
-        paint = _paint(read_rgba(image, file.spec, file.choice, file.space), file, ground)
-    return Look(file.place, paint.judged(ground.alpha))
+            return ReferenceSummary(file.place, Alpha.WHOLE)
+        background = Background.of(read(), file.place)
+        paint = _paint(read_rgba(image, file.spec, file.choice, file.space), file, background)
+    return ReferenceSummary(file.place, paint.classify(background.alpha))
 
 
 def read_mask(path: Path, picture: Picture) -> NDArray[np.float32]:
@@ -166,23 +166,23 @@ def _choose(layout: FileLayout, plate: Plate, path: Path) -> Choice:
     return choose(layout.names, None, None, name)
 
 
-def _laid(relit: RgbaImage, file: _File, canvas: Box) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Return a file's rgb, 0 where it is not finite, and where it is known, on the pixels of a ground."""
+def _placed(relit: RgbaImage, file: _File, canvas: Box) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return a file's rgb, 0 where it is not finite, and where it is known, on the pixels of a background."""
     finite = np.asarray(np.isfinite(relit.rgb).all(axis=-1), np.bool_)
     rgb, known = np.where(finite[..., None], relit.rgb, np.float32(0)), finite & ~relit.clipped
-    return _on_ground(rgb, file, canvas), _on_ground(known, file, canvas)
+    return _on_background(rgb, file, canvas), _on_background(known, file, canvas)
 
 
-def _paint(relit: RgbaImage, file: _File, ground: Ground) -> Paint:
-    rgb, known = _laid(relit, file, ground.window)
+def _paint(relit: RgbaImage, file: _File, background: Background) -> Paint:
+    rgb, known = _placed(relit, file, background.window)
     assert relit.alpha is not None
     alpha, inside = np.nan_to_num(relit.alpha, nan=1.0, posinf=1.0, neginf=0.0), np.ones(relit.alpha.shape, np.bool_)
-    alpha, inside = (_on_ground(each, file, ground.window) for each in (alpha, inside))
+    alpha, inside = (_on_background(each, file, background.window) for each in (alpha, inside))
     return Paint(rgb, known, alpha, inside, file.straight)
 
 
-def _on_ground(values: NDArray[Any], file: _File, canvas: Box) -> NDArray[Any]:
-    """Return a file's values on the pixels of a ground, scaled down where the file has more."""
+def _on_background(values: NDArray[Any], file: _File, canvas: Box) -> NDArray[Any]:
+    """Return a file's values on the pixels of a background, scaled down where the file has more."""
     place = file.place
     if place.fitted is None:
         return on(canvas, place.window, values)

@@ -1,4 +1,4 @@
-"""Which files are the relit versions of a shot's frames, and of which ones."""
+"""Finds the relit files of a shot, and the frame of each."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def find_references(shot: Shot, references: References) -> dict[int, Path]:
 
 
 def span(frames: Sequence[int]) -> str:
-    """Return what frames there are, in words."""
+    """Return a range of frames in words."""
     return f"frames {frames[0]} to {frames[-1]}" if len(frames) > 1 else f"frame {frames[0]} alone"
 
 
@@ -63,7 +63,7 @@ def _given(references: References) -> Iterator[tuple[int | None, Files]]:
 
 
 def _by_name(shot: Shot, given: Files) -> Iterator[tuple[int, Path]]:
-    """Yield what a file, a pattern or a folder stands for."""
+    """Yield the files of a file, pattern or folder, with their frames."""
     path = Path(given)
     if path.is_file():
         frame = frame_in_name(path, shot)
@@ -85,7 +85,7 @@ def _by_name(shot: Shot, given: Files) -> Iterator[tuple[int, Path]]:
 def frame_in_name(path: Path, shot: Shot) -> int | None:
     """Return the frame of a shot that a file's name says, None where no number in it could be one.
 
-    Raises InputError where it cannot be told: several numbers are frames, or one looks like a frame and is none.
+    Raises InputError where it is ambiguous: several numbers are frames, or one looks like a frame but is none.
     """
     if len(shot.frames) == 1 and not shot.numbered:
         return shot.frames[0]
@@ -110,7 +110,7 @@ def frame_in_name(path: Path, shot: Shot) -> int | None:
 
 
 def _is_of_the_shot(word: re.Match[str], shot: Shot, frames: set[int]) -> bool:
-    """Tell whether a number is a version, or the shot's own, as in sh010_plate.####.exr, and so no frame."""
+    """Tell whether a number is a version or part of the shot's name, as in sh010_plate.####.exr, and so no frame."""
     if word[1].lower().endswith("v"):
         return True
     shared = {(each[1].lower(), each[2]) for each in _WORD.finditer(shot.head)}

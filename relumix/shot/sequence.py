@@ -1,4 +1,4 @@
-"""Which files make a shot, and which files it becomes: patterns, frame numbers, paddings."""
+"""The files of a shot and of its result: patterns, frame numbers, padding."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fileseq.frameset import FrameSet
 from relumix.errors import InputError
 
 IMAGE_SUFFIXES = frozenset({".exr", ".dpx", ".cin", ".tif", ".tiff", ".png", ".jpg", ".jpeg", ".hdr", ".tga", ".sgi"})
-"""What is looked at when a folder stands for the sequence in it."""
+"""Extensions considered when a folder stands for the sequence in it."""
 
 MOST_MISSING = 100_000
 """More missing frames than this are taken for a stray file, not for gaps in a shot."""
@@ -116,7 +116,7 @@ class Sequence:
 
     @property
     def head(self) -> str:
-        """What comes before the frame number in the files' names."""
+        """The part of the files' names before the frame number."""
         return self._template[1]
 
     @property
@@ -281,7 +281,7 @@ def _padding(numbers: Iterable[str], given: str) -> int:
 
 
 class OutputPattern:
-    """Where the frames of a result go."""
+    """The files that a result is written to."""
 
     def __init__(self, output: str | Path, source: Sequence, frames: Iterable[int] | None = None) -> None:
         """Take a pattern (`relit.####.exr`, `relit.%04d.exr`; a lone # takes the source's padding), or a folder.
@@ -340,5 +340,5 @@ class OutputPattern:
 
 
 def _literal(path: Path) -> bool:
-    """Whether a name has a number of its own rather than a place for one: shot.1001.exr."""
+    """Whether a name is a file's, like shot.1001.exr, rather than a pattern."""
     return not re.search(r"[#@%<$]", path.name)

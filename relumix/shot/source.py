@@ -1,4 +1,4 @@
-"""A shot on disk with its references and mattes: what a job reads from."""
+"""A shot on disk with its references and mattes: the input of a job on files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from relumix.settings import Settings
 from relumix.shot.paint import Alpha
 from relumix.shot.picture import Level, Picture
 from relumix.shot.plate import Plate
-from relumix.shot.reference import Look, look_at_reference, read_mask, read_reference
+from relumix.shot.reference import ReferenceSummary, inspect_reference, read_mask, read_reference
 from relumix.shot.reference_files import References as References  # noqa: PLC0414  whoever names a source names these
 from relumix.shot.reference_files import find_references, span
 from relumix.shot.sequence import Sequence as Shot
@@ -32,8 +32,8 @@ class PlateSource:
     shot             the plate's files.
     reference_paths  relit file by frame, ascending.
     masks            the mattes' files, None without; a single file serves all frames.
-    use_alpha        False where the plate's alpha says nothing (see `judged`).
-    warnings         what was noticed on the way.
+    use_alpha        False where the plate's alpha is ignored (see `without_empty_alpha`).
+    warnings         found while looking at the input.
     """
 
     shot: Shot
@@ -53,13 +53,13 @@ class PlateSource:
         plate = Plate(shot, layer=settings.layer, view=settings.view, colorspace=settings.colorspace)
         paths = find_references(shot, references)
         masks = Shot.find(settings.mask) if settings.mask else None
-        return cls(shot, plate, paths, masks, settings, Stopwatch()).judged()._looked_at()
+        return cls(shot, plate, paths, masks, settings, Stopwatch()).without_empty_alpha()._with_reference_warnings()
 
-    def judged(self) -> PlateSource:
-        """Return this source, or one that does not use the plate's alpha, with a warning, where it says nothing.
+    def without_empty_alpha(self) -> PlateSource:
+        """Return this source; with a warning and without alpha where the plate's alpha is 0 everywhere.
 
-        The plate of the first reference, by which that is judged, is kept until it is read. Raises InputError where it
-        cannot be.
+        Decided by the plate of the first reference, which is kept until it is read, so that it is decoded once. Raises
+        InputError where it cannot be read.
         """
         frame = self.references[0]
         try:
@@ -73,14 +73,14 @@ class PlateSource:
         ignored = f"the alpha of {self.plate.path} is 0 everywhere: it is passed through, and not used"
         return replace(self, use_alpha=False, warnings=(ignored,))
 
-    def _looked_at(self) -> PlateSource:
-        """Return this source with what has to be told of its references. Raises InputError where one cannot serve."""
-        looks = {path: self._look(frame, path) for frame, path in self.reference_paths.items()}
-        return replace(self, warnings=(*self.warnings, *_told(looks, quiet=self.settings.fit)))
+    def _with_reference_warnings(self) -> PlateSource:
+        """Return this source with warnings about its references. Raises InputError where one is unusable."""
+        summaries = {path: self._summary(frame, path) for frame, path in self.reference_paths.items()}
+        return replace(self, warnings=(*self.warnings, *_reference_warnings(summaries, quiet=self.settings.fit)))
 
-    def _look(self, frame: int, path: Path) -> Look:
+    def _summary(self, frame: int, path: Path) -> ReferenceSummary:
         try:
-            return look_at_reference(
+            return inspect_reference(
                 path,
                 self.plate.windows(frame),
                 frame,
@@ -92,9 +92,9 @@ class PlateSource:
             raise InputError(f"the plate of reference frame {frame} cannot be read: {error}") from error
 
     def _plate_of(self, frame: int) -> Picture:
-        """Return the plate of a reference, and keep the first one's for who reads it next."""
+        """Return the plate of a reference; the first one's stays kept for the next reader."""
         picture = self._kept.get(frame)
-        return self.read(frame) if picture is None else self._judged_alpha(picture)
+        return self.read(frame) if picture is None else self._with_used_alpha(picture)
 
     @property
     def frames(self) -> Sequence[int]:
@@ -108,11 +108,11 @@ class PlateSource:
 
     @property
     def reference_names(self) -> dict[int, str]:
-        """What the references are called, by frame."""
+        """File names of the references, by frame."""
         return {frame: path.name for frame, path in self.reference_paths.items()}
 
     def choose(self, frames: str | None, missing: str) -> tuple[tuple[int, ...], tuple[str, ...]]:
-        """Return the frames to deliver and warnings about those that are not there. Raises InputError."""
+        """Return the frames to deliver and warnings about missing ones. Raises InputError."""
         asked = parse_frames(frames) if frames else (*self.shot.frames, *self.shot.missing)
         here = tuple(sorted(set(asked) & set(self.shot.frames)))
         gone = sorted(set(asked) - set(here))
@@ -122,8 +122,8 @@ class PlateSource:
             raise InputError(
                 f"{self.shot.pattern} lacks {_listed(gone)}: render what is missing, choose --frames, or --missing skip"
             )
-        if self.masks and len(self.masks.frames) > 1 and (bare := sorted(set(here) - set(self.masks.frames))):
-            raise InputError(f"the mask {self.masks.pattern} lacks {_listed(bare)} that are to be relit")
+        if self.masks and len(self.masks.frames) > 1 and (unmasked := sorted(set(here) - set(self.masks.frames))):
+            raise InputError(f"the mask {self.masks.pattern} lacks {_listed(unmasked)} that are to be relit")
         return here, (f"{self.shot.pattern} lacks {_listed(gone)}: skipped",) if gone else ()
 
     def other_inputs(self) -> list[Path]:
@@ -141,15 +141,15 @@ class PlateSource:
         """Return a plate frame. Raises FrameError."""
         with self.watch.stage("read"):
             picture = self._kept.pop(frame, None) or self.plate.read(frame)
-        return self._judged_alpha(picture)
+        return self._with_used_alpha(picture)
 
-    def _judged_alpha(self, picture: Picture) -> Picture:
+    def _with_used_alpha(self, picture: Picture) -> Picture:
         if self.use_alpha:
             return picture
         return replace(picture, levels=tuple(Level(level.rgb, None) for level in picture.levels))
 
     def forget(self) -> None:
-        """Let go of the plate that is kept for the first who reads it: nobody here will."""
+        """Drop the kept plate, where servers will read the plates and this process will not."""
         self._kept.clear()
 
     def result(self, path: Path, frame: int) -> Float32:
@@ -182,17 +182,17 @@ class PlateSource:
                 raise FrameError(frame, str(error)) from error
 
 
-def _told(looks: dict[Path, Look], *, quiet: bool) -> Iterator[str]:
-    """Yield a line for each kind of thing that somebody should know of references; none for what is meant to be."""
-    fitted = {path: look.place for path, look in looks.items() if look.place.fitted}
+def _reference_warnings(summaries: dict[Path, ReferenceSummary], *, quiet: bool) -> Iterator[str]:
+    """Yield warnings about references: fitted ones unless `quiet` (--fit), and what their alpha was taken for."""
+    fitted = {path: summary.place for path, summary in summaries.items() if summary.place.fitted}
     if fitted and not quiet:
         sizes = [
             f"{path} ({place.fitted.width}x{place.fitted.height})" for path, place in fitted.items() if place.fitted
         ]
         window = next(iter(fitted.values())).window
         yield f"fitted to the plate's {window.width}x{window.height}: {_some(sizes)} (--fit leaves this line out)"
-    for said, meaning in _MEANINGS.items():
-        if paths := [str(path) for path, look in looks.items() if look.alpha is said]:
+    for role, meaning in _MEANINGS.items():
+        if paths := [str(path) for path, summary in summaries.items() if summary.alpha is role]:
             yield f"the alpha of {_some(paths)} {meaning}"
 
 

@@ -1,4 +1,4 @@
-"""Writing a relit frame: the plate's file with other light."""
+"""Writes a relit frame: the plate's file with other pixels."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from relumix.util.atomic_file import replacing, temporary_name
 
 HALF_MAX = 65504.0
 ROWS_AT_ONCE = 512
-"""Rows that are put together before they are handed over: a multiple of every tile and every block of compression."""
+"""Rows that are assembled and written at once: a multiple of every tile and compression block."""
 
 COMPRESSIONS = (*exr_header.COMPRESSION_CODES, "zstd")
 LOSSY = ("pxr24", "b44", "b44a", "dwaa", "dwab")
@@ -40,7 +40,7 @@ def write(
     compression: str | None = None,
     bits: Bits | None = None,
 ) -> None:
-    """Write a picture with other light, under a name that only appears once the file is whole.
+    """Write a picture with other pixels; its name appears only when the file is complete.
 
     Everything else that was read is written as it was: windows, parts, channels and their types, levels, and the
     header byte for byte.
@@ -87,7 +87,7 @@ def _pixels_file(path: Path) -> Iterator[Path]:
 
 
 def check_compression(compression: str) -> None:
-    """Raise InputError where a compression, such as `zip` or `dwaa:45`, is none that OpenEXR has."""
+    """Raise InputError where a compression, such as `zip` or `dwaa:45`, is not one of OpenEXR's."""
     kind, colon, level = compression.partition(":")
     if kind not in COMPRESSIONS:
         raise InputError(f"unknown compression '{compression}': expected one of {', '.join(COMPRESSIONS)}")
@@ -96,7 +96,7 @@ def check_compression(compression: str) -> None:
 
 
 def _need_space(folder: Path, parts: Sequence[Part]) -> None:
-    """Raise OSError where the disk cannot be sure to hold the file, since OpenEXR may hang when it fills up."""
+    """Raise OSError where the disk may be too small for the file, since OpenEXR can hang on a full disk."""
     pixels = sum(level.window.width * level.window.height * len(part.types) for part in parts for level in part.levels)
     needed, free = 4 * pixels, shutil.disk_usage(folder).free
     if free < needed:
@@ -105,7 +105,7 @@ def _need_space(folder: Path, parts: Sequence[Part]) -> None:
 
 
 def _write_pixels(path: Path, picture: Picture, parts: Sequence[Part], rgb: Sequence[NDArray[np.float32]]) -> None:
-    """Write what can be written through OpenImageIO: all pixels, with whole numbers dressed up as floats."""
+    """Write all pixels through OpenImageIO, integers bit-cast to floats, since it writes one type a file."""
     if len({part.tile is None for part in parts}) > 1:  # OpenImageIO writes files of one kind of part only.
         parts = [replace(part, tile=None) for part in parts]
     name = str(path)
@@ -183,7 +183,7 @@ def _write_level(
 
 
 def _strips(part: Part, height: int) -> Iterator[slice]:
-    """The rows that are handed over at once, in the order in which OpenEXR wants them."""
+    """Strips of rows, in the order in which OpenEXR takes them."""
     if not part.tile and part.line_order == "decreasingY":  # The last row goes first.
         yield from (slice(row, row + 1) for row in reversed(range(height)))
         return
@@ -197,7 +197,7 @@ def _assemble(
     """All channels of some rows side by side, in half or float; whole numbers keep their bits."""
     shape = (strip.stop - strip.start, level.window.width, len(part.types))
     pixels = np.empty(shape, np.float16 if set(part.types) == {"half"} else np.float32)
-    with np.errstate(invalid="ignore"):  # A NaN is no less welcome for being a signalling one.
+    with np.errstate(invalid="ignore"):  # Signalling NaNs raise a warning on conversion; they may pass.
         for plane in level.planes:
             values = plane.pixels[strip]
             pixels[..., _indices(plane.channels)] = values.view(np.float32) if values.dtype == np.uint32 else values
@@ -215,7 +215,7 @@ def _indices(channels: tuple[int, ...]) -> slice | list[int]:
 
 
 def _fit(values: NDArray[np.float32], kind: str) -> NDArray[np.float32]:
-    """Values that a type can hold: finite ones stay finite, and the others stay what they are."""
+    """Clamp finite values to the range of a type, so that they stay finite; leave NaN and infinity."""
     if kind != "half":
         return values
     return np.where(np.isfinite(values), np.clip(values, -HALF_MAX, HALF_MAX), values)

@@ -34,7 +34,7 @@ from relumix.engines.lite.weights import WEIGHTS, load_network
 from relumix.engines.tracking.appearance import match
 from relumix.engines.tracking.correspondence import extend_track, identity_track
 from relumix.engines.tracking.motion_averaging import WeightedGain, average
-from relumix.engines.tracking.reference_light import believe, carry
+from relumix.engines.tracking.reference_light import carry, combine
 from relumix.engines.tracking.tracks import WindowMotion
 from relumix.errors import InputError
 from relumix.gain.downsample import LUMINANCE, median_stops
@@ -259,7 +259,7 @@ def _flow_gains(
     for frame, step in zip(window.frames[1:], window.steps, strict=True):
         track = extend_track(step, track, frame, first)
         carried, matched = carry(light, frame, track), match(light.bank, frame, track)
-        gains.append(believe(light, carried, matched))
+        gains.append(combine(light, carried, matched))
         features.append(frame_features(reference, frame, track, carried, matched, size))
     return gains, features
 

@@ -255,6 +255,8 @@ def starting_unet(base: Path) -> RelightUNet:
     path = base / "unet" / "config.json"
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(config, dict):
+            raise ValueError(f"a JSON {type(config).__name__}, expected an object")
     except (OSError, ValueError) as error:
         raise InputError(
             f"{path} cannot be read ({error}): expected Stable Video Diffusion as diffusers saves it, or a model"

@@ -1,1 +1,1 @@
-"""What the rooms share: ordered work on threads, a stopwatch, files that are never half-written."""
+"""Shared utilities: ordered thread pool, stopwatch, atomic files, optional packages."""

@@ -1,4 +1,4 @@
-"""Writing a file so that nobody ever sees half of one: the only way in which relumix writes files that it keeps."""
+"""Atomic writing: a file appears complete under its name, or not at all. All files that relumix keeps use it."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def temporary_name(path: Path) -> Path:
     """
     suffix = path.suffix if len(os.fsencode(path.suffix)) <= _LONGEST_SUFFIX_BYTES else ""
     end = f".{os.getpid():x}-{secrets.token_hex(4)}{suffix}"
-    room = max(len(os.fsencode(path.name)), _SHORTEST_LIMIT_BYTES) - len(os.fsencode(f".{end}"))
-    start = os.fsencode(path.stem)[: max(room, 0)].decode("utf-8", "ignore")
+    available = max(len(os.fsencode(path.name)), _SHORTEST_LIMIT_BYTES) - len(os.fsencode(f".{end}"))
+    start = os.fsencode(path.stem)[: max(available, 0)].decode("utf-8", "ignore")
     return path.with_name(f".{start}{end}")
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn what goes wrong with a file's writing into InputError."""
+    """Turn errors of writing a file into InputError."""
     try:
         yield
     except OSError as error:
@@ -57,7 +57,7 @@ class Unfinished:
     def finish(self) -> None:
         """Give the file its name, in place of what had it. Raises InputError where that cannot be done."""
         with writing(self._path):
-            if self._durable:  # or the new name may be on the disk before the bytes are
+            if self._durable:  # else after a crash the name may be on disk without the bytes
                 _sync(self.name, os.O_RDWR)
             self.name.replace(self._path)
             if self._durable and os.name != "nt":

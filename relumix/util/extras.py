@@ -1,4 +1,4 @@
-"""What is not installed: one line that names the extra which brings it, from the command and from Python alike."""
+"""Optional packages: a missing one raises an error that names the extra which installs it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work on several threads, results in the order of the work."""
+"""A thread pool that yields results in the order of submission."""
 
 from __future__ import annotations
 

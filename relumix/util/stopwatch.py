@@ -1,4 +1,4 @@
-"""Where the time of a job goes."""
+"""Time of a job by stage."""
 
 from __future__ import annotations
 

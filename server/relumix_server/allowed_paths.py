@@ -1,4 +1,4 @@
-"""Which paths a request may name: those below the folders that the server was started with, and no others."""
+"""Checks the paths in a request: only those below the server's --root folders are allowed."""
 
 from __future__ import annotations
 
@@ -12,30 +12,45 @@ from relumix_server.beneath import FileBeneath
 from relumix_server.status_errors import Code, StatusError
 
 LONGEST_PATH = 4096
+DEEPEST_PATH = 100
+MOST_FOLDERS = 400_000
+"""That are looked at for one job, counted anew for each path: some seconds' work."""
 
 
 class AllowedPaths:
-    """Folders, symbolic links and `..` resolved."""
+    """The allowed folders, symbolic links and `..` resolved."""
 
     def __init__(self, roots: Iterable[str]) -> None:
         self._roots = [Path(os.path.realpath(root)) for root in roots]
+        self._resolved: dict[str, str] = {}
+        self._folders = 0
+
+    def for_a_job(self) -> AllowedPaths:
+        """Return the same, for the paths of one job: what is found out about a folder holds for all of them."""
+        job = AllowedPaths(())
+        job._roots = self._roots
+        return job
 
     def __bool__(self) -> bool:
         return bool(self._roots)
 
     def refuse_none(self) -> None:
-        """Raise StatusError where there is no folder at all."""
+        """Raise StatusError where no folder is allowed."""
         if not self._roots:
             raise StatusError(
                 Code.PERMISSION_DENIED, "this server takes no frames by path: it was started without --root"
             )
 
     def resolve(self, text: str) -> FileBeneath:
-        """Return the file that an absolute path means. Raises StatusError where it is not below a root."""
+        """Return the file at an absolute path. Raises StatusError where it is not below a root."""
         if not text.startswith("/") or "\0" in text or len(text) > LONGEST_PATH:
             raise StatusError(Code.INVALID_ARGUMENT, f"{text[:200]!r} is no absolute path: expected one below a --root")
+        if text.count("/") > DEEPEST_PATH:
+            raise StatusError(
+                Code.INVALID_ARGUMENT, f"{text[:200]!r} lies too deep: expected up to {DEEPEST_PATH} folders on the way"
+            )
         try:
-            path = Path(os.path.realpath(text))
+            path = Path(self._real(text))
         except (OSError, ValueError) as error:  # a name that no file system takes, or that is no text
             reason = getattr(error, "strerror", None) or "it cannot be written as bytes"
             raise StatusError(Code.INVALID_ARGUMENT, f"{text[:200]!r} is no path: {reason}") from None
@@ -44,8 +59,27 @@ class AllowedPaths:
                 return FileBeneath(root, PurePosixPath(path.relative_to(root)))
         raise StatusError(Code.PERMISSION_DENIED, f"{text} is not below a --root of this server")
 
+    def _real(self, text: str) -> str:
+        """Return what os.path.realpath does. It looks at every folder of each path; here each folder is once."""
+        folder, name = os.path.split(text)
+        if name in ("", ".", ".."):
+            return self._looked_up(text)
+        if folder not in self._resolved:
+            self._resolved[folder] = self._looked_up(folder)
+        path = os.path.join(self._resolved[folder], name)  # noqa: PTH118  # a Path takes ten times as long
+        return self._looked_up(path) if os.path.islink(path) else path  # noqa: PTH114
+
+    def _looked_up(self, text: str) -> str:
+        self._folders += text.count("/")
+        if self._folders > MOST_FOLDERS:
+            raise StatusError(
+                Code.RESOURCE_EXHAUSTED,
+                f"the paths of this job lead through more than {MOST_FOLDERS} folders: expected frames that share some",
+            )
+        return os.path.realpath(text)
+
     def input(self, text: str) -> FileBeneath:
-        """Return a file to read. Raises StatusError also where its name is none of an image."""
+        """Return a file to read. Raises StatusError also where it is not named like an image."""
         file = self.resolve(text)
         if file.suffix.lower() not in IMAGE_SUFFIXES:
             expected = ", ".join(sorted(IMAGE_SUFFIXES))
@@ -90,7 +124,7 @@ def _identity(file: FileBeneath) -> tuple[int, int] | None:
 
 
 def _is_of_others(file: FileBeneath) -> bool:
-    """Tell whether something is there that relumix did not write."""
+    """Tell whether a file exists that relumix did not write."""
     try:
         with file.opened() as descriptor:
             return stored_fingerprint(Path(f"/dev/fd/{descriptor}")) is None

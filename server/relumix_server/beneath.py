@@ -1,6 +1,6 @@
-"""Files below a folder, found by descriptor, one folder after another, and never by a path that is looked up twice.
+"""Files below a folder, opened by descriptor, one folder after another, never by a path that is looked up twice.
 
-A path that was checked may lead elsewhere a moment later, when somebody puts a link in the place of a folder. Here no
+A checked path may lead elsewhere a moment later, if somebody swaps a folder for a link. Here no
 link is followed on the way, and what was opened is what is read, or written to.
 """
 
@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe without a writer does not hold us up
+FILE = (
+    os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+)  # O_NONBLOCK: opening a pipe without a writer must not block
 
 
 @dataclass(frozen=True)
@@ -28,17 +30,17 @@ class FileBeneath:
 
     @property
     def path(self) -> Path:
-        """How people call it; not to be opened."""
+        """Its path, for messages; never open it."""
         return self.folder / self.relative
 
     @property
     def suffix(self) -> str:
-        """Of its name."""
+        """The suffix of its name."""
         return self.relative.suffix
 
     @contextmanager
     def opened(self) -> Iterator[int]:
-        """A descriptor to read it by. Raises OSError where it is not there, or is no regular file."""
+        """A descriptor for reading. Raises OSError where it is not there, or is no regular file."""
         with _folder(self.folder, self.relative.parts[:-1]) as folder:
             descriptor = os.open(self.relative.name, FILE, dir_fd=folder)
         try:
@@ -49,7 +51,7 @@ class FileBeneath:
             os.close(descriptor)
 
     def put(self, made: Path) -> None:
-        """Let a copy of `made` take its place, once that is whole; folders on the way are made. Raises OSError."""
+        """Replace it by a complete copy of `made`; missing folders are made. Raises OSError."""
         name = self.relative.name
         hidden = f".{secrets.token_hex(8)}{self.suffix}"  # short: a name may be as long as the file system takes
         create = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -65,7 +67,7 @@ class FileBeneath:
 
 @contextmanager
 def _folder(root: Path, parts: Sequence[str], *, make: bool = False) -> Iterator[int]:
-    """A descriptor of a folder below the root. Raises OSError, for a link on the way too."""
+    """A descriptor of a folder below the root. Raises OSError, also for a link in the path."""
     descriptor = os.open(root, os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for part in parts:

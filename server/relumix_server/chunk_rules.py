@@ -1,4 +1,4 @@
-"""What a chunk must be to be taken, before anything is done with it."""
+"""Validates chunks before anything is done with them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from relumix_server.request import FrameKey, Request
 from relumix_server.status_errors import Code, StatusError
 
 MOST_IN_PIECES = 16
-"""Frames that may have begun and not ended at once."""
+"""Most frames that may be incomplete at once."""
 
 LONGEST_NAME = 4096
 KINDS: dict[int, str] = {pb.PIXEL_TYPE_HALF: "half", pb.PIXEL_TYPE_FLOAT: "float"}
@@ -24,7 +24,7 @@ ROLE_NAMES: dict[int, str] = {pb.ROLE_SOURCE: "source", pb.ROLE_REFERENCE: "refe
 
 @dataclass(slots=True)
 class ReceivedFrame:
-    """A frame that has begun to arrive, or that will not come.
+    """A frame that is arriving or has arrived, or that is absent.
 
     path     where its bytes go; None where nobody needs them, or they are needed no more.
     suffix   of that path.
@@ -51,14 +51,14 @@ class ReceivedFrame:
 
 @dataclass(frozen=True)
 class ChunkRules:
-    """The rules of one job. Every method raises StatusError for what breaks them."""
+    """The rules of one job. Every method raises StatusError where they are broken."""
 
     request: Request
     max_frame_bytes: int
     max_frame_pixels: int
 
     def key(self, role: int, frame: int) -> FrameKey:
-        """Return which frame a message is about."""
+        """Return the frame of a message."""
         if role not in ROLE_NAMES:
             raise invalid(f"frame {frame} has role {role}: expected source, reference or mask")
         if not self.request.takes(role, frame):
@@ -92,7 +92,7 @@ class ChunkRules:
             )
 
     def begin(self, key: FrameKey, chunk: pb.FrameChunk, *, in_pieces: int) -> ReceivedFrame:
-        """Return the frame that a first piece begins, while so many others are in pieces."""
+        """Return the frame that a first piece begins; `in_pieces` others are incomplete."""
         if in_pieces >= MOST_IN_PIECES:
             raise invalid(f"more than {MOST_IN_PIECES} frames are in pieces: expected frames one after another")
         if chunk.offset:
@@ -129,10 +129,10 @@ class ChunkRules:
 
 
 def called(key: FrameKey) -> str:
-    """Return what a sentence calls a frame."""
+    """Return a frame's name for messages."""
     return f"the {ROLE_NAMES.get(key[0], 'file')} of frame {key[1]}"
 
 
 def invalid(message: str) -> StatusError:
-    """Return the status for a rule of the stream that was broken."""
+    """Return the status for a broken rule of the stream."""
     return StatusError(Code.INVALID_ARGUMENT, message)

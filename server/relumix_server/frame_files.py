@@ -31,7 +31,7 @@ AnyFile = Path | FileBeneath
 """A file of the spool, or one that a client named."""
 
 HEADER_BYTES = 1 << 20
-"""More than the header of a result takes beyond its source's pixels, by far."""
+"""A generous bound on the header of a result."""
 
 
 class TooLargeError(Exception):
@@ -80,14 +80,14 @@ class PlaneShape:
 
 @dataclass(frozen=True)
 class SentSource(PlateSource):
-    """A PlateSource whose references are called otherwise than their files."""
+    """A PlateSource whose references have the client's names."""
 
     names: Mapping[int, str] = field(default_factory=dict)
     layout: FileLayout | None = None
 
     @property
     def reference_names(self) -> dict[int, str]:
-        """What the references are called, by frame."""
+        """The client's names of the references, by frame."""
         return dict(self.names)
 
 
@@ -144,7 +144,7 @@ def _path(file: AnyFile | None, links: dict[str, str]) -> Iterator[Path | None]:
         with suppress(OSError):
             descriptor = stack.enter_context(file.opened())
             if fresh:
-                link.unlink(missing_ok=True)  # of a process before us that had our number, and was ended
+                link.unlink(missing_ok=True)  # left by a killed process that had our pid
                 link.symlink_to(f"/dev/fd/{descriptor}")
                 stack.callback(link.unlink)
         yield link

@@ -1,4 +1,4 @@
-"""The frames of one session as they arrive: kept in the spool, and waited for by those who need them."""
+"""Receives the frames of one session into the spool, where the session's threads wait for them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from relumix_server.spool import Spool, full
 from relumix_server.status_errors import Code, CodedFrameError, SessionCancelledError, StatusError
 
 MOST_TEXT_LETTERS = 8 << 20
-"""Of the names of a job's frames, and of why some are absent, all together."""
+"""Bound on all frame names and reasons for absence of a job together."""
 
 
 class FrameReceiver:
-    """Frames that have arrived. Messages come from one side, waits from several threads on the other.
+    """The frames of a session. The stream adds to it, several threads wait on it; one condition guards all.
 
-    on_change  is called, on any thread, when the answer of `may_read` may have changed.
+    on_change  called, on any thread, when the result of `may_read` may have changed.
     """
 
     def __init__(
@@ -60,15 +60,15 @@ class FrameReceiver:
         return self._ended is not None
 
     def may_read(self) -> bool:
-        """Tell whether the next message is wanted: there is room, or somebody waits for what is not there."""
+        """Tell whether to read on: there is space, or a thread waits for a frame, which must not deadlock."""
         return self._held_bytes <= self._ahead_bytes or bool(self._waits)
 
     def waiting_since(self) -> float | None:
-        """Return the time.monotonic() from which on somebody has waited for a frame, None where nobody does."""
+        """Return the time.monotonic() since which a thread has waited for a frame, None where none does."""
         with self._changed:
             return min(self._waits.values(), default=None)
 
-    # The side of the stream.
+    # Called by the stream.
 
     def piece(self, piece: Piece) -> int:
         """Take a piece of a frame; returns its size in bytes. Raises StatusError."""
@@ -83,14 +83,14 @@ class FrameReceiver:
             self._repeat(key, received, chunk, data)
             return len(data)
         _follow(key, received, chunk, data)
-        with self._changed:  # So that no file comes back after `end` removed it.
+        with self._changed:  # Under the lock, so that no file appears after `end` removed them.
             if self._ended is not None:
                 self._spool.release(received.path)
                 received.path = None
             if received.path:
                 _append(received.path, data)
                 self._held_bytes += len(data)
-            received.received += len(data)  # Not before they are in the file: who waits for it takes it then.
+            received.received += len(data)  # Only now that they are in the file: a waiting thread takes it at once.
             if received.complete:
                 self._in_pieces.discard(key)
                 if received.path:
@@ -111,7 +111,7 @@ class FrameReceiver:
         received = self._rules.begin(key, chunk, in_pieces=len(self._in_pieces))
         if self._rules.needs(key):
             self._keep_text(received.name)
-            received.path = self._spool.place(received.suffix, chunk.total_bytes)
+            received.path = self._spool.new_file(received.suffix, chunk.total_bytes)
         else:
             received.name = ""
         self._frames[key] = received
@@ -119,7 +119,7 @@ class FrameReceiver:
         return received
 
     def absent(self, message: pb.FrameAbsent) -> None:
-        """Take note of a frame that will not come. Raises StatusError."""
+        """Record a frame that will not come. Raises StatusError."""
         key = self._key(message.role, message.frame)
         if key in self._frames:
             raise invalid(f"{called(key)} is said to be absent, but it was sent")
@@ -131,7 +131,7 @@ class FrameReceiver:
         self._notify()
 
     def close(self) -> None:
-        """Take note that everything was sent. Raises StatusError."""
+        """Record that everything was sent. Raises StatusError."""
         self._refuse_closed()
         if begun := [key for key in self._frames if key in self._in_pieces]:
             raise invalid(f"the stream was closed with {called(begun[0])} sent in part")
@@ -139,7 +139,7 @@ class FrameReceiver:
         self._notify()
 
     def end(self, error: BaseException) -> None:
-        """Let everyone who waits raise an error, and free the files of all frames."""
+        """Make all waiting threads raise an error, and free all files."""
         with self._changed:
             self._ended = self._ended or error
             paths = [received.path for received in self._frames.values()]
@@ -149,10 +149,10 @@ class FrameReceiver:
         for path in paths:
             self._spool.release(path)
 
-    # The side of the work.
+    # Called by the session's threads.
 
     def wait(self, role: int, frame: int) -> ReceivedFrame:
-        """Return a frame as soon as it is there. Raises CodedFrameError where it will not come."""
+        """Return a frame, waiting for its arrival. Raises CodedFrameError where it will not come."""
         key, me = (role, frame), threading.get_ident()
         with self._changed:
             try:
@@ -174,13 +174,13 @@ class FrameReceiver:
         return received
 
     def name(self, role: int, frame: int) -> str:
-        """Return what the client calls a frame; '' where it has not said."""
+        """Return the client's name of a frame; '' where unknown."""
         with self._changed:
             received = self._frames.get((role, frame))
             return received.name if received else ""
 
     def names_by_path(self) -> list[tuple[str, str]]:
-        """Return the path of every frame that is there, and what the client calls it."""
+        """Return path and client's name of every frame that has arrived."""
         with self._changed:
             return [(str(received.path), received.name) for received in self._frames.values() if received.path]
 
@@ -188,7 +188,7 @@ class FrameReceiver:
         return self._closed or (key in self._frames and self._frames[key].complete)
 
     def exchange(self, received: ReceivedFrame, path: Path) -> None:
-        """Put another file in the place of the one that arrived."""
+        """Replace the file that arrived by another."""
         with self._changed:
             old, received.path = received.path, path
             ended = self._ended is not None
@@ -197,7 +197,7 @@ class FrameReceiver:
             self._spool.release(path)
 
     def release(self, role: int, frame: int) -> None:
-        """Free the file of a frame that is needed no more."""
+        """Free the file of a frame that is no longer needed."""
         with self._changed:
             received = self._frames.get((role, frame))
             if received is None or received.path is None:
@@ -216,7 +216,7 @@ class FrameReceiver:
             raise invalid("a message came after close: expected nothing more")
 
     def _repeat(self, key: FrameKey, received: ReceivedFrame, chunk: pb.FrameChunk, data: bytes | memoryview) -> None:
-        """Take a piece of a frame that is there already: it must be the same."""
+        """Check a piece of a frame that was sent before: it must be equal."""
         again = self._repeats.setdefault(key, ReceivedFrame(received.name, chunk.total_bytes))
         _follow(key, again, chunk, data)
         again.received += len(data)

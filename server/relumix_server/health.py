@@ -1,4 +1,4 @@
-"""The standard health service, with a limit on who watches: it asks for no token, so anybody may call it."""
+"""The standard health service, with a limit on watchers, since it asks for no token."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_WATCHERS_OF_A_HOST = 32
 
 
 class Health(aio.HealthServicer):  # type: ignore[misc]  # it comes without types
-    """Says whether the server serves. Watching is for a bounded number of calls, in all and from one host."""
+    """Reports whether the server serves. Bounds the watching calls, in all and per host."""
 
     def __init__(self) -> None:
         super().__init__()

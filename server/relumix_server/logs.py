@@ -19,7 +19,7 @@ class _Text(logging.Formatter):
 
 
 def _printable(text: str) -> str:
-    """Return a line with escapes in place of what would steer a terminal, or turn the order of what it shows."""
+    """Return a line with escapes instead of control characters, terminal sequences and bidirectional marks."""
     return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in text)
 
 

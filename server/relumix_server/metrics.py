@@ -1,4 +1,4 @@
-"""What the server counts, for Prometheus and for the status page."""
+"""The server's metrics, for Prometheus and the status page."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Metrics:
         self._done: deque[float] = deque(maxlen=10_000)
 
     def gauge(self, name: str, help_text: str, read: Callable[[], float]) -> None:
-        """Add a gauge that is read when it is asked for."""
+        """Add a gauge that is read on each scrape."""
         Gauge(name, help_text, registry=self.registry).set_function(read)
 
     def session(self) -> None:
@@ -61,11 +61,11 @@ class Metrics:
         self._windows.inc()
 
     def received(self, count: int) -> None:
-        """Count bytes of frames that came."""
+        """Count received bytes."""
         self._bytes.labels("received").inc(count)
 
     def sent(self, count: int) -> None:
-        """Count bytes of frames that went."""
+        """Count sent bytes."""
         self._bytes.labels("sent").inc(count)
 
     def stages(self, seconds: Mapping[str, float]) -> None:

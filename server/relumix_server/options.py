@@ -1,4 +1,4 @@
-"""What a server is started with, in one immutable place."""
+"""The options of a server."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ class Options:
     listen             HOST:PORT of the service; port 0 takes a free one.
     engine             names of the engines to load; the first is the default.
     model, device, engine_options   as for `relumix relight`; the first and the last go to engines that take them.
+    max_connections    to the service at once.
     max_sessions       streams at once; more wait for a place.
-    max_client_sessions  of one client, by host and token; None: all.
+    max_client_sessions  of one client, by host and token; None: all but one.
     max_waiting        streams that may wait for a place; more are told to come back.
     waiting_seconds    after which one that waits is told so, too.
     max_frames         of one shot.
@@ -39,8 +40,8 @@ class Options:
     worker_memory      bytes that each of them may take.
     frame_seconds      that one of them may spend on a frame.
     window_memory      bytes that the engine may take for one window, by an estimate.
-    window_seconds     that an engine may work on one window, after which it hangs and the server ends.
-    idle_seconds       after which a client that is waited for has gone.
+    window_seconds     that an engine may go without progress in a window, after which it hangs and the server ends.
+    idle_seconds       after which a client that is waited for has gone, and a connection without a call is closed.
     drain_seconds      that running sessions get after SIGTERM.
     exit_idle_seconds  without a session, after which the server ends; None: never.
     lease              file whose absence ends the server; None: none.
@@ -55,6 +56,7 @@ class Options:
     model: str | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
     engine_options: tuple[str, ...] = ()
+    max_connections: int = 4000
     max_sessions: int = 8
     max_client_sessions: int | None = None
     max_waiting: int = 64
@@ -84,7 +86,7 @@ class Options:
     log_format: Literal["text", "json"] = "text"
 
     def __post_init__(self) -> None:
-        """Refuse what makes no server; raises InputError."""
+        """Raise InputError for unusable options."""
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if not isinstance(value, int | float) or isinstance(value, bool):
@@ -99,7 +101,7 @@ class Options:
         if self.lease and not Path(self.lease).is_file():
             raise InputError(f"the lease {self.lease} is not there: expected a file whose absence ends the server")
         for root in self.root:
-            if not root:  # It would mean the folder that the server was started in.
+            if not root:  # It would mean the current folder.
                 raise InputError("a root is empty: expected a folder that is there")
             if not Path(root).is_dir():
                 raise InputError(f"the root {root} is no folder: expected one that is there")
@@ -122,12 +124,12 @@ class Options:
 
     @property
     def worker_count(self) -> int:
-        """How many processes read and write frames."""
+        """Number of worker processes."""
         return self.workers or min(8, max(2, os.cpu_count() or 1))
 
     @property
     def ahead_bytes(self) -> int:
-        """What one session may hold of frames that are not needed yet, before it stops to read."""
+        """Bytes of frames not needed yet that a session may hold before it stops reading."""
         return max(self.memory_budget // self.max_sessions, 2 * MAX_CHUNK_BYTES)
 
     def asdict(self) -> dict[str, Any]:

@@ -31,7 +31,7 @@ log = logging.getLogger("relumix_server")
 
 @dataclass(frozen=True)
 class SessionRow:
-    """A session as the page shows it: who asked for which shot, and how far it is.
+    """A session's row on the page: client, shot and progress.
 
     share, remaining_seconds  as in relumix.pipeline.estimate.
     """
@@ -65,7 +65,7 @@ class StatusPage:
         workers: Workers,
         metrics: Metrics,
     ) -> StatusPage:
-        """Serve the page where the options say. Raises InputError where that is taken."""
+        """Serve the page at the options' address. Raises InputError where it is taken."""
         _add_gauges(metrics, service, spool, device, workers)
         if not options.metrics:
             return cls(None, "")
@@ -103,7 +103,7 @@ class StatusPage:
         return cls(http, f"http://{host}:{http.server_address[1]}/")
 
     def close(self) -> None:
-        """End it."""
+        """Stop serving."""
         if self._http:
             self._http.shutdown()
             self._http.server_close()
@@ -121,7 +121,7 @@ class _Server(ThreadingHTTPServer):
         self._free = threading.BoundedSemaphore(MOST_CONNECTIONS)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Answer in a thread of its own, where one is free."""
+        """Answer on a thread if fewer than the limit run, else hang up."""
         if self._free.acquire(blocking=False):
             super().process_request(request, client_address)
         else:
@@ -135,7 +135,7 @@ class _Server(ThreadingHTTPServer):
             self._free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a client that left; any other error is told as one line of the log."""
+        """Ignore clients that hang up; log other errors as one line."""
         error = sys.exc_info()[1]
         if not isinstance(error, ConnectionError | TimeoutError):
             log.error("the status page failed: %s: %s", type(error).__name__, error)
@@ -200,7 +200,7 @@ def _handler(page: Callable[[], bytes], metrics: Metrics, host: str, *, local: b
                 self.send_error(404)
 
         def _is_ours(self) -> bool:
-            """Tell whether the page was asked for by its own address, and not by a site's name that leads here."""
+            """Tell whether the Host is our own address, and not a site's name that resolves here (DNS rebinding)."""
             try:
                 name = urlsplit(f"//{self.headers.get('Host', '')}").hostname
             except ValueError:
@@ -217,6 +217,6 @@ def _handler(page: Callable[[], bytes], metrics: Metrics, host: str, *, local: b
             self.wfile.write(body)
 
         def log_message(self, form: str, *args: Any) -> None:
-            """Say nothing: a scraper that calls every few seconds is no news."""
+            """Do not log requests: scrapers call every few seconds."""
 
     return Handler

@@ -1,4 +1,4 @@
-"""The opening message of a stream, checked."""
+"""Checks the opening message of a stream."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from relumix.color.spaces import working_space
 from relumix.engines.base import Engine
 from relumix.engines.registry import configured
 from relumix.errors import InputError
-from relumix.pipeline.windows import Plan, plan
+from relumix.pipeline.windows import Plan, chained_keyframes, plan
 from relumix.settings import Settings
 from relumix.shot.writing import check_compression
 from relumix.v1 import relight_pb2 as pb
@@ -22,6 +22,9 @@ from relumix_server.status_errors import Code, StatusError
 
 LONGEST_TEXT = 256
 LONGEST_KEY = 128
+MOST_ENGINE_OPTIONS = 64
+MOST_CHAINED_KEYFRAMES = 1_000_000
+"""Of one plan: each chained window names all frames before it. One reference reaches some 5000 frames with that."""
 
 FrameKey = tuple[int, int]
 """A role (pb.Role) and a frame."""
@@ -29,7 +32,7 @@ FrameKey = tuple[int, int]
 
 @dataclass(frozen=True)
 class Paths:
-    """Files by frame, resolved; and how the request called the inputs."""
+    """Files by frame, resolved; and the request's names of the inputs."""
 
     inputs: Mapping[FrameKey, FileBeneath]
     names: Mapping[FrameKey, str]
@@ -39,7 +42,7 @@ class Paths:
 
 @dataclass(frozen=True)
 class Request:
-    """A job that can be taken.
+    """A checked job.
 
     order        the frames whose sources are needed, in the order in which they will be asked for.
     last_use     for each of them the frame to deliver after which it is needed no more; None: needed to the end.
@@ -70,7 +73,7 @@ class Request:
         return self.references[0] if self.masks == pb.MASKS_ONE else frame
 
     def takes(self, role: int, frame: int) -> bool:
-        """Tell whether there is such a frame in this job."""
+        """Tell whether the job has such a frame."""
         if role == pb.ROLE_SOURCE:
             return frame in self.last_use or frame in self._frames
         if role == pb.ROLE_REFERENCE:
@@ -80,7 +83,7 @@ class Request:
         return self.masks == pb.MASKS_ONE and frame == self.references[0]
 
     def needs(self, role: int, frame: int) -> bool:
-        """Tell whether such a frame is of any use."""
+        """Tell whether the job needs such a frame."""
         return frame in self.last_use if role == pb.ROLE_SOURCE else role != pb.ROLE_MASK or frame in self._masked
 
     def __post_init__(self) -> None:
@@ -94,7 +97,7 @@ class Request:
     _masked: frozenset[int] = field(init=False, repr=False, default=frozenset())
 
     def accepted(self, version: str) -> pb.Accepted:
-        """Return the message that says so."""
+        """Return the message that accepts it."""
         return pb.Accepted(
             session_id=self.session,
             version=version,
@@ -113,18 +116,10 @@ class Request:
 
 def check(opening: pb.Open, engines: Mapping[str, Engine], options: Options, allowed: AllowedPaths) -> Request:
     """Return the job that an opening message describes. Raises StatusError."""
+    _refuse_many(opening, options)
     settings, engine = _settings(opening.settings, engines)
     frames, references = _ascending("frames", opening.frames), _ascending("references", opening.references)
     deliver = _ascending("deliver", opening.deliver) or frames
-    if len(frames) > options.max_frames:
-        raise StatusError(
-            Code.RESOURCE_EXHAUSTED, f"the shot has {len(frames)} frames: this server takes up to {options.max_frames}"
-        )
-    if len(references) > options.max_references:
-        raise StatusError(
-            Code.RESOURCE_EXHAUSTED,
-            f"the shot has {len(references)} references: this server takes up to {options.max_references}",
-        )
     for name, chosen in (("frames", frames), ("deliver", deliver), ("references", references)):
         if unknown := sorted(set(chosen) - set(frames)):
             raise _invalid(f"{name} has frame {unknown[0]}, which is none of the shot's frames")
@@ -135,6 +130,7 @@ def check(opening: pb.Open, engines: Mapping[str, Engine], options: Options, all
     for frame, key in opening.keys.items():
         if len(key) > LONGEST_KEY or not key.isascii() or not key.isprintable():
             raise _invalid(f"the key of frame {frame} is no ASCII text of up to {LONGEST_KEY} letters")
+    _refuse_long_chains(frames, references, engine)
     laid = plan(frames, references, engine.windowing)
     order, last_use, windows = _needs(laid, frames[0], deliver, references)
     request = Request(
@@ -147,7 +143,7 @@ def check(opening: pb.Open, engines: Mapping[str, Engine], options: Options, all
         masks=opening.masks,
         raw=opening.encoding == pb.ENCODING_RAW,
         gains=opening.gains,
-        keys=dict(opening.keys),
+        keys={frame: opening.keys[frame] for frame in deliver if frame in opening.keys},
         paths=None,
         plan=laid,
         order=order,
@@ -157,8 +153,39 @@ def check(opening: pb.Open, engines: Mapping[str, Engine], options: Options, all
     return replace(request, paths=_paths(opening, request, allowed)) if opening.HasField("by_path") else request
 
 
+def _refuse_many(opening: pb.Open, options: Options) -> None:
+    """Refuse what is too much, before any of it is looked at. Raises StatusError."""
+    paths = opening.by_path
+    of_frames = {
+        "frames": opening.frames,
+        "frames to deliver": opening.deliver,
+        "keys": opening.keys,
+        "sources by path": paths.sources,
+        "masks by path": paths.masks,
+        "results by path": paths.results,
+        "gains by path": paths.gains,
+    }
+    counts = {what: (len(sent), options.max_frames) for what, sent in of_frames.items()}
+    counts["references"] = len(opening.references), options.max_references
+    counts["references by path"] = len(paths.references), options.max_references
+    counts["options of the engine"] = len(opening.settings.engine_options), MOST_ENGINE_OPTIONS
+    for what, (count, most) in counts.items():
+        if count > most:
+            raise StatusError(Code.RESOURCE_EXHAUSTED, f"the shot has {count} {what}: this server takes up to {most}")
+
+
+def _refuse_long_chains(frames: Sequence[int], references: Sequence[int], engine: Engine) -> None:
+    count = chained_keyframes(frames, references, engine.windowing)
+    if count > MOST_CHAINED_KEYFRAMES:
+        raise StatusError(
+            Code.RESOURCE_EXHAUSTED,
+            f"the windows of engine {engine.name} are chained, and name {count} keyframes over {len(frames)} frames: "
+            f"this server takes up to {MOST_CHAINED_KEYFRAMES}; give more references, or fewer frames",
+        )
+
+
 def _settings(sent: pb.Settings, engines: Mapping[str, Engine]) -> tuple[Settings, Engine]:
-    """Return what decides pixels; each value is one that the command would take."""
+    """Return the settings and engine of a job, each value as valid as for the command."""
     given = {field.name: getattr(sent, field.name) for field, _ in sent.ListFields()}
     given["engine_options"] = tuple(sent.engine_options)
     for name, value in given.items():
@@ -185,12 +212,12 @@ def _settings(sent: pb.Settings, engines: Mapping[str, Engine]) -> tuple[Setting
 
 
 def _as_asked(engine: Engine, settings: Settings) -> Engine:
-    """Return an engine with the options of a job; raises InputError. Its windows stay as clients were told they are."""
+    """Return an engine with the options of a job; raises InputError also where these would change its windows."""
     asked = configured(engine, settings.engine_options, transfer=settings.transfer)
     if asked.windowing != engine.windowing:
         raise InputError(
-            f"how the windows of {engine.name} lie is the server's to choose: leave window, overlap and chained out, "
-            "or start a server with --engine-option for them"
+            f"how the windows of {engine.name} lie is the server's to choose: leave windows, window, overlap, chained "
+            "and published out, or start a server with --engine-option for them"
         )
     return asked
 
@@ -217,7 +244,7 @@ def _needs(
         windows |= dict.fromkeys(fresh)
         if last_use.get(frame, frame) is not None:
             last_use[frame] = frame
-    # A frame is needed for its own pixels too, after any window that it was seen in.
+    # A frame is also needed for its own transfer, after all windows that contain it.
     for frame in deliver:
         use = last_use[frame]
         last_use[frame] = None if use is None else max(use, frame)
@@ -227,6 +254,7 @@ def _needs(
 def _paths(opening: pb.Open, request: Request, allowed: AllowedPaths) -> Paths:
     sent = opening.by_path
     allowed.refuse_none()
+    allowed = allowed.for_a_job()
     inputs: dict[pb.Role, tuple[Mapping[int, str], Sequence[int]]] = {
         pb.ROLE_SOURCE: (sent.sources, request.order),
         pb.ROLE_REFERENCE: (sent.references, request.references),

@@ -1,4 +1,4 @@
-"""What a session has to say, from its threads to the event loop: a bounded queue, which a slow reader holds back."""
+"""Responses from a session's threads to the event loop: bounded, so that a slow reader holds the session back."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Item = TypeVar("Item")
 
 
 class ResponseQueue(Generic[Item]):
-    """A queue with threads at one end and an event loop at the other. Make it on the loop's thread."""
+    """A queue from threads to an event loop. Construct it on the loop's thread."""
 
     def __init__(self, most: int) -> None:
         self._most, self._items = most, deque[Item]()
@@ -22,7 +22,7 @@ class ResponseQueue(Generic[Item]):
         self._loop, self._filled = asyncio.get_running_loop(), asyncio.Event()
 
     def put(self, item: Item) -> None:
-        """Add an item, as soon as there is room. Raises SessionCancelledError after `close`."""
+        """Add an item, waiting for space. Raises SessionCancelledError after `close`."""
         with self._changed:
             while len(self._items) >= self._most and not self._closed:
                 self._changed.wait()
@@ -32,7 +32,7 @@ class ResponseQueue(Generic[Item]):
         self._wake()
 
     def fail(self, error: BaseException) -> None:
-        """Let the reader raise an error, before anything that is still in the queue."""
+        """Let the reader raise an error, ahead of queued items."""
         with self._changed:
             self._error = self._error or error
         self._wake()
@@ -54,7 +54,7 @@ class ResponseQueue(Generic[Item]):
             raise self._error
 
     def close(self) -> list[Item]:
-        """Take no more; return what was in the queue."""
+        """Refuse further items; return those queued."""
         with self._changed:
             self._closed, left = True, list(self._items)
             self._items.clear()

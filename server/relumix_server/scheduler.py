@@ -1,4 +1,4 @@
-"""One thread a device: the windows of all sessions take turns on it, in the order in which they come."""
+"""The engine's thread: windows of all sessions run on it one by one, in order of arrival."""
 
 from __future__ import annotations
 
@@ -17,30 +17,40 @@ from relumix_server.status_errors import SessionCancelledError
 
 
 class EngineThread:
-    """The thread on which engines work. A session has one window in the queue at most, so that none can crowd it."""
+    """The thread of a device. A session has at most one window in the queue, so none can crowd it."""
 
     def __init__(self, on_queue: Callable[[int], None] = lambda _: None, *, last_seconds: float | None = None) -> None:
         """Start it.
 
-        on_queue      is told how many windows wait or are worked on.
-        last_seconds  of one window, after which the process ends at once, with the stacks of its threads on stderr and
-                      exit code 1: for an engine that hangs and holds Python's lock. None: never.
+        on_queue      called with the number of windows waiting or running.
+        last_seconds  without progress in a window, after which the process ends at once, with the stacks of its
+                      threads on stderr and exit code 1: for an engine that hangs and holds Python's lock. None: never.
         """
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="relumix-device")
         self._lock, self._queued, self._on_queue = threading.Lock(), 0, on_queue
         self._last_seconds = last_seconds
-        self._began: float | None = None
+        self._moved: float | None = None
+        self._share = 0.0
 
     @property
     def queued(self) -> int:
-        """How many windows wait or are worked on."""
+        """Number of windows waiting or running."""
         return self._queued
 
     @property
     def seconds(self) -> float:
-        """How long the window at hand has been worked on; 0 while there is none."""
-        began = self._began
-        return 0.0 if began is None else time.monotonic() - began
+        """How long the current window has made no progress; 0 without one."""
+        moved = self._moved
+        return 0.0 if moved is None else time.monotonic() - moved
+
+    def advance(self, share: float) -> None:
+        """Record the finished share (0..1) of the current window, on the engine's thread.
+
+        Only a rising share is progress: an engine that keeps reporting the same one hangs.
+        """
+        if share > self._share:
+            self._share = share
+            self._watch()
 
     def submit(self, call: Callable[[], Float32]) -> Future[Float32]:
         """Queue a window."""
@@ -50,15 +60,20 @@ class EngineThread:
         return future
 
     def _work(self, call: Callable[[], Float32]) -> Float32:
-        self._began = time.monotonic()
-        if self._last_seconds is not None:
-            faulthandler.dump_traceback_later(self._last_seconds, exit=True)
+        self._share = 0.0
+        self._watch()
         try:
             return call()
         finally:
             if self._last_seconds is not None:
                 faulthandler.cancel_dump_traceback_later()
-            self._began = None
+            self._moved = None
+
+    def _watch(self) -> None:
+        """Begin to count the seconds without progress anew."""
+        self._moved = time.monotonic()
+        if self._last_seconds is not None:
+            faulthandler.dump_traceback_later(self._last_seconds, exit=True)
 
     def _count(self, change: int) -> None:
         with self._lock:
@@ -66,12 +81,12 @@ class EngineThread:
             self._on_queue(self._queued)
 
     def close(self) -> None:
-        """Take no more windows; the thread ends behind the one that it is at, and nobody waits for that."""
+        """Take no more windows; the thread ends after the current one. Does not wait for it."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
 
 class ScheduledEngine:
-    """An Engine for one session: it works on the device, in turn with those of other sessions."""
+    """An Engine for one session, run on the device in turn with other sessions."""
 
     def __init__(
         self,
@@ -83,7 +98,7 @@ class ScheduledEngine:
     ) -> None:
         """Make it.
 
-        await_frames  returns when frames that an engine may still read can be read: the device does not wait for them.
+        await_frames  returns when an engine's keyframes have arrived: else the device would wait for a slow client.
         on_window     is called after each window.
         """
         self.name, self.windowing = engine.name, engine.windowing
@@ -114,7 +129,7 @@ class ScheduledEngine:
             if self._propagator is None:
                 self._propagator = self._engine.start()
                 if isinstance(self._propagator, Reporting):
-                    self._propagator.report_to(self._tell)
+                    self._propagator.report_to(self._report)
             return self._propagator.propagate(frames, references, keyframe_paths)
 
         self._await_frames(keyframe.frame for side in keyframe_paths for keyframe in side)
@@ -128,22 +143,26 @@ class ScheduledEngine:
         self._on_window()
         return stops
 
+    def _report(self, share: float) -> None:
+        self._device.advance(share)
+        self._tell(share)
+
     def cancel(self) -> None:
-        """Give up the place in the queue. A window that has begun goes on to its end."""
+        """Leave the queue. A running window is finished first."""
         self._cancelled = True
         if self._running:
             self._running.cancel()
 
     def end(self) -> None:
-        """Let go of what the engine keeps of the shot, its threads among it; no window may be under way."""
+        """Free what the engine keeps of the shot, its threads included; no window may be running."""
         self._propagator = self._running = None
 
 
 def warm(engine: Engine, device: EngineThread) -> None:
-    """Let an engine relight a few small frames, so that the first session does not wait for what loads late."""
+    """Relight a few small frames, so that the first session does not wait for lazy loading."""
     rgb = np.full((64, 64, 3), 0.18, np.float32)
     ones, stops = np.ones((64, 64), np.float32), np.zeros((64, 64, 3), np.float32)
-    stops += np.linspace(-1, 1, 64, dtype=np.float32)[:, None]  # a plain grade would let an engine rest
+    stops += np.linspace(-1, 1, 64, dtype=np.float32)[:, None]  # not a plain grade, for which svd skips its network
     frames = [ProxyFrame(number, rgb, ones) for number in (1, 2)]
     reference = ProxyReference(1, rgb, ones, stops, ones)
     device.submit(lambda: engine.start().propagate(frames, [reference], [()])).result()

@@ -1,8 +1,9 @@
-"""A server from its start to its end."""
+"""Runs the server from start to end."""
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import os
 import signal
@@ -20,10 +21,11 @@ from relumix.engines.registry import WITH_MODEL, load_engine
 from relumix.errors import InputError
 from relumix.rpc.messages import FLOW_OPTIONS, SERVICE
 from relumix_server import logs
-from relumix_server.access import TokenCheck, credentials, read_tokens
+from relumix_server.access import PromptMessages, TokenCheck, credentials, read_tokens
 from relumix_server.health import Health
 from relumix_server.memory import keep_freed_memory
 from relumix_server.metrics import Metrics
+from relumix_server.open_files import allow_open_files
 from relumix_server.options import MAX_CHUNK_BYTES, MIB, Options, split_address
 from relumix_server.page import StatusPage
 from relumix_server.scheduler import EngineThread, warm
@@ -33,12 +35,14 @@ from relumix_server.status_errors import Code
 from relumix_server.workers import Workers
 
 CLOSE_SECONDS = 1.0
-"""That finished streams get to have their last bytes read."""
+"""Grace for finished streams, so that clients can read their last bytes."""
 WATCH_SECONDS = 0.5
-"""How often the server looks whether anybody still needs it, and whether its engine hangs."""
+"""How often idle time, lease and hanging engines are checked."""
 LAST_SECONDS = 10.0
-"""How long after an engine hangs the process ends, where nothing else could end it."""
+"""How long after a hang the process is ended, if it cannot end itself."""
 HUNG_EXIT_CODE = 1
+MOST_MILLISECONDS = 2**31 - 1
+"""Which means never to gRPC."""
 
 GRPC_OPTIONS = (
     ("grpc.max_receive_message_length", MAX_CHUNK_BYTES + 12 * MIB),  # An opening message may name many paths.
@@ -64,7 +68,7 @@ log = logging.getLogger("relumix_server")
 
 
 class HungError(Exception):
-    """A thread that cannot be ended would keep the process. exit_code: that of the process."""
+    """A thread hangs and would keep the process from exiting. exit_code: of the process."""
 
     def __init__(self, exit_code: int = HUNG_EXIT_CODE) -> None:
         super().__init__()
@@ -85,17 +89,27 @@ def serve(
     """
     logs.set_up(options.log_format)
     keep_freed_memory()
+    files = allow_open_files()
     engines = {name: _loaded(name, options) for name in options.engine}
     try:
-        asyncio.run(_serve(options, engines, on_ready, make_service))
+        asyncio.run(_serve(_fitting(options, files), engines, on_ready, make_service))
     except HungError as hung:
         logging.shutdown()
-        os._exit(hung.exit_code)  # any other end would wait for the thread
+        os._exit(hung.exit_code)  # a normal exit would wait for the thread
+
+
+def _fitting(options: Options, files: int) -> Options:
+    """Return options with which connections leave half of the files that may be open for frames and all else."""
+    most = max(1, files // 2)
+    if options.max_connections <= most:
+        return options
+    log.warning("%d connections at once: the system lets this process open %d files", most, files)
+    return dataclasses.replace(options, max_connections=most)
 
 
 def _loaded(name: str, options: Options) -> Engine:
-    """Load an engine before anything is started: a wrong name or a missing package ends here."""
-    # Where both are there, svd's: lite has weights of its own.
+    """Load an engine before anything starts: a wrong name or a missing package fails here."""
+    # With both, --model is for svd: lite ships its weights.
     theirs = [other for other in WITH_MODEL if other in options.engine][-1:]
     if len(options.engine) > 1 and name not in theirs:
         return load_engine(name, device=options.device if name in WITH_MODEL else "auto")
@@ -114,20 +128,13 @@ async def _serve(
         metrics = Metrics()
         spool = _opened_spool(options)
         stack.callback(spool.close)
-        cores = os.cpu_count() or 1
-        workers = Workers(
-            options.worker_count,
-            memory_bytes=options.worker_memory,
-            seconds=options.frame_seconds,
-            threads=max(1, cores // options.worker_count),
-            scratch=spool.scratch,
-        )
+        workers = _started_workers(options, spool)
         stack.callback(workers.close)
         device = EngineThread(last_seconds=options.window_seconds + LAST_SECONDS)
         stack.callback(device.close)
         service = make_service(options, spool, workers, device, metrics)
         health = Health()
-        # Before the server listens: gRPC's is not to be dropped once it has started.
+        # The page first: where its port is taken, no gRPC server has to be ended.
         page = StatusPage.start(options, service, spool, device, workers, metrics)
         stack.callback(page.close)
         server, address = await _listening(options, service, health, metrics)
@@ -143,7 +150,7 @@ async def _serve(
         life = asyncio.ensure_future(_live(options, service, server, health, stop, again))
         await _first(life, _hung(device, options.window_seconds))
         if life.cancelled():
-            why = f"the engine hangs: it worked on one window for more than {options.window_seconds:g} s"
+            why = f"the engine hangs: it got no further with a window for {options.window_seconds:g} s"
             log.error("%s; the server ends", why)
             await health.enter_graceful_shutdown()
             service.give_up(f"{why}; go on at another server, or later")
@@ -155,6 +162,16 @@ async def _serve(
         raise HungError(0)
 
 
+def _started_workers(options: Options, spool: Spool) -> Workers:
+    return Workers(
+        options.worker_count,
+        memory_bytes=options.worker_memory,
+        seconds=options.frame_seconds,
+        threads=max(1, (os.cpu_count() or 1) // options.worker_count),
+        scratch=spool.scratch,
+    )
+
+
 async def _live(
     options: Options,
     service: RelightService,
@@ -164,8 +181,8 @@ async def _live(
     again: asyncio.Event,
 ) -> None:
     """Serve until told to stop, and until the sessions that run have ended."""
-    await _first(stop.wait(), _forsaken(options, service))
-    stop.set()  # From here on a signal is a second one.
+    await _first(stop.wait(), _unneeded(options, service))
+    stop.set()  # The next signal counts as the second.
     log.info("draining: no new sessions, %d run on", len(service.sessions))
     await health.enter_graceful_shutdown()
     await _first(service.drain(options.drain_seconds), again.wait())
@@ -174,7 +191,7 @@ async def _live(
 
 
 async def _watch_checks(service: RelightService, health: Health) -> None:
-    """Say that the server does not serve while the folders that jobs name do not answer."""
+    """Report NOT_SERVING while the folders below --root do not answer."""
     stuck = False
     while True:
         if service.checks.stuck != stuck:
@@ -186,7 +203,7 @@ async def _watch_checks(service: RelightService, health: Health) -> None:
 
 
 async def _hung(device: EngineThread, limit_seconds: float) -> None:
-    """Return when an engine works on a window for too long."""
+    """Return when an engine has made no progress in a window for too long."""
     while device.seconds <= limit_seconds:
         await asyncio.sleep(WATCH_SECONDS)
 
@@ -202,8 +219,8 @@ def _on_signals(stop: asyncio.Event, again: asyncio.Event) -> None:
         loop.add_signal_handler(number, told)
 
 
-async def _forsaken(options: Options, service: RelightService) -> None:
-    """Return when nobody needs the server any more; never where no option says what that means."""
+async def _unneeded(options: Options, service: RelightService) -> None:
+    """Return when the server is idle too long or its lease is gone; never without these options."""
     limit, lease = options.exit_idle_seconds, options.lease and Path(options.lease)
     while True:
         await asyncio.sleep(WATCH_SECONDS)
@@ -216,7 +233,7 @@ async def _forsaken(options: Options, service: RelightService) -> None:
 
 
 async def _first(*waits: Awaitable[bool | None]) -> None:
-    """Return when one of these does; the others are cancelled."""
+    """Return when the first of these does; cancel the others."""
     tasks = [asyncio.ensure_future(wait) for wait in waits]
     _, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in pending:
@@ -231,16 +248,27 @@ def _opened_spool(options: Options) -> Spool:
         raise InputError(f"the spool {options.spool or 'folder'} cannot be used: {error.strerror}") from error
 
 
+def _grpc_options(options: Options) -> list[tuple[str, int]]:
+    """Return how gRPC serves: connections without a call are closed as clients are that bring nothing."""
+    idle_ms = min(max(1, int(options.idle_seconds * 1000)), MOST_MILLISECONDS)
+    return [
+        *GRPC_OPTIONS,
+        ("grpc.max_allowed_incoming_connections", options.max_connections),
+        ("grpc.max_connection_idle_ms", idle_ms),
+    ]
+
+
 async def _listening(
     options: Options, service: RelightService, health: Health, metrics: Metrics
 ) -> tuple[aio.Server, str]:
-    """Start to listen; until engines are warm the health service says so."""
+    """Start listening; health is NOT_SERVING until engines are warm."""
     tokens = read_tokens(options.token_file) if options.token_file else ()
 
     def refused() -> None:
         metrics.error("", Code.UNAUTHENTICATED.name, "a call came without a token that this server knows")
 
-    server = aio.server(interceptors=[TokenCheck(tokens, refused)] if tokens else [], options=GRPC_OPTIONS)
+    interceptors = [PromptMessages(), *([TokenCheck(tokens, refused)] if tokens else [])]
+    server = aio.server(interceptors=interceptors, options=_grpc_options(options))
     add_to(server, service)
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     names = (SERVICE, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME)
@@ -272,5 +300,5 @@ async def _say(health: Health, status: int) -> None:
 
 
 def ready_line(address: str) -> None:
-    """Tell whoever started the server where it serves."""
+    """Print the address for whoever started the server."""
     print(f"relumix serves on {address}", flush=True, file=sys.stdout)

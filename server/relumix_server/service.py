@@ -38,13 +38,13 @@ from relumix_server.stream_writer import StreamWriter
 from relumix_server.workers import Workers
 
 LONGEST_CLIENT = 80
-"""Letters that the page shows of what a client says of itself."""
+"""Most letters of a client's own name on the page."""
 
 log = logging.getLogger("relumix_server")
 
 
 class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated, without types
-    """Serves streams once engines are there (`open`), until it drains."""
+    """Serves streams from `open` to `drain`."""
 
     def __init__(
         self, options: Options, spool: Spool, workers: Workers, device: EngineThread, metrics: Metrics
@@ -63,14 +63,14 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
         self._ending: set[Session] = set()
 
     def open(self, engines: Mapping[str, Engine]) -> None:
-        """Take streams from now on; the first engine is the default. Without any, none is taken yet."""
+        """Accept streams from now on; the first engine is the default. Without engines, none is accepted."""
         self._engines = engines
         if engines:
             self._admission.open()
 
     @property
     def ready(self) -> bool:
-        """Whether engines are there."""
+        """Whether engines are loaded."""
         return self._admission.ready
 
     @property
@@ -84,20 +84,20 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
         return self._admission.unused_seconds
 
     async def drain(self, seconds: float) -> None:
-        """Take no more streams; return when those that run have ended, or were ended after some seconds."""
+        """Accept no more streams; return when running ones have ended, or were cancelled after `seconds`."""
         self._admission.drain()
         with suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._admission.idle(), seconds)
         self.give_up("the server stops: go on at another one, or later")
 
     def give_up(self, why: str) -> None:
-        """Take no more streams, and end those that run."""
+        """Accept no more streams, and cancel running ones."""
         self._admission.drain()
         for session in list(self.sessions.values()):
             session.responses.fail(StatusError(Code.UNAVAILABLE, why, 1.0))
 
     async def rest(self) -> None:
-        """Return when no thread of a session works any more."""
+        """Return when no session's thread runs."""
         while self._ending or self.sessions:
             self._ending = {session for session in self._ending if not session.ended}
             await asyncio.sleep(0.02)
@@ -120,15 +120,21 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
         """Relight one shot."""
         status, session = None, ""
         try:
-            async with self._admission.place(_client(context)):
+            async with self._admission.slot(self._client(context)):
                 reader = StreamReader(context, self._metrics, self._options.idle_seconds)
                 session = await self._begin(context, reader)
                 await self._serve(context, reader, self.sessions[session])
         except StatusError as error:
             status = error
-        # Only now that all is free: a client that does not read does not take its status either.
+        # Only now that all is freed: a client that does not read would block here.
         if status:
             await self._abort(context, status, session)
+
+    def _client(self, context: Context) -> str:
+        """Return what tells clients from each other: the host, and the token where one had to be known."""
+        given = [value for key, value in context.invocation_metadata() or () if key == "authorization"]
+        token = given[0] if given and self._options.token_file else ""
+        return f"{peer_host(context.peer())} {token!r}"
 
     async def _begin(self, context: Context, reader: StreamReader) -> str:
         """Start a session; returns its id."""
@@ -149,7 +155,7 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
         return request.session
 
     def session(self, request: Request) -> Session:
-        """Make what does a job."""
+        """Build the session of a job."""
         options = self._options
         receiver = FrameReceiver(
             request,
@@ -191,17 +197,11 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
 
 
 def _caller(context: Context) -> str:
-    """Return who calls: what the client says of itself, and where it calls from, which it cannot choose."""
+    """Return the caller for people: its own name, and its address, which it cannot fake."""
     said = [value for key, value in context.invocation_metadata() or () if key == messages.CLIENT_KEY]
     name = said[0][:LONGEST_CLIENT] if said and isinstance(said[0], str) else ""
     address = unquote(context.peer().partition(":")[2].rpartition(":")[0])
     return f"{name} ({address})" if name else address
-
-
-def _client(context: Context) -> str:
-    """Return what tells clients from each other: host and token."""
-    given = [value for key, value in context.invocation_metadata() or () if key == "authorization"]
-    return f"{peer_host(context.peer())} {given[0] if given else ''}"
 
 
 def _described(engine: Engine) -> pb.Engine:
@@ -221,7 +221,7 @@ def _limits(options: Options, *, by_path: bool) -> pb.Limits:
 
 
 def add_to(server: aio.Server, service: RelightService) -> None:
-    """Let a server serve it. What protobuf generates does the same, but copies each chunk more often."""
+    """Add the service to a server. The generated function does the same, but copies each chunk more often."""
     methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
         "Relight": grpc.stream_stream_rpc_method_handler(service.Relight, messages.request_of, messages.response_bytes),
         "GetInfo": grpc.unary_unary_rpc_method_handler(

@@ -1,4 +1,4 @@
-"""One job at work: the pipeline of relumix.pipeline.job, fed by a stream and read by one."""
+"""One job of the server: the propagation of relumix.pipeline, with frames from a stream and results to it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from relumix_server.spool import Spool
 from relumix_server.status_errors import Code, SessionCancelledError, StatusError
 
 MOST_UNSENT = 2
-"""Outcomes that wait for the reader before the session does."""
+"""Results that may wait for the client before the session pauses."""
 
 log = logging.getLogger("relumix_server")
 
@@ -31,12 +31,12 @@ Outcome = FinishedFrame | FrameError | pb.Summary
 
 
 class Session:
-    """A job at work in a thread of its own. Make it on the event loop's thread.
+    """A job, run on a thread of its own. Construct it on the event loop's thread, whose loop it calls back.
 
-    room        is set when the next message may be wanted.
-    closed      is set when no more messages will be read.
-    client      who asked for it, for people.
-    idle_since  the time.monotonic() at which its work ended, None while it goes on.
+    can_read    set when the next message may be read.
+    closed      set when no more messages will be read.
+    client      who runs the job, for people.
+    idle_since  time.monotonic() when its work ended, None before.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Session:
         self.responses: ResponseQueue[Outcome] = ResponseQueue(MOST_UNSENT)
         self.tally, self._stage = Tally(), "reading the references"
         self.estimate = Estimate.of(request.plan, request.deliver)
-        self.room, self.closed = asyncio.Event(), asyncio.Event()
+        self.can_read, self.closed = asyncio.Event(), asyncio.Event()
         self.client = ""
         self.idle_since: float | None = None
         self._loop = asyncio.get_running_loop()
@@ -65,7 +65,7 @@ class Session:
         self._thread.start()
 
     def cancel(self) -> None:
-        """Stop as soon as can be, and free what the session holds. May be called at any time, more than once."""
+        """Stop as soon as possible and free all files. May be called at any time, also twice."""
         self._engine.cancel()
         self.receiver.end(SessionCancelledError())
         for left in self.responses.close():
@@ -73,12 +73,12 @@ class Session:
 
     @property
     def stage(self) -> str:
-        """What is going on, for people."""
+        """The current stage, for people."""
         return f"waiting for frames, {self._stage}" if self.receiver.waiting_since() is not None else self._stage
 
     @property
     def shot_name(self) -> str:
-        """What the client calls the shot's first file, without its folders; '' until it has said."""
+        """The client's name of the shot's first file, without folders; '' until it arrives."""
         return self._shot.name
 
     @property
@@ -88,7 +88,7 @@ class Session:
 
     def _wake(self) -> None:
         if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self.room.set)
+            self._loop.call_soon_threadsafe(self.can_read.set)
 
     def _run(self) -> None:
         try:
@@ -100,7 +100,7 @@ class Session:
         except InputError as error:
             self.responses.fail(StatusError(Code.INVALID_ARGUMENT, str(error)))
         except Exception as error:
-            if self.receiver.ended:  # Its files went while it was at work on them.
+            if self.receiver.ended:  # Its files were freed while it worked on them: no error.
                 log.debug("the session was cancelled", extra={"session": self.request.session})
                 return
             log.exception("the session failed", extra={"session": self.request.session})
@@ -115,8 +115,8 @@ class Session:
 
     def _work(self) -> None:
         watch = self._shot.watch
-        with Propagation(self._shot, self._engine, watch, self._windows) as light:
-            outcomes = light.each(self.request.deliver, partial(self._shot.finish, light.canvas))
+        with Propagation(self._shot, self._engine, watch, self._on_window) as propagation:
+            outcomes = propagation.each(self.request.deliver, partial(self._shot.finish, propagation.canvas))
             for frame, outcome in zip(self.request.deliver, outcomes, strict=True):
                 self._shot.release(frame)
                 self._put(outcome)
@@ -132,9 +132,9 @@ class Session:
             )
         )
 
-    def _windows(self, window: int, share: float) -> None:
+    def _on_window(self, window: int, share: float) -> None:
         self.estimate.light(window, share)
-        self._stage = self.request.plan.words_for(window, self.request.windows)
+        self._stage = self.request.plan.describe_window(window, self.request.windows)
 
     def _put(self, outcome: FinishedFrame | FrameError) -> None:
         self.responses.put(outcome)

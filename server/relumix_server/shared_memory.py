@@ -34,11 +34,11 @@ _NUMPY = {
 
 
 class MessageError(Exception):
-    """The other side has gone, or says what makes no sense."""
+    """The other side has gone, or sent an invalid message."""
 
 
 class _ArraysOnly(pickle.Unpickler):
-    """Makes plain Python values and numpy arrays, and nothing that could run code."""
+    """Unpickles plain Python values and numpy arrays; nothing that could run code."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _NUMPY:

@@ -1,4 +1,4 @@
-"""The shot of one session: frames come through the stream or by path, and worker processes look at them."""
+"""The shot of one session: its frames come by stream or by path, and worker processes read and write them."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ from relumix_server.worker_tasks import (
 )
 from relumix_server.workers import OverLimitError, WorkerDiedError, WorkerError, Workers
 
-WORK_BYTES = 120
-"""What engines take at their peak for a pixel of a frame of a window: flow was measured at 115 (960x540, 16 frames)."""
+ENGINE_BYTES_PER_PIXEL = 120
+"""Peak memory of an engine for each proxy pixel of a window: flow was measured at 115 (960x540, 16 frames)."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class FinishedFrame:
 
 
 class SessionShot:
-    """A relumix.gain.proxy_shot.ProxyShot, and what finishes its frames. Thread-safe."""
+    """A relumix.gain.proxy_shot.ProxyShot that also finishes its frames. Thread-safe."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class SessionShot:
 
     @property
     def name(self) -> str:
-        """What the client calls its first file, without folders; '' until it has said."""
+        """The client's name of its first file, without folders; '' until it arrives."""
         return _without_folders(self._name(pb.ROLE_SOURCE, self.frames[0]))
 
     @property
@@ -111,7 +111,7 @@ class SessionShot:
         """Raise StatusError where a window would take too much of the engine's memory."""
         windows = (self._request.plan.windows[i] for i in self._request.windows)
         frames = max((len(window.frames) for window in windows), default=0)
-        needed = frames * canvas.width * canvas.height * WORK_BYTES
+        needed = frames * canvas.width * canvas.height * ENGINE_BYTES_PER_PIXEL
         if needed > self._limits.window_memory:
             given = self._limits.window_memory >> 20
             raise StatusError(
@@ -127,7 +127,7 @@ class SessionShot:
         return read.proxy(frame)
 
     def await_frames(self, frames: Iterable[int]) -> None:
-        """Return when each of these plate frames is there, or will not come."""
+        """Return when each of these plate frames has arrived, or will not come."""
         for frame in frames:
             with suppress(FrameError):
                 self._path(pb.ROLE_SOURCE, frame)
@@ -150,7 +150,9 @@ class SessionShot:
         request, frame = self._request, gain.frame
         files = self._files(frame, reference=frame in self.references, mask=request.mask_of(frame))
         most_result, most_gain = self._written[frame]
-        result = self._make(".exr", 2 * most_result)  # it is written once without its header, and once with it
+        result = self._make(
+            ".exr", 2 * most_result
+        )  # twice, since OpenImageIO's file and the one with its header exist at once
         gain_map = (
             self._make(".exr", 2 * most_gain) if request.gains or (request.paths and request.paths.gains) else None
         )
@@ -172,7 +174,7 @@ class SessionShot:
         return made
 
     def _put(self, made: FinishedFrame, paths: Paths) -> FinishedFrame:
-        """Return a frame whose files are where the client asked for them; the gain map first, as the command does."""
+        """Move a frame's files to the client's paths; the gain map first, as the command does."""
         for path, files in ((made.gain, paths.gains), (made.result, paths.results)):
             if path:
                 self._call(made.frame, PutFile(path, files[made.frame]))
@@ -185,7 +187,7 @@ class SessionShot:
         return InputError(text.replace(str(result), f"the result of frame {frame}"))
 
     def _unpacked(self, made: FinishedFrame) -> FinishedFrame:
-        """Return a frame as planes, of the type of its source, in place of its files."""
+        """Return a frame as raw planes of its source's type, instead of OpenEXR files."""
         shape = self._receiver.wait(pb.ROLE_SOURCE, made.frame).shape
         assert shape is not None
         shape = replace(shape, kind=self._request.settings.bits or shape.kind)
@@ -203,7 +205,7 @@ class SessionShot:
         return planes
 
     def _make(self, suffix: str, expected_bytes: int) -> Path:
-        path = self._spool.place(suffix, expected_bytes)
+        path = self._spool.new_file(suffix, expected_bytes)
         self._made.add(path)
         return path
 
@@ -213,15 +215,15 @@ class SessionShot:
             self._made -= {path}
 
     def hand_over(self, made: FinishedFrame) -> None:
-        """Leave the files of a frame to who takes it from here."""
+        """Hand a frame's files over: `close` no longer frees them."""
         self._made -= {made.result, made.gain}
 
     def close(self) -> None:
-        """Free the files of frames that were made, and are nobody's."""
+        """Free the files of frames that were not handed over."""
         self._drop(*list(self._made))
 
     def release(self, frame: int) -> None:
-        """Free what is needed no more after a frame was finished."""
+        """Free inputs that no later frame needs, after a frame was finished."""
         for source in self._last_needed.pop(frame, ()):
             self._receiver.release(pb.ROLE_SOURCE, source)
         if self._request.masks == pb.MASKS_EACH:
@@ -268,7 +270,7 @@ class SessionShot:
         with received.packing:
             if received.shape is None or received.path is None or received.path.suffix != ".raw":
                 return
-            path = self._spool.place(".exr", received.total_bytes)
+            path = self._spool.new_file(".exr", received.total_bytes)
             self._call(frame, PackPlanes(received.path, received.shape, path))
             self._receiver.exchange(received, path)
 
@@ -278,7 +280,7 @@ class SessionShot:
         return self._receiver.name(role, frame)
 
     def _call(self, frame: int, task: Task[Result]) -> Result:
-        """Have a worker do a task on a frame. Raises FrameError and InputError, which call files as the client does."""
+        """Run a task in a worker. Raises FrameError and InputError with the client's names of files."""
         try:
             result = self._workers.call(task)
         except FrameError as error:
@@ -296,12 +298,13 @@ class SessionShot:
         return result
 
     def _as_sent(self, text: str) -> str:
-        """Return a sentence with the names that the client knows in place of the server's paths."""
+        """Replace the server's paths in a sentence by the client's names."""
         if self._request.paths:
             known = self._request.paths
             pairs = [(str(file.path), known.names[key]) for key, file in known.inputs.items()]
         else:
             pairs = self._receiver.names_by_path()
+        # Longest first, since one path may begin with another.
         for path, name in sorted(pairs, key=lambda pair: -len(pair[0])):
             if path != name:
                 text = text.replace(path, name)

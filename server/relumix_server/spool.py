@@ -1,4 +1,4 @@
-"""Where frames are kept between the stream and the worker processes: files in memory up to a budget, then on disk."""
+"""Files of frames between the stream and the worker processes: in memory up to a budget, then on disk."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from relumix_server.status_errors import Code, StatusError
 
 PREFIX = "relumix-spool-"
 KEPT_FREE_BYTES = 256 << 20
-"""What is left free of a file system."""
+"""Space left free on each file system."""
 
 FULL_RETRY_SECONDS = 30.0
 
 
 @dataclass
-class Place:
-    """A folder on a file system, and the lock that says its server lives.
+class SpoolFolder:
+    """A folder of the spool, and the lock by which other servers tell that its owner is alive.
 
-    used_bytes       of its files, by what they have, or by what is reserved for those that are not written yet.
-    unwritten_bytes  of those that are not: the file system still calls them free.
+    used_bytes       size of its files: reserved until a file is written, then actual.
+    unwritten_bytes  reserved for files not written yet, which the file system still counts as free.
     """
 
     folder: Path
@@ -35,20 +35,20 @@ class Place:
     used_bytes: int = 0
     unwritten_bytes: int = 0
 
-    def has_room(self, size: int) -> bool:
-        """Tell whether the file system has room for a file, beside all that is reserved."""
+    def has_space(self, size: int) -> bool:
+        """Tell whether the file system has space for a file, beside what is reserved."""
         return _free(self.folder) - self.unwritten_bytes >= size
 
 
 @dataclass(frozen=True)
 class _File:
-    place: Place
+    folder: SpoolFolder
     bytes: int
     written: bool = False
 
 
-def _open_place(under: Path) -> Place:
-    """Make a folder of this server's own, and remove those that dead servers left. Raises OSError."""
+def _open_folder(under: Path) -> SpoolFolder:
+    """Make this server's own folder, and remove those whose lock nobody holds: their servers died. Raises OSError."""
     for left in under.glob(f"{PREFIX}*"):
         with suppress(OSError), (left / "lock").open("r+b") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -56,7 +56,7 @@ def _open_place(under: Path) -> Place:
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=under))
     lock = (folder / "lock").open("w+b")
     fcntl.flock(lock, fcntl.LOCK_EX)
-    return Place(folder, lock)
+    return SpoolFolder(folder, lock)
 
 
 class Spool:
@@ -64,54 +64,54 @@ class Spool:
 
     def __init__(self, memory_budget: int, disk: str | None) -> None:
         """disk: a folder; None: the system's for temporary files. Raises OSError where it cannot be written to."""
-        self._disk = _open_place(Path(disk or tempfile.gettempdir()))
-        self._memory: Place | None = None
+        self._disk = _open_folder(Path(disk or tempfile.gettempdir()))
+        self._memory: SpoolFolder | None = None
         with suppress(OSError):
-            self._memory = _open_place(SHARED_MEMORY)
+            self._memory = _open_folder(SHARED_MEMORY)
         self._budget, self._lock = memory_budget, threading.Lock()
         self._names = itertools.count()
         self._files: dict[Path, _File] = {}
 
     @property
     def scratch(self) -> Path:
-        """A folder for temporary files of worker processes, which goes with the spool."""
+        """A folder for temporary files of worker processes, removed with the spool."""
         folder = self._disk.folder / "scratch"
         folder.mkdir(exist_ok=True)
         return folder
 
-    def place(self, suffix: str, expected_bytes: int) -> Path:
-        """Return a new path for a file of up to so many bytes, which count as used from now on.
+    def new_file(self, suffix: str, expected_bytes: int) -> Path:
+        """Return a new path and reserve `expected_bytes` for it.
 
         Raises StatusError where there is no space.
         """
         with self._lock:
-            place = self._choose(expected_bytes)
-            path = place.folder / f"{next(self._names)}{suffix}"
-            self._files[path] = _File(place, expected_bytes)
-            place.used_bytes += expected_bytes
-            place.unwritten_bytes += expected_bytes
+            folder = self._choose(expected_bytes)
+            path = folder.folder / f"{next(self._names)}{suffix}"
+            self._files[path] = _File(folder, expected_bytes)
+            folder.used_bytes += expected_bytes
+            folder.unwritten_bytes += expected_bytes
             return path
 
-    def _choose(self, size: int) -> Place:
+    def _choose(self, size: int) -> SpoolFolder:
         memory = self._memory
-        if memory and memory.used_bytes + size <= self._budget and memory.has_room(size):
+        if memory and memory.used_bytes + size <= self._budget and memory.has_space(size):
             return memory
-        if not self._disk.has_room(size):
+        if not self._disk.has_space(size):
             raise full()
         return self._disk
 
     def settle(self, path: Path) -> None:
-        """Count the bytes that a file has, now that all of it is written."""
+        """Replace a file's reservation by its actual size, once it is written."""
         with self._lock, suppress(FileNotFoundError):
             size = path.stat().st_size
             if path in self._files:
                 self._forget(path)
-                place = self._files[path].place
-                self._files[path] = _File(place, size, written=True)
-                place.used_bytes += size
+                folder = self._files[path].folder
+                self._files[path] = _File(folder, size, written=True)
+                folder.used_bytes += size
 
     def release(self, path: Path | None) -> None:
-        """Remove a file; its bytes count no more. Nothing happens where that was done before."""
+        """Remove a file and its reservation. Harmless if done before."""
         if path is None:
             return
         with suppress(FileNotFoundError):
@@ -123,9 +123,9 @@ class Spool:
 
     def _forget(self, path: Path) -> None:
         file = self._files[path]
-        file.place.used_bytes -= file.bytes
+        file.folder.used_bytes -= file.bytes
         if not file.written:
-            file.place.unwritten_bytes -= file.bytes
+            file.folder.unwritten_bytes -= file.bytes
 
     def used(self) -> tuple[int, int]:
         """Return the bytes of frames in memory, and on disk."""
@@ -134,14 +134,14 @@ class Spool:
 
     def close(self) -> None:
         """Remove everything."""
-        for place in (self._disk, self._memory):
-            if place:
-                shutil.rmtree(place.folder, ignore_errors=True)
-                place.lock.close()
+        for folder in (self._disk, self._memory):
+            if folder:
+                shutil.rmtree(folder.folder, ignore_errors=True)
+                folder.lock.close()
 
 
 def full() -> StatusError:
-    """Return the status for a spool without room."""
+    """Return the status for a full spool."""
     return StatusError(Code.RESOURCE_EXHAUSTED, "the server's spool is full: try again later", FULL_RETRY_SECONDS)
 
 

@@ -1,6 +1,9 @@
-"""Why a stream ends early: one status code and one sentence each. docs/service.md lists them all."""
+"""Errors that end a stream: a status code and one sentence. docs/service.md lists them."""
 
 from __future__ import annotations
+
+import ipaddress
+from urllib.parse import unquote
 
 import grpc
 from google.protobuf import any_pb2, duration_pb2
@@ -15,11 +18,11 @@ DETAILS_KEY = "grpc-status-details-bin"
 
 
 MOST_MESSAGE_BYTES = 1024
-"""Of a status as gRPC sends it: what exceeds its limit on metadata replaces the status by another."""
+"""Of a status message: if metadata gets too large, gRPC replaces the status by another."""
 
 
 def shortened(text: str, most_bytes: int = MOST_MESSAGE_BYTES) -> str:
-    """Return a sentence as one line of what can be printed, cut where it is too long as UTF-8."""
+    """Return a sentence as one printable line, cut to fit as UTF-8."""
     line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
     data = line.encode("utf-8", "replace")
     return line if len(data) <= most_bytes else data[: most_bytes - 3].decode("utf-8", "ignore") + "…"
@@ -48,7 +51,7 @@ class StatusError(Exception):
 
 
 class CodedFrameError(FrameError):
-    """A frame that could not be done, and the google.rpc.Code of why."""
+    """A frame's error with its google.rpc.Code."""
 
     def __init__(self, frame: int, code: int, message: str) -> None:
         super().__init__(frame, message)
@@ -61,9 +64,19 @@ def code_of(error: FrameError) -> int:
 
 
 def peer_host(peer: str) -> str:
-    """Return the host of what gRPC calls a peer, like ipv4:10.0.0.7:50412."""
-    return peer.rpartition(":")[0]
+    """Return the host of a gRPC peer like ipv4:10.0.0.7:50412.
+
+    For IPv6 it is the /64 network, since one host can use any number of addresses there.
+    """
+    host = unquote(peer.rpartition(":")[0])
+    try:
+        address = ipaddress.IPv6Address(host.removeprefix("ipv6:").strip("[]"))
+    except ValueError:
+        return host
+    if address.ipv4_mapped:
+        return f"ipv4:{address.ipv4_mapped}"
+    return f"ipv6:{ipaddress.ip_network((int(address), 64), strict=False)}"
 
 
 class SessionCancelledError(Exception):
-    """The session is over; what works for it stops."""
+    """The session was cancelled: raised on its threads to stop them."""

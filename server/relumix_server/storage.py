@@ -1,4 +1,4 @@
-"""Threads for what looks at storage before a job begins: a file system that hangs stops them, and nothing else."""
+"""Threads for checks of storage before a job begins, so that a hanging file system blocks nothing else."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Answer = TypeVar("Answer")
 
 
 class OpeningChecks:
-    """Runs the checks of opening messages. To be used on the event loop's thread."""
+    """Runs the checks of opening messages. Use on the event loop's thread only."""
 
     def __init__(self, longest_seconds: float = LONGEST_SECONDS) -> None:
-        """longest_seconds: of one check, its wait for a thread among them."""
+        """longest_seconds: of one check, waiting for a thread included."""
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="relumix-opening")
         self._longest_seconds = longest_seconds
         self._began: dict[int, float] = {}
@@ -29,13 +29,13 @@ class OpeningChecks:
 
     @property
     def stuck(self) -> bool:
-        """Whether every thread has been at one check for too long."""
+        """Whether every thread is stuck in a check."""
         overdue = time.monotonic() - self._longest_seconds
         return sum(began < overdue for began in list(self._began.values())) >= THREADS
 
     @property
     def hanging(self) -> bool:
-        """Whether a thread is at a check still, so that the process would wait for it at its end."""
+        """Whether a check still runs: the process would wait for it at exit."""
         return bool(self._began)
 
     async def run(self, check: Callable[[], Answer]) -> Answer:
@@ -63,5 +63,5 @@ class OpeningChecks:
             ) from None
 
     def close(self) -> None:
-        """Begin no more checks; nobody waits for those that were begun."""
+        """Begin no more checks; does not wait for running ones."""
         self._pool.shutdown(wait=False, cancel_futures=True)

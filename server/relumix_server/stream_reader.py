@@ -1,4 +1,4 @@
-"""The way in: messages of a stream, from the event loop to the session that they are for."""
+"""Reads the messages of a stream, and passes them to its session."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from relumix_server.session import Session
 from relumix_server.status_errors import Code, StatusError
 
 TICK_SECONDS = 0.5
-"""How often a stream that is silent is looked at."""
+"""How often a silent stream is checked."""
 
 LEAST_BYTES = 64 << 10
-"""What a client brings at least, in `idle_seconds` in which it is waited for."""
+"""Least bytes that a client must send in `idle_seconds` while the session waits for it."""
 
 Context = Any
 """A grpc.aio.ServicerContext of Relight; its own types are too narrow to be of use."""
@@ -31,7 +31,7 @@ log = logging.getLogger("relumix_server")
 
 
 class StreamReader:
-    """Reads one stream. idle_seconds: how long a client that is waited for may be silent."""
+    """Reads one stream. idle_seconds: how long a client may be silent while the session waits for it."""
 
     def __init__(self, context: Context, metrics: Metrics, idle_seconds: float) -> None:
         self._context, self._metrics, self._idle_seconds = context, metrics, idle_seconds
@@ -47,7 +47,7 @@ class StreamReader:
         return opening
 
     async def feed(self, session: Session) -> None:
-        """Hand a session its messages until the client has closed; what is wrong with one ends the stream."""
+        """Pass messages to a session until the client has closed; a bad one ends the stream."""
         try:
             await self._feed(session)
         except Exception as error:
@@ -59,19 +59,19 @@ class StreamReader:
         receiver, keeping = session.receiver, asyncio.ensure_future(asyncio.sleep(0))
         progress = _Progress()
         while not receiver.closed:
-            await _room(session)
+            await _wait_until_readable(session)
             message = await self._read(lambda: progress.stalled_since(session))
             await keeping
-            since = progress.stalled_since(session)  # Somebody who drips is never silent.
+            since = progress.stalled_since(session)  # A client that drips bytes is never silent: count them too.
             if since is not None and time.monotonic() - since > self._idle_seconds:
                 raise self._stalled("too little")
             if message is aio.EOF:
-                await asyncio.sleep(TICK_SECONDS)  # A call that was cancelled looks the same, and ends us meanwhile.
+                await asyncio.sleep(TICK_SECONDS)  # A cancelled call looks the same, and cancels this task meanwhile.
                 raise StatusError(
                     Code.INVALID_ARGUMENT, "the stream ended without close: expected close as the last message"
                 )
             if isinstance(message, Piece):
-                keeping = asyncio.ensure_future(self._keep(session, message))  # The next one comes meanwhile.
+                keeping = asyncio.ensure_future(self._keep(session, message))  # Written while the next one is read.
             else:
                 _take(session, message)
         session.closed.set()
@@ -89,12 +89,14 @@ class StreamReader:
             _fail(session, error)
 
     async def _read(self, stalled_since: Callable[[], float | None] | None) -> Any:
-        """Return the next message, or aio.EOF. Raises StatusError where the client is waited for in vain.
+        """Return the next message, or aio.EOF. Raises StatusError after too long.
 
-        stalled_since  tells since when it is waited for and brings nothing; None where it may take its time.
+        stalled_since  returns when the client began to keep the session waiting; None: no limit.
         """
         reading = asyncio.ensure_future(self._context.read())
-        reading.add_done_callback(lambda done: done.cancelled() or done.exception())  # It may end after we do.
+        reading.add_done_callback(
+            lambda done: done.cancelled() or done.exception()
+        )  # Its exception may come after we have gone: retrieve it.
         limit = self._idle_seconds
         try:
             while True:
@@ -110,14 +112,14 @@ class StreamReader:
 
 
 class _Progress:
-    """What a client that is waited for brings. A byte now and then is none."""
+    """Tells whether a client that the session waits for makes progress; a byte now and then is none."""
 
     def __init__(self) -> None:
         self._since: float | None = None
         self._bytes = 0
 
     def stalled_since(self, session: Session) -> float | None:
-        """Return since when it has brought next to nothing, None where it is not waited for."""
+        """Return since when it has sent next to nothing; None while nothing waits for it."""
         waited_since = session.idle_since or session.receiver.waiting_since()
         received = session.receiver.received_bytes
         if waited_since is None:
@@ -127,14 +129,14 @@ class _Progress:
         return None if self._since is None or waited_since is None else max(waited_since, self._since)
 
 
-async def _room(session: Session) -> None:
-    """Return when the next message is wanted."""
+async def _wait_until_readable(session: Session) -> None:
+    """Return when the session can take the next message."""
     while not (session.receiver.may_read() or session.ended):
-        session.room.clear()
+        session.can_read.clear()
         if session.receiver.may_read():
             return
         with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(session.room.wait(), TICK_SECONDS)
+            await asyncio.wait_for(session.can_read.wait(), TICK_SECONDS)
 
 
 def _take(session: Session, message: pb.RelightRequest) -> None:
@@ -152,7 +154,7 @@ def _take(session: Session, message: pb.RelightRequest) -> None:
 
 
 def _fail(session: Session, error: Exception) -> None:
-    """Let a stream end with what is wrong with one of its messages."""
+    """End a stream with the error of one of its messages."""
     if not isinstance(error, StatusError):
         log.error("a message could not be taken", exc_info=error, extra={"session": session.request.session})
         error = StatusError(Code.INTERNAL, f"the server failed at a message: {type(error).__name__}")

@@ -1,4 +1,4 @@
-"""The way out: what a session makes, as messages of its stream."""
+"""Writes a session's results as messages of its stream."""
 
 from __future__ import annotations
 
@@ -30,15 +30,17 @@ log = logging.getLogger("relumix_server")
 
 
 class StreamWriter:
-    """Writes one stream. idle_seconds: how long a client may take nothing."""
+    """Writes one stream. idle_seconds: how long a client may read nothing."""
 
     def __init__(self, context: Context, spool: Spool, metrics: Metrics, idle_seconds: float) -> None:
         self._context, self._spool, self._metrics, self._idle_seconds = context, spool, metrics, idle_seconds
 
     async def send(self, session: Session) -> None:
-        """Send everything that a session has to say, to its summary. Raises StatusError where it fails."""
+        """Send a session's results, up to its summary. Raises StatusError where it fails."""
         request = session.request
-        await self._write(pb.RelightResponse(accepted=request.accepted(__version__)))
+        # Not here: it is as long as the plan.
+        accepted = await asyncio.to_thread(request.accepted, __version__)
+        await self._write(pb.RelightResponse(accepted=accepted))
         done = 0
         while True:
             outcome = await session.responses.get()
@@ -106,7 +108,7 @@ def _planes(shape: PlaneShape) -> pb.RawPlanes:
 
 
 def _read(file: BinaryIO, head: pb.FrameChunk) -> Piece:
-    """Read the piece that a file goes on with."""
+    """Read the next piece of a file."""
     data = file.read(SENT_BYTES)
     head.crc32c = crc32c(data)
     return Piece(head, data)

@@ -1,4 +1,4 @@
-"""A worker process: it takes one task after another from its socket until that closes, within limits.
+"""A worker process: runs tasks from its socket, one by one, within limits, until the socket closes.
 
 Started as `python -m relumix_server.worker FD MEMORY_BYTES THREADS WALL_FACTOR`. What a hostile file does to a decoder,
 it does here.
@@ -34,7 +34,7 @@ def main() -> None:
                 task, seconds = receive(channel, trusted=True)
             except (MessageError, OSError):
                 return
-            # Ends the process, whatever the decoder is doing, and even if nobody is there any more to end it.
+            # Ends the process whatever the decoder is doing, and even if the server is gone.
             signal.alarm(math.ceil(wall_factor * seconds) + 1)
             signal.setitimer(signal.ITIMER_PROF, threads * seconds)
             answer = _answer(task)
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def _limit(memory_bytes: int, threads: int) -> None:
-    """Allow so much memory beyond what the process has now."""
+    """Limit memory to `memory_bytes` beyond what the process has now."""
     oiio.attribute("threads", threads)
     oiio.attribute("exr_threads", threads)
     cv2.setNumThreads(threads)
@@ -62,7 +62,7 @@ def _limit(memory_bytes: int, threads: int) -> None:
 
 
 def _answer(task: object) -> tuple[str, Any]:
-    """Do a task; returns how it went, in plain values."""
+    """Run a task; returns the kind of outcome and its value, in plain types."""
     if not isinstance(task, Task):
         return "bug", f"{type(task).__name__} is no task"
     try:

@@ -1,4 +1,4 @@
-"""What is done to frames at full size, one at a time: all of it in worker processes, on files.
+"""The tasks of worker processes: everything that touches full-size frames, on files.
 
 A task is a dataclass that holds everything it needs. It crosses to a worker process, which calls `run`; what comes back
 crosses as plain values and arrays alone, of which the server makes the task's `result_type`.
@@ -29,12 +29,12 @@ from relumix.types import Float32
 from relumix_server.beneath import FileBeneath
 from relumix_server.frame_files import DTYPES, FrameFiles, PlaneShape, most_written, opened_source
 
-# What comes back. Fields are plain values and arrays: nothing else crosses from a worker.
+# Results. Fields are plain values and arrays: nothing else is accepted from a worker.
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskResult:
-    """What a task gives. seconds: its work by stage (see relumix.util.stopwatch)."""
+    """The result of a task. seconds: its work by stage (see relumix.util.stopwatch)."""
 
     seconds: Mapping[str, float] = field(default_factory=dict)
 
@@ -72,9 +72,9 @@ class ReferenceRead(FrameRead):
 
 @dataclass(frozen=True, kw_only=True)
 class FirstReferenceRead(ReferenceRead):
-    """The first reference also says what holds for the whole shot.
+    """The first reference, with what the whole shot takes from it.
 
-    use_alpha  whether the plate's alpha says something.
+    use_alpha  whether the plate's alpha is used.
     box        x, y, width and height of what engines see, in plate pixels; size: its width and height in the proxy.
     """
 
@@ -85,7 +85,7 @@ class FirstReferenceRead(ReferenceRead):
 
     @property
     def canvas(self) -> Canvas:
-        """What engines see of the shot."""
+        """The canvas of the shot."""
         return Canvas(Box(*self.box), *self.size, self.exposure)
 
 
@@ -121,7 +121,7 @@ class ReadFirstReference(Task[FirstReferenceRead]):
     def run(self) -> FirstReferenceRead:
         """Read it. Raises FrameError, InputError and TooLargeError."""
         with opened_source(self.files) as found:
-            source = found.judged()
+            source = found.without_empty_alpha()
             canvas, lights = DownsampledShot(source, self.files.settings.work_size).lights()
             seen = canvas.window
             return FirstReferenceRead(
@@ -161,9 +161,11 @@ class ReadFrame(Task[FrameRead]):
     def run(self) -> FrameRead:
         """Read it. Raises FrameError, InputError and TooLargeError."""
         with opened_source(self.files) as source:
-            seen = DownsampledShot(source, self.files.settings.work_size).frame(self.canvas, self.files.frame)
+            proxy = DownsampledShot(source, self.files.settings.work_size).frame(self.canvas, self.files.frame)
             written, seconds = most_written(source), source.watch.seconds()
-            return FrameRead(rgb=seen.rgb, known=seen.known, exposure=seen.exposure, written=written, seconds=seconds)
+            return FrameRead(
+                rgb=proxy.rgb, known=proxy.known, exposure=proxy.exposure, written=written, seconds=seconds
+            )
 
 
 @dataclass(frozen=True)
@@ -198,7 +200,7 @@ class RelightFrame(Task[FrameWritten]):
 
 @dataclass(frozen=True)
 class PutFile(Task[TaskResult]):
-    """Let a file of the spool take the place of one that a client named."""
+    """Move a file of the spool to a client's path."""
 
     made: Path
     file: FileBeneath
@@ -253,12 +255,12 @@ class UnpackPlanes(Task[TaskResult]):
         return TaskResult()
 
 
-def _fields(seen: ProxyReference, median_gain: Float32) -> dict[str, Any]:
+def _fields(reference: ProxyReference, median_gain: Float32) -> dict[str, Any]:
     return {
-        "rgb": seen.rgb,
-        "known": seen.known,
-        "exposure": seen.exposure,
-        "gain_stops": seen.gain_stops,
-        "lit": seen.lit,
+        "rgb": reference.rgb,
+        "known": reference.known,
+        "exposure": reference.exposure,
+        "gain_stops": reference.gain_stops,
+        "lit": reference.lit,
         "median_gain": np.asarray(median_gain, np.float32),
     }

@@ -1,4 +1,4 @@
-"""The pool of worker processes, and what becomes of a task whose worker dies."""
+"""The pool of worker processes; a task whose worker dies is tried once more."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from relumix_server.shared_memory import MessageError, receive, send
 from relumix_server.worker_tasks import Result, Task
 
 GRACE_SECONDS = 5
-"""How long after its own time limit a worker is given up on."""
+"""How long after its own time limit a worker is killed."""
 
 WALL_FACTOR = 4
-"""So many times its processor time a task may take by the clock: it may wait for storage, and for other programs."""
+"""Wall-clock limit over the limit on processor time: a task may wait for storage and for other programs."""
 
 
 class WorkerError(Exception):
-    """A task could not be done, and no sentence of relumix says why."""
+    """A task failed without an error of relumix's own."""
 
 
 class WorkerDiedError(WorkerError):
-    """The process that did it died: of a signal, of its time limit, or of its memory limit. late: of the second."""
+    """The worker died, by a signal or one of its limits. late: by its time limit."""
 
     def __init__(self, message: str, *, late: bool = False) -> None:
         super().__init__(message)
@@ -37,7 +37,7 @@ class WorkerDiedError(WorkerError):
 
 
 class OverLimitError(WorkerError):
-    """The task would take more than a frame may."""
+    """The task exceeds the limits of a frame."""
 
 
 class _Process:
@@ -65,7 +65,7 @@ class _Process:
 
 
 class Workers:
-    """Worker processes, each of which does one task at a time. Thread-safe."""
+    """Worker processes, one task at a time each. Thread-safe."""
 
     def __init__(
         self, count: int, *, memory_bytes: int, seconds: float, threads: int = 1, scratch: Path | None = None
@@ -99,14 +99,14 @@ class Workers:
             return [each.process.pid for each in self._all]
 
     def call(self, task: Task[Result]) -> Result:
-        """Do a task in one of the workers, when one is free.
+        """Run a task in the next free worker.
 
         Raises what the task raises (FrameError, InputError), OverLimitError and WorkerDiedError.
         """
         try:
             return self._do(task)
         except WorkerDiedError as death:
-            # It may not have been of this task: of what the task before it left, or of a machine without memory.
+            # Perhaps not this task's fault, but the previous one's or a machine out of memory: try once more.
             if death.late or self._closed:
                 raise
             return self._do(task)
@@ -135,8 +135,8 @@ class Workers:
         raise WorkerDiedError("the server stops")
 
     def _death(self, code: int | None, *, late: bool) -> WorkerError:
-        """Return what the exit code of a worker means; late: it was ended here, after all its time."""
-        if code is not None and code > 0:  # No signal: the program failed, and not at a file.
+        """Return the error for a worker's exit code; late: it was killed for its time limit."""
+        if code is not None and code > 0:  # Not a signal: the worker itself failed.
             return WorkerError(f"a worker process ended with exit code {code}")
         number = -(code or 0)
         if late or number in (signal.SIGALRM, signal.SIGPROF):
@@ -145,7 +145,7 @@ class Workers:
         return WorkerDiedError(f"it ended the process that worked on it{told}")
 
     def _replace(self, worker: _Process) -> None:
-        with suppress(subprocess.TimeoutExpired):  # One that ended by itself leaves its signal to be read.
+        with suppress(subprocess.TimeoutExpired):  # It may have died by itself: read its exit code.
             worker.process.wait(timeout=1)
         worker.end()
         with self._lock:

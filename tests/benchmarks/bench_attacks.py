@@ -1,4 +1,4 @@
-"""What attacks cost a server: its memory, and how long somebody else waits for an answer meanwhile.
+"""What attacks cost a server: its memory, and how long somebody else waits for an answer beside them.
 
     python tests/benchmarks/bench_attacks.py
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import socket
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -18,6 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from tests.server import attack
@@ -26,6 +28,7 @@ from tests.server.test_life import certificates
 
 MIB = 1 << 20
 CALLS = 100_000
+IDLE = 3000
 
 
 def calls(server: Server, method: str, *, reset: bool) -> None:
@@ -40,24 +43,38 @@ def calls(server: Server, method: str, *, reset: bool) -> None:
 def bomb(server: Server) -> None:
     """Send 764 KiB that unpack to 768 MiB."""
     message = attack.zipped(768 * MIB)
-    block = attack.headers(f"/{attack.SERVICE}/GetInfo", grpc_encoding="gzip")
-    said = attack.frame(attack.HEADERS, attack.END_HEADERS, 1, block)
-    for offset in range(0, len(message), 16_000):
-        end = attack.END_STREAM if offset + 16_000 >= len(message) else 0
-        said += attack.frame(attack.DATA, end, 1, message[offset : offset + 16_000])
+    block = attack.headers("/grpc.health.v1.Health/Check", grpc_encoding="gzip")
     with attack.connected(server.address) as connection, suppress(OSError):
-        connection.sendall(said)
+        connection.sendall(attack.frame(attack.HEADERS, attack.END_HEADERS, 1, block))
+        attack.send_message(connection, 1, message)
         time.sleep(1)
 
 
-def silent(address: str, count: int) -> None:
-    """Hold connections that say nothing, until the other side has closed the first."""
+def silent(address: str, count: int, said: bytes = b"") -> None:
+    """Hold connections that say nothing, or no more than this, until the other side has closed the first."""
     host, port = address.removeprefix("http://").rstrip("/").rsplit(":", 1)
     with ExitStack() as stack:
         held = [stack.enter_context(socket.create_connection((host, int(port)), timeout=60)) for _ in range(count)]
+        for each in held:
+            with suppress(OSError):
+                each.sendall(said)
         with suppress(OSError):
             while held[0].recv(1 << 12):
                 pass
+
+
+def idle(server: Server) -> None:
+    """Hold connections over which HTTP/2 has begun, and that ask for nothing; more than the server takes."""
+    with ExitStack() as stack:
+        for _ in range(IDLE):
+            with suppress(OSError):
+                stack.enter_context(attack.connected(server.address))
+        time.sleep(2)
+
+
+def handshakes(server: Server) -> None:
+    """Hold connections that begin to shake hands by TLS, until the first is closed."""
+    silent(server.address, 1000, b"\x16\x03\x01\x02\x00\x01")  # The head of a ClientHello, and nothing of it.
 
 
 ATTACKS: dict[str, Callable[[Server], None]] = {
@@ -66,31 +83,48 @@ ATTACKS: dict[str, Callable[[Server], None]] = {
     "100,000 calls that watch health": lambda server: calls(server, "/grpc.health.v1.Health/Watch", reset=False),
     "764 KiB that unpack to 768 MiB": bomb,
     "1,000 silent connections": lambda server: silent(server.address, 1000),
-    "1,000 TLS handshakes never finished": lambda server: silent(server.address, 1000),
+    "3,000 connections that ask for nothing": idle,
+    "1,000 TLS handshakes never finished": handshakes,
     "3,000 connections to the page": lambda server: silent(server.page, 3000),
 }
+
+
+def asked(server: Server, credentials: grpc.ChannelCredentials | None) -> float:
+    """Return how long somebody who comes now waits for the server's health."""
+    with server.channel(credentials) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        return attack.seconds(lambda: stub.Check(health_pb2.HealthCheckRequest(), timeout=60))
 
 
 def measured(name: str, work: Callable[[Server], None], folder: Path) -> None:
     """Print what one attack did."""
     (folder / "tokens").write_text("a-token-of-some-length")
-    options = ["--token-file", str(folder / "tokens")]
+    options, trusted = ["--token-file", str(folder / "tokens")], None
     if "TLS" in name:
         certificates(folder)
         options += ["--tls-cert", str(folder / "server.pem"), "--tls-key", str(folder / "server.key")]
+        trusted = grpc.ssl_channel_credentials((folder / "ca.pem").read_bytes())
     server = Server(*options, folder=folder)
     try:
-        before = attack.peak_bytes(server.pid)
-        took = attack.seconds(lambda: work(server))
-        waited = 0.0
-        if "TLS" not in name:
-            with server.channel() as channel:
-                stub = health_pb2_grpc.HealthStub(channel)
-                waited = attack.seconds(lambda: stub.Check(health_pb2.HealthCheckRequest(), timeout=60))
+        before, waits = attack.peak_bytes(server.pid), [asked(server, trusted)]
+        attacker = threading.Thread(target=work, args=(server,))
+        took = attack.seconds(
+            lambda: (attacker.start(), beside(attacker, lambda: waits.append(asked(server, trusted))))
+        )
         grown = (attack.peak_bytes(server.pid) - before) / MIB
-        print(f"{name:36} {took:6.1f} s  peak {grown:+6.0f} MiB  then health in {waited:.2f} s")
+        print(
+            f"{name:40} {took:6.1f} s  peak {grown:+6.0f} MiB  others in {max(waits[1:]):.2f} s, {waits[0]:.2f} before"
+        )
     finally:
         server.kill()
+
+
+def beside(thread: threading.Thread, call: Callable[[], None]) -> None:
+    """Make a call again and again while a thread runs, and once behind it."""
+    while thread.is_alive():
+        call()
+        thread.join(0.1)
+    call()
 
 
 def main() -> None:

@@ -194,7 +194,8 @@ def main() -> None:
         found["payload"] = payload()
     if args.only != "payload":
         command = ("-m", "relumix.cli.main", "serve", "--listen", "127.0.0.1:0", "--metrics", "none")
-        options = ("--engine", args.engine, "--max-sessions", str(max(CLIENTS)))
+        places = str(max(CLIENTS))
+        options = ("--engine", args.engine, "--max-sessions", places, "--max-client-sessions", places)
         with tempfile.TemporaryDirectory() as folder, server(*command, *options) as address:
             if args.only in (None, "one_client"):
                 found["one_client"] = compare(Path(folder) / "compare", args.engine, args.frames, address)

@@ -38,7 +38,7 @@ class EchoSession(Session):
         for frame in self.request.deliver:
             path = self.receiver.wait(pb.ROLE_SOURCE, frame).path
             assert path is not None
-            back = self._spool.place(path.suffix, path.stat().st_size)
+            back = self._spool.new_file(path.suffix, path.stat().st_size)
             self._answer(path, back)
             self.receiver.release(pb.ROLE_SOURCE, frame)
             self._put(FinishedFrame(frame, 0, back))

@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from relumix.bridge.frame_file import Made
+from relumix.bridge.frame_file import FrameRecord
 from relumix.bridge.store import Store
 from relumix.bridge.wire import GoneError
 from relumix.errors import InputError
@@ -16,7 +16,7 @@ PIXEL_BYTES = SIZE * SIZE * 16
 
 def made(number, instance="aa", look="l"):
     key = f"{number:032x}"
-    return Made(key, f"full {number}", look, instance, SIZE, SIZE, (0.5, 1.0), ("r",), ((0.25,),))
+    return FrameRecord(key, f"full {number}", look, instance, SIZE, SIZE, (0.5, 1.0), ("r",), ((0.25,),))
 
 
 def values(number):
@@ -37,7 +37,7 @@ def test_pixels_and_frames_are_there_after_a_crash(tmp_path):
     (tmp_path / "somebody's.txt").write_bytes(b"theirs")
     again = Store(tmp_path, 1 << 20)
     assert (again.pixels("p", SIZE, SIZE) == np.float32(0.1)).all()
-    assert again.made(made(7).key) == made(7)
+    assert again.record(made(7).key) == made(7)
     assert (again.read(made(7).key, gain=False) == np.float32(0.3)).all()
     assert (again.read(made(7).key, gain=True) == 1.5).all()
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".frame", ".pixels", ".txt"]
@@ -67,7 +67,7 @@ def test_room_is_made_pixels_first_and_the_oldest_of_each(tmp_path):
     assert store.read(made(1).key, gain=False) is not None  # Now the one that was used last.
     store.add(made(3), values(3), values(0))
     assert not store.has_pixels("b")
-    assert [store.made(made(n).key) is not None for n in (1, 2, 3)] == [True, False, True]
+    assert [store.record(made(n).key) is not None for n in (1, 2, 3)] == [True, False, True]
     assert store.used_bytes <= store.most_bytes
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) == store.used_bytes
 
@@ -89,7 +89,7 @@ def test_damaged_frames_are_none(tmp_path, damage):
     path.write_bytes({"cut": data[:-1], "flip": bytes(flipped), "empty": b"", "head": b"RLXF" + data[9:]}[damage])
     assert Store(tmp_path, 1 << 20).read(made(1).key, gain=False) is None
     assert store.read(made(1).key, gain=False) is None
-    assert store.made(made(1).key) is None
+    assert store.record(made(1).key) is None
 
 
 def test_the_one_used_last_comes_first_and_an_instance_is_forgotten(tmp_path):
@@ -97,10 +97,10 @@ def test_the_one_used_last_comes_first_and_an_instance_is_forgotten(tmp_path):
     for number in (1, 2, 3):
         store.add(made(number, instance="b" if number == 2 else "a"), values(number), values(0))
     store.read(made(1).key, gain=False)
-    assert [each.key for each in store.made_with("l")] == [made(n).key for n in (1, 3, 2)]
-    assert store.made_with("other") == []
+    assert [each.key for each in store.records_with("l")] == [made(n).key for n in (1, 3, 2)]
+    assert store.records_with("other") == []
     assert store.forget("a") == 2
-    assert store.made_with("l") == [dataclasses.replace(made(2), instance="b")]
+    assert store.records_with("l") == [dataclasses.replace(made(2), instance="b")]
 
 
 def test_a_full_disk_costs_the_frame_and_all_of_it_is_taken(tmp_path, monkeypatch):

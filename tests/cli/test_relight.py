@@ -143,7 +143,7 @@ def test_an_interrupt_leaves_whole_frames_and_exits_130(shot):
             if json.loads(line)["event"] == "frame":
                 break
         job.send_signal(signal.SIGINT)
-        _, said = job.communicate(timeout=60)
+        _, said = job.communicate(timeout=300)
     assert job.returncode == 130
     assert said == "relumix: interrupted; finished frames are kept, run the same command again to go on\n"
     finished = list((shot / "out").iterdir())

@@ -54,8 +54,8 @@ class Scripted(RelightServiceServicer):
         opening = next(requests).open
         self.openings.append(opening)
         self.sent.append([])
-        laid = plan(list(opening.frames), list(opening.references), Windowing("1", WINDOW, OVERLAP, tracks=False))
-        wanted = {*opening.references, *(f for frame in opening.deliver for f in laid.inputs(frame))}
+        planned = plan(list(opening.frames), list(opening.references), Windowing("1", WINDOW, OVERLAP, tracks=False))
+        wanted = {*opening.references, *(f for frame in opening.deliver for f in planned.inputs(frame))}
         yield pb.RelightResponse(accepted=pb.Accepted(session_id="1", sources=sorted(wanted)))
         files, errors = self._take(requests, number)
         for frame in opening.deliver:

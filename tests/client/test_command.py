@@ -64,7 +64,7 @@ def test_refusals_are_one_line(server, tmp_path, args, message):
 
 
 def test_an_interrupt_leaves_whole_frames(server, tmp_path):
-    write_shot(tmp_path, frames=range(1001, 1161))
+    write_shot(tmp_path, frames=range(1001, 1801))  # more than are done before the signal comes
     job = command(tmp_path, "-r", "relit.1001.exr", "-o", "out", "--server", server.address, "--progress", "json")
     while "frame" not in json.loads(job.stdout.readline()):
         pass

@@ -11,9 +11,9 @@ def test_batches_are_all_frames_and_share_no_window(count, data):
     frames = list(range(1001, 1001 + count))
     references = sorted(data.draw(st.sets(st.sampled_from(frames), min_size=1, max_size=3)))
     wanted = sorted(data.draw(st.sets(st.sampled_from(frames), min_size=1)))
-    laid = plan(frames, references, Windowing("1", 8, 2, tracks=True))
-    cut = batches(laid, wanted)
+    planned = plan(frames, references, Windowing("1", 8, 2, tracks=True))
+    cut = batches(planned, wanted)
     assert sorted(frame for batch in cut for frame in batch) == wanted
     for batch in cut:
         assert batch == sorted(batch)
-        assert len({laid.shares[frame][0].window for frame in batch if frame in laid.shares}) <= 1
+        assert len({planned.shares[frame][0].window for frame in batch if frame in planned.shares}) <= 1

@@ -158,7 +158,7 @@ def test_a_server_that_freezes_while_nothing_is_said_is_noticed(quick_to_notice,
             next(call)
         over.set()
     assert ended.value.code().name == "UNAVAILABLE"  # and not its deadline
-    assert str(rpc_errors.understood("there", ended.value)) == "there: it does not answer"
+    assert str(rpc_errors.error_of("there", ended.value)) == "there: it does not answer"
     assert until(lambda: rested(server))
 
 

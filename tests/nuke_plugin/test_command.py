@@ -22,9 +22,9 @@ def plugin(nuke):
 
 
 def told(plugin, comp, folder=Path("/c")):
-    order = plugin.knobs.Order.of(comp.node)
+    request = plugin.knobs.Request.of(comp.node)
     program = plugin.command.Program("/bin/relumix", "relumix 0.1.0")
-    return plugin.command.relight(program, order, plugin.cache.Folder(folder), "left")
+    return plugin.command.relight(program, request, plugin.cache.Folder(folder), "left")
 
 
 def test_the_knobs_as_they_are_at_first(plugin, comp):

@@ -121,12 +121,17 @@ def test_a_proxy_of_another_picture_is_not_taken_for_this_one(host, shared, shot
 
 @pytest.mark.parametrize(("choice", "space"), [(1, "sRGB Encoded Rec.709 (sRGB)"), (6, "ARRI LogC3 (EI800)")])
 def test_coded_clips_are_relit_scene_linear(bench, shot, choice, space, monkeypatch):
-    monkeypatch.setenv("OCIO", "ocio://studio-config-latest")
-    bench.variables["OCIO"] = "ocio://studio-config-latest"
+    config = "ocio://studio-config-latest"
+    monkeypatch.setenv("OCIO", config)
+    bench.variables["OCIO"] = config
     linear = working_space(space).linear
 
+    def converted(pixels, source, target):
+        # By name: OpenImageIO keeps the first configuration that this process has used.
+        return oiio.ImageBufAlgo.colorconvert(oiio.ImageBuf(pixels), source, target, colorconfig=config).get_pixels()
+
     def coded(pixels):
-        return oiio.ImageBufAlgo.colorconvert(oiio.ImageBuf(pixels), linear, space).get_pixels("float")
+        return converted(pixels, linear, space)
 
     plate = {frame: coded(pixels) for frame, pixels in shot.plate.items() if frame < 1004}
     bench.put("Source", plate)
@@ -134,8 +139,8 @@ def test_coded_clips_are_relit_scene_linear(bench, shot, choice, space, monkeypa
     host = bench.host().load(last=1003)
     host.set("coding", choice)
     host.press("relight")
-    decoded = {frame: working_space(space).to_linear(pixels) for frame, pixels in plate.items()}
-    reference = working_space(space).to_linear(coded(shot.truth[1001]))
+    decoded = {frame: converted(pixels, space, linear) for frame, pixels in plate.items()}
+    reference = converted(coded(shot.truth[1001]), space, linear)
     for expected in relumix.relit(decoded, {1001: reference}):
         np.testing.assert_allclose(host.render(expected.frame)[0][..., :3], coded(expected.pixels), atol=2e-4)
     bench.put("Reference", {1001: plate[1001]})  # No other light: not even a rounding of it.

@@ -33,13 +33,20 @@ def long_bench(bench, long_shot):
 
 
 @pytest.mark.parametrize(
-    "missing", ["without OfxProgressSuite 2", "hollow OfxProgressSuite 2", "without OfxMessageSuite 2"]
+    "missing",
+    [
+        ["without OfxProgressSuite 2"],
+        ["without OfxProgressSuite 2", "without OfxProgressSuite 1"],
+        ["hollow OfxProgressSuite 2"],
+        ["without OfxMessageSuite 2"],
+        ["hollow OfxMessageSuite 2"],
+    ],
+    ids=" ".join,
 )
-def test_optional_suites_may_be_missing(shared, shot, missing):
+def test_optional_suites_may_be_missing(shared, missing):
     host = shared.host()
-    host.say(missing)
-    if "Progress" in missing:
-        host.say("without OfxProgressSuite 1") if "without" in missing else None
+    for suite in missing:
+        host.say(suite)
     host.load()
     assert host.press("relight").startswith("8 frames")
     assert host.render(1003)[1] == ""
@@ -240,7 +247,7 @@ def test_two_hundred_renders_leave_nothing(host, shared):
     after = host.state()
     assert after["descriptors"] == before["descriptors"]
     assert after["memory_bytes"] < before["memory_bytes"] + (1 << 20)
-    assert len(os.listdir(f"/proc/{bridge}/task")) == threads  # noqa: PTH208
-    assert len(os.listdir(f"/proc/{bridge}/fd")) == files  # noqa: PTH208
+    assert len(os.listdir(f"/proc/{bridge}/task")) <= threads  # noqa: PTH208
+    assert len(os.listdir(f"/proc/{bridge}/fd")) <= files  # noqa: PTH208
     children = open(f"/proc/{host.process.pid}/task/{host.process.pid}/children").read()  # noqa: PTH123, SIM115
     assert children == ""

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from relumix.engines.base import Windowing
 from relumix.errors import InputError
-from relumix.pipeline.windows import REACH, plan, refuse_chunks
+from relumix.pipeline.windows import REACH, chained_keyframes, plan, refuse_chunks
 
 
 @st.composite
@@ -95,6 +95,16 @@ def test_a_chain_has_every_frame_on_the_way(shot):
             first, last = sorted((frames.index(reference), frames.index(near)))
             assert sorted(keyframe_path) == list(frames[first : last + 1])
             assert (keyframe_path[0], keyframe_path[-1]) == (reference, near)
+
+
+@given(shots())
+def test_the_keyframes_of_a_chain_are_counted_without_a_plan(shot):
+    frames, references, window, _ = shot
+    for chained in (True, False):
+        windowing = Windowing("1", window, 1, tracks=not chained, chained=chained)
+        laid = plan(frames, references, windowing)
+        named = sum(len(path) for piece in laid.windows for path in piece.keyframe_paths)
+        assert chained_keyframes(frames, references, windowing) == (named if chained else 0)
 
 
 @given(shots())

@@ -45,6 +45,17 @@ def zipped(total_bytes: int) -> bytes:
     return b"\1" + struct.pack(">I", len(body)) + body
 
 
+def send_message(connection: socket.socket, stream: int, message: bytes) -> None:
+    """Send a message to its end, no faster than a server that reads it lets a client (RFC 9113, section 5.2).
+
+    What is sent beyond its window is refused, whatever it unpacks to.
+    """
+    for offset in range(0, len(message), 16_000):
+        last = offset + 16_000 >= len(message)
+        connection.sendall(frame(DATA, END_STREAM if last else 0, stream, message[offset : offset + 16_000]))
+        time.sleep(0.05)
+
+
 def peak_bytes(pid: int) -> int:
     """The most memory that a process ever held."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()

@@ -16,7 +16,7 @@ def admission(places, **options):
 
 
 async def stream(admission, client, order, work=0.0, name=None):
-    async with admission.place(client):
+    async with admission.slot(client):
         order.append(name or client)
         await asyncio.sleep(work)
 
@@ -41,10 +41,10 @@ def test_first_come_first_served():
 
 def test_a_client_with_many_streams_waits_for_one_with_few():
     async def work():
-        places, order = admission(2), []
+        places, order = admission(2, of_a_client=2), []
         async with AsyncExitStack() as held:
             for _ in range(2):
-                await held.enter_async_context(places.place("greedy"))
+                await held.enter_async_context(places.slot("greedy"))
             tasks = await begun(
                 *(stream(places, "greedy", order, name=f"greedy {i}") for i in range(3)), stream(places, "other", order)
             )
@@ -72,10 +72,29 @@ def test_clients_that_come_again_and_again_are_served_alike():
     asyncio.run(work())
 
 
+def test_a_client_that_waits_many_times_over_gets_its_turn_and_no_more():
+    """With one place, who had a hundred streams in the room went before all that came after it."""
+
+    async def work():
+        places, order = admission(1), []
+
+        async def comes_again(name):
+            for _ in range(10):
+                await stream(places, name, order)
+
+        async with places.slot("first"):
+            greedy = await begun(*(stream(places, "greedy", order) for _ in range(40)))
+            others = await begun(comes_again("b"), comes_again("c"))
+        await asyncio.gather(*greedy, *others)
+        assert {order[:30].count(name) for name in ("greedy", "b", "c")} <= {9, 10, 11}
+
+    asyncio.run(work())
+
+
 def test_one_client_may_be_held_to_some_of_the_places():
     async def work():
         places, order = admission(3, of_a_client=1), []
-        async with places.place("a"):
+        async with places.slot("a"):
             waiting = await begun(stream(places, "a", order, name="a again"))
             await stream(places, "b", order)
             assert order == ["b"]
@@ -85,13 +104,48 @@ def test_one_client_may_be_held_to_some_of_the_places():
     asyncio.run(work())
 
 
+def test_one_place_is_not_for_who_has_all_the_others():
+    async def work():
+        places, order = admission(3, waiting=4), []
+        async with AsyncExitStack() as held:
+            for _ in range(2):
+                await held.enter_async_context(places.slot("greedy"))
+            waiting = await begun(*(stream(places, "greedy", order) for _ in range(4)))
+            await stream(places, "other", order)  # At once, though the room is full of those that may have no more.
+            with pytest.raises(StatusError, match="this client has 2 of the 3 slots of this server, and may have"):
+                await stream(places, "greedy", order)
+            assert order == ["other"]
+        await asyncio.gather(*waiting)
+        assert order == ["other", *["greedy"] * 4]
+        async with places.slot("greedy"), places.slot("b"), places.slot("c"):
+            assert places.taken == 3
+
+    asyncio.run(work())
+
+
+def test_a_client_that_fills_the_room_gives_a_chair_to_another():
+    async def work():
+        places, order = admission(1, waiting=3), []
+        async with places.slot("first"):
+            greedy = await begun(*(stream(places, "greedy", order, name=f"greedy {i}") for i in range(3)))
+            others = await begun(stream(places, "other", order))
+            with pytest.raises(StatusError, match="all 1 slots of this server are taken"):
+                await greedy[2]  # The one that came last.
+            with pytest.raises(StatusError, match="all 1 slots"):
+                await stream(places, "other", order)  # Two chairs to one: nobody is better off by another change.
+        await asyncio.gather(*greedy[:2], *others)
+        assert order == ["greedy 0", "other", "greedy 1"]
+
+    asyncio.run(work())
+
+
 def test_the_room_is_bounded_and_so_is_the_wait():
     async def work():
         places, order = admission(1, waiting=1, waiting_seconds=0.05), []
-        async with places.place("a"):
+        async with places.slot("a"):
             (waiting,) = await begun(stream(places, "b", order))
             for attempt in (stream(places, "c", order), waiting):
-                with pytest.raises(StatusError, match="all 1 places of this server are taken: try again") as refused:
+                with pytest.raises(StatusError, match="all 1 slots of this server are taken: try again") as refused:
                     await attempt
                 assert (refused.value.code.name, refused.value.retry_seconds) == ("RESOURCE_EXHAUSTED", 5.0)
         await stream(places, "d", order)
@@ -103,7 +157,7 @@ def test_the_room_is_bounded_and_so_is_the_wait():
 def test_who_leaves_the_room_takes_no_place():
     async def work():
         places, order = admission(1), []
-        async with places.place("a"):
+        async with places.slot("a"):
             gone, stays = await begun(stream(places, "b", order), stream(places, "c", order))
             gone.cancel()
         await asyncio.gather(gone, stays, return_exceptions=True)
@@ -115,7 +169,7 @@ def test_who_leaves_the_room_takes_no_place():
 def test_one_that_leaves_just_as_it_gets_a_place_gives_it_on():
     async def work():
         places, order = admission(1), []
-        async with places.place("a"):
+        async with places.slot("a"):
             gone, stays = await begun(stream(places, "b", order), stream(places, "c", order))
         gone.cancel()  # It has the place by now, and has not run since.
         await asyncio.gather(gone, stays, return_exceptions=True)
@@ -127,7 +181,7 @@ def test_one_that_leaves_just_as_it_gets_a_place_gives_it_on():
 def test_a_server_that_stops_empties_the_room():
     async def work():
         places, order = admission(1), []
-        async with places.place("a"):
+        async with places.slot("a"):
             (waiting,) = await begun(stream(places, "b", order))
             places.drain()
             for attempt in (waiting, stream(places, "c", order)):

@@ -2,14 +2,18 @@
 
 import os
 import shutil
+import time
 from contextlib import contextmanager, suppress
+from threading import Thread
 
 import grpc
 import numpy as np
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from relumix.v1 import relight_pb2 as pb
+from relumix_server.storage import THREADS
 from tests.server.harness import CLOSE, FRAMES, Disk, ask, opening, pieces, serving, write_exr
-from tests.server.test_life import held, rested, until  # noqa: F401
+from tests.server.test_life import Held, held, rested, until  # noqa: F401
 
 MIB = 1 << 20
 
@@ -44,6 +48,45 @@ def test_a_pipe_as_a_result_that_is_there(tmp_path):
             )
         assert asked(server, paths).order == list(FRAMES)
         assert until(lambda: rested(server))
+
+
+def test_pipes_as_results_and_everybody_gone(tmp_path, disk, made):
+    """Ten openings that were cancelled at once; other jobs go on, and SIGTERM ends the server (see `serving`)."""
+    with by_path(tmp_path) as (server, paths):
+        os.mkfifo(tmp_path / "root/pipe.exr")
+        results = {**paths["results"], 1001: str(tmp_path / "root/pipe.exr")}
+        for _ in range(10):
+            stream = Held(server, opening(by_path=pb.ByPath(**{**paths, "results": results})))
+            time.sleep(0.05)
+            stream.leave()
+        assert asked(server, paths).order == list(FRAMES)
+        assert ask(server, disk.said(keys=disk.keys(made))).results == made
+        assert until(lambda: rested(server))
+        with server.channel() as channel:
+            health = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=20)
+        assert health.status == health_pb2.HealthCheckResponse.SERVING
+
+
+def test_storage_that_does_not_answer(tmp_path, monkeypatch, disk, made):
+    """Health says so and takes it back; SIGTERM ends the server while it hangs (see `serving`)."""
+    stuck = tmp_path / "stuck"
+    monkeypatch.setenv("RELUMIX_STUCK", str(stuck))
+    with by_path(tmp_path, module="tests.server.stuck_storage") as (server, paths), server.channel() as channel:
+        watched = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=120)
+        serving_or_not = (health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status) for answer in watched)
+        for turn in range(2):
+            assert next(serving_or_not) == "SERVING"
+            stuck.touch()
+            threads = [Thread(target=asked, args=(server, paths)) for _ in range(THREADS)]
+            for thread in threads:
+                thread.start()
+            assert next(serving_or_not) == "NOT_SERVING"
+            answer = asked(server, paths)
+            assert (answer.status.name, answer.retry_seconds) == ("UNAVAILABLE", 30.0)
+            for thread in threads:
+                thread.join(30)
+            if not turn:
+                stuck.unlink()
 
 
 def test_pipes_as_inputs(tmp_path):

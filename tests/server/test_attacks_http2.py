@@ -9,10 +9,9 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from relumix_server.access import MOST_WITHOUT_MESSAGE
 from tests.server.attack import (
-    DATA,
     END_HEADERS,
-    END_STREAM,
     HEADERS,
     RST_STREAM,
     SERVICE,
@@ -20,9 +19,12 @@ from tests.server.attack import (
     frame,
     headers,
     peak_bytes,
+    seconds,
+    send_message,
     zipped,
 )
 from tests.server.harness import serving
+from tests.server.test_life import certificates, until
 
 MIB = 1 << 20
 CALLS = 30_000
@@ -80,13 +82,10 @@ def test_messages_that_unpack_to_much(guarded, method):
     """764 KiB took 947 MiB: gRPC's limit counts bytes as they come."""
     before, message = peak_bytes(guarded.pid), zipped(256 * MIB)
     with connected(guarded.address) as connection:
-        said = frame(HEADERS, END_HEADERS, 1, headers(method, grpc_encoding="gzip"))
-        for offset in range(0, len(message), 16_000):
-            last = offset + 16_000 >= len(message)
-            said += frame(DATA, END_STREAM if last else 0, 1, message[offset : offset + 16_000])
         drained(connection)
         with suppress(OSError):
-            connection.sendall(said)
+            connection.sendall(frame(HEADERS, END_HEADERS, 1, headers(method, grpc_encoding="gzip")))
+            send_message(connection, 1, message)
         time.sleep(1)
         health(guarded)
     assert peak_bytes(guarded.pid) - before < 64 * MIB
@@ -134,3 +133,92 @@ def test_connections_that_say_nothing(guarded):
         while guarded.open_files() > before + 8 and time.monotonic() < deadline:
             time.sleep(0.2)
         assert guarded.open_files() <= before + 8
+
+
+def test_calls_that_never_bring_their_message(guarded):
+    """Over many connections they took memory without end. The oldest make room, and all are ended after a while."""
+    over = threading.Event()
+
+    def never():
+        over.wait(60)
+        yield b""
+
+    with ExitStack() as stack:
+        stack.callback(over.set)
+        calls = []
+        for _ in range(6):
+            channel = stack.enter_context(guarded.channel())
+            ask = channel.stream_unary("/grpc.health.v1.Health/Check")
+            calls += [ask.future(never(), timeout=60) for _ in range(60)]
+            health(guarded)
+        assert until(lambda: sum(call.done() for call in calls) >= len(calls) - MOST_WITHOUT_MESSAGE)
+        assert health(guarded).status == health_pb2.HealthCheckResponse.SERVING
+        assert until(lambda: all(call.done() for call in calls), 40)
+        told = {(call.code().name, call.details()) for call in calls}
+        assert told == {("DEADLINE_EXCEEDED", "the call came without its message")}
+
+
+def test_a_call_without_a_token_is_refused_before_its_message(guarded):
+    over = threading.Event()
+    with ExitStack() as stack:
+        stack.callback(over.set)
+        channel = stack.enter_context(guarded.channel())
+        call = channel.stream_unary(f"/{SERVICE}/GetInfo").future(b"" for _ in iter(lambda: over.wait(60), True))
+        assert call.exception(timeout=20).code().name == "UNAUTHENTICATED"
+
+
+def test_bytes_that_are_no_message(guarded):
+    with guarded.channel() as channel, pytest.raises(grpc.RpcError) as refused:
+        channel.unary_unary("/grpc.health.v1.Health/Check")(b"\x08\xff\xff", timeout=20)
+    assert (refused.value.code().name, refused.value.details()) == ("INTERNAL", "what came is no message of this call")
+    health(guarded)
+
+
+def closed(connection):
+    """Whether the other side has hung up."""
+    connection.settimeout(0)
+    with suppress(BlockingIOError):
+        while True:
+            try:
+                if not connection.recv(1 << 16):
+                    return True
+            except ConnectionError:
+                return True
+    return False
+
+
+def test_connections_that_ask_for_nothing(tmp_path):
+    """Each has begun HTTP/2 and makes no call. They are counted, and closed; somebody else is served then."""
+    with serving(tmp_path, "--max-connections", "40", "--idle-seconds", "4") as server, ExitStack() as stack:
+        before = server.open_files()
+        idle = []
+        for _ in range(60):
+            with suppress(OSError):  # Where there are too many, it may be told so at once.
+                idle.append(stack.enter_context(connected(server.address)))
+        assert until(lambda: sum(not closed(each) for each in idle) <= 40)
+        assert server.open_files() <= before + 44
+        assert until(lambda: all(map(closed, idle)), 60)
+        assert health(server).status == health_pb2.HealthCheckResponse.SERVING
+        assert until(lambda: server.open_files() <= before + 4)
+
+
+@pytest.mark.slow
+def test_handshakes_that_never_end(tmp_path):
+    """Somebody who does shake hands is answered meanwhile, and the others are closed."""
+    certificates(tmp_path)
+    tls = ("--tls-cert", str(tmp_path / "server.pem"), "--tls-key", str(tmp_path / "server.key"))
+    with serving(tmp_path, *tls) as server, ExitStack() as stack:
+        host, port = server.address.rsplit(":", 1)
+        begun = []
+        for _ in range(300):
+            begun.append(stack.enter_context(socket.create_connection((host, int(port)), timeout=60)))
+            begun[-1].sendall(b"\x16\x03\x01\x02\x00\x01")  # The head of a ClientHello of 512 bytes, and nothing of it.
+        trusted = grpc.ssl_channel_credentials((tmp_path / "ca.pem").read_bytes())
+        took = []
+        while not all(map(closed, begun)):
+            with server.channel(trusted) as channel:
+                stub = health_pb2_grpc.HealthStub(channel)
+                took.append(seconds(lambda stub=stub: stub.Check(health_pb2.HealthCheckRequest(), timeout=30)))
+            time.sleep(0.2)
+            assert len(took) < 300
+        assert len(took) > 5

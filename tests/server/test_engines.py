@@ -39,7 +39,8 @@ def relit(folder, output, *options):
         "-o",
         str(folder / output),
     ]
-    subprocess.run([*command, "--work-size", "64", "--progress", "none", *options], check=True)
+    command += ["--work-size", "64", "--progress", "none", *options]
+    subprocess.run(command, check=True, stderr=subprocess.PIPE, text=True)
     return sorted((folder / output).iterdir())
 
 
@@ -62,11 +63,23 @@ def test_lite(plate):
         same(here, relit(plate, "there", "--engine", "lite", "--server", server.address))
 
 
-def test_svd(plate, svd):
-    options = ["--engine-option", "steps=1", "--engine-option", "window=4", "--engine-option", "overlap=1"]
-    here = relit(plate, "here", "--engine", "svd", "--model", svd, "--device", "cpu", *options)
-    with serving(plate, "--engine", "svd", "--model", svd, "--device", "cpu", *options) as server:
-        same(here, relit(plate, "there", "--engine", "svd", "--server", server.address))
+def test_svd(plate, svd, monkeypatch):
+    """At the plate's own exposure, which the server's workers must tell, and with options that a job chooses."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # torch's sums depend on it
+    loaded, asked = (
+        [word for option in options for word in ("--engine-option", option)]
+        for options in (("steps=1", "window=4", "overlap=1"), ("exposure=plate", "median_gain=whole"))
+    )
+    here = relit(plate, "here", "--engine", "svd", "--model", svd, "--device", "cpu", *loaded, *asked)
+    with serving(plate, "--engine", "svd", "--model", svd, "--device", "cpu", *loaded) as server:
+        there = ["there", "--engine", "svd", "--server", server.address]
+        same(here, relit(plate, *there, *asked))
+        with pytest.raises(subprocess.CalledProcessError) as caught:
+            relit(plate, *there, "--engine-option", "windows=anchored")
+    assert caught.value.stderr == (
+        "relumix: how the windows of svd lie is the server's to choose: leave windows, window, overlap, chained and "
+        "published out, or start a server with --engine-option for them\n"
+    )
 
 
 def test_one_server_holds_several_engines_and_the_model_is_that_of_svd(plate, svd):

@@ -13,7 +13,7 @@ from relumix.events import Done, Warned
 from tests.server.harness import Disk, Server, ask, serving
 from tests.server.test_life import until
 
-SAID = "the engine hangs: it worked on one window for more than 1 s"
+SAID = "the engine hangs: it got no further with a window for 1 s"
 
 
 @pytest.fixture
@@ -21,11 +21,11 @@ def hanging(tmp_path, monkeypatch):
     """Start a server whose engine hangs: alone, or with Python's lock."""
     started = []
 
-    def start(how, **when):
+    def start(how, *, seconds=1, **when):
         monkeypatch.setenv("RELUMIX_HANGS", how)
         (tmp_path / "hanging").mkdir()
         folder, module = tmp_path / "hanging", "tests.server.hanging"
-        options = () if how.startswith("warm") else ("--window-seconds", "1")
+        options = () if how.startswith("warm") else ("--window-seconds", str(seconds))
         started.append(Server(*options, folder=folder, module=module, **when))
         return started[0]
 
@@ -96,6 +96,21 @@ def test_the_process_ends_where_nothing_else_can_end_it(hanging, disk):
     assert server.process.wait(60) == 1
     server._reader.join(10)
     assert any("propagate" in line["message"] for line in server.log)
+
+
+def test_an_engine_that_gets_further_does_not_hang(hanging, disk, made):
+    """A window may take any number of times the limit: what counts is the time without progress."""
+    server = hanging("slow:8", seconds=3)
+    answer = ask(server, disk.said(keys=disk.keys(made)))
+    assert (answer.status.name, answer.results) == ("OK", made)
+    assert server.stop() == 0
+
+
+def test_one_that_says_the_same_again_and_again_hangs(hanging, disk):
+    server = hanging("stands")
+    answer = ask(server, disk.said())
+    assert (answer.status.name, answer.details) == ("UNAVAILABLE", f"{SAID}; go on at another server, or later")
+    assert server.process.wait(30) == 1
 
 
 def test_nothing_is_served_until_the_engine_is_warm(hanging, disk, tmp_path):

@@ -3,7 +3,6 @@
 import contextlib
 import pickle
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -136,14 +135,12 @@ def test_a_port_that_is_taken(server):
     )
 
 
-def test_a_port_of_the_status_page_that_is_taken():
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        address = f"127.0.0.1:{taken.getsockname()[1]}"
-        code, said = start("--listen", "127.0.0.1:0", "--metrics", address)
-    assert (code, said) == (
+def test_a_port_of_the_status_page_that_is_taken(server):
+    code, sentence = start("--listen", "127.0.0.1:0", "--metrics", server.address)
+    assert (code, sentence) == (
         2,
-        f"the status page cannot be at {address}: Address already in use; choose another port with "
-        "--metrics, or 'none' for no page",
+        f"the status page cannot be at {server.address}: Address already in use; choose another port with --metrics, "
+        "or 'none' for no page",
     )
 
 
@@ -208,7 +205,7 @@ def test_a_full_server_says_when_to_come_back(tmp_path, held, disk, made):
         answer = ask(server, [opening()])
         assert (answer.status.name, answer.details, answer.retry_seconds) == (
             "RESOURCE_EXHAUSTED",
-            "all 1 places of this server are taken: try again later",
+            "all 1 slots of this server are taken: try again later",
             5.0,
         )
         first.leave()

@@ -1,20 +1,25 @@
 """Openings that are large, and what they may ask for."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
 from relumix.engines.registry import load_engine
+from relumix.v1 import relight_pb2 as pb
 from relumix_server.allowed_paths import AllowedPaths
 from relumix_server.options import Options
-from relumix_server.request import check
+from relumix_server.request import MOST_CHAINED_KEYFRAMES, check
 from relumix_server.status_errors import StatusError
-from tests.server.harness import opening
+from tests.server.harness import FRAMES, opening
 
 
-def checked(frames, references, **options):
+def checked(frames, references, *, chained=False, **options):
     message = opening(frames=range(frames), references=references).open
-    return check(message, {"flow": load_engine("flow")}, Options(**options), AllowedPaths(()))
+    engine = load_engine("flow")
+    if chained:
+        engine.windowing = replace(engine.windowing, window=14, overlap=1, tracks=False, chained=True)
+    return check(message, {"flow": engine}, Options(**options), AllowedPaths(()))
 
 
 def test_references_are_counted():
@@ -24,6 +29,37 @@ def test_references_are_counted():
     assert str(refused.value) == "the shot has 20000 references: this server takes up to 1000"
 
 
+@pytest.mark.parametrize(
+    ("sent", "what"),
+    [
+        ({"frames": range(20_001)}, "20001 frames: this server takes up to 20000"),
+        ({"frames": [1] * 20_001}, "20001 frames: this server takes up to 20000"),
+        ({"deliver": [1] * 4_000_000}, "4000000 frames to deliver: this server takes up to 20000"),
+        ({"keys": dict.fromkeys(range(20_001), "k")}, "20001 keys: this server takes up to 20000"),
+        (
+            {"by_path": pb.ByPath(masks=dict.fromkeys(range(20_001), "/a"))},
+            "20001 masks by path: this server takes up to 20000",
+        ),
+        (
+            {"settings": pb.Settings(engine_options=["a=b"] * 65)},
+            "65 options of the engine: this server takes up to 64",
+        ),
+    ],
+    ids=["frames", "frames that do not ascend", "deliver", "keys", "paths", "options"],
+)
+def test_what_an_opening_has_much_of_is_counted_before_it_is_looked_at(sent, what):
+    with pytest.raises(StatusError) as refused:
+        check(opening(**sent).open, {"flow": load_engine("flow")}, Options(), AllowedPaths(()))
+    assert (refused.value.code.name, str(refused.value)) == ("RESOURCE_EXHAUSTED", f"the shot has {what}")
+
+
+def test_keys_of_frames_that_are_not_delivered_are_not_kept():
+    message = opening(keys=dict.fromkeys((*FRAMES, 5), "k"), deliver=FRAMES[1:]).open
+    request = check(message, {"flow": load_engine("flow")}, Options(), AllowedPaths(()))
+    assert request.keys == dict.fromkeys(FRAMES[1:], "k")
+
+
+@pytest.mark.slow  # a figure of time: what else runs on the machine moves it
 @pytest.mark.parametrize("every", [1, 20_000], ids=["all are references", "one is"])
 def test_planning_takes_time_by_the_length_of_the_shot(every):
     """20,000 frames and references took 4.5 s: the square of their number."""
@@ -34,4 +70,30 @@ def test_planning_takes_time_by_the_length_of_the_shot(every):
         return time.process_time() - began
 
     seconds(10)
-    assert seconds(20_000) < 40 * seconds(2000)
+    assert min(seconds(20_000) for _ in range(3)) < 40 * min(seconds(2000) for _ in range(3))
+
+
+def test_chains_are_bounded():
+    """Each window of a chain names all frames before it: 20,000 frames made 15 million, and their time and memory."""
+    with pytest.raises(StatusError) as refused:
+        checked(20_000, [0], chained=True)
+    assert (refused.value.code.name, refused.value.retry_seconds) == ("RESOURCE_EXHAUSTED", None)
+    assert str(refused.value) == (
+        "the windows of engine flow are chained, and name 15386922 keyframes over 20000 frames: "
+        "this server takes up to 1000000; give more references, or fewer frames"
+    )
+    assert len(checked(20_000, range(0, 20_000, 40), chained=True).frames) == 20_000
+    longest = checked(5000, [0], chained=True)
+    assert sum(len(side) for w in longest.plan.windows for side in w.keyframe_paths) < MOST_CHAINED_KEYFRAMES
+    assert longest.accepted("1").ByteSize() < 4 << 20  # The most that clients take in one message.
+
+
+def test_refusing_a_chain_takes_time_by_the_length_of_the_shot():
+    def seconds(frames):
+        began = time.process_time()
+        with pytest.raises(StatusError, match="keyframes over"):
+            checked(frames, [0], chained=True, max_frames=1_000_000)
+        return time.process_time() - began
+
+    seconds(6000)
+    assert seconds(60_000) < 40 * seconds(6000)

@@ -1,5 +1,7 @@
 """One thread a device: sessions take turns window by window, and one that is cancelled leaves the queue."""
 
+import subprocess
+import sys
 import threading
 import time
 import weakref
@@ -131,3 +133,49 @@ def test_what_an_engine_may_still_read_is_there_before_its_turn(device):
     keyframes = [ProxyFrame(number, np.zeros((1, 1, 3), np.float32), np.ones((1, 1), np.float32)) for number in (1, 5)]
     scheduled.start().propagate(["a"], [], [keyframes[:1], keyframes])
     assert seen == [([1, 1, 5], 0)]
+
+
+WATCHED = """
+import sys, time
+from relumix_server.scheduler import EngineThread
+
+device = EngineThread(last_seconds=2)
+
+def work():
+    for step in range(1, 25):
+        time.sleep(0.2)
+        device.advance(step / 25 if sys.argv[1] == "further" else 0.1)
+
+device.submit(work).result()
+device.close()
+"""
+
+
+@pytest.mark.parametrize(("how", "code"), [("further", 0), ("still", 1)])
+def test_the_last_resort_counts_from_what_was_last_done(how, code):
+    ended = subprocess.run([sys.executable, "-c", WATCHED, how], capture_output=True, text=True, check=False)
+    assert ended.returncode == code
+    assert ("Timeout" in ended.stderr) == bool(code)
+
+
+def test_progress_is_told_on_and_counted_anew_with_each_window(device):
+    class Reports(SlowEngine):
+        def report_to(self, tell):
+            self.tell = tell
+
+        def propagate(self, frames, references, keyframe_paths):
+            for share in (0.2, 0.9, 0.9, 0.5):
+                time.sleep(0.05)
+                before = device.seconds
+                self.tell(share)
+                moved.append(device.seconds < before)
+            return np.zeros((1, 1, 1, 3), np.float32)
+
+    moved, told = [], []
+    scheduled = ScheduledEngine(Reports(), device)
+    scheduled.report_to(told.append)
+    for _ in range(2):
+        scheduled.start().propagate(["a"], [], [])
+    assert moved == [True, True, False, False] * 2
+    assert told == [0.2, 0.9, 0.9, 0.5] * 2
+    assert device.seconds == 0

@@ -24,15 +24,15 @@ def where(path):
 
 
 def test_memory_first_then_disk(spool):
-    first, second, third = (spool.place(".exr", size) for size in (60, 60, 40))
+    first, second, third = (spool.new_file(".exr", size) for size in (60, 60, 40))
     assert [where(path) for path in (first, second, third)] == ["memory", "disk", "memory"]
     assert spool.used() == (100, 60)
     spool.release(first)
-    assert where(spool.place(".exr", 60)) == "memory"
+    assert where(spool.new_file(".exr", 60)) == "memory"
 
 
 def test_what_a_file_really_has_counts(spool):
-    path = spool.place(".exr", 90)
+    path = spool.new_file(".exr", 90)
     path.write_bytes(b"x" * 10)
     spool.settle(path)
     assert spool.used() == (10, 0)
@@ -44,14 +44,14 @@ def test_what_a_file_really_has_counts(spool):
 
 def test_a_full_disk_is_told_with_a_time_to_come_back(spool, monkeypatch):
     monkeypatch.setattr(spool_module, "_free", lambda folder: 50)
-    spool.place(".exr", 40)
+    spool.new_file(".exr", 40)
     with pytest.raises(StatusError, match=r"^the server's spool is full: try again later$") as refused:
-        spool.place(".exr", 51)
+        spool.new_file(".exr", 51)
     assert (refused.value.code.name, refused.value.retry_seconds) == ("RESOURCE_EXHAUSTED", 30.0)
 
 
 def test_closing_leaves_nothing_and_the_dead_are_buried(tmp_path, spool):
-    path = spool.place(".exr", 10)
+    path = spool.new_file(".exr", 10)
     path.write_bytes(b"x")
     other = Spool(100, str(tmp_path / "disk"))
     assert path.exists()
@@ -70,21 +70,21 @@ def test_closing_leaves_nothing_and_the_dead_are_buried(tmp_path, spool):
 def test_what_is_reserved_is_not_free(spool, monkeypatch):
     """The file system calls bytes free that are not written yet: four clients once overcommitted a small disk."""
     monkeypatch.setattr(spool_module, "_free", lambda folder: 100)
-    first, second = spool.place(".exr", 60), spool.place(".exr", 60)
+    first, second = spool.new_file(".exr", 60), spool.new_file(".exr", 60)
     assert [where(path) for path in (first, second)] == ["memory", "disk"]
     with pytest.raises(StatusError, match="the server's spool is full"):
-        spool.place(".exr", 60)
+        spool.new_file(".exr", 60)
     first.write_bytes(bytes(10))
     spool.settle(first)
-    assert where(spool.place(".exr", 60)) == "memory"
+    assert where(spool.new_file(".exr", 60)) == "memory"
     spool.release(second)
-    assert where(spool.place(".exr", 100)) == "disk"
+    assert where(spool.new_file(".exr", 100)) == "disk"
 
 
 def test_many_files_are_counted_as_quickly_as_few(spool):
     def seconds(count):
         began = time.process_time()
-        for path in [spool.place(".exr", 1) for _ in range(count)]:
+        for path in [spool.new_file(".exr", 1) for _ in range(count)]:
             spool.used()
             spool.release(path)
         return time.process_time() - began

@@ -9,7 +9,7 @@ from relumix.errors import InputError
 from relumix.shot import Picture, Plate, Sequence, read_mask, read_reference
 from relumix.shot.paint import Alpha
 from relumix.shot.placing import Place
-from relumix.shot.reference import Look, look_at_reference
+from relumix.shot.reference import ReferenceSummary, inspect_reference
 from tests.shot import files
 
 DISPLAY = (0, 0, 20, 16)
@@ -328,15 +328,15 @@ def test_paint_of_another_size_is_fitted_too(plate: Plate, picture: Picture, tmp
 
 
 def test_a_look_tells_what_reading_would_do(plate: Plate, picture: Picture, tmp_path: Path) -> None:
-    def look(path: Path) -> Look:
+    def look(path: Path) -> ReferenceSummary:
         windows = plate.windows(1)
-        return look_at_reference(path, windows, 1, plate=plate, colorspace=None, read=lambda: plate.read(1))
+        return inspect_reference(path, windows, 1, plate=plate, colorspace=None, read=lambda: plate.read(1))
 
     assert look(paint_over(tmp_path / "r.png")).alpha is Alpha.PAINTED
-    assert look(picture.path) == Look(Place(picture.data_window), Alpha.WHOLE)
+    assert look(picture.path) == ReferenceSummary(Place(picture.data_window), Alpha.WHOLE)
     half = look(files.plain(tmp_path / "half.exr", files.noise(8, 10)[:, :, :3], display=(0, 0, 10, 8)))
     assert half.place == Place(picture.data_window)
     with pytest.raises(InputError, match="unknown colour space"):
-        look_at_reference(
+        inspect_reference(
             picture.path, plate.windows(1), 1, plate=plate, colorspace="no", read=lambda: pytest.fail("not needed")
         )

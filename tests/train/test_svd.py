@@ -198,7 +198,12 @@ def test_clips_longer_than_scenes_are_refused(base, stage):
 
 
 def test_a_base_that_is_none_is_refused(tmp_path):
-    with pytest.raises(InputError, match="expected Stable Video Diffusion as diffusers saves it, or a model"):
+    said = "expected Stable Video Diffusion as diffusers saves it, or a model"
+    with pytest.raises(InputError, match=said):
+        starting_unet(tmp_path)
+    (tmp_path / "unet").mkdir()
+    (tmp_path / "unet/config.json").write_text("[]")
+    with pytest.raises(InputError, match=rf"cannot be read \(a JSON list, expected an object\): {said}"):
         starting_unet(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""The engine without weights: optical flow carries the references' light, appearance says what it misses."""
+"""The engine without weights: gain carried along optical flow, and matched by appearance where flow fails."""
 
 from __future__ import annotations
 

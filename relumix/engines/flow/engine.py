@@ -1,4 +1,4 @@
-"""The engine without weights: it carries each reference's gain along optical flow, and matches what the flow loses."""
+"""The engine without weights: gain carried along optical flow, and matched by appearance where flow fails."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from relumix.engines.tracking.appearance import match
 from relumix.engines.tracking.correspondence import Track
 from relumix.engines.tracking.log_frame import LogFrame
 from relumix.engines.tracking.motion_averaging import WeightedGain, average, mix
-from relumix.engines.tracking.reference_light import ReferenceLight, believe, carry
+from relumix.engines.tracking.reference_light import ReferenceLight, carry, combine
 from relumix.engines.tracking.tracks import Tracker, WindowMotion
 from relumix.engines.tracking.window_progress import WindowProgress
 from relumix.gain.proxy import ProxyFrame, ProxyReference
@@ -53,7 +53,7 @@ class FlowPropagator:
         keyframe_paths: Sequence[Sequence[Keyframe]],
     ) -> Float32:
         """Carry the light of the references to the frames of one window (see `Propagator.propagate`)."""
-        with threadpool_limits(1, user_api="blas"):  # small products: its threads would only wait for each other
+        with threadpool_limits(1, user_api="blas"):  # the products are small: BLAS threads would only wait
             window = WindowMotion.of(frames)
             self._progress.begin(2 * len(frames) * len(references))
             gains = []
@@ -61,22 +61,22 @@ class FlowPropagator:
                 light = ReferenceLight.of(reference)
                 # 1. Track: where each pixel of each frame is in the reference.
                 tracks = self._tracker.tracks(light.log_frame, keyframe_path, window, self._progress.step)
-                # 2. to 4., frame by frame: the gain that the track leads to, and what looks alike where it fails.
+                # 2. to 4. Carry, match and combine, frame by frame.
                 relit = self._pool.map(partial(_relight, light), window.frames, tracks)
-                del tracks  # they are large: the pool lets go of each as its frame is done
-                # 5. Average along the motion, so that it does not flicker.
+                del tracks  # large: without this list the pool frees each as its frame is done
+                # 5. Average along the motion, against flicker.
                 gains.append(average(list(self._progress.each(relit)), window))
-            # 6. Mix what the references say.
+            # 6. Mix the references' gains.
             return np.stack([mix(frame.frame, references, on_it) for frame, *on_it in zip(frames, *gains, strict=True)])
 
 
 def _relight(light: ReferenceLight, frame: LogFrame, track: Track) -> WeightedGain:
-    """Return the gain on a frame by the light of one reference, for itself alone."""
+    """Return the gain on a frame from one reference, without the neighbouring frames."""
     if frame.digest == light.log_frame.digest:
         return light.own_gain()
-    # 2. Carry the reference's gain along the track, and say how far that is to be believed.
+    # 2. Carry the reference's gain along the track, with its confidence.
     carried = carry(light, frame, track)
-    # 3. Match: the gain of what looks alike in the reference, and lies where it should be.
+    # 3. Match: the gain of reference pixels that look alike and lie near the tracked position.
     matched = match(light.bank, frame, track)
-    # 4. Believe what was carried as far as it is sure, and what was matched for the rest.
-    return believe(light, carried, matched)
+    # 4. Combine: the carried gain by its confidence, the matched gain for the rest.
+    return combine(light, carried, matched)

@@ -14,7 +14,7 @@ from relumix.types import Float32
 def attend_in_torch(queries: Sequence[Float32], keys: Float32, stops: Float32) -> Float32:
     """See `Attend` in relumix.engines.tracking.appearance; several times as fast as in numpy.
 
-    A query for each guess becomes one query over as many copies of the keys, each beside nothing but zeros.
+    The queries of all guesses become one wide query over zero-padded copies of the keys.
     """
     query, n, width = torch.from_numpy(np.concatenate(queries, 1)), len(keys), keys.shape[1]
     # Values are as wide as keys, the rest zeros: only with one width for all does torch take its fused kernel.

@@ -1,4 +1,4 @@
-"""The learned engine: what the flow engine says, corrected by a network that also says how sure it is."""
+"""The learned engine: the flow engine's gain, corrected by a network that also estimates its own error."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from relumix.engines.tracking.appearance import match
 from relumix.engines.tracking.correspondence import Track
 from relumix.engines.tracking.log_frame import LogFrame
 from relumix.engines.tracking.motion_averaging import WeightedGain, average, mix
-from relumix.engines.tracking.reference_light import believe, carry
+from relumix.engines.tracking.reference_light import carry, combine
 from relumix.engines.tracking.tracks import Tracker, WindowMotion
 from relumix.engines.tracking.window_progress import WindowProgress
 from relumix.errors import InputError
@@ -41,9 +41,9 @@ from relumix.types import Float16, Float32
 
 _THREADS = 2
 
-_LEAST_ERROR = 0.4  # in units of spread: no gain is surer than this
-_SURER = 4  # power by which the surer of two references' gain counts: one that shows little must not spoil a frame
-_KEEP = 0.4  # of the corrections of neighbours (see `average`), which lie on gain that was averaged already
+_LEAST_ERROR = 0.4  # in units of spread: a floor, so that no gain gets an unbounded weight
+_CONFIDENCE_POWER = 4  # sharpens the weights of two references, so that one that shows little cannot spoil a frame
+_KEEP = 0.4  # as in `average`, for corrections: less than there, since the gain below them was averaged already
 
 
 class LiteEngine:
@@ -68,14 +68,14 @@ class LiteEngine:
         return LitePropagator(self)
 
     def encode_reference(self, features: Float16) -> list[EncodedReference]:
-        """Return what the network is to know of a reference, whose features [c, h, w] are given."""
+        """Return the network's encoding of a reference from its features [c, h, w]."""
         with self._lock, torch.inference_mode():
             encoded: list[EncodedReference] = self.network.encode_reference(self._tensor(features))
         return encoded
 
     def correct(self, features: Float16, encoded: list[EncodedReference]) -> tuple[Float32, Float32]:
-        """Return correction and log error, [h, w, c], as the network has them of a frame's features [c, h, w]."""
-        with self._lock, torch.inference_mode():  # one frame at a time: it uses all processors
+        """Return correction and log error, [h, w, c], of a frame's features [c, h, w]."""
+        with self._lock, torch.inference_mode():  # one frame at a time: torch uses all cores for it
             outputs = self.network.correct(self._tensor(features), encoded)
         correction, log_error = (each[0].permute(1, 2, 0).float().cpu().contiguous().numpy() for each in outputs)
         return correction, log_error
@@ -107,53 +107,53 @@ class LitePropagator:
 
         Steps 1 to 6 are the flow engine's (see relumix.engines.flow.engine), with the network between 5 and 6.
         """
-        with threadpool_limits(1, user_api="blas"):  # small products: its threads would only wait for each other
+        with threadpool_limits(1, user_api="blas"):  # the products are small: BLAS threads would only wait
             window = WindowMotion.of(frames)
             self._progress.begin(3 * len(frames) * len(references))
             gains = []
             for reference, keyframe_path in zip(references, keyframe_paths, strict=True):
                 corrector = _Corrector.of(self._engine, reference)
                 # 1. Track.
-                root = corrector.reference.light.log_frame
-                tracks = self._tracker.tracks(root, keyframe_path, window, self._progress.step)
-                # 2. to 4. Carry, match and believe, frame by frame; what was found is kept, for the network.
+                log_frame = corrector.reference.light.log_frame
+                tracks = self._tracker.tracks(log_frame, keyframe_path, window, self._progress.step)
+                # 2. to 4. Carry, match and combine, frame by frame; features are kept for the network.
                 relit = self._pool.map(partial(_relight, corrector.reference), window.frames, tracks)
-                del tracks  # they are large: the pool lets go of each as its frame is done
+                del tracks  # large: without this list the pool frees each as its frame is done
                 found = list(self._progress.each(relit))
-                # 5. Average along the motion: gain that the network sees, and corrects.
+                # 5. Average along the motion: the network sees this gain, and corrects it.
                 averaged = average([each.gain for each in found], window)
-                # 5a. The network: what that lacks, and how sure it is then.
+                # 5a. The network: a correction and its weight.
                 corrected = map(corrector.correction, window.frames, averaged, found)
                 corrections = list(self._progress.each(corrected))
-                # 5b. Average the corrections too, less far: each was made of its frame alone.
+                # 5b. Average the corrections too, since each is made from one frame alone; less than the gain.
                 corrections = average(corrections, window, _KEEP)
                 gains.append([_corrected(*each) for each in zip(averaged, corrections, strict=True)])
                 del found, averaged, corrections  # before the next reference's are made
-            # 6. Mix what the references say.
+            # 6. Mix the references' gains.
             return np.stack([mix(frame.frame, references, on_it) for frame, *on_it in zip(frames, *gains, strict=True)])
 
 
 @dataclass(frozen=True)
-class _Found:
-    """What steps 2 to 4 have of a frame: the flow engine's gain, and features; None on the reference's own picture."""
+class _FlowResult:
+    """Steps 2 to 4 on a frame: the flow engine's gain, and features (None on the reference's own picture)."""
 
     gain: WeightedGain
     features: Float16 | None
 
 
-def _relight(reference: SpreadLight, frame: LogFrame, track: Track) -> _Found:
+def _relight(reference: SpreadLight, frame: LogFrame, track: Track) -> _FlowResult:
     light = reference.light
     if frame.digest == light.log_frame.digest:
-        return _Found(light.own_gain(), None)
+        return _FlowResult(light.own_gain(), None)
     carried = carry(light, frame, track)
     matched = match(light.bank, frame, track, attend_in_torch)
     features = frame_features(reference, frame, track, carried, matched, net_size(frame.log_luma.shape))
-    return _Found(believe(light, carried, matched), features)
+    return _FlowResult(combine(light, carried, matched), features)
 
 
 @dataclass(frozen=True)
 class _Corrector:
-    """The network, and one reference as it knows it."""
+    """The network, and its encoding of one reference."""
 
     engine: LiteEngine
     reference: SpreadLight
@@ -165,8 +165,8 @@ class _Corrector:
         size = net_size(light.light.log_frame.log_luma.shape)
         return cls(engine, light, engine.encode_reference(reference_features(light, size)))
 
-    def correction(self, frame: LogFrame, averaged: WeightedGain, found: _Found) -> WeightedGain:
-        """Return what to add to the averaged gain, in stops, and how much it counts."""
+    def correction(self, frame: LogFrame, averaged: WeightedGain, found: _FlowResult) -> WeightedGain:
+        """Return the correction of the averaged gain, in stops, and its weight."""
         height, width = frame.log_luma.shape
         if found.features is None:
             nothing = np.zeros((height, width, 3), np.float32)
@@ -182,11 +182,11 @@ class _Corrector:
 
 
 def _corrected(averaged: WeightedGain, correction: WeightedGain) -> WeightedGain:
-    return WeightedGain(averaged.gain_stops + correction.gain_stops, correction.weight**_SURER)
+    return WeightedGain(averaged.gain_stops + correction.gain_stops, correction.weight**_CONFIDENCE_POWER)
 
 
 def net_size(shape: Sequence[int]) -> tuple[int, int]:
-    """Return (width, height) of what the network sees of a picture of shape (height, width)."""
+    """Return the (width, height) at which the network sees a picture of shape (height, width)."""
     scale = min(1.0, NET_EDGE_PX / max(shape))
     width, height = (max(1, round(side * scale / STRIDE)) * STRIDE for side in shape[1::-1])
     return width, height

@@ -1,4 +1,4 @@
-"""What the network is shown. Made here for work and for training alike, so that both see the same."""
+"""The network's input features, for inference and training alike."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from relumix.gain.proxy import ProxyReference
 from relumix.types import Float16, Float32
 
 NET_EDGE_PX = 384
-"""Long edge of what the network sees."""
+"""Long edge of the network's input."""
 
 MATCH_EDGE_PX = 224
-"""Long edge of the picture in which appearance is matched: more than the flow engine's, since much hangs on it."""
+"""Long edge of the picture that is matched: larger than the flow engine's, since the network relies on it."""
 
 FRAME_PLANES = 23
 REFERENCE_PLANES = 7
 PLATE, CARRIED, MATCHED, PLACE, AVERAGED = slice(0, 3), slice(3, 6), slice(6, 9), slice(17, 19), slice(19, 22)
-"""Which of a frame's planes are what (see `frame_features`, `averaged_features`); PLATE holds for a reference's too."""
+"""Slices of a frame's planes (see `frame_features`, `averaged_features`); PLATE holds for a reference's too."""
 
-_CLIP = 4.0  # stops, and units of spread, beyond which a feature says nothing more
-_LEAST_SPREAD_STOPS = 0.05  # what is less is noise, and would be all that is seen if it were scaled up
+_CLIP = 4.0  # stops, or units of spread: outliers must not dominate the network's input
+_LEAST_SPREAD_STOPS = 0.05  # a smaller spread is noise, which dividing by it would amplify
 
 
 @dataclass(frozen=True)
 class SpreadLight:
-    """A reference's light, and its spread: how far its local gain strays from 0, root mean square.
+    """A reference's light, and its spread: the root mean square of its local gain.
 
-    In units of it strong light and weak are the same to the network, which so need not learn both.
+    In units of the spread weak and strong light look alike to the network, so that it need not learn both.
     """
 
     light: ReferenceLight
@@ -43,28 +43,28 @@ class SpreadLight:
 
     @classmethod
     def of(cls, reference: ProxyReference, match_edge_px: int = MATCH_EDGE_PX) -> SpreadLight:
-        """Look at a reference. match_edge_px: long edge of the picture in which appearance is matched."""
+        """Make it from a reference. match_edge_px: long edge of the picture in which appearance is matched."""
         light = ReferenceLight.of(reference, match_edge_px)
         trusted = light.trusted > 0.5
         spread = float(np.sqrt(np.square(light.local_stops[trusted]).mean())) if trusted.any() else 0.0
         return cls(light, spread)
 
     def in_spreads(self, local_stops: Float32) -> Float32:
-        """Return a local gain in units of the spread, what is far out cut off."""
+        """Return a local gain in units of the spread, clipped."""
         return np.clip(local_stops * np.float32(1 / max(self.spread_stops, _LEAST_SPREAD_STOPS)), -_CLIP, _CLIP)
 
 
 def frame_features(
     reference: SpreadLight, frame: LogFrame, track: Track, carried: Carried, matched: Float32, size: tuple[int, int]
 ) -> Float16:
-    """Return [19, h, w] at `size` (width, height): what is known of a frame by itself.
+    """Return [19, h, w] at `size` (width, height): the features of a frame by itself.
 
     0-2 log2 of the frame at the reference's exposure; 3-5 the carried and 6-8 the matched gain, in units of spread;
     9 the carried gain's confidence; 10 the flow's forward-backward consistency; 11-13 the reference's plate, carried,
     less the frame, in stops; 14 whether the plate is known; 15 how far it moved, in long edges; 16 log2 of the spread;
     17-18 where in the reference the flow expects it, (x, y) in long edges from the middle.
     """
-    # Exposed as the reference was: how bright the camera made it is nothing that light should follow.
+    # At the reference's exposure: a change of the camera's exposure is no change of light.
     own: Float32 = frame.log_rgb - np.float32(track.exposure_stops)
     difference = warp(reference.light.log_frame.log_rgb, track.forward) - own
     moved = track.forward / np.float32(max(track.forward.shape[:2]))
@@ -81,7 +81,7 @@ def frame_features(
 
 
 def averaged_features(reference: SpreadLight, gain: WeightedGain, size: tuple[int, int]) -> Float16:
-    """Return [4, h, w]: 0-2 the gain averaged along the motion, in units of spread; 3 log2 of how much it counts."""
+    """Return [4, h, w]: 0-2 the gain averaged along the motion, in units of spread; 3 log2 of its weight."""
     local = gain.gain_stops - reference.light.median_gain
     return planar([shrink(plane, size) for plane in (reference.in_spreads(local), np.log2(gain.weight))])
 
@@ -107,7 +107,7 @@ def shrink(image: Float32, size: tuple[int, int]) -> Float32:
 def planar(planes: Sequence[Float32]) -> Float16:
     """Return [c, h, w] float16 from [h, w] and [h, w, c] pictures.
 
-    Half precision, as training keeps its examples: what the network is shown must be rounded alike.
+    Half precision, since training stores its examples so: inference must see the same rounding.
     """
     stacked = np.concatenate([plane if plane.ndim == 3 else plane[..., None] for plane in planes], -1)
     return np.ascontiguousarray(stacked.transpose(2, 0, 1), np.float16)

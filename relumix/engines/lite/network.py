@@ -1,8 +1,7 @@
-"""The network of `lite`: what the flow engine's light lacks at each pixel, and how sure that is.
+"""The network of `lite`: a correction of the flow engine's gain at each pixel, and its expected error.
 
-It is shown a frame and what is known of one reference's light there (`features`): the flow engine's gain, and what
-that was made of: the gain that optical flow carried, the gain of what looks alike, and how well either fits. It never
-sees pixels at full size and never makes any.
+Its input (`features`) is a frame, the flow engine's gain from one reference, and what that was made from: the gain that
+flow carried, the gain matched by appearance, and how well either fits. It never sees or makes full-size pixels.
 
 Cross-attention from frame to reference is gated, as in ReLumix (arXiv 2509.23769): queries are the frame's features,
 keys those of the reference's plate, values its gain; the gate is learned from query, answer and best match.
@@ -21,11 +20,11 @@ from torch.nn import functional as F  # noqa: N812  the name that torch's own do
 from relumix.engines.lite.features import AVERAGED, CARRIED, FRAME_PLANES, MATCHED, PLACE, PLATE, REFERENCE_PLANES
 
 STRIDE = 16
-"""Sides of what the network sees are multiples of this."""
+"""The network's input sides are multiples of this."""
 
 _WIDEST_LOG_ERROR = 4.0
-_FIRST_DOUBT = -2.0  # how an untrained network judges what the flow engine's light was made of, against that light
-_ATTENDED = (-2, -1)  # levels that look at the reference: an eighth and a sixteenth of the size
+_INITIAL_LOGIT = -2.0  # of the carried and matched gains: an untrained network takes the averaged gain
+_ATTENDED = (-2, -1)  # levels that attend to the reference: an eighth and a sixteenth of the size
 
 
 class Block(nn.Module):
@@ -34,7 +33,7 @@ class Block(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.first = nn.Conv2d(width, width, 3, padding=1)
-        self.second = _silent(nn.Conv2d(width, width, 3, padding=1))
+        self.second = _zero_initialised(nn.Conv2d(width, width, 3, padding=1))
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, width, h, w] to the same."""
@@ -65,7 +64,7 @@ natural logarithm of how far each of its n tokens is known."""
 
 
 class GatedCrossAttention(nn.Module):
-    """Frame tokens look up the reference's tokens; a gate says how much of the answer to take."""
+    """Frame tokens attend to the reference's tokens; a gate weighs the result."""
 
     def __init__(self, width: int, value_width: int, heads: int) -> None:
         super().__init__()
@@ -82,10 +81,10 @@ class GatedCrossAttention(nn.Module):
 
         plate  [B, width, h, w] features of its plate, by the encoder that sees the frames.
         light  [B, value_width, h, w] features of its gain.
-        lit    [B, 1, h, w] in 0..1: where its gain is known; other tokens are not looked at.
+        lit    [B, 1, h, w] in 0..1: where its gain is known; other tokens are masked out.
         """
-        # Keys and queries of length 1: a bright surface is no surer match than a dark one. What is not known falls out
-        # by the logarithm of its share.
+        # Keys and queries of length 1: a bright surface is no better match than a dark one. Unknown tokens fall out by
+        # the logarithm of their share.
         key = F.normalize(self._tokens(self.key(plate)), dim=-1).transpose(-1, -2)
         return key, self._tokens(self.value(light)), torch.log(lit.flatten(2).clamp_min(1e-4))[:, None]
 
@@ -99,11 +98,11 @@ class GatedCrossAttention(nn.Module):
         b, _, h, w = frame.shape
         key, value, lit = encoded
         scores = F.normalize(self._tokens(self.query(frame)), dim=-1) @ key * self.log_sharpness.exp()
-        # softmax(sharpness * q k - nearness * |place_q - place_k|² + log lit): each head has its own sharpness, and how
-        # far it looks around.
+        # softmax(sharpness * q k - nearness * |place_q - place_k|² + log lit): each head learns its own sharpness and
+        # search radius.
         away = torch.cdist(place.flatten(2).transpose(1, 2), grid_of(place).flatten(2).transpose(1, 2)).square()
         scores = scores - self.log_nearness.exp() * away[:, None] + lit
-        # What the gate needs to tell a good match from the best of bad ones, which softmax hides.
+        # The gate must tell a good match from the best of bad ones, which softmax hides.
         best = torch.logsumexp(scores, -1).reshape(b, self.heads, h, w) * 0.1
         found = (scores.softmax(-1) @ value).transpose(-1, -2).reshape(b, -1, h, w)
         gate = torch.sigmoid(self.gate(torch.cat([frame, found, best], 1)))
@@ -121,24 +120,24 @@ class LightNet(nn.Module):
         super().__init__()
         self.shape = {"widths": list(widths), "depth": depth, "heads": heads}
         widths, narrow = tuple(widths), tuple(max(16, width // 2) for width in widths)
-        looks = narrow[:-2] + widths[-2:]
+        appearance_widths = narrow[:-2] + widths[-2:]
         self.frame = Encoder(4 * (FRAME_PLANES + 2), widths, depth)
-        self.appearance = Encoder(4 * 3, looks, 1)
+        self.appearance = Encoder(4 * 3, appearance_widths, 1)
         self.light = Encoder(4 * REFERENCE_PLANES, narrow, 1)
         self.attention = nn.ModuleList(GatedCrossAttention(widths[i], narrow[i], heads) for i in _ATTENDED)
         self.middle = nn.Sequential(*(Block(widths[-1]) for _ in range(2)))
         ups = list(zip(widths[::-1], widths[-2::-1], strict=False))
         self.up = nn.ModuleList(nn.Conv2d(a, b, 1) for a, b in ups)
         self.blocks = nn.ModuleList(nn.Sequential(*(Block(b) for _ in range(depth))) for _, b in ups)
-        self.head = _silent(nn.Conv2d(widths[0], 4 * (2 + 3 + 1 + 1), 3, padding=1))
+        self.head = _zero_initialised(nn.Conv2d(widths[0], 4 * (2 + 3 + 1 + 1), 3, padding=1))
 
     def encode_reference(self, reference: Tensor) -> list[EncodedReference]:
-        """Return what is to be known of a reference, [B, REFERENCE_PLANES, h, w]: the same for all its frames."""
+        """Return the encoding of a reference [B, REFERENCE_PLANES, h, w]: computed once for all frames."""
         known = self.appearance(F.pixel_unshuffle(reference[:, PLATE], 2))
         light = self.light(F.pixel_unshuffle(reference, 2))
         attentions = cast("list[GatedCrossAttention]", self.attention)
         return [
-            attention.encode_reference(known[i], light[i], _shrunk(reference[:, -1:], known[i]))
+            attention.encode_reference(known[i], light[i], _pooled(reference[:, -1:], known[i]))
             for i, attention in zip(_ATTENDED, attentions, strict=True)
         ]
 
@@ -151,39 +150,39 @@ class LightNet(nn.Module):
 
         frame       [B, FRAME_PLANES, h, w] features of a frame; encoded: its reference, of the same size.
         correction  to be added to the flow engine's averaged gain.
-        log_error   log2 of the error to be expected then.
+        log_error   log2 of the expected error after it.
 
         h and w are multiples of STRIDE.
         """
         x = self._decoded(frame, encoded)
         outputs = F.pixel_shuffle(self.head(F.silu(x)), 2)
         averaged, carried, matched = frame[:, AVERAGED], frame[:, CARRIED], frame[:, MATCHED]
-        # A choice among the three gains that are there already, the averaged one with a logit of 0; and what none has.
-        share = torch.cat([torch.zeros_like(outputs[:, :1]), outputs[:, :2] + _FIRST_DOUBT], 1).softmax(1)
+        # A soft choice among the three given gains, the averaged one with a logit of 0, plus a free correction.
+        share = torch.cat([torch.zeros_like(outputs[:, :1]), outputs[:, :2] + _INITIAL_LOGIT], 1).softmax(1)
         chosen = share[:, 1:2] * (carried - averaged) + share[:, 2:3] * (matched - averaged) + outputs[:, 2:5]
-        # The sigmoid lets it leave all as it is at once, which three channels alone would have to agree on.
+        # The sigmoid can switch the correction off as a whole, without three channels having to agree.
         log_error = _WIDEST_LOG_ERROR * torch.tanh(outputs[:, 6:] / _WIDEST_LOG_ERROR)
         return torch.sigmoid(outputs[:, 5:6]) * chosen, log_error
 
     def _decoded(self, frame: Tensor, encoded: list[EncodedReference]) -> Tensor:
-        """Return [B, widths[0], h / 2, w / 2] features of a frame that has looked at its reference."""
+        """Return [B, widths[0], h / 2, w / 2] features of a frame after attention to its reference."""
         levels = self.frame(F.pixel_unshuffle(torch.cat([frame, grid_of(frame)], 1), 2))
-        # By the encoder that saw the reference's plate, so that queries and keys are of one kind.
-        seen = self.appearance(F.pixel_unshuffle(frame[:, PLATE], 2))
+        # The encoder of the reference's plate, so that queries and keys are comparable.
+        appearance = self.appearance(F.pixel_unshuffle(frame[:, PLATE], 2))
         for i, attention, known in zip(_ATTENDED, self.attention, encoded, strict=True):
-            levels[i] = levels[i] + attention(seen[i], _shrunk(frame[:, PLACE], seen[i]), known)
+            levels[i] = levels[i] + attention(appearance[i], _pooled(frame[:, PLACE], appearance[i]), known)
         x: Tensor = self.middle(levels[-1])
         for up, block, level in zip(self.up, self.blocks, levels[-2::-1], strict=True):
             x = block(F.interpolate(up(x), scale_factor=2.0, mode="nearest") + level)
         return x
 
 
-def _shrunk(planes: Tensor, like: Tensor) -> Tensor:
+def _pooled(planes: Tensor, like: Tensor) -> Tensor:
     return F.avg_pool2d(planes, planes.shape[-1] // like.shape[-1])
 
 
-def _silent(layer: nn.Conv2d) -> nn.Conv2d:
-    """Return a layer whose answer is 0 until it is trained."""
+def _zero_initialised(layer: nn.Conv2d) -> nn.Conv2d:
+    """Return a layer whose output is 0 until it is trained."""
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)
     return layer

@@ -30,7 +30,7 @@ def load_network(path: Path) -> LightNet:
             shape = json.loads((kept.metadata() or {})["network"])
             weights = {key: kept.get_tensor(key).float() for key in kept.keys()}  # noqa: SIM118  it is not a mapping
         network = LightNet(**shape)
-        network.load_state_dict(weights)  # strict: weights that fit half would make light of noise
+        network.load_state_dict(weights)  # strict: with half of its weights missing the network would make noise
     except FileNotFoundError as error:
         raise InputError(f"no weights for engine lite at {file}: give a file that relumix train lite made") from error
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -40,7 +40,7 @@ def load_network(path: Path) -> LightNet:
 
 
 def digest_of(path: Path) -> str:
-    """Return what tells these weights from others: two that differ are two versions of the engine."""
+    """Return a digest of the weights, part of the engine's version: other weights make other frames."""
     return blake2b(_file(path).read_bytes(), digest_size=4).hexdigest()
 
 

@@ -8,8 +8,8 @@ import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor
@@ -27,6 +27,12 @@ LOSS_PREFIXES = ("lpips.", "loss_fn.")
 _NESTED_IN = ("state_dict", "module")
 _WRAPPED_IN = ("module.", "_forward_module.")
 """What Lightning and DeepSpeed save a model's tensors under, and what distributed training puts before their names."""
+
+_COMPILED = "_orig_mod."
+"""What torch.compile puts before the names within a module, wherever that is."""
+
+_PICKLED = b"\x80"
+"""What torch's older files begin with."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,7 @@ class Checkpoint:
 
 
 def _unwrapped(name: str) -> str:
+    name = name.replace(_COMPILED, "")
     for prefix in _WRAPPED_IN:
         name = name.removeprefix(prefix)
     return name
@@ -95,26 +102,43 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     Raises InputError for a file that is not there, cannot be read, or holds anything but tensors.
     """
     try:
-        if path.suffix == ".safetensors":
-            return safetensors.torch.load_file(path)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about pickles that it refuses in the next line
-            found = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+        found = _load(path)
     except pickle.UnpicklingError as error:
         raise InputError(
             f"{path} holds more than tensors and was not loaded, as code hidden in such a file would run: expected "
             "tensors alone, get it from its authors as .safetensors"
         ) from error
-    except (OSError, EOFError, RuntimeError, ValueError, safetensors.SafetensorError) as error:
-        raise InputError(f"cannot read the checkpoint {path}: {error}; expected .pth, .ckpt or .safetensors") from error
-    for name in _NESTED_IN:
-        if isinstance(found, dict) and isinstance(found.get(name), dict):
-            found = found[name]
+    except Exception as error:  # torch reads a damaged pickle until something of its own fails
+        said = "it is damaged" if isinstance(error, LookupError) or not str(error) else error
+        raise InputError(f"cannot read the checkpoint {path}: {said}; expected .pth, .ckpt or .safetensors") from error
+    while isinstance(found, dict) and (inner := [name for name in _NESTED_IN if isinstance(found.get(name), dict)]):
+        found = found[inner[0]]
     if not isinstance(found, dict):
         raise InputError(f"{path} holds a {type(found).__name__}: expected a dictionary of tensors")
-    if other := [str(name) for name, value in found.items() if not isinstance(value, Tensor)]:
+    if other := [str(name) for name, value in found.items() if not (isinstance(name, str) and _is_plain(value))]:
         raise InputError(f"{path} holds more than tensors, namely {some(other)}: expected a dictionary of tensors")
     return found
+
+
+def _load(path: Path) -> Any:
+    """Return what a file holds, whatever its name says of its kind; tensors, and what cannot hold code."""
+    with path.open("rb") as file:
+        start = file.read(9)
+    if path.suffix == ".safetensors" or start.endswith(b"{"):  # its header is JSON, behind eight bytes of its length
+        return safetensors.torch.load_file(path)
+    zipped = zipfile.is_zipfile(path)
+    if not zipped and start[:1] != _PICKLED and start[:2] != b"PK":
+        raise ValueError(
+            f"it begins with {start!r}, and so is no file of torch's, or not all of one: download it again"
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about pickles that it refuses in the next line
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
+
+
+def _is_plain(value: object) -> bool:
+    """Whether it is a tensor with its values in memory, row by row."""
+    return isinstance(value, Tensor) and value.layout == torch.strided and not value.is_meta
 
 
 def some(names: Sequence[str], most: int = 6) -> str:

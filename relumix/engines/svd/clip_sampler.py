@@ -99,6 +99,7 @@ class ClipSampler:
                 guidance=options.guidance,
                 vae_slice=options.vae_slice,
                 offload=options.offload,
+                on_gpu=model.device.type == "cuda",
                 free_bytes=model.free_bytes(),
             )
         return self._batched[frames]

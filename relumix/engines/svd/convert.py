@@ -110,6 +110,10 @@ def fill_network(unet: RelightUNet, tensors: Mapping[str, Tensor], source: Path)
     ]
     if shapes:
         raise InputError(f"{source} has {some(shapes)}: expected the network of the config, check --config")
+    if coarse := [
+        f"{name} in {tensors[name].dtype}" for name in names.values() if not tensors[name].is_floating_point()
+    ]:
+        raise InputError(f"{source} has {some(coarse)}: expected weights in float16, bfloat16 or float32")
     unet.load_state_dict({ours: tensors[theirs].contiguous() for ours, theirs in names.items()}, assign=True)
 
 

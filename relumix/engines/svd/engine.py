@@ -20,7 +20,7 @@ from relumix.engines.svd.clip_sampler import ClipSampler
 from relumix.engines.svd.conditioning import EncodedFrame
 from relumix.engines.svd.decoded_gain import gain, pixels
 from relumix.engines.svd.model import SvdModel
-from relumix.engines.svd.options import TRAINED_FRAMES, SvdOptions
+from relumix.engines.svd.options import PUBLISHED, TRAINED_FRAMES, SvdOptions
 from relumix.engines.svd.reference_light import ReferenceLight, relit
 from relumix.engines.svd.shown_light import ShownLight
 from relumix.errors import InputError
@@ -57,7 +57,8 @@ class SvdEngine:
         chosen = self._options.changed(options)
         for name in _AT_LOADING:
             if getattr(chosen, name) != getattr(self._options, name):
-                raise InputError(f"svd's {name} is chosen where its weights are loaded: leave it out here")
+                too = ", and published, which sets it too" if name in PUBLISHED else ""
+                raise InputError(f"svd's {name} is chosen where its weights are loaded: leave it out here{too}")
         return SvdEngine(self._model, chosen, direct=direct)
 
     def start(self) -> Propagator:
@@ -196,10 +197,24 @@ class SvdPropagator:
         """Return a clip's pictures [n, h, w, 3] at the working size.
 
         outside  what makes a picture of a frame's light where a crop saw nothing of it.
+
+        Raises InputError where networks gave what is no picture.
         """
         pictures = clips.decode(latents, len(clip), backward=backward)
+        if not np.isfinite(pictures).all():
+            raise _not_finite(latents, [frame.frame for frame in clip])
         pairs = zip(pictures, clip, strict=True)
         return np.stack([clips.reformat.take(picture, outside(frame.rgb)) for picture, frame in pairs])
+
+
+def _not_finite(latents: Tensor, frames: Sequence[int]) -> InputError:
+    """Return the error to raise for a clip whose decoded pictures are not finite."""
+    sampled = bool(latents.isfinite().all())
+    made, way = ("VAE", "decode_precision=fp32") if sampled else ("network", "precision=bf16 or precision=fp32")
+    return InputError(
+        f"frames {min(frames)} to {max(frames)}: svd's {made} gave values that are not finite: half precision may have "
+        f"overflowed, load it with {way}; in full precision its weights are damaged, or guidance and sigmas far off"
+    )
 
 
 def _mixed(frame: int, references: Sequence[ProxyReference], sides: Sequence[Float32]) -> Float32:

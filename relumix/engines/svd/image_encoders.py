@@ -15,7 +15,7 @@ from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 from transformers.utils.logging import disable_progress_bar
 
 from relumix.engines.svd.clip_resize import antialiased_resize
-from relumix.engines.svd.loading import DTYPES, check_weights, load_diffusers, read_json, read_weights
+from relumix.engines.svd.loading import DTYPES, check_weights, load_diffusers, read_json, read_weights, unreadable
 from relumix.errors import InputError
 from relumix.types import Float32
 
@@ -166,9 +166,13 @@ def load_clip(folder: Path, dtype: torch.dtype) -> Any:
 
     Versions differ in prefixes, and old ones kept the positions' numbers, which are none of the weights.
     """
-    config = CLIPVisionConfig.from_dict(read_json(folder / "config.json"))
-    with torch.device("meta"):
-        wanted = CLIPVisionModelWithProjection(config).state_dict()
+    said = read_json(folder / "config.json")
+    try:
+        config = CLIPVisionConfig.from_dict(said)
+        with torch.device("meta"):
+            wanted = CLIPVisionModelWithProjection(config).state_dict()
+    except Exception as error:  # which one is another in each version of transformers
+        raise unreadable(folder, error) from error
     found = {_plain_name(name): value for name, value in read_weights(folder).items()}
     found.pop("embeddings.position_ids", None)
     names = {_plain_name(name): name for name in wanted}
@@ -200,6 +204,13 @@ def _clip_statistics(folder: Path) -> tuple[Sequence[float], Sequence[float]]:
     if not path.is_file():
         return _CLIP_MEAN, _CLIP_STD
     found = read_json(path)
-    if lacks := [name for name in ("image_mean", "image_std") if name not in found]:
+    names = "image_mean", "image_std"
+    if lacks := [name for name in names if name not in found]:
         raise InputError(f"{path} does not say {' and '.join(lacks)}: get it again from where the weights are from")
+    for name in names:
+        values = found[name]
+        if not (isinstance(values, list) and len(values) == 3 and all(isinstance(v, float | int) for v in values)):
+            raise InputError(f"{path} has {name} {values!r}: expected three numbers, one a colour")
+    if not min(found["image_std"]) > 0:
+        raise InputError(f"{path} has image_std {found['image_std']}: expected numbers above 0")
     return found["image_mean"], found["image_std"]

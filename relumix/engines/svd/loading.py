@@ -24,7 +24,7 @@ DTYPES = {
 }
 """What weights are held in, by precision."""
 
-UNREADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError)
+UNREADABLE = (OSError, ValueError, TypeError, LookupError, RuntimeError, SafetensorError)
 """What diffusers and safetensors raise at files that are none of theirs."""
 
 _VARIANT = re.compile(r"(?P<stem>diffusion_pytorch_model|model)(\.(?P<variant>\w+))?(-\d+-of-\d+)?\.safetensors")
@@ -48,6 +48,7 @@ def weight_files(folder: Path) -> tuple[str | None, list[Path]]:
 def load_diffusers(kind: Any, folder: Path, dtype: torch.dtype) -> Any:
     """Load a network of diffusers' from its folder. Raises InputError where it, or one of its weights, is not there."""
     variant, _ = weight_files(folder)
+    read_json(folder / "config.json")  # one that is no object diffusers takes for a name, and asks the Hub for it
     try:
         with quiet_about_weights():
             network, found = kind.from_pretrained(
@@ -110,10 +111,11 @@ def unreadable(folder: Path, error: Exception) -> InputError:
 
 @contextmanager
 def quiet_about_weights() -> Iterator[None]:
-    """Keep back diffusers' warning of weights that are missing: it is our error, and names them by the hundred."""
+    """Keep back diffusers' words on weights that are missing: it is our error, and names them by the hundred."""
+    ours = ("newly initialized", "were not used", "error occurred while trying to fetch")
 
     def says_more(record: logging.LogRecord) -> bool:
-        return "newly initialized" not in record.getMessage() and "were not used" not in record.getMessage()
+        return not any(words in record.getMessage() for words in ours)
 
     logger = logging.getLogger("diffusers.models.modeling_utils")
     logger.addFilter(says_more)

@@ -94,11 +94,13 @@ def batched_if_it_fits(
     guidance: str,
     vae_slice: int,
     offload: bool,
+    on_gpu: bool,
     free_bytes: int | None,
 ) -> bool:
     """Return whether both branches of guidance are to run at once.
 
     guidance    "batched", "in_turn", or "auto" for the first of them that fits.
+    on_gpu      whether parts can be elsewhere while they do not work.
     free_bytes  of the device, with weights that are on it already counted as free; None where nobody knows.
 
     Raises InputError, with advice, where a clip does not fit.
@@ -116,13 +118,13 @@ def batched_if_it_fits(
     advice = [
         *(["guidance=in_turn"] if guidance == "batched" else []),
         *(["vae_slice=1"] if vae_slice > 1 else []),
-        *(["offload=true"] if not offload else []),
+        *(["offload=true"] if on_gpu and not offload else []),
         f"fewer frames at once ({frames} now: windows=anchored, or a smaller window)",
-        "a smaller --work-size",
+        "a smaller --work-size, or crop",
     ]
     raise InputError(
         f"engine svd needs about {min(needed.values()) / _GIB:.1f} GiB for {frames} frames of {width}x{height} and "
-        f"{free_bytes / _GIB:.1f} GiB are free: try {', '.join(advice)} (engine options but the last)"
+        f"{free_bytes / _GIB:.1f} GiB are free: try {', '.join(advice)} (engine options but --work-size)"
     )
 
 

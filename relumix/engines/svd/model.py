@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from relumix.engines.svd.image_encoders import ImageEncoders, at_work, bytes_of, half_autocast
-from relumix.engines.svd.loading import DTYPES, UNREADABLE, unreadable, weight_files
+from relumix.engines.svd.loading import DTYPES, UNREADABLE, read_json, unreadable, weight_files
 from relumix.engines.svd.memory import Weights, free_bytes
 from relumix.engines.svd.network import RelightUNet, lay_channels_last
 from relumix.engines.svd.options import SvdOptions
@@ -92,6 +92,7 @@ class SvdModel:
 def load_unet(folder: Path, dtype: torch.dtype) -> RelightUNet:
     """Load the network from its folder, in full precision or as its only variant. Raises InputError."""
     variant, _ = weight_files(folder)
+    read_json(folder / "config.json")
     try:
         return RelightUNet.from_pretrained(folder, torch_dtype=dtype, use_safetensors=True, variant=variant)
     except UNREADABLE as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -36,8 +37,12 @@ _LEAST = {
     "pixels": 64 * 64,
     "vae_slice": 1,
     "seed": 0,
+    "fps": 0,
     "augmentation": 0,
+    "rho": 1,
 }
+_MOST_STEPS = 1000
+"""Levels of noise that Stable Video Diffusion's own schedule has: more steps are time and nothing else."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +113,11 @@ class SvdOptions:
         for name, allowed in _CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise InputError(f"svd's {name} is {getattr(self, name)!r}: expected one of {', '.join(allowed)}")
+        for name, value in vars(self).items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise InputError(f"svd's {name} is {value}: expected a finite number")
+        if self.steps > _MOST_STEPS:
+            raise InputError(f"svd's steps is {self.steps}: expected {_MOST_STEPS} or fewer")
         for name, low in _LEAST.items():
             if not getattr(self, name) >= low:
                 raise InputError(f"svd's {name} is {getattr(self, name)}: expected {low} or more")

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from relumix.errors import InputError
 from relumix.types import Float32
 
 MULTIPLE_PX = 64
 """The VAE divides by 8, the network by 8 once more."""
+
+MOST_ASPECT = 16
+"""Longest edge over shortest of pictures that are cropped: more than any camera's, a stitched panorama's included."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,15 @@ class Reformat:
 
     @classmethod
     def crop(cls, height: int, width: int, edge_px: int) -> Reformat:
-        """Scale the short edge of working images to edge_px, a multiple of 64, and take the central square."""
+        """Scale the short edge of working images to edge_px, a multiple of 64, and take the central square.
+
+        Raises InputError for images so narrow that scaling them would take memory without end.
+        """
+        if max(height, width) > MOST_ASPECT * min(height, width):
+            raise InputError(
+                f"svd's crop is of pictures up to {MOST_ASPECT} times as long as short: got {width}x{height}, "
+                "set crop=0"
+            )
         scale = edge_px / min(height, width)
         rows, columns = max(edge_px, round(height * scale)), max(edge_px, round(width * scale))
         corner = (rows - edge_px) // 2, (columns - edge_px) // 2

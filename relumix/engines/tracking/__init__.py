@@ -1,1 +1,1 @@
-"""Following surfaces through a shot: what every engine shares that carries light along motion."""
+"""Tracking surfaces through a shot, shared by the engines that carry gain along motion."""

@@ -2,7 +2,7 @@
 
 It is kernel regression (Nadaraya 1964, Watson 1964), or attention with hand-made features: queries from the frame, keys
 from the reference's plate, values from its gain, at a small size; then upsampled along the frame's own edges. Where
-nothing looks alike it becomes the nearest neighbour in colour and place, so it never has to invent a gain.
+nothing looks alike it falls back to the nearest neighbour in colour and position, so it never invents a gain.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ from relumix.gain.guided_filter import upsample_by_color
 from relumix.types import Float32
 
 MATCH_EDGE_PX = 176
-"""Long edge of the picture that is matched, where nothing else is asked for."""
+"""Default long edge of the picture that is matched."""
 
-# What one unit of distance is, for each feature: stops of luminance and of colour, of the same blurred twice, of edges.
+# One unit of distance for each feature, in stops: luminance, colour, the frame blurred a little and a lot, edges.
 _LUMA, _CHROMA, _NEAR, _FAR, _EDGE = 1 / 8, 1 / 12, 1 / 2, 1 / 0.7, 2.0
 _NEAR_SIGMA_PX, _FAR_SIGMA_PX = 1.5, 5.0
-_LOOSE, _TIGHT = 0.4, 1.2  # 1 / percent of the long edge: trust in a place that the flow lost, or holds
-_LEAST_STATIC = 0.02
-_ROWS = 64  # queries at a time: their distances to all keys stay in the processor's cache
+_LOOSE, _TIGHT = 0.4, 1.2  # 1 / percent of the long edge: precision of a position that the flow lost, or holds
+_LEAST_STATIC = 0.02  # below it the camera moves, and the second guess would only cost time
+_ROWS = 64  # queries at a time: their distances to all keys stay in the CPU cache
 
 
 Attend = Callable[[Sequence[Float32], Float32, Float32], Float32]
 """(queries, each [pixels, f]; keys [n, f]; stops [n, 3]) to [pixels, 3]: the mean of stops, weighted by the exponential
-of a pixel's product with a key, summed over its queries. `attend_in_numpy` is one; another may be quicker."""
+of a pixel's product with a key, summed over its queries. `attend_in_numpy` is one; `lite` has a faster one."""
 
 
 @dataclass(frozen=True)
 class Bank:
-    """What a reference knows, to be looked up by appearance.
+    """A reference's gain, indexed by appearance and position.
 
-    features  [n, f] float32 of its plate; places [n, 2] in percent of the long edge from the middle.
+    features  [n, f] float32 of its plate; positions [n, 2] in percent of the long edge from the middle.
     stops     [n, 3] float32: its gain there.
     edge_px   long edge of the picture that is matched.
     """
 
     features: Float32
-    places: Float32
+    positions: Float32
     stops: Float32
     edge_px: int
 
@@ -59,29 +59,29 @@ class Bank:
         light = shrink(stops * lit[..., None], edge_px) / np.maximum(share, 1e-6)[..., None]
         height, width = share.shape
         y, x = np.mgrid[:height, :width]
-        # Half of the keys take half of the time, and a neighbour says nearly the same.
+        # Half of the keys take half of the time, and neighbours are nearly equal.
         kept = ((x + y) % 2 == 0) & (share > 0.5)
-        return cls(_features(reference, 0.0, edge_px)[kept], _places(height, width)[kept], light[kept], edge_px)
+        return cls(_features(reference, 0.0, edge_px)[kept], _positions(height, width)[kept], light[kept], edge_px)
 
 
 def match(bank: Bank, frame: LogFrame, track: Track, attend: Attend | None = None) -> Float32:
     """Return [h, w, 3] stops for a frame whose track to the bank's reference is given.
 
-    A pixel looks around the place where the flow says it was, closely where the flow is sure. As far as the camera
-    stands still it also looks around its own place, for light that stays while things turn in it.
+    A pixel searches around the position that the flow gives, narrowly where the flow is consistent. If the camera is
+    locked off it also searches around its own position, for light that stays put while objects move through it.
 
-    attend  what computes it; None for numpy.
+    attend  the implementation; None for numpy.
     """
     features = _features(frame, track.exposure_stops, bank.edge_px)
     height, width = features.shape[:2]
     if len(bank.stops) == 0:
         return np.zeros_like(frame.log_rgb)
-    here = _places(height, width)
+    here = _positions(height, width)
     motion = shrink(track.forward, bank.edge_px) * np.float32(100 / max(frame.log_luma.shape))
     precision = _LOOSE + (_TIGHT - _LOOSE) * shrink(track.consistency, bank.edge_px)
     guesses = [(here + motion, precision, 0.0)]
     if track.static_share > _LEAST_STATIC:
-        # A mixture of two: what moves is looked for where it was, what a light does where it stands.
+        # A mixture of two: moving surfaces are found where they were, a light's effect where the light stands.
         guesses.append((here, np.full_like(precision, _LOOSE), float(np.log(track.static_share))))
     queries, keys = _queries(features, guesses), _keys(bank)
     stops = (attend or attend_in_numpy)(queries, keys, bank.stops).reshape(height, width, 3)
@@ -99,21 +99,21 @@ def shrink(image: Float32, edge_px: int) -> Float32:
 
 
 def _keys(bank: Bank) -> Float32:
-    """[n, f]: what the bank's entries have to say to `_queries`, in the order of its terms."""
-    ones, reach = np.ones((len(bank.stops), 1), np.float32), np.square(bank.places).sum(1, keepdims=True)
-    return np.concatenate([bank.features, bank.places, reach, _half_square(bank.features), ones], 1)
+    """[n, f]: the bank's entries, their columns in the order of `_queries`."""
+    ones, reach = np.ones((len(bank.stops), 1), np.float32), np.square(bank.positions).sum(1, keepdims=True)
+    return np.concatenate([bank.features, bank.positions, reach, _half_square(bank.features), ones], 1)
 
 
 def _queries(features: Float32, guesses: list[tuple[Float32, Float32, float]]) -> list[Float32]:
-    """[pixels, f] for each guess of the place: (place [h, w, 2], precision [h, w], log of the prior).
+    """[pixels, f] for each guess of the position: (position [h, w, 2], precision [h, w], log of the prior).
 
-    The product with a key is the logarithm of its weight, prior * exp(-distance² / 2) in features a and place x, with t
-    for the precision: log prior - |a_q - a_k|² / 2 - t² |x_q - x_k|² / 2, its squares multiplied out.
+    The product with a key is the logarithm of its weight, prior * exp(-distance² / 2) in features a and position x,
+    with t for the precision: log prior - |a_q - a_k|² / 2 - t² |x_q - x_k|² / 2, its squares multiplied out.
     """
     own_features = features.reshape(-1, features.shape[-1])
     queries = []
-    for place, precision, prior in guesses:
-        at, squared = place.reshape(-1, 2), np.square(precision).reshape(-1, 1)
+    for position, precision, prior in guesses:
+        at, squared = position.reshape(-1, 2), np.square(precision).reshape(-1, 1)
         constant = np.float32(prior) - _half_square(own_features) - squared * _half_square(at)
         queries.append(
             np.concatenate([own_features, squared * at, -0.5 * squared, -np.ones_like(constant), constant], 1)
@@ -126,12 +126,12 @@ def attend_in_numpy(queries: Sequence[Float32], keys: Float32, stops: Float32) -
     across = keys.T.copy()
     values = np.concatenate([stops, np.ones((len(stops), 1), np.float32)], 1)
     out = np.empty((len(queries[0]), 3), np.float32)
-    room = np.empty((len(queries), _ROWS, len(values)), np.float32)
+    scratch = np.empty((len(queries), _ROWS, len(values)), np.float32)
     for i in range(0, len(out), _ROWS):
-        scores = room[:, : min(_ROWS, len(out) - i)]
+        scores = scratch[:, : min(_ROWS, len(out) - i)]
         for query, score in zip(queries, scores, strict=True):
             np.matmul(query[i : i + _ROWS], across, out=score)
-        # The greatest taken off, so that no exponential overflows: it is in sum and total alike.
+        # Less the maximum, so that no exponential overflows; it cancels in the quotient.
         scores -= scores.max((0, 2), keepdims=True)
         total = np.sum([weights @ values for weights in np.exp(scores, out=scores)], axis=0)
         out[i : i + _ROWS] = total[:, :3] / total[:, 3:]
@@ -143,7 +143,7 @@ def _half_square(vectors: Float32) -> Float32:
 
 
 def _features(frame: LogFrame, exposure_stops: float, edge_px: int) -> Float32:
-    """[h, w, 11] of the small picture, each divided by what makes a unit of distance."""
+    """[h, w, 11] of the small picture, each divided by its unit of distance."""
     rgb = shrink(frame.log_rgb, edge_px) - np.float32(exposure_stops)
     luma = rgb.mean(-1)
     near, far = (cv2.GaussianBlur(rgb, (0, 0), sigma) for sigma in (_NEAR_SIGMA_PX, _FAR_SIGMA_PX))
@@ -155,9 +155,9 @@ def _features(frame: LogFrame, exposure_stops: float, edge_px: int) -> Float32:
     return features
 
 
-def _places(height: int, width: int) -> Float32:
+def _positions(height: int, width: int) -> Float32:
     """[h, w, 2] (x, y) in percent of the long edge, from the middle."""
     y, x = np.mgrid[:height, :width].astype(np.float32)
     middle = (np.float32(width - 1) / 2, np.float32(height - 1) / 2)
-    places: Float32 = np.stack([x - middle[0], y - middle[1]], -1) * np.float32(100 / max(height, width))
-    return places
+    positions: Float32 = np.stack([x - middle[0], y - middle[1]], -1) * np.float32(100 / max(height, width))
+    return positions

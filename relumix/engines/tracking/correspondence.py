@@ -1,7 +1,7 @@
 """Where each pixel of a frame is in a reference: optical flow, chained, refined and checked both ways.
 
-The solver is DIS (Kroeger, Timofte, Dai, Van Gool: Fast Optical Flow using Dense Inverse Search, ECCV 2016), as OpenCV
-has it. It sees log luminance, so that a change of exposure is an offset, which is measured and taken out.
+The solver is DIS (Kroeger, Timofte, Dai, Van Gool: Fast Optical Flow using Dense Inverse Search, ECCV 2016), in
+OpenCV's implementation. It sees log luminance, where a change of exposure is an offset, which is measured and removed.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from relumix.types import Float32, UInt8
 _Pixels = TypeVar("_Pixels", Float32, UInt8)
 
 _SMALLEST_SIDE_PX = 64  # the solver's pyramid needs room; smaller frames are padded
-_SLACK_PX, _SLACK_SHARE = 1.0, 0.05  # a round trip may end off by this and this share of the way
+_SLACK_PX, _SLACK_SHARE = 1.0, 0.05  # tolerated round-trip error: fixed, plus this share of the flow's length
 _CHANGE_STOPS = 0.25  # a surface whose plate changed by this much is probably another, or lit otherwise
 _STATIC_SHARE = 1 / 1280  # of the long edge: half a pixel at 640
 
 
 @dataclass(frozen=True)
 class Track:
-    """How a frame and another, mostly a reference, correspond.
+    """The correspondence of a frame and another one, mostly a reference.
 
     forward         [h, w, 2] float32, px, (x, y): pixel p of the frame is at p + forward[p] in the other.
     backward        [h, w, 2] float32, px: pixel p of the other is at p + backward[p] in the frame.
-    exposure_stops  by how much the frame is brighter than the other.
+    exposure_stops  how much brighter the frame is than the other.
     """
 
     forward: Float32
@@ -43,11 +43,11 @@ class Track:
 
     @cached_property
     def consistency(self) -> Float32:
-        """[h, w] in 0..1: forward-backward consistency; 0 for what leaves the picture.
+        """[h, w] in 0..1: forward-backward consistency; 0 where the flow leaves the picture.
 
-        It is exp(-|F(p) + B(p + F(p))|² / slack²): how near going there and back ends to where it began. The slack
-        grows with the way, as in Sundaram, Brox, Keutzer: Dense Point Trajectories by GPU-accelerated Large
-        Displacement Optical Flow, ECCV 2010, which has a threshold here.
+        It is exp(-|F(p) + B(p + F(p))|² / slack²): how close a round trip ends to its start. The slack
+        grows with the flow, as in Sundaram, Brox, Keutzer: Dense Point Trajectories by GPU-accelerated Large
+        Displacement Optical Flow, ECCV 2010, which has a hard threshold instead.
         """
         height, width = self.forward.shape[:2]
         where = self.forward + _grid(height, width)
@@ -59,15 +59,15 @@ class Track:
 
     @cached_property
     def static_share(self) -> float:
-        """The share of the picture that is seen in both and has not moved: near 1 for a locked-off camera."""
+        """The share of the picture that is visible in both and has not moved: near 1 for a locked-off camera."""
         height, width = self.forward.shape[:2]
         reach = max(height, width) * _STATIC_SHARE
         return float((self.consistency * (squared_length(self.forward) < reach**2)).mean())
 
     def similarity(self, frame: LogFrame, other: LogFrame) -> Float32:
-        """[h, w] in 0..1: how alike the patches are that this track joins; 1 where they are equal.
+        """[h, w] in 0..1: how similar the patches are that this track joins; 1 where equal.
 
-        Flow may be consistent and wrong, where a surface is covered by another that moves alike, or its light changed.
+        Flow can be consistent but wrong, where a surface is hidden by another of the same motion, or its light changed.
         """
         patches = frame.patches - np.float32(self.exposure_stops)
         difference = squared_length(patches - warp(other.patches, self.forward))
@@ -94,7 +94,7 @@ def identity_track(frame: LogFrame) -> Track:
 
 
 def track_neighbour(frame: LogFrame, neighbour: LogFrame) -> Track:
-    """Return a frame's correspondence with one beside it, solved from nothing."""
+    """Return a frame's correspondence with a neighbour, solved without an initial guess."""
     if frame.digest == neighbour.digest:
         return identity_track(frame)
     here, there, shape = frame.grey(0), neighbour.grey(0), frame.log_luma.shape
@@ -107,11 +107,11 @@ def track_neighbour(frame: LogFrame, neighbour: LogFrame) -> Track:
 def extend_track(step: Track, track: Track, frame: LogFrame, reference: LogFrame) -> Track:
     """Return the track of `frame` to a reference, given its step to a neighbour and the neighbour's track.
 
-    The two chained are where a direct solve begins: so it follows far, and does not drift.
+    A direct solve starts from the two chained: it can follow far, and errors do not add up.
     """
     if frame.digest == reference.digest:
         return identity_track(frame)
-    # F(p) = S(p) + T(p + S(p)), and the other way round for the way back.
+    # F(p) = S(p) + T(p + S(p)), and likewise backward.
     forward = step.forward + warp(track.forward, step.forward)
     backward = track.backward + warp(step.backward, track.backward)
     exposure = step.exposure_stops + track.exposure_stops
@@ -125,14 +125,14 @@ def _grid(height: int, width: int) -> Float32:
 
 
 def _solve(here: UInt8, there: UInt8, shape: tuple[int, ...], guess: Float32 | None = None) -> Float32:
-    """[h, w, 2] px of `shape` from here to there; solved to the last pixel where a guess says where to begin."""
+    """[h, w, 2] px of `shape` from here to there; solved at the finest scale if there is a guess to start from."""
     height, width = here.shape
-    # A new one each time: it keeps buffers of its own, so that two threads cannot share it.
+    # A new solver each time: it keeps buffers, so threads cannot share one.
     solver = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     begin: Float32 = np.zeros((height, width, 2), np.float32)
     if guess is not None:
         begin = _resized(guess, here.shape)
-        # The preset stops at half the size. With a guess the rest is cheap, and what a chain drifts is less than that.
+        # The preset stops at half size, too coarse for the little that a chain drifts. With a guess the rest is cheap.
         solver.setFinestScale(0)
     flow = cast(Float32, solver.calc(_padded(here), _padded(there), _padded(begin)))
     return _resized(np.ascontiguousarray(flow[:height, :width]), shape)
@@ -144,12 +144,12 @@ def _resized(flow: Float32, shape: tuple[int, ...]) -> Float32:
     if flow.shape[:2] == (height, width):
         return flow
     scale = np.array([width / flow.shape[1], height / flow.shape[0]], np.float32)
-    way = cv2.INTER_AREA if width < flow.shape[1] else cv2.INTER_LINEAR
-    return cast(Float32, cv2.resize(flow, (width, height), interpolation=way)) * scale
+    interpolation = cv2.INTER_AREA if width < flow.shape[1] else cv2.INTER_LINEAR
+    return cast(Float32, cv2.resize(flow, (width, height), interpolation=interpolation)) * scale
 
 
 def _padded(image: _Pixels) -> _Pixels:
-    """Return a copy that is large enough for the solver: edges repeated below and at the right."""
+    """Return a copy large enough for the solver: edges repeated at the bottom and right."""
     height, width = image.shape[:2]
     below, right = max(0, _SMALLEST_SIDE_PX - height), max(0, _SMALLEST_SIDE_PX - width)
     return cast(_Pixels, cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_REPLICATE))

@@ -1,4 +1,4 @@
-"""Frames as flow and appearance compare them: in stops, where a change of exposure is an offset."""
+"""Frames in stops, as flow and appearance compare them: a change of exposure is an offset there."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from relumix.gain.proxy import ProxyFrame
 from relumix.types import Float32, UInt8
 
 SOLVER_EDGE_PX = 640
-"""Long edge at which motion is solved: its vectors are finer than pixels, and half of an engine's time goes there."""
+"""Long edge at which motion is solved: vectors are sub-pixel, and half of an engine's time goes there."""
 
 _DARKEST_STOPS, _BRIGHTEST_STOPS = -6.0, 4.0  # around mid-grey: what the solver's 8 bits span
 _PATCH_SIGMA_PX = 1.5
@@ -43,8 +43,8 @@ class LogFrame:
         """Take the logarithm of a frame."""
         log_rgb = np.log2((frame.rgb + BLACK_OFFSET) / MID_GREY)
         log_luma = np.log2((frame.rgb @ LUMINANCE + BLACK_OFFSET) / MID_GREY)
-        # Held frames are common, and a reference is in its own window: flow between equal pictures is noise, so they
-        # are told by their pixels and get none.
+        # Held frames are common, and a reference is in its own window. Flow between equal pictures is noise, so
+        # they are recognised by digest and get none.
         digest = blake2b(frame.rgb.tobytes(), digest_size=16, salt=str(frame.rgb.shape[1]).encode()).digest()
         return cls(frame.frame, log_rgb, log_luma, frame.known, digest)
 
@@ -60,7 +60,7 @@ class LogFrame:
 
     @cached_property
     def patches(self) -> Float32:
-        """[h, w, 3] log_rgb, each pixel the mean of the patch around it: what survives grain."""
+        """[h, w, 3] log_rgb, blurred, so that grain does not count."""
         return cast(Float32, cv2.GaussianBlur(self.log_rgb, (0, 0), _PATCH_SIGMA_PX))
 
     def grey(self, exposure_stops: float) -> UInt8:

@@ -1,4 +1,4 @@
-"""Holding light still on moving surfaces, and blending that of several references."""
+"""Averages gain along the motion of a window, and mixes that of several references."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from relumix.gain.proxy import ProxyReference
 from relumix.types import Float32
 
 KEEP = 0.7
-"""What `average` keeps of a neighbour's gain, where nothing else is asked for."""
+"""Default of `average`."""
 
 
 class WeightedGain(NamedTuple):
-    """gain_stops  [h, w, 3] float32 on a frame; weight [h, w] float32 > 0: how much it counts beside another's."""
+    """gain_stops  [h, w, 3] float32 on a frame; weight [h, w] float32 > 0: its weight."""
 
     gain_stops: Float32
     weight: Float32
 
 
 def average(gains: Sequence[WeightedGain], motion: WindowMotion, keep: float = KEEP) -> list[WeightedGain]:
-    """Return each frame's gain, averaged with that of its neighbours along the motion, and how much it then counts.
+    """Return each frame's gain, averaged with its neighbours' along the motion, and the total weight.
 
     gains  one for each frame of the window.
-    keep   how much of what was gathered so far a frame takes on from its neighbour.
+    keep   share of a neighbour's accumulated gain that a frame takes over, 0..1.
 
-    Two recursive passes, one from each end, gather what is still visible; nearer frames and surer gain count more.
+    Two recursive passes, one from each end, accumulate what is still visible; nearer, more confident gain counts more.
     """
     frames, steps = motion.frames, motion.steps
     before = [gathered for _, gathered in _gather(gains, frames, steps, keep)]
     averaged = []
     for own, after in _gather(gains[::-1], frames[::-1], (step.reversed() for step in reversed(steps)), keep):
         total = before.pop() + after - own  # a frame's own gain is in both passes
-        # A view of its last plane would keep all of it.
+        # Copied: a view of one plane would keep the whole array alive.
         averaged.append(WeightedGain(total[..., :3] / total[..., 3:], total[..., 3].copy()))
     return averaged[::-1]
 
@@ -45,24 +45,24 @@ def average(gains: Sequence[WeightedGain], motion: WindowMotion, keep: float = K
 def _gather(
     gains: Sequence[WeightedGain], frames: Sequence[LogFrame], steps: Iterable[Track], keep: float
 ) -> Iterator[tuple[Float32, Float32]]:
-    """Yield each frame's gain times its weight, and weight, [h, w, 4]; and the same with what was gathered so far.
+    """Yield each frame's gain times its weight, and weight, [h, w, 4]; and the same accumulated over the frames so far.
 
     G_i = w_i (g_i, 1) + keep * c_i * G_{i-1}(p + F(p)), where c_i is the confidence in the step F to frame i - 1.
     """
-    ways = iter(steps)
+    step_of = iter(steps)
     for i, (gain_stops, weight) in enumerate(gains):
         own = np.concatenate([gain_stops * weight[..., None], weight[..., None]], -1)
         if i == 0:
             gathered = own
         else:
-            step = next(ways)
+            step = next(step_of)
             kept = keep * step.consistency * step.similarity(frames[i], frames[i - 1])
             gathered = own + kept[..., None] * warp(gathered, step.forward)
         yield own, gathered
 
 
 def mix(frame: int, references: Sequence[ProxyReference], gains: Sequence[WeightedGain]) -> Float32:
-    """Return [h, w, 3] stops: gain from all sides, the nearer reference and the surer gain first.
+    """Return [h, w, 3] stops: the references' gains, weighted by nearness and confidence.
 
     frame  its number; a reference's own frame gets the reference's own gain.
     gains  on this frame, one for each reference.
@@ -72,8 +72,8 @@ def mix(frame: int, references: Sequence[ProxyReference], gains: Sequence[Weight
             return reference.gain_stops
     if len(gains) == 1:
         return gains[0].gain_stops
-    # By distance, so that light goes over evenly from one reference to the next; by weight, so that a reference which
-    # never saw a surface does not have a say in it.
+    # By distance, for an even transition from one reference to the next; by weight, so that a reference which never
+    # showed a surface does not count there.
     away = np.array([abs(reference.frame - frame) for reference in references], np.float32)
     nearness = 1 - away / away.sum()
     weights = [near * gain.weight for near, gain in zip(nearness, gains, strict=True)]

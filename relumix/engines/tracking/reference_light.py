@@ -1,4 +1,4 @@
-"""A reference's light as an engine looks it up, and how it is carried along a track."""
+"""A reference's gain, prepared for an engine, and how it is carried along a track."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ from relumix.gain.proxy import ProxyReference
 from relumix.types import Float32
 
 _MATCHED_WEIGHT = 0.2
-"""How much gain by appearance counts beside gain that was seen. Above 0, since something must count everywhere."""
+"""Weight of gain matched by appearance, beside 1 for carried gain. Above 0, since averages divide by the weights."""
 
 
 @dataclass(frozen=True)
 class ReferenceLight:
-    """The light of a reference.
+    """A reference's gain, split into its median and the rest.
 
     log_frame    its plate.
-    gain_stops   [h, w, 3] as the reference has it; median_gain [3] the median of what is trusted; local_stops [h, w, 3]
-                 what is left.
+    gain_stops   [h, w, 3] in full; median_gain [3] its median where trusted; local_stops [h, w, 3] the rest.
     trusted      [h, w] in 0..1: where the gain is known.
     bank         the local gain, to be matched by appearance.
     """
@@ -37,24 +36,24 @@ class ReferenceLight:
 
     @classmethod
     def of(cls, reference: ProxyReference, edge_px: int = MATCH_EDGE_PX) -> ReferenceLight:
-        """Look at a reference. edge_px: the long edge of the picture in which appearance is matched."""
+        """Make it from a reference. edge_px: the long edge of the picture in which appearance is matched."""
         log_frame, trusted, median_gain = LogFrame.of(reference), reference.trusted, reference.median_gain()
-        # The rest is near 0, so what is interpolated or averaged of it errs by little, and a grade by nothing.
+        # Local gain is near 0, so interpolating and averaging it errs by little, and a plain grade passes exactly.
         local = reference.gain_stops - median_gain
         bank = Bank.of(log_frame, local, trusted, edge_px)
         return cls(log_frame, reference.gain_stops, median_gain, local, trusted, bank)
 
     def own_gain(self) -> WeightedGain:
-        """Return the gain on the reference's own picture: exact, and as sure as it is known."""
+        """Return the gain on the reference's own picture: exact, weighted by where it is known."""
         return WeightedGain(self.gain_stops, self.trusted + np.float32(_MATCHED_WEIGHT))
 
 
 @dataclass(frozen=True)
 class Carried:
-    """Local gain on a frame, as the flow says it.
+    """Local gain on a frame, carried along the flow.
 
     local_stops  [h, w, 3].
-    confidence   [h, w] in 0..1: how far it is to be believed.
+    confidence   [h, w] in 0..1: how reliable it is.
     """
 
     local_stops: Float32
@@ -63,17 +62,17 @@ class Carried:
 
 def carry(light: ReferenceLight, frame: LogFrame, track: Track) -> Carried:
     """Take a reference's gain along a frame's track to it."""
-    # Where some of it is unknown the gain is the mean of what is known, sum(w g) / sum(w), and not a fade to none.
+    # Next to unknown pixels the gain is the mean of the known ones, sum(w g) / sum(w), rather than a fade to 0.
     known = warp(light.trusted, track.forward)
     weighted = warp(light.local_stops * light.trusted[..., None], track.forward)
     local: Float32 = weighted / np.maximum(known, np.float32(1e-6))[..., None]
-    # Any one doubt is enough: the way back misses, the surface looks other, or there is nothing known at either end.
+    # A product, since one failure is enough: inconsistent flow, another surface, or unknown pixels at either end.
     confidence = track.consistency * track.similarity(frame, light.log_frame) * known * frame.known
     return Carried(local, confidence)
 
 
-def believe(light: ReferenceLight, carried: Carried, matched: Float32) -> WeightedGain:
-    """Take the carried gain as far as it is sure, and the matched gain [h, w, 3] for the rest.
+def combine(light: ReferenceLight, carried: Carried, matched: Float32) -> WeightedGain:
+    """Combine the carried gain, by its confidence, and the matched gain [h, w, 3] for the rest.
 
     gain = median + matched + confidence * (carried - matched)
     """

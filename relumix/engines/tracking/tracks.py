@@ -1,4 +1,4 @@
-"""Following every frame of a window to a reference, over the keyframes between them."""
+"""Tracks every frame of a window to a reference, over the keyframes between them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from relumix.engines.tracking.log_frame import LogFrame
 from relumix.gain.proxy import ProxyFrame
 
 _KEYFRAMES_KEPT = 4
-"""Tracks of keyframes that are remembered: the windows of a shot come in order, so the last few are asked for again."""
+"""How many keyframes' tracks are cached: windows come in order, so the next one needs the last few."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class WindowMotion:
 
 
 class Tracker:
-    """Tracks of one shot. It remembers those of the last few keyframes, nothing else."""
+    """Tracks of one shot. It caches those of the last few keyframes."""
 
     def __init__(self) -> None:
-        # By the numbers of reference and keyframes that led there: a track is a function of that way alone, so that no
-        # window depends on which were made before it.
+        # Keyed by the frame numbers of the whole path: a track depends on that alone, so a cached one equals a
+        # new one, whichever windows came before.
         self._keyframes: OrderedDict[tuple[int, ...], Track] = OrderedDict()
 
     def tracks(
@@ -67,27 +67,27 @@ class Tracker:
                 tracks[i] = track = extend_track(step, track, window.frames[i], reference)
                 on_track()
                 if following is not None:
-                    # Backwards in time the same steps are walked from their other end.
+                    # Going back in time, the same steps are used in reverse.
                     step = window.steps[i] if following > i else window.steps[following].reversed()
         return tracks
 
     def _walk(self, reference: LogFrame, keyframes: Sequence[Keyframe]) -> tuple[Track, LogFrame]:
         """Return the track of the last keyframe (the reference itself where there are none), and that frame.
 
-        It begins at the farthest keyframe whose track is still known, so that no window walks the shot again.
+        Starts at the farthest keyframe whose track is cached, so that no window walks the shot from its beginning.
         """
-        way = (reference.frame, *(keyframe.frame for keyframe in keyframes))
-        known = next((i for i in range(len(keyframes), 0, -1) if way[: i + 1] in self._keyframes), 0)
+        path = (reference.frame, *(keyframe.frame for keyframe in keyframes))
+        known = next((i for i in range(len(keyframes), 0, -1) if path[: i + 1] in self._keyframes), 0)
         track, last = identity_track(reference), reference
         if known and (frame := keyframes[known - 1].read()):
-            track, last = self._keyframes[way[: known + 1]], LogFrame.of(frame)
-            self._keyframes.move_to_end(way[: known + 1])
+            track, last = self._keyframes[path[: known + 1]], LogFrame.of(frame)
+            self._keyframes.move_to_end(path[: known + 1])
         for i, keyframe in enumerate(keyframes[known:], known + 1):
-            if frame := keyframe.read():  # one that cannot be read is stepped over
+            if frame := keyframe.read():  # an unreadable one is skipped
                 log_frame = LogFrame.of(frame)
                 step = track_neighbour(log_frame, last)
                 track, last = extend_track(step, track, log_frame, reference), log_frame
-                self._keyframes[way[: i + 1]] = track
+                self._keyframes[path[: i + 1]] = track
         while len(self._keyframes) > _KEYFRAMES_KEPT:
             self._keyframes.popitem(last=False)
         return track, last

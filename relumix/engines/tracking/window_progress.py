@@ -1,4 +1,4 @@
-"""How far an engine is with a window, told step by step."""
+"""Progress of an engine within a window."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 _MOST = 0.99
-"""The last share that is told: when a window is done its result says so."""
+"""The highest share reported: that a window is finished, its result tells."""
 
 
 class WindowProgress:
-    """Counts the steps of a window; all are taken to last equally long. For `Reporting`."""
+    """Counts the steps of a window; assumed to take equally long. For `Reporting`."""
 
     def __init__(self) -> None:
         self._tell: Callable[[float], None] = lambda share: None
@@ -23,11 +23,11 @@ class WindowProgress:
         self._tell = tell
 
     def begin(self, steps: int) -> None:
-        """Begin a window of so many steps."""
+        """Start counting for a window of `steps` steps."""
         self._steps, self._done = max(steps, 1), 0
 
     def step(self) -> None:
-        """Count a step that is done."""
+        """Count a finished step."""
         self._done += 1
         self._tell(min(self._done / self._steps, _MOST))
 

@@ -32,6 +32,13 @@ def test_a_checkpoint_of_the_network_alone(small, config, tmp_path):
     assert same_weights(RelightUNet.from_pretrained(tmp_path / "made"), unet)
 
 
+def test_a_file_is_known_by_what_it_holds_and_not_by_its_name(small, config, tmp_path):
+    unet, tensors = small
+    save_file(tensors, tmp_path / "relumix.pth")
+    convert(tmp_path / "relumix.pth", tmp_path / "made", config=config)
+    assert same_weights(RelightUNet.from_pretrained(tmp_path / "made"), unet)
+
+
 LPIPS = {f"lpips.net.slice{i}.{i}.weight": torch.ones(2) for i in range(1, 4)}
 
 
@@ -54,9 +61,11 @@ def averages(unet, shift=0.25):
         lambda t: t,
         lambda t: {"state_dict": t, "epoch": 3},
         lambda t: {"module": t},
+        lambda t: {"module": {"state_dict": t}},
         lambda t: {"state_dict": {f"module.{name}": value for name, value in t.items()}},
+        lambda t: {name.replace("diffusion_model.", "diffusion_model._orig_mod.", 1): t[name] for name in t},
     ],
-    ids=["flat", "state_dict", "module", "wrapped"],
+    ids=["flat", "state_dict", "module", "module of state_dict", "wrapped", "compiled"],
 )
 def test_the_whole_model_as_its_authors_save_it(small, config, tmp_path, capsys, nest):
     unet, tensors = small
@@ -155,8 +164,37 @@ def test_files_that_cannot_be_read(small, config, tmp_path, name):
 @pytest.mark.parametrize(
     ("contents", "said"),
     [
+        (b"<!DOCTYPE html><html>", r"it begins with b'<!DOCTYPE', and so is no file of torch's, or not all of one: .*"),
+        (b"version https://git-lfs.github.com/spec/v1", r"it begins with b'version h', .*: download it again"),
+        (b"", r"it begins with b'', .*"),
+        (b"\x80", "it is damaged"),
+        (b"\x80\x02h\xf3.", "it is damaged"),
+    ],
+    ids=["a page", "a pointer", "nothing", "a byte", "noise"],
+)
+def test_files_that_are_no_checkpoint(config, tmp_path, contents, said):
+    path = tmp_path / "relumix.pth"
+    path.write_bytes(contents)
+    expected = rf"cannot read the checkpoint {path}: {said}; expected \.pth, \.ckpt or \.safetensors"
+    assert re.fullmatch(expected, refusal(path, tmp_path / "made", config=config))
+
+
+def test_weights_that_are_no_fractions_are_refused(small, config, tmp_path):
+    path = tmp_path / "int8.pth"
+    torch.save({name: (100 * value).to(torch.int8) for name, value in small[1].items()}, path)
+    said = refusal(path, tmp_path / "made", config=config)
+    assert said.startswith(f"{path} has ") and " in torch.int8, " in said
+    assert said.endswith(" more: expected weights in float16, bfloat16 or float32")
+
+
+@pytest.mark.parametrize(
+    ("contents", "said"),
+    [
         ([1, 2], "holds a list: expected a dictionary of tensors"),
         ({"x": 1, "y": torch.ones(1)}, "holds more than tensors, namely x: expected a dictionary of tensors"),
+        ({7: torch.ones(1)}, "holds more than tensors, namely 7: expected a dictionary of tensors"),
+        ({"x": torch.ones(1).to_sparse()}, "holds more than tensors, namely x: expected a dictionary of tensors"),
+        ({"x": torch.ones(1, device="meta")}, "holds more than tensors, namely x: expected a dictionary of tensors"),
     ],
 )
 def test_files_of_something_else(config, tmp_path, contents, said):

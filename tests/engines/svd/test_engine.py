@@ -1,7 +1,10 @@
 """The engine around a tiny random network: weights, pixels, what is remembered."""
 
+import shutil
+
 import numpy as np
 import pytest
+from safetensors.torch import load_file, save_file
 
 from relumix.engines.registry import load_engine
 from relumix.errors import InputError
@@ -92,6 +95,25 @@ def test_what_is_remembered_is_bounded_by_the_window(model):
         for gain in light.gains(shot.frames):
             assert not isinstance(gain, Exception)
         assert len(light._propagator._clips.encoder._known) <= 3 * 4
+
+
+@pytest.mark.parametrize(
+    ("part", "layer", "said"),
+    [
+        ("unet", "conv_out.bias", "network gave values .* load it with precision=bf16 or precision=fp32"),
+        ("vae", "decoder.conv_out.bias", "VAE gave values .* load it with decode_precision=fp32"),
+    ],
+)
+@pytest.mark.parametrize("transfer", ["gain", "direct"])
+def test_an_answer_that_is_not_finite_is_an_error_and_no_frame(model, tmp_path, part, layer, said, transfer):
+    """As from half precision that overflows."""
+    folder = shutil.copytree(model, tmp_path / "svd")
+    path = folder / part / "diffusion_pytorch_model.safetensors"
+    weights = load_file(path)
+    weights[layer] *= float("nan")
+    save_file(weights, path, metadata={"format": "pt"})
+    with pytest.raises(InputError, match=rf"frames 1001 to 1003: svd's {said}"):
+        run(str(folder), small_shot(3), [1001], transfer=transfer)
 
 
 def test_the_seed_decides(model):

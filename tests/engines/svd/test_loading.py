@@ -64,11 +64,12 @@ def test_where_both_are_there_full_precision_is_loaded(folder):
 
 
 @pytest.mark.parametrize("part", ["vae", "image_encoder"])
-def test_a_part_without_weights_is_an_error(folder, part):
+def test_a_part_without_weights_is_an_error(folder, part, capfd):
     weights_of(folder, part).rename(folder / part / "other.safetensors")
     said = refusal(folder)
     assert str(folder / part) in said
     assert ("is no part of an svd model that can be read" in said) or ("has no weights" in said)
+    assert "trying to fetch" not in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("part", ["vae", "image_encoder"])
@@ -102,8 +103,19 @@ def test_a_file_that_is_cut_short_is_an_error(folder):
 
 @pytest.mark.parametrize("part", ["vae", "image_encoder", "unet"])
 def test_a_config_that_is_none_is_an_error(folder, part):
-    (folder / part / "config.json").write_text("{")
-    assert str(folder / part) in refusal(folder)
+    path = folder / part / "config.json"
+    for text, said in (("{", "cannot be read: "), ("[]", "is a JSON list: expected an object")):
+        path.write_text(text)
+        assert refusal(folder).startswith(f"{path} {said}")
+
+
+@pytest.mark.parametrize(
+    ("part", "wrong"), [("vae", "block_out_channels"), ("unet", "block_out_channels"), ("image_encoder", "hidden_size")]
+)
+def test_a_config_of_other_types_is_an_error(folder, part, wrong):
+    path = folder / part / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), wrong: None}))
+    assert refusal(folder).startswith(f"{folder / part} is no part of an svd model that can be read: ")
 
 
 @pytest.mark.parametrize(
@@ -129,6 +141,20 @@ def test_colours_that_are_not_said_are_an_error(folder):
     path = folder / "feature_extractor" / "preprocessor_config.json"
     path.write_text(json.dumps({"image_mean": [0.5, 0.5, 0.5]}))
     assert f"{path} does not say image_std" in refusal(folder)
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "said"),
+    [
+        ("grey", [1, 1, 1], "image_mean 'grey': expected three numbers, one a colour"),
+        ([0, 0, 0], [1, 1], r"image_std [1, 1]: expected three numbers, one a colour"),
+        ([0, 0, 0], [1, 0, 1], r"image_std [1, 0, 1]: expected numbers above 0"),
+    ],
+)
+def test_colours_that_are_none_are_an_error(folder, mean, std, said):
+    path = folder / "feature_extractor" / "preprocessor_config.json"
+    path.write_text(json.dumps({"image_mean": mean, "image_std": std}))
+    assert refusal(folder) == f"{path} has {said}"
 
 
 def test_a_vae_is_loaded_whole(model, tmp_path):

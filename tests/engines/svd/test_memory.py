@@ -26,13 +26,19 @@ def test_what_does_not_fit_is_refused_with_advice():
     options = {"vae_slice": 4, "offload": False}
     both, one = (footprint(WEIGHTS, SIZE, 61, batched=b, **options).total for b in (True, False))
     assert both > one
-    fits = {"weights": WEIGHTS, "size": SIZE, "frames": 61, **options}
+    fits = {"weights": WEIGHTS, "size": SIZE, "frames": 61, "on_gpu": True, **options}
     assert batched_if_it_fits(**fits, guidance="auto", free_bytes=both)
     assert not batched_if_it_fits(**fits, guidance="auto", free_bytes=one)
     with pytest.raises(InputError) as caught:
         batched_if_it_fits(**fits, guidance="batched", free_bytes=one)
     for advice in ("61 frames of 1024x576", "guidance=in_turn", "vae_slice=1", "offload=true", "windows=anchored"):
         assert advice in str(caught.value)
+    with pytest.raises(InputError) as caught:
+        batched_if_it_fits(**{**fits, "on_gpu": False}, guidance="auto", free_bytes=GIB)
+    assert str(caught.value).endswith(
+        "GiB for 61 frames of 1024x576 and 1.0 GiB are free: try vae_slice=1, fewer frames at once (61 now: "
+        "windows=anchored, or a smaller window), a smaller --work-size, or crop (engine options but --work-size)"
+    )
 
 
 def test_a_decoder_in_full_precision_takes_twice_as_much():

@@ -13,6 +13,13 @@ from relumix.errors import InputError
     ("option", "said"),
     [
         ("speed=9", "'speed=9' is no option of engine svd: expected NAME=VALUE with steps, windows,"),
+        ("steps=1001", "svd's steps is 1001: expected 1000 or fewer"),
+        ("rho=0", "svd's rho is 0.0: expected 1 or more"),
+        ("fps=-1", "svd's fps is -1.0: expected 0 or more"),
+        ("fps=nan", "svd's fps is nan: expected a finite number"),
+        ("guidance_high=nan", "svd's guidance_high is nan: expected a finite number"),
+        ("sigma_max=inf", "svd's sigma_max is inf: expected a finite number"),
+        ("augmentation=inf", "svd's augmentation is inf: expected a finite number"),
         ("steps=many", "svd's steps is 'many': expected a whole number"),
         ("chained=maybe", "svd's chained is 'maybe': expected true or false"),
         ("guidance=some", "svd's guidance is 'some': expected one of auto, batched, in_turn"),
@@ -83,8 +90,11 @@ def test_weights_are_shared_and_what_loads_them_stays(model):
     other = configured(engine, ["steps=3", "window=6", "overlap=2"])
     assert [(each.windowing.window, each.windowing.overlap) for each in (engine, other)] == [(13, 4), (5, 2)]
     assert other._model is engine._model
-    with pytest.raises(InputError, match="svd's precision is chosen where its weights are loaded"):
-        configured(engine, ["precision=bf16"])
+    told = "svd's {} is chosen where its weights are loaded: leave it out here"
+    with pytest.raises(InputError, match=told.format("precision") + ", and published, which sets it too$"):
+        configured(engine, ["published=yes"])
+    with pytest.raises(InputError, match=told.format("compile") + "$"):
+        configured(engine, ["compile=yes"])
 
 
 def test_flow_has_neither_options_nor_pixels():

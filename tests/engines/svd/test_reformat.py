@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relumix.engines.svd.reformat import Reformat
+from relumix.errors import InputError
 
 
 def image(height, width):
@@ -53,3 +54,11 @@ def test_what_clip_sees_is_not_mirrored():
     reformat, picture = Reformat.whole(40, 70, 1 << 20), image(40, 70)
     np.testing.assert_array_equal(reformat.seen(picture), picture)
     assert reformat.place(picture).shape == (64, 128, 3)
+
+
+def test_a_crop_of_a_sliver_is_refused():
+    """Scaled to the height of the crop it would take memory without end."""
+    assert Reformat.crop(32, 512, 64).scaled == (64, 1024)
+    with pytest.raises(InputError) as caught:
+        Reformat.crop(2, 512, 64)
+    assert str(caught.value) == ("svd's crop is of pictures up to 16 times as long as short: got 512x2, set crop=0")

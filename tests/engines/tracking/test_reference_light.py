@@ -3,7 +3,7 @@ import pytest
 
 from relumix.engines.tracking.correspondence import Track, identity_track
 from relumix.engines.tracking.log_frame import LogFrame
-from relumix.engines.tracking.reference_light import Carried, ReferenceLight, believe, carry
+from relumix.engines.tracking.reference_light import Carried, ReferenceLight, carry, combine
 from relumix.gain.proxy import ProxyReference
 from relumix.types import Float32
 from tests.engines.tracking.frames import reference, working
@@ -62,6 +62,6 @@ def test_carried_gain_is_believed_as_far_as_it_is_sure(shot: SyntheticShot, conf
     light = ReferenceLight.of(reference(shot, 1))
     carried = Carried(np.full_like(light.local_stops, 3), np.full(light.trusted.shape, confidence, np.float32))
     matched: Float32 = np.full_like(light.local_stops, -1)
-    gain = believe(light, carried, matched)
+    gain = combine(light, carried, matched)
     assert gain.gain_stops == pytest.approx(light.median_gain + np.full_like(matched, expected), abs=1e-5)
     assert gain.weight == pytest.approx(np.full(light.trusted.shape, confidence + 0.2))

@@ -125,7 +125,8 @@ OfxStatus param_define(OfxParamSetHandle set, const char* type, const char* name
   return kOfxStatOK;
 }
 
-OfxStatus param_get_handle(OfxParamSetHandle set, const char* name, OfxParamHandle* handle, OfxPropertySetHandle* properties) {
+OfxStatus param_get_handle(OfxParamSetHandle set, const char* name, OfxParamHandle* handle,
+                           OfxPropertySetHandle* properties) {
   Param* found = effect_of(set)->param(name);
   if (!found) {
     offend(std::string("parameter ") + name + " was asked for, which was not defined");

@@ -235,8 +235,8 @@ std::string PropertySet::text(const char* name) const {
   return found == values.end() || found->second.strings.empty() ? "" : found->second.strings[0];
 }
 
-const OfxPropertySuiteV1 property_suite = {set_pointer, set_string,   set_double,   set_int,    set_pointers, set_strings,
-                                           set_doubles, set_ints,     get_pointer,  get_string, get_double,   get_int,
-                                           get_pointers, get_strings, get_doubles,  get_ints,   reset,        dimension};
+const OfxPropertySuiteV1 property_suite = {
+    set_pointer, set_string, set_double, set_int, set_pointers, set_strings, set_doubles, set_ints, get_pointer,
+    get_string,  get_double, get_int,    get_pointers, get_strings, get_doubles, get_ints, reset,   dimension};
 
 }  // namespace strict

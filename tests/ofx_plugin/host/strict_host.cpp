@@ -97,7 +97,9 @@ std::unique_ptr<Effect> described(const std::string& context) {
   PropertySet in;
   in.kind = "arguments";
   in.set(kOfxImageEffectPropContext, std::vector<std::string>{context});
-  if (act(kOfxImageEffectActionDescribeInContext, Phase::kInContext, effect.get(), &in)) offend("DescribeInContext failed");
+  if (act(kOfxImageEffectActionDescribeInContext, Phase::kInContext, effect.get(), &in)) {
+    offend("DescribeInContext failed");
+  }
   bool filter = context == kOfxImageEffectContextFilter;
   for (auto& [name, clip] : effect->clips) {
     bool simple = name == "Source" || name == "Output";

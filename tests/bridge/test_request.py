@@ -2,24 +2,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relumix.bridge.order import Order, Place
+from relumix.bridge.request import Request, Servers
 from relumix.errors import InputError
 
 FIELDS = {"purpose": "relight", "instance": "ab12", "first": "1001", "last": "1016"}
 
 
 def test_what_is_not_said_has_a_default():
-    order = Order.of(FIELDS)
-    assert order.references == (1001,)
-    assert (order.engine, order.work_size, order.coding, order.gain, order.place) == ("flow", 768, None, False, None)
-    assert (order.shot, order.wanted) == (range(1001, 1017), range(1001, 1017))
+    request = Request.of(FIELDS)
+    assert request.references == (1001,)
+    assert (request.engine, request.work_size, request.coding, request.gain, request.servers) == (
+        "flow",
+        768,
+        None,
+        False,
+        None,
+    )
+    assert (request.shot, request.wanted) == (range(1001, 1017), range(1001, 1017))
 
 
 def test_the_shot_reaches_to_every_reference():
-    order = Order.of({**FIELDS, "references": "1020 990 1020", "server": "a:1", "token_file": "t"})
-    assert order.references == (990, 1020)
-    assert order.shot == range(990, 1021)
-    assert order.place == Place("a:1", "t")
+    request = Request.of({**FIELDS, "references": "1020 990 1020", "server": "a:1", "token_file": "t"})
+    assert request.references == (990, 1020)
+    assert request.shot == range(990, 1021)
+    assert request.servers == Servers("a:1", "t")
 
 
 @pytest.mark.parametrize(
@@ -41,30 +47,30 @@ def test_the_shot_reaches_to_every_reference():
 )
 def test_what_cannot_be_is_said(changed, said):
     with pytest.raises(InputError) as raised:
-        Order.of({**FIELDS, **changed})
+        Request.of({**FIELDS, **changed})
     assert str(raised.value) == said
 
 
 @pytest.mark.parametrize("pattern", ["r.####.exr", "r.%04d.exr"])
 def test_a_pattern_of_reference_files(tmp_path, pattern):
     (tmp_path / "r.0007.exr").touch()
-    order = Order.of({**FIELDS, "references": "7 8", "reference_file": str(tmp_path / pattern)})
-    assert order.reference_path(7) == tmp_path / "r.0007.exr"
+    request = Request.of({**FIELDS, "references": "7 8", "reference_file": str(tmp_path / pattern)})
+    assert request.reference_path(7) == tmp_path / "r.0007.exr"
     with pytest.raises(InputError, match=r"the reference file for frame 8 is not there: .*r\.0008\.exr"):
-        order.reference_path(8)
+        request.reference_path(8)
 
 
 def test_a_pattern_of_endless_numbers_is_refused():
-    order = Order.of({**FIELDS, "reference_file": "r.%0999999999d.exr"})
+    request = Request.of({**FIELDS, "reference_file": "r.%0999999999d.exr"})
     with pytest.raises(InputError, match="digits: expected at most 16"):
-        order.reference_path(1)
+        request.reference_path(1)
 
 
 @given(st.dictionaries(st.sampled_from([*FIELDS, "references", "work_size", "frame", "coding"]), st.text(max_size=30)))
 def test_any_fields_are_an_order_or_an_error(fields):
     try:
-        order = Order.of({**FIELDS, **fields})
+        request = Request.of({**FIELDS, **fields})
     except InputError:
         return
-    assert len(order.wanted) <= 100_000
-    assert len(order.shot) <= 3 * 100_000
+    assert len(request.wanted) <= 100_000
+    assert len(request.shot) <= 3 * 100_000

@@ -9,25 +9,25 @@ import threading
 import numpy as np
 
 from relumix.bridge import wire
-from relumix.bridge.conversation import Conversation
-from relumix.bridge.light import Engines
+from relumix.bridge.relighter import Engines
+from relumix.bridge.session import Session
 from relumix.bridge.store import Store
-from relumix.bridge.tasks import Workshop
+from relumix.bridge.tasks import Context
 
-GLANCE = " ".join(["0.5"] * 192)
+THUMBNAIL = " ".join(["0.5"] * 192)
 
 
-def workshop(folder, most_bytes=1 << 30):
-    return Workshop(Store(folder, most_bytes), Engines(), None)
+def context_of(folder, most_bytes=1 << 30):
+    return Context(Store(folder, most_bytes), Engines(), None)
 
 
 class Plugin:
     """One side of a conversation; the other runs on a thread."""
 
-    def __init__(self, shop, token=None, most_frame_bytes=1 << 20):
+    def __init__(self, context, token=None, most_frame_bytes=1 << 20):
         self.socket, other = socket.socketpair()
         self.socket.settimeout(30)
-        talk = Conversation(other, shop, token, most_frame_bytes)
+        talk = Session(other, context, token, most_frame_bytes)
         self.thread = threading.Thread(target=talk.run, daemon=True)
         self.thread.start()
 
@@ -48,29 +48,29 @@ class Plugin:
         assert self.ask("hello", version=1).kind == "welcome"
         return self
 
-    def answer(self, wish, pixels, **changed):
+    def answer(self, query, pixels, **changed):
         """Answer a look or a send with pixels [h, w, 4]."""
         fields = {
-            "clip": wish.fields["clip"],
-            "frame": wish.fields["frame"],
+            "clip": query.fields["clip"],
+            "frame": query.fields["frame"],
             "fingerprint": hashlib.sha256(pixels.tobytes()).hexdigest()[:32],
-            "glance": GLANCE,
+            "thumbnail": THUMBNAIL,
             "width": pixels.shape[1],
             "height": pixels.shape[0],
             "alpha": 0,
             **changed,
         }
-        body = pixels.astype("<f4").tobytes() if wish.kind == "send" else b""
+        body = pixels.astype("<f4").tobytes() if query.kind == "send" else b""
         return self.ask("image", body, **{name: value for name, value in fields.items() if value is not None})
 
-    def follow(self, wish, pictures):
-        """Answer wishes by (clip, frame) until the dialogue ends; returns its end."""
-        while wish.kind in ("look", "send", "wait"):
-            if wish.kind == "wait":
-                wish = self.ask("next")
+    def follow(self, query, pictures):
+        """Answer queries by (clip, frame) until the dialogue ends; returns its end."""
+        while query.kind in ("look", "send", "wait"):
+            if query.kind == "wait":
+                query = self.ask("next")
             else:
-                wish = self.answer(wish, pictures[wish.fields["clip"], int(wish.fields["frame"])])
-        return wish
+                query = self.answer(query, pictures[query.fields["clip"], int(query.fields["frame"])])
+        return query
 
     def is_over(self):
         self.thread.join(30)

@@ -15,7 +15,7 @@ import numpy as np
 import OpenImageIO as oiio
 from numpy.typing import NDArray
 
-from relumix.bridge.order import Order, Place
+from relumix.bridge.request import Request, Servers
 from relumix.color.spaces import WorkingSpace, working_space
 from relumix.errors import InputError
 from relumix.pipeline.relit_frame import RelitFrame
@@ -29,12 +29,12 @@ Pixels = Mapping[int, NDArray[np.floating]]
 _TURN_SECONDS = 0.2
 
 
-class Light(Protocol):
-    """Something that relights arrays, for one order."""
+class Relighter(Protocol):
+    """Relights the arrays of one request: `_LocalRelighter` here, `_RemoteRelighter` on servers."""
 
     @property
     def version(self) -> str:
-        """What another one has that may make other frames."""
+        """Changes whenever the frames may: part of the key of a relit frame."""
         ...
 
     def inputs(self, shot: Sequence[int], references: Sequence[int], frame: int) -> tuple[int, ...]:
@@ -42,21 +42,21 @@ class Light(Protocol):
         ...
 
     def together(self, shot: Sequence[int], references: Sequence[int], frame: int) -> tuple[int, ...]:
-        """Return the frames that are relit at no more cost together with one, itself among them, ascending."""
+        """Return the frames that share a window with `frame`, itself included, ascending: they cost nothing more."""
         ...
 
     def relit(self, source: Pixels, references: Pixels, frames: Sequence[int]) -> Iterator[RelitFrame]:
-        """Relight frames (see relumix.relit). May be left early."""
+        """Relight frames (see relumix.relit). The caller may close the iterator early."""
         ...
 
     def cancel(self) -> None:
-        """End what `relit` is waiting for, from another thread."""
+        """Stop `relit`; called from another thread."""
         ...
 
 
-def light_of(order: Order, place: Place | None, engines: Engines) -> Light:
-    """Return what relights an order: servers where a place is named, else this machine. Raises InputError."""
-    return _Remote(order, place) if place else _Here(order, engines)
+def relighter_for(request: Request, servers: Servers | None, engines: Engines) -> Relighter:
+    """Return a request's relighter: on servers, or on this machine where they are None. Raises InputError."""
+    return _RemoteRelighter(request, servers) if servers else _LocalRelighter(request, engines)
 
 
 class Engines:
@@ -76,8 +76,8 @@ class Engines:
             return self._loaded[name, model]
 
     @contextmanager
-    def turn(self, given_up: Callable[[], bool]) -> Iterator[bool]:
-        """Work alone on this machine, when it is one's turn; False where that was given up before it came."""
+    def exclusive(self, given_up: Callable[[], bool]) -> Iterator[bool]:
+        """Hold the machine for one shot at a time: yields True once it is free, False if `given_up` says so first."""
         while not (mine := self._turn.acquire(timeout=_TURN_SECONDS)):
             if given_up():
                 break
@@ -89,36 +89,36 @@ class Engines:
 
 
 class _Planned:
-    """What a plan says, whoever carries the light."""
+    """The answers that follow from the plan of windows, wherever the engine runs."""
 
-    _traits: Any
+    _engine: Any
 
     def inputs(self, shot: Sequence[int], references: Sequence[int], frame: int) -> tuple[int, ...]:
-        laid: Plan = self._plan(tuple(shot), tuple(references))
-        return laid.inputs(frame)
+        planned: Plan = self._plan(tuple(shot), tuple(references))
+        return planned.inputs(frame)
 
     def together(self, shot: Sequence[int], references: Sequence[int], frame: int) -> tuple[int, ...]:
-        laid: Plan = self._plan(tuple(shot), tuple(references))
-        windows = {share.window for share in laid.shares.get(frame, ())}
-        same = [each for each, shares in laid.shares.items() if windows & {share.window for share in shares}]
+        planned: Plan = self._plan(tuple(shot), tuple(references))
+        windows = {share.window for share in planned.shares.get(frame, ())}
+        same = [each for each, shares in planned.shares.items() if windows & {share.window for share in shares}]
         return tuple(sorted({frame, *same}))
 
-    @lru_cache(maxsize=8)  # noqa: B019  it lives as long as one order
+    @lru_cache(maxsize=8)  # noqa: B019  a relighter lives as long as its request
     def _plan(self, shot: tuple[int, ...], references: tuple[int, ...]) -> Plan:
-        return plan(shot, references, self._traits.windowing)
+        return plan(shot, references, self._engine.windowing)
 
 
-class _Here(_Planned):
-    def __init__(self, order: Order, engines: Engines) -> None:
-        self._settings, self._engines, self._cancelled = order.settings(), engines, False
-        engine = self._traits = engines.get(order.engine, order.model)
+class _LocalRelighter(_Planned):
+    def __init__(self, request: Request, engines: Engines) -> None:
+        self._settings, self._engines, self._cancelled = request.settings(), engines, False
+        engine = self._engine = engines.get(request.engine, request.model)
         self.version = f"{engine.name} {engine.windowing.version} {__version__}"
 
     def relit(self, source: Pixels, references: Pixels, frames: Sequence[int]) -> Iterator[RelitFrame]:
         from relumix.pipeline.arrays import relit  # noqa: PLC0415  heavy, and not needed with a server
 
-        made = relit(source, references, self._settings, frames=frames, engine=self._traits)
-        with self._engines.turn(lambda: self._cancelled) as mine, closing(cast(Any, made)):
+        made = relit(source, references, self._settings, frames=frames, engine=self._engine)
+        with self._engines.exclusive(lambda: self._cancelled) as mine, closing(cast(Any, made)):
             for frame in made if mine else ():
                 yield frame
                 if self._cancelled:
@@ -128,26 +128,26 @@ class _Here(_Planned):
         self._cancelled = True
 
 
-class _Remote(_Planned):
-    def __init__(self, order: Order, place: Place) -> None:
-        from relumix.client import RelightClient, read_token  # noqa: PLC0415  only who asks a server waits for gRPC
+class _RemoteRelighter(_Planned):
+    def __init__(self, request: Request, servers: Servers) -> None:
+        from relumix.client import RelightClient, read_token  # noqa: PLC0415  gRPC loads only where a server is asked
         from relumix.client.remote_job import RemoteEngine  # noqa: PLC0415
         from relumix.client.stop import Stop  # noqa: PLC0415
 
-        self._settings, self._stop = replace(order.settings(), model=None), Stop()  # Weights are the server's.
+        self._settings, self._stop = replace(request.settings(), model=None), Stop()  # Weights are the server's.
         self._client = RelightClient(
-            place.server,
-            token=read_token(place.token_file) if place.token_file else None,
-            tls_ca=place.tls_ca or None,
-            tls_cert=place.tls_cert or None,
-            tls_key=place.tls_key or None,
+            servers.addresses,
+            token=read_token(servers.token_file) if servers.token_file else None,
+            tls_ca=servers.tls_ca or None,
+            tls_cert=servers.tls_cert or None,
+            tls_key=servers.tls_key or None,
         )
         for address, info in self._client.info().items():
-            found = RemoteEngine.of(info, order.engine)
+            found = RemoteEngine.of(info, request.engine)
             if found is None:
-                raise InputError(f"{address} has no engine {order.engine!r}: choose another, or another server")
-            self._traits = found
-        found = self._traits
+                raise InputError(f"{address} has no engine {request.engine!r}: choose another, or another server")
+            self._engine = found
+        found = self._engine
         self.version = f"{found.name} {found.windowing.version} {found.program}"
 
     def relit(self, source: Pixels, references: Pixels, frames: Sequence[int]) -> Iterator[RelitFrame]:
@@ -158,7 +158,7 @@ class _Remote(_Planned):
 
 
 _working_space = lru_cache(maxsize=64)(working_space)
-"""It looks through a whole configuration, and $OCIO does not change while a process lives."""
+"""Cached, since a look-up parses the whole OCIO configuration; $OCIO does not change while a process lives."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ class Coding:
 
     @property
     def is_linear(self) -> bool:
-        """Whether values stay what they are."""
+        """Whether the clips are scene-linear already."""
         return not self._space.converts
 
 
@@ -207,7 +207,7 @@ def read_reference(path: Path, frame: int, plate: Float32, coding: Coding, own: 
     return np.where(known[..., None], rgb, np.float32(np.nan))
 
 
-def shrunken(values: Float32, width: int, height: int) -> Float32:
+def scaled_down(values: Float32, width: int, height: int) -> Float32:
     """Return a picture [h, w, 3] averaged down to another size."""
     roi = oiio.ROI(0, width, 0, height, 0, 1, 0, 3)
     smaller = oiio.ImageBufAlgo.resize(oiio.ImageBuf(np.ascontiguousarray(values)), filtername="box", roi=roi)

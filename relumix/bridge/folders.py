@@ -1,4 +1,4 @@
-"""Where the bridge is found, and where it keeps what it was given. The plugin has the first rule in system_*.cpp."""
+"""The folders of socket and store. `bridge_folder` is the plugin's rule too (system_posix.cpp, system_windows.cpp)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from relumix.errors import InputError
 
 SOCKET_NAME = "bridge-1.sock"
 PORT_NAME = "bridge-1.port"
-"""Names with the version of the protocol: another one has another bridge."""
+"""Named by protocol version, so that plugins of another version start a bridge of their own."""
 
 
 def bridge_folder() -> Path:

@@ -1,4 +1,4 @@
-"""What is said in a dialogue with a plugin, beside its bytes: wishes, what answers them, and how it ends."""
+"""A request as a dialogue with the plugin: what the bridge asks, the answers, and the outcome."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ SOURCE, REFERENCE = "source", "reference"
 
 @dataclass(frozen=True)
 class Image:
-    """A picture of the host's, as the plugin describes it.
+    """A picture of the host, as the plugin describes it.
 
     fingerprint    of its pixels; None where there is no picture.
-    glance         see relumix.bridge.glance.
+    thumbnail      see relumix.bridge.thumbnail.
     width, height  in pixels.
-    alpha          whether it has alpha, and colours are premultiplied by it.
+    alpha          whether it has alpha; colours are premultiplied by it.
     """
 
     clip: str
     frame: int
     fingerprint: str | None
-    glance: tuple[float, ...] = ()
+    thumbnail: tuple[float, ...] = ()
     width: int = 0
     height: int = 0
     alpha: bool = False
 
     @property
     def bytes(self) -> int:
-        """What its pixels take: float32 red, green, blue and alpha."""
+        """Size of its pixels: float32 red, green, blue and alpha."""
         return self.width * self.height * 16
 
 
@@ -54,7 +54,7 @@ class Send:
 
 @dataclass(frozen=True)
 class Wait:
-    """Ask again at once: this takes a while. `permille` of all is done."""
+    """Progress, in thousandths: the plugin asks again at once, or hangs up to cancel."""
 
     permille: int
     text: str
@@ -82,8 +82,8 @@ class Done:
     text: str
 
 
-Wish = Look | Send | Wait
-End = Result | Absent | Done
+Query = Look | Send | Wait
+Outcome = Result | Absent | Done
 Returned = TypeVar("Returned")
-Dialogue = Generator[Wish, "Image | None", Returned]
-"""Yields wishes, is sent an Image for each Look and Send, and returns how it ended."""
+Dialogue = Generator[Query, "Image | None", Returned]
+"""Yields queries, is sent an Image for each Look and Send, and returns the outcome."""

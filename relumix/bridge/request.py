@@ -1,4 +1,4 @@
-"""What a plugin asks for, checked: everything that comes over the socket goes through here."""
+"""A plugin's request, checked: every field of an `open` comes through here."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _PATTERN = re.compile(r"#+|%0?(\d*)d")
 
 
 @dataclass(frozen=True)
-class Place:
-    """Servers that relight, and how they are reached; empty texts stand for none."""
+class Servers:
+    """Servers that relight, HOST:PORT with commas between, and how to reach them; empty text: none."""
 
-    server: str
+    addresses: str
     token_file: str = ""
     tls_ca: str = ""
     tls_cert: str = ""
@@ -31,12 +31,12 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Order:
-    """What is asked for.
+class Request:
+    """What a plugin asks for.
 
     purpose           relight: every frame from first to last; render: one frame if it was made; farm: one frame, made
                       if need be; clear: forget what the instance made.
-    instance          whose it is.
+    instance          the effect that asks.
     first, last       the frames to relight.
     frame             the one to render.
     references        frames with a relit version, ascending.
@@ -44,8 +44,8 @@ class Order:
     reference_file    file of the references or pattern of several; None: they are a clip of the host's.
     coding            OCIO name of the clips' colour space, None for scene-linear; reference_coding: of the file, None
                       where its type says it.
-    gain              whether stops are wanted in place of pixels.
-    place             None: this machine, or what the bridge was started with.
+    gain              whether the gain is wanted, in stops, instead of pixels.
+    servers           None: this machine, or what the bridge was started with.
     """
 
     purpose: str
@@ -61,16 +61,16 @@ class Order:
     coding: str | None
     reference_coding: str | None
     gain: bool
-    place: Place | None
+    servers: Servers | None
 
     @classmethod
-    def of(cls, fields: Mapping[str, str]) -> Order:
+    def of(cls, fields: Mapping[str, str]) -> Request:
         """Read the fields of an `open`. Raises InputError."""
         purpose = _one_of(fields, "purpose", PURPOSES)
         first, last = _whole(fields, "first", 0), _whole(fields, "last", 0)
         if purpose != "clear" and not 0 <= last - first < MOST_FRAMES:
             raise InputError(f"frames are {first} to {last}: expected 1 to {MOST_FRAMES} of them")
-        order = cls(
+        request = cls(
             purpose=purpose,
             instance=_instance(fields),
             first=first,
@@ -84,14 +84,14 @@ class Order:
             coding=fields.get("coding") or None,
             reference_coding=fields.get("reference_coding") or None,
             gain=_one_of(fields, "output", ("result", "gain"), "result") == "gain",
-            place=_place(fields),
+            servers=_servers(fields),
         )
-        order.settings()
-        return order
+        request.settings()
+        return request
 
     @property
     def shot(self) -> range:
-        """The frames of Source that light travels over: without gaps, and up to every reference."""
+        """Frames of Source from the first reference or frame to the last, without gaps: gain travels over all."""
         return range(min(self.first, *self.references), max(self.last, *self.references) + 1)
 
     @property
@@ -100,7 +100,7 @@ class Order:
         return range(self.first, self.last + 1)
 
     def settings(self) -> Settings:
-        """Return what an engine is to know. Raises InputError."""
+        """Return the engine's settings. Raises InputError."""
         return Settings(engine=self.engine, model=self.model, work_size=self.work_size)
 
     def reference_path(self, frame: int) -> Path:
@@ -160,7 +160,7 @@ def _references(fields: Mapping[str, str], first: int) -> tuple[int, ...]:
     return tuple(frames)
 
 
-def _place(fields: Mapping[str, str]) -> Place | None:
+def _servers(fields: Mapping[str, str]) -> Servers | None:
     server = fields.get("server", "")
     names = ("token_file", "tls_ca", "tls_cert", "tls_key")
-    return Place(server, *(fields.get(name, "") for name in names)) if server else None
+    return Servers(server, *(fields.get(name, "") for name in names)) if server else None

@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 
 import relumix
 from relumix.bridge import wire
-from tests.bridge.talk import GLANCE, Plugin, pictures, workshop
+from tests.bridge.plugin import THUMBNAIL, Plugin, context_of, pictures
 from tests.synthetic import make_shot
 
 ORDER = {"purpose": "relight", "instance": "ab", "first": 1, "last": 4}
 
 
 @pytest.fixture
-def shop(tmp_path):
-    return workshop(tmp_path)
+def context(tmp_path):
+    return context_of(tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -25,13 +25,13 @@ def shot():
     return make_shot(size=(32, 24), frames=range(1, 5))
 
 
-def test_a_shot_is_relit_and_rendered(shop, shot):
-    plugin = Plugin(shop).greet()
+def test_a_shot_is_relit_and_rendered(context, shot):
+    plugin = Plugin(context).greet()
     assert plugin.follow(plugin.ask("open", **ORDER), pictures(shot)).fields == {"text": "4 frames relit"}
     assert plugin.follow(plugin.ask("open", **ORDER), pictures(shot)).fields == {"text": "4 frames up to date"}
     for expected in relumix.relit(shot.plate, {1: shot.truth[1]}):
-        wish = plugin.ask("open", **{**ORDER, "purpose": "render", "frame": expected.frame})
-        end = plugin.follow(wish, pictures(shot))
+        query = plugin.ask("open", **{**ORDER, "purpose": "render", "frame": expected.frame})
+        end = plugin.follow(query, pictures(shot))
         assert (end.kind, end.fields["width"], end.fields["height"]) == ("result", "32", "24")
         assert plugin.body == expected.pixels.astype("<f4").tobytes()
 
@@ -49,33 +49,35 @@ def test_a_shot_is_relit_and_rendered(shop, shot):
         ),
     ],
 )
-def test_who_is_not_welcome(shop, first, said):
-    plugin = Plugin(shop, token="abc")
+def test_who_is_not_welcome(context, first, said):
+    plugin = Plugin(context, token="abc")
     answer = plugin.ask(first[0], **first[1])
     assert (answer.kind, answer.fields["text"]) == ("error", said)
     assert plugin.is_over()
 
 
-def test_what_is_wrong_with_an_order_costs_the_order(shop, shot):
-    plugin = Plugin(shop).greet()
+def test_what_is_wrong_with_an_order_costs_the_order(context, shot):
+    plugin = Plugin(context).greet()
     for wrong in ({"purpose": "?"}, {"engine": "magic"}, {"coding": "nothing like it"}):
         end = plugin.follow(plugin.ask("open", **{**ORDER, **wrong}), pictures(shot))
         assert end.kind == "error"
-    wish = plugin.ask("open", **ORDER)
-    assert plugin.ask("image", clip=wish.fields["clip"], frame=wish.fields["frame"]).fields["text"] == (
+    query = plugin.ask("open", **ORDER)
+    assert plugin.ask("image", clip=query.fields["clip"], frame=query.fields["frame"]).fields["text"] == (
         "Reference has no picture at frame 1: connect it, or name a reference file"
     )
     assert plugin.follow(plugin.ask("open", **ORDER), pictures(shot)).kind == "done"
 
 
-def test_a_picture_that_changes_meanwhile_is_said(shop, shot):
-    plugin = Plugin(shop).greet()
-    wish = plugin.ask("open", **ORDER)
-    while wish.kind != "send":
-        wish = (
-            plugin.answer(wish, pictures(shot)[wish.fields["clip"], 1]) if wish.kind == "look" else plugin.ask("next")
+def test_a_picture_that_changes_meanwhile_is_said(context, shot):
+    plugin = Plugin(context).greet()
+    query = plugin.ask("open", **ORDER)
+    while query.kind != "send":
+        query = (
+            plugin.answer(query, pictures(shot)[query.fields["clip"], 1])
+            if query.kind == "look"
+            else plugin.ask("next")
         )
-    end = plugin.answer(wish, 2 * pictures(shot)[wish.fields["clip"], 1])
+    end = plugin.answer(query, 2 * pictures(shot)[query.fields["clip"], 1])
     assert end.fields["text"] == "Source changed at frame 1 while it was relit: press Relight range"
 
 
@@ -87,34 +89,36 @@ def test_a_picture_that_changes_meanwhile_is_said(shop, shot):
         ({"fingerprint": "../../etc/passwd"}, "a picture's fingerprint is not of 32 hexadecimal digits"),
         ({"width": 0}, "a picture's edge is '0': expected 1 to 65536 pixels"),
         ({"height": 10**6}, "a picture's edge is '1000000': expected 1 to 65536 pixels"),
-        ({"glance": "1 2 3"}, "a picture's glance is not of 192 numbers"),
-        ({"glance": GLANCE.replace("0.5", "nan", 1)}, "a picture's glance is not of 192 numbers"),
+        ({"thumbnail": "1 2 3"}, "a picture's thumbnail is not of 192 numbers"),
+        ({"thumbnail": THUMBNAIL.replace("0.5", "nan", 1)}, "a picture's thumbnail is not of 192 numbers"),
     ],
 )
-def test_pictures_that_cannot_be_end_the_connection(shop, changed, said):
-    plugin = Plugin(shop).greet()
+def test_pictures_that_cannot_be_end_the_connection(context, changed, said):
+    plugin = Plugin(context).greet()
     answer = plugin.answer(plugin.ask("open", **ORDER), np.ones((4, 4, 4), np.float32), **changed)
     assert (answer.kind, answer.fields["text"]) == ("error", said)
     assert plugin.is_over()
 
 
-def test_pixels_of_another_length_end_the_connection(shop, shot):
-    plugin = Plugin(shop).greet()
-    wish = plugin.ask("open", **ORDER)
-    while wish.kind != "send":
-        wish = (
-            plugin.answer(wish, pictures(shot)[wish.fields["clip"], 1]) if wish.kind == "look" else plugin.ask("next")
+def test_pixels_of_another_length_end_the_connection(context, shot):
+    plugin = Plugin(context).greet()
+    query = plugin.ask("open", **ORDER)
+    while query.kind != "send":
+        query = (
+            plugin.answer(query, pictures(shot)[query.fields["clip"], 1])
+            if query.kind == "look"
+            else plugin.ask("next")
         )
-    assert plugin.answer(wish, pictures(shot)["source", 1], height=23).fields["text"] == (
+    assert plugin.answer(query, pictures(shot)["source", 1], height=23).fields["text"] == (
         "a picture has 12288 bytes of pixels: expected 11776"
     )
     assert plugin.is_over()
 
 
-def test_hanging_up_ends_the_work(shop, shot):
-    plugin = Plugin(shop).greet()
-    wish = plugin.ask("open", **ORDER)
-    plugin.answer(wish, pictures(shot)[wish.fields["clip"], 1])
+def test_hanging_up_ends_the_work(context, shot):
+    plugin = Plugin(context).greet()
+    query = plugin.ask("open", **ORDER)
+    plugin.answer(query, pictures(shot)[query.fields["clip"], 1])
     plugin.socket.close()
     assert plugin.is_over()
 
@@ -128,7 +132,14 @@ def valid_bytes(shot):
         wire.send(one, "hello", {"version": 1}, b"")
         wire.send(one, "open", ORDER, b"")
         for clip, frame in (("reference", 1), ("source", 1), ("source", 1), ("source", 2)):
-            fields = {"clip": clip, "frame": frame, "fingerprint": "0" * 32, "glance": GLANCE, "width": 4, "height": 4}
+            fields = {
+                "clip": clip,
+                "frame": frame,
+                "fingerprint": "0" * 32,
+                "thumbnail": THUMBNAIL,
+                "width": 4,
+                "height": 4,
+            }
             wire.send(one, "image", fields, b"\0" * 256)
             wire.send(one, "next", {}, b"")
         one.shutdown(socket.SHUT_WR)
@@ -140,7 +151,7 @@ def valid_bytes(shot):
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32), cuts=st.integers(0, 8), greeted=st.booleans())
-def test_anything_that_is_said_ends_that_connection_at_most(shop, shot, seed, cuts, greeted):
+def test_anything_that_is_said_ends_that_connection_at_most(context, shot, seed, cuts, greeted):
     """Valid talk with bytes changed, lost and doubled: an error or an end, and the next plugin is served."""
     chance = random.Random(seed)
     data = bytearray(valid_bytes(shot))
@@ -155,7 +166,7 @@ def test_anything_that_is_said_ends_that_connection_at_most(shop, shot, seed, cu
             data[at:at] = data[at : at + chance.randrange(1, 400)]
         else:
             data[at:at] = chance.randbytes(chance.randrange(1, 40))
-    plugin = Plugin(shop)
+    plugin = Plugin(context)
     if greeted:
         plugin.greet()
         data = data[data.index(b"RLXB", 1) if data.count(b"RLXB") > 1 else 0 :]
@@ -168,4 +179,4 @@ def test_anything_that_is_said_ends_that_connection_at_most(shop, shot, seed, cu
         pass
     assert plugin.is_over()
     plugin.socket.close()
-    Plugin(shop).greet().socket.close()
+    Plugin(context).greet().socket.close()

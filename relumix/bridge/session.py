@@ -1,4 +1,4 @@
-"""One connection of a plugin: greeting, orders, and the bytes of what is wished for and answered."""
+"""One connection of a plugin: the handshake, then requests, each a dialogue turned into messages."""
 
 from __future__ import annotations
 
@@ -10,47 +10,47 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from relumix.bridge import glance, wire
-from relumix.bridge.order import Order
-from relumix.bridge.tasks import Workshop, task
+from relumix.bridge import thumbnail, wire
+from relumix.bridge.dialogue import REFERENCE, SOURCE, Absent, Dialogue, Image, Look, Outcome, Query, Result, Send, Wait
+from relumix.bridge.request import Request
+from relumix.bridge.tasks import Context, task
 from relumix.bridge.wire import GoneError, Message, WireError
-from relumix.bridge.wishes import REFERENCE, SOURCE, Absent, Dialogue, End, Image, Look, Result, Send, Wait, Wish
 from relumix.errors import RelumixError
 from relumix.version import __version__
 
 GREETING_SECONDS = 10.0
 ANSWER_SECONDS = 900.0
-"""How long a plugin may take to answer: its host renders whatever lies before a clip."""
+"""How long a plugin may take to answer: its host renders everything upstream of a clip first."""
 
 LONGEST_EDGE_PX = 65_536
 
-_PRINT = re.compile(r"[0-9a-f]{32}")
+_FINGERPRINT = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass
-class Conversation:
-    """Answers one plugin until it hangs up, or says what is none of the protocol.
+class Session:
+    """Answers one plugin until it hangs up or breaks the protocol.
 
-    token            what it must bring; None where the socket's folder says who may come.
+    token            what the plugin must bring; None where the socket's folder keeps others out.
     most_frame_bytes of a picture.
     """
 
     connection: socket.socket
-    shop: Workshop
+    context: Context
     token: str | None = None
     most_frame_bytes: int = 2 << 30
-    _dialogue: Dialogue[End] | None = field(default=None, init=False)
+    _dialogue: Dialogue[Outcome] | None = field(default=None, init=False)
 
     def run(self) -> None:
-        """Talk. Returns when it is over, with whatever was under way for it ended."""
+        """Serve until the connection ends; work still under way for it is cancelled."""
         try:
-            self._greet()
+            self._handshake()
             while True:
-                self.connection.settimeout(None)  # A host may be open for days between two orders.
+                self.connection.settimeout(None)  # A host may be open for days between two requests.
                 self._serve(self._receive())
         except WireError as error:
             with contextlib.suppress(GoneError):
-                self._say("error", text=error)
+                self._send("error", text=error)
                 wire.hang_up(self.connection)
         except GoneError:
             pass
@@ -59,7 +59,7 @@ class Conversation:
                 self._dialogue.close()
             self.connection.close()
 
-    def _greet(self) -> None:
+    def _handshake(self) -> None:
         self.connection.settimeout(GREETING_SECONDS)
         message = wire.receive(self.connection, 0)
         if message.kind != "hello":
@@ -73,70 +73,70 @@ class Conversation:
                 f"the plugin speaks version {message.fields.get('version', '')[:20]!r}, this bridge of relumix "
                 f"{__version__} version {wire.VERSION}: install both of the same release (relumix ofx install)"
             )
-        self._say("welcome", version=wire.VERSION, relumix=__version__)
+        self._send("welcome", version=wire.VERSION, relumix=__version__)
 
     def _serve(self, message: Message) -> None:
-        """Have one order done. What is wrong with it costs the order, not the connection."""
+        """Answer one request. An error in it ends the request, not the connection."""
         if message.kind != "open" or message.body_bytes:
             raise WireError(f"got {message.kind[:40]!r}: expected open, without a body")
         self.connection.settimeout(ANSWER_SECONDS)
         try:
-            self._dialogue = task(Order.of(message.fields), self.shop)
-            self._end(self._talk(self._dialogue))
+            self._dialogue = task(Request.of(message.fields), self.context)
+            self._finish(self._drive(self._dialogue))
         except (WireError, GoneError):
             raise
         except RelumixError as error:
-            self._say("error", text=error)
-        except Exception as error:  # an engine's own trouble must not end the bridge, and the host is to hear of it
-            self._say("error", text=f"relumix failed: {type(error).__name__}: {error}")
+            self._send("error", text=error)
+        except Exception as error:  # a bug in an engine must not end the bridge, and the host shall hear of it
+            self._send("error", text=f"relumix failed: {type(error).__name__}: {error}")
         finally:
             if self._dialogue is not None:
                 self._dialogue.close()
                 self._dialogue = None
 
-    def _talk(self, dialogue: Dialogue[End]) -> End:
+    def _drive(self, dialogue: Dialogue[Outcome]) -> Outcome:
         answer: Image | None = None
         while True:
             try:
-                wish = dialogue.send(answer)
+                query = dialogue.send(answer)
             except StopIteration as end:
-                found: End = end.value
+                found: Outcome = end.value
                 return found
-            answer = self._ask(wish)
+            answer = self._ask(query)
 
-    def _ask(self, wish: Wish) -> Image | None:
-        if isinstance(wish, Wait):
-            self._say("wait", permille=wish.permille, text=wish.text)
+    def _ask(self, query: Query) -> Image | None:
+        if isinstance(query, Wait):
+            self._send("wait", permille=query.permille, text=query.text)
             message = self._receive()
             if message.kind != "next" or message.body_bytes:
                 raise WireError(f"got {message.kind[:40]!r}: expected next, without a body")
             return None
-        self._say("send" if isinstance(wish, Send) else "look", clip=wish.clip, frame=wish.frame)
-        return self._image(wish)
+        self._send("send" if isinstance(query, Send) else "look", clip=query.clip, frame=query.frame)
+        return self._image(query)
 
-    def _image(self, wish: Look | Send) -> Image:
+    def _image(self, query: Look | Send) -> Image:
         message = self._receive()
         if message.kind != "image":
             raise WireError(f"got {message.kind[:40]!r}: expected image")
         image = _image_of(message)
-        if (image.clip, image.frame) != (wish.clip, wish.frame):
-            raise WireError(f"got {image.clip} {image.frame}: expected {wish.clip} {wish.frame}")
-        expected = image.bytes if isinstance(wish, Send) and image.fingerprint else 0
+        if (image.clip, image.frame) != (query.clip, query.frame):
+            raise WireError(f"got {image.clip} {image.frame}: expected {query.clip} {query.frame}")
+        expected = image.bytes if isinstance(query, Send) and image.fingerprint else 0
         if message.body_bytes != expected:
             raise WireError(f"a picture has {message.body_bytes} bytes of pixels: expected {expected}")
         if expected:
-            self.shop.store.keep(image.fingerprint or "", expected, wire.receive_pieces(self.connection, expected))
+            self.context.store.keep(image.fingerprint or "", expected, wire.receive_pieces(self.connection, expected))
         return image
 
-    def _end(self, end: End) -> None:
-        if isinstance(end, Result):
-            height, width = end.values.shape[:2]
-            body = np.ascontiguousarray(end.values, "<f4").data.cast("B")
-            self._say("result", body, frame=end.frame, width=width, height=height)
+    def _finish(self, outcome: Outcome) -> None:
+        if isinstance(outcome, Result):
+            height, width = outcome.values.shape[:2]
+            body = np.ascontiguousarray(outcome.values, "<f4").data.cast("B")
+            self._send("result", body, frame=outcome.frame, width=width, height=height)
         else:
-            self._say("absent" if isinstance(end, Absent) else "done", text=end.text)
+            self._send("absent" if isinstance(outcome, Absent) else "done", text=outcome.text)
 
-    def _say(self, kind: str, body: wire.Buffer = b"", **fields: object) -> None:
+    def _send(self, kind: str, body: wire.Buffer = b"", **fields: object) -> None:
         wire.send(self.connection, kind, fields, body)
 
     def _receive(self) -> Message:
@@ -151,31 +151,31 @@ def _image_of(message: Message) -> Image:
         raise WireError(f"a picture is of {clip[:40]!r} {frame[:40]!r}: expected a clip and a frame")
     if "fingerprint" not in fields:
         return Image(clip, int(frame), None)
-    if not _PRINT.fullmatch(fields["fingerprint"]):
+    if not _FINGERPRINT.fullmatch(fields["fingerprint"]):
         raise WireError("a picture's fingerprint is not of 32 hexadecimal digits")
-    width, height = (_edge(fields.get(name, "")) for name in ("width", "height"))
+    width, height = (_edge_px(fields.get(name, "")) for name in ("width", "height"))
     return Image(
         clip,
         int(frame),
         fields["fingerprint"],
-        _glance(fields.get("glance", "")),
+        _thumbnail(fields.get("thumbnail", "")),
         width,
         height,
         fields.get("alpha") == "1",
     )
 
 
-def _edge(text: str) -> int:
+def _edge_px(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", text) or not 0 < int(text) <= LONGEST_EDGE_PX:
         raise WireError(f"a picture's edge is {text[:40]!r}: expected 1 to {LONGEST_EDGE_PX} pixels")
     return int(text)
 
 
-def _glance(text: str) -> tuple[float, ...]:
+def _thumbnail(text: str) -> tuple[float, ...]:
     try:
         numbers = tuple(float(word) for word in text.split())
     except ValueError:
         numbers = ()
-    if len(numbers) != glance.NUMBERS or not all(map(np.isfinite, numbers)):
-        raise WireError(f"a picture's glance is not of {glance.NUMBERS} numbers")
+    if len(numbers) != thumbnail.NUMBERS or not all(map(np.isfinite, numbers)):
+        raise WireError(f"a picture's thumbnail is not of {thumbnail.NUMBERS} numbers")
     return numbers

@@ -1,0 +1,178 @@
+"""The network: shape and shading of pictures, then a sharp choice among ways in which light may have moved.
+
+gain = E_new / E_src: the light that arrives under the reference's light, over that under the plate's. Both change when
+a thing turns or a shadow moves, so both are predicted, besides a choice among candidates that need no prediction.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812  the name that torch's own documentation gives it
+
+from relumix.engines.lite_next.candidates import MOVED_SHARES, Lit, Match, fitted, lit_by, match, moved_with, standing
+from relumix.engines.lite_next.layers import UNet, resized, sample, silence
+
+STRIDE = 16
+"""Sides of pictures are multiples of this."""
+
+CANDIDATES = ("carried", "attended", "standing", *(f"moved {share}" for share in MOVED_SHARES), "fitted", "shaded")
+"""Each is a gain at every pixel; the last is the quotient of the two lights that are predicted."""
+
+_COARSE, _FINE = 64, 32
+_SAID = len(CANDIDATES) + 3 + 1 + 3
+_WIDEST_MISS = 4.0
+_EVIDENCE = 19
+_TURN_SHARPER = 2.0
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is seen in pictures [B, 3, h, w] of log2 light at mid-grey.
+
+    coarse [B, 64, h/8, w/8] and fine [B, 32, h/4, w/4]: unit features, the same under every light; normal [B, 3, h/2,
+    w/2] (unit, in the camera's space), depth [B, 1, h/2, w/2] (inverse), arriving [B, 3, h/2, w/2] log2 of the light
+    that arrives; features [B, width, h/2, w/2].
+    """
+
+    picture: Tensor
+    coarse: Tensor
+    fine: Tensor
+    normal: Tensor
+    depth: Tensor
+    arriving: Tensor
+    features: Tensor
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A reference: what is seen in its plate, its gain [B, 3, h, w] in units of spread, and where that is known."""
+
+    look: Look
+    gain: Tensor
+    lit: Tensor
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is said of a frame; gains in units of the references' spread.
+
+    gain [B, 3, h, w]; miss [B, 1, h, w] log2 of the error to be expected; choice [B, n, h, w] shares of the candidates
+    [B, n, 3, h, w]; arriving [B, 3, h, w] log2 of the light that arrives under the reference's light.
+    """
+
+    gain: Tensor
+    miss: Tensor
+    choice: Tensor
+    candidates: Tensor
+    arriving: Tensor
+
+
+class LightNet(nn.Module):
+    """See the module's docstring."""
+
+    def __init__(
+        self,
+        seeing: tuple[int, ...] = (48, 80, 128, 176),
+        choosing: tuple[int, ...] = (56, 88, 128, 160),
+        depth: int = 1,
+    ) -> None:
+        super().__init__()
+        self.shape: dict[str, Any] = {"seeing": list(seeing), "choosing": list(choosing), "depth": depth}
+        self.eyes = UNet(4 * 3, seeing, depth)
+        self.coarse, self.fine = nn.Conv2d(seeing[2], _COARSE, 1), nn.Conv2d(seeing[1], _FINE, 1)
+        self.heads = nn.Conv2d(seeing[0], 3 + 1 + 3, 3, padding=1)
+        self.query = nn.Conv2d(_COARSE + 6, _COARSE, 1)
+        self.log_sharpness = nn.Parameter(torch.tensor(math.log(12.0)))
+        self.chooser = UNet(4 * (3 * (len(CANDIDATES) - 1) + _EVIDENCE) + seeing[0], choosing, depth)
+        self.said = nn.Conv2d(choosing[0], 4 * _SAID, 3, padding=1)
+        silence(self.said)
+
+    def look(self, picture: Tensor) -> Look:
+        """Look at pictures [B, 3, h, w], log2 of their light over mid-grey; h and w are multiples of STRIDE."""
+        levels = self.eyes(F.pixel_unshuffle(picture * 0.5, 2))
+        heads = self.heads(F.silu(levels[0])).float()
+        normal = F.normalize(heads[:, :3] + torch.tensor([0, 0, 0.5], device=heads.device).reshape(1, 3, 1, 1), dim=1)
+        coarse, fine = F.normalize(self.coarse(levels[2]), dim=1), F.normalize(self.fine(levels[1]), dim=1)
+        return Look(picture, coarse, fine, normal, F.softplus(heads[:, 3:4]), heads[:, 4:7], levels[0])
+
+    def forward(self, frame: Look, references: list[Reference], spread: Tensor) -> Answer:
+        """Say what light a frame has. spread [B, 1, 1, 1]: stops that a gain of 1 stands for."""
+        found = [self._match(frame, reference) for reference in references]
+        gains, evidence = self._candidates(frame, references, found, spread)
+        seen = torch.cat([gains.flatten(1, 2), evidence], 1)
+        x = torch.cat([F.pixel_unshuffle(seen.to(frame.features.dtype), 2), frame.features], 1)
+        said = F.pixel_shuffle(self.said(F.silu(self.chooser(x)[0])), 2).float()
+        n = len(CANDIDATES)
+        shaded = said[:, n + 4 :]
+        own = torch.cat([gains, shaded[:, None]], 1)
+        choice = said[:, :n].softmax(1)
+        # What is chosen is chosen sharply; the loss is on the choice, not on a mean of what differs.
+        sharp = (said[:, :n] * _TURN_SHARPER).softmax(1)
+        gain = (sharp[:, :, None] * own).sum(1) + said[:, n : n + 3]
+        miss = _WIDEST_MISS * torch.tanh(said[:, n + 3 : n + 4] / _WIDEST_MISS)
+        return Answer(gain, miss, choice, own, resized(frame.arriving, frame.picture) + shaded * spread)
+
+    def _match(self, frame: Look, reference: Reference) -> Match:
+        return match(frame.coarse, reference.look.coarse, frame.fine, reference.look.fine)
+
+    def _candidates(
+        self, frame: Look, references: list[Reference], found: list[Match], spread: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the gains of all candidates but the last [B, n - 1, 3, h, w], and evidence [B, _EVIDENCE, h, w]."""
+        picture = frame.picture
+        still = [standing(one) for one in found]
+        ways = [[one.there, rests, *moved_with(one, rests)] for one, rests in zip(found, still, strict=True)]
+        # Of several references, the one that looks most alike at a place is asked first.
+        ask = torch.stack([one.alike for one in found]).mul(30).softmax(0)
+        ask = torch.stack([resized(one, picture) for one in ask])
+        carried: list[Tensor] = []
+        looks: list[Tensor] = []
+        for i in range(len(ways[0])):
+            spots = [resized(way[i], picture) for way in ways]
+            pairs = list(zip(references, spots, ask, strict=True))
+            carried.append(torch.stack([share * sample(one.gain, spot) for one, spot, share in pairs]).sum(0))
+            if i < 2:
+                looks.append(torch.stack([share * sample(one.look.picture, spot) for one, spot, share in pairs]).sum(0))
+        attended, strength = self._attended(frame, references)
+        shape = resized(frame.normal, picture), resized(frame.depth, picture), resized(frame.arriving, picture)
+        fit = (self._fitted(frame, references, spread) - shape[2]) / spread
+        gains = [carried[0], attended, carried[1], *carried[2:], fit]
+        alike = torch.stack([one.alike for one in found]).amax(0)
+        evidence = [
+            picture * 0.5,
+            *((look - picture).clamp(-4, 4) for look in looks),
+            resized(alike, picture),
+            strength,
+            torch.log2(spread).expand(-1, -1, *picture.shape[-2:]),
+            *shape,
+        ]
+        return torch.stack([gain.clamp(-4, 4) for gain in gains], 1), torch.cat(evidence, 1)
+
+    def _attended(self, frame: Look, references: list[Reference]) -> tuple[Tensor, Tensor]:
+        """The gain of what looks, faces and is lit alike anywhere in any reference, and how well it fits."""
+        query, keys = self._key(frame), torch.cat([self._key(one.look).flatten(2) for one in references], 2)
+        values = torch.cat([resized(one.gain, frame.coarse).flatten(2) for one in references], 2)
+        lit = torch.cat([resized(one.lit, frame.coarse).flatten(2) for one in references], 2)
+        scores = query.flatten(2).transpose(1, 2) @ keys * self.log_sharpness.exp() + torch.log(lit.clamp_min(1e-4))
+        found = (scores.softmax(-1) @ values.transpose(1, 2)).transpose(1, 2).reshape(-1, 3, *query.shape[-2:])
+        best = scores.amax(-1).reshape(-1, 1, *query.shape[-2:]) * 0.1
+        return resized(found, frame.picture), resized(best, frame.picture)
+
+    def _key(self, look: Look) -> Tensor:
+        shape = resized(look.normal, look.coarse), resized(look.arriving, look.coarse) * 0.3
+        return F.normalize(self.query(torch.cat([look.coarse, *shape], 1)), dim=1)
+
+    def _fitted(self, frame: Look, references: list[Reference], spread: Tensor) -> Tensor:
+        """Log2 of the light that arrives in the frame, as fitted to the references."""
+        small = frame.coarse
+        lit = []
+        for one in references:
+            look = one.look
+            normal, depth, arriving = (resized(p, small).detach() for p in (look.normal, look.depth, look.arriving))
+            lit.append(Lit(normal, depth, arriving, resized(one.gain, small) * spread, resized(one.lit, small)))
+        return resized(lit_by(fitted(lit), frame.normal.detach(), frame.depth.detach()), frame.picture)

@@ -1,0 +1,1 @@
+"""Teaching the next `lite`: scenes are rendered and learned from in one process."""

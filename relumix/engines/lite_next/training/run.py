@@ -1,0 +1,296 @@
+"""One process that renders and learns, by its own clock. Needs torch, numpy, safetensors and drjit, nothing else."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from relumix.dataset.light_stage.sdf.backend import Types
+from relumix.dataset.shards import Shards
+from relumix.engines.lite_next.network import LightNet
+from relumix.engines.lite_next.training.clips import Clip, Stage, of_shard
+from relumix.engines.lite_next.training.learn import learn, validate
+from relumix.engines.lite_next.training.pairs import draw
+from relumix.errors import InputError
+
+WEIGHTS, STATE, LOG, CONFIG = "lite.safetensors", "state", "log.csv", "config.json"
+LARGEST_FILE = 15 * 2**20
+"""Bytes: what is written can be carried away in files of at most 16 MiB."""
+
+HELD_OUT = 900001
+"""The first seed of the scenes to validate on; training takes those from `seed` * SEEDS_A_RUN on."""
+
+SEEDS_A_RUN = 1_000_000
+
+_WARM_UP_STEPS, _LAST_RATE = 100, 0.02
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train.
+
+    minutes   of the clock, those of earlier starts of the same run counted; the learning rate falls to 0 by their end.
+    size      (width, height) of a frame, multiples of 16; frames and lights: of a clip.
+    batch     examples a step; pool: clips that examples are drawn from; steps_a_clip: steps until the next is rendered.
+    rate      highest learning rate; shape_share: share of the time that learns shape and matching alone, at first.
+    data      a light stage on disk, of frames of this size with all planes: a quarter of the examples is of it in the
+              last shards_share of the time. None: no such examples.
+    """
+
+    minutes: float
+    size: tuple[int, int] = (256, 160)
+    frames: int = 8
+    lights: int = 6
+    batch: int = 8
+    pool: int = 32
+    steps_a_clip: int = 2
+    rate: float = 6e-4
+    shape_share: float = 0.25
+    shards_share: float = 0.25
+    data: str | None = None
+    seed: int = 1
+    average_steps: float = 300.0
+    validate_minutes: float = 5.0
+    save_minutes: float = 2.0
+    held_out: int = 6
+    log_every: int = 20
+
+
+def train(
+    settings: Settings, out: Path, types: Types, *, resume: bool = False, say: Callable[[str], None] = lambda _: None
+) -> bool:
+    """Train until the clock has run down, or SIGTERM or SIGINT; returns whether it came to its end.
+
+    out     lite.safetensors (half precision, averaged), log.csv, config.json, state/: what a resumed run goes on from.
+    types   Dr.Jit's backend to render with; with CUDA, torch learns there too.
+    say     told what happens, a line at a time.
+
+    Raises InputError for a folder that holds another run.
+    """
+    _claim(out, settings, resume)
+    run = _Run(settings, out, types, say)
+    run.restore()
+    with _stop_signals(run.stop):
+        return run.go()
+
+
+class _Run:
+    """A training run in progress."""
+
+    def __init__(self, settings: Settings, out: Path, types: Types, say: Callable[[str], None]) -> None:
+        self.settings, self.out, self.say = settings, out, say
+        self.device = torch.device("cuda" if types.name == "cuda" and torch.cuda.is_available() else "cpu")
+        self.stage = Stage(types, settings.size, settings.frames, settings.lights, self.device)
+        torch.manual_seed(settings.seed)
+        self.network = LightNet().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = LightNet().to(self.device)
+        self.average.load_state_dict(self.network.state_dict())
+        weights = self.network.parameters()
+        self.optimizer = torch.optim.AdamW(weights, settings.rate, betas=(0.9, 0.98), weight_decay=1e-3)
+        self.step, self.seconds, self.rendered, self.stopping = 0, 0.0, 0, False
+        self.pool: list[Clip] = []
+        self.spent = {"render": 0.0, "draw": 0.0, "learn": 0.0}
+        self.held_out: list[Clip] = []
+        self.shards = None if settings.data is None else Shards(Path(settings.data))
+        self.recorded: list[Clip] = []
+
+    def stop(self) -> None:
+        self.stopping = True
+
+    def go(self) -> bool:
+        """Render and learn. Returns whether the clock has run down."""
+        limit = self.settings.minutes * 60
+        saved = validated = last = time.monotonic()
+        while self.seconds < limit and not self.stopping:
+            self._step()
+            now = time.monotonic()
+            self.seconds, last = self.seconds + now - last, now
+            if now - validated > self.settings.validate_minutes * 60:
+                self._validate()
+                validated = time.monotonic()
+            if now - saved > self.settings.save_minutes * 60:
+                self._save()
+                saved = time.monotonic()
+        self._save()
+        self._validate()
+        done = self.seconds >= limit
+        self.say(f"{'done' if done else 'stopped'}: {self.step} steps, {self.rendered} clips; {self.out / WEIGHTS}")
+        return done
+
+    def _step(self) -> None:
+        settings = self.settings
+        with self._clock("render"):
+            self._render()
+        with self._clock("draw"):
+            rng = np.random.default_rng([settings.seed, self.step])
+            share = min(1.0, self.seconds / (settings.minutes * 60))
+            if self.shards is not None and share >= 1 - settings.shards_share:
+                self._read_one(self.shards, rng)
+            example = draw(self.pool, rng, settings.batch, self.recorded)
+        rise, fall = min(1.0, (self.step + 1) / _WARM_UP_STEPS), max(_LAST_RATE, math.cos(share * math.pi / 2) ** 2)
+        for group in self.optimizer.param_groups:
+            group["lr"] = settings.rate * rise * fall
+        generator = torch.Generator(self.device).manual_seed(settings.seed * 1_000_003 + self.step)
+        with self._clock("learn"):
+            shape_alone = share < settings.shape_share
+            parts = learn(self.network, self.optimizer, example, generator, self.step, shape_alone)
+            self._average()
+        self.step += 1
+        if self.step % settings.log_every == 0:
+            spent = {f"seconds/{name}": value for name, value in self.spent.items()}
+            self._log({name: float(part) for name, part in parts.items()} | spent)
+
+    def _render(self) -> None:
+        """Render the clips that are due: one every few steps, two at the beginning; the oldest leave."""
+        while self.rendered < 2 + self.step // self.settings.steps_a_clip:
+            self.pool = [*self.pool, self._clip(self.rendered)][-self.settings.pool :]
+            self.rendered += 1
+
+    def _read_one(self, stage: Shards, rng: np.random.Generator) -> None:
+        """Have another clip of the stage on disk, now and then."""
+        if self.recorded and self.step % self.settings.steps_a_clip:
+            return
+        scene = stage.read(int(rng.integers(len(stage))))
+        if not scene.planes or scene.light.shape[2:4] != self.settings.size[::-1]:
+            found = f"{scene.light.shape[3]}x{scene.light.shape[2]}{'' if scene.planes else ' without planes'}"
+            width, height = self.settings.size
+            raise InputError(f"{stage.folder} has scenes of {found}, expected {width}x{height} with all planes")
+        self.recorded = [*self.recorded, of_shard(scene, self.device)][-self.settings.pool // 4 :]
+
+    def _clip(self, number: int) -> Clip:
+        return self.stage.clip(self.settings.seed * SEEDS_A_RUN + number)
+
+    def _average(self) -> None:
+        keep = min(0.5 ** (1 / self.settings.average_steps), (self.step + 1) / (self.step + 10))
+        with torch.no_grad():
+            for mean, new in zip(self.average.parameters(), self.network.parameters(), strict=True):
+                mean.lerp_(new, 1 - keep)
+
+    def _validate(self) -> None:
+        if not self.held_out:
+            self.held_out = [self.stage.clip(HELD_OUT + i) for i in range(self.settings.held_out)]
+        figures = validate(self.average, self.held_out, self.settings.batch)
+        self._log({f"valid/{name}": value for name, value in figures.items()})
+        said = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+        each = ", ".join(f"{name} {value:.0f} s" for name, value in self.spent.items())
+        self.say(f"{self.seconds / 60:.1f} min, step {self.step}, clip {self.rendered} ({each}): {said}")
+
+    def _log(self, values: dict[str, float]) -> None:
+        path = self.out / LOG
+        if path.exists() and path.stat().st_size > LARGEST_FILE:
+            path.rename(self.out / f"log.{self.step:07d}.csv")
+        with path.open("a", newline="") as file:
+            csv.writer(file).writerows([self.step, f"{self.seconds:.0f}", k, f"{v:.6g}"] for k, v in values.items())
+
+    def _save(self) -> None:
+        weights = {name: value.detach().half().contiguous().cpu() for name, value in self.average.state_dict().items()}
+        part = self.out / f"{WEIGHTS}.part"
+        save_file(weights, part, metadata={"network": json.dumps(self.network.shape)})
+        part.replace(self.out / WEIGHTS)
+        folder = self.out / f".{STATE}.part"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        for i, tensors in enumerate(_files(self._state())):
+            save_file(tensors, folder / f"{i:03d}.safetensors")
+        counts = {"step": self.step, "seconds": self.seconds, "rendered": self.rendered, "spent": self.spent}
+        (folder / "counts.json").write_text(json.dumps(counts), encoding="utf-8")
+        shutil.rmtree(self.out / STATE, ignore_errors=True)
+        folder.rename(self.out / STATE)
+
+    def _state(self) -> dict[str, Tensor]:
+        state = {f"network.{name}": value for name, value in self.network.state_dict().items()}
+        state |= {f"average.{name}": value for name, value in self.average.state_dict().items()}
+        for i, kept in self.optimizer.state_dict()["state"].items():
+            state |= {f"optimizer.{i}.{name}": torch.as_tensor(value) for name, value in kept.items()}
+        return {name: value.detach().contiguous().cpu() for name, value in state.items()}
+
+    def restore(self) -> None:
+        """Go on from what was saved, where there is something."""
+        folder = self.out / STATE
+        if not folder.exists():
+            return
+        tensors: dict[str, Tensor] = {}
+        for path in sorted(folder.glob("*.safetensors")):
+            tensors |= load_file(path)
+        for name, model in (("network.", self.network), ("average.", self.average)):
+            model.load_state_dict({k.removeprefix(name): v for k, v in tensors.items() if k.startswith(name)})
+        kept: dict[int, dict[str, Tensor]] = {}
+        for name, value in tensors.items():
+            if name.startswith("optimizer."):
+                _, index, key = name.split(".", 2)
+                kept.setdefault(int(index), {})[key] = value
+        self.optimizer.load_state_dict({"state": kept, "param_groups": self.optimizer.state_dict()["param_groups"]})
+        counts = json.loads((folder / "counts.json").read_text(encoding="utf-8"))
+        self.step, self.seconds, self.rendered = counts["step"], counts["seconds"], counts["rendered"]
+        self.spent = counts["spent"]
+        # The pool is that of the run that was interrupted: its newest clips are rendered once more.
+        first = max(0, self.rendered - self.settings.pool)
+        self.pool = [self._clip(i) for i in range(first, self.rendered)]
+        self.say(f"resumed at step {self.step}, {self.seconds / 60:.1f} min")
+
+    @contextmanager
+    def _clock(self, name: str) -> Iterator[None]:
+        start = time.monotonic()
+        yield
+        if self.device.type == "cuda" and self.step % self.settings.log_every == 0:
+            torch.cuda.synchronize()
+        self.spent[name] += time.monotonic() - start
+
+
+def _files(tensors: dict[str, Tensor]) -> Iterator[dict[str, Tensor]]:
+    """Tensors in groups that each fit a file of LARGEST_FILE bytes."""
+    group: dict[str, Tensor] = {}
+    size = 0
+    for name, tensor in tensors.items():
+        if group and size + tensor.nbytes > LARGEST_FILE:
+            yield group
+            group, size = {}, 0
+        group[name] = tensor
+        size += tensor.nbytes
+    yield group
+
+
+def _claim(out: Path, settings: Settings, resume: bool) -> None:
+    """Keep the settings beside the result; a run goes on with its own, but for how long it takes."""
+    path = out / CONFIG
+    wanted: dict[str, Any] = json.loads(json.dumps(asdict(settings)))
+    if path.exists():
+        if not resume:
+            raise InputError(f"{out} holds a training run: go on with --resume, or give another --out")
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        other = sorted(name for name in wanted if kept.get(name) != wanted[name] and not name.endswith("minutes"))
+        if other:
+            pairs = ", ".join(f"{name} was {kept.get(name)!r} and is {wanted[name]!r}" for name in other)
+            raise InputError(f"{out} was begun with other settings: {pairs}; give the same, or another --out")
+    out.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def _stop_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Call `stop` on SIGTERM and SIGINT, which else would end the process in the middle of a step."""
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        stop()
+
+    before = {number: signal.signal(number, handler) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)

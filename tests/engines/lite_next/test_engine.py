@@ -1,0 +1,82 @@
+"""What always holds, for the network at work on shots, whatever its weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from relumix.engines.base import Engine
+from relumix.engines.lite_next.engine import LiteNextEngine
+from relumix.engines.lite_next.network import LightNet
+from relumix.errors import InputError
+from relumix.gain.proxy import ProxyFrame, ProxyReference
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    """Random weights, small ones: what holds must hold for them too."""
+    torch.manual_seed(2)
+    network = LightNet((16, 16, 24, 24), (16, 16, 24, 24))
+    torch.nn.init.normal_(network.said.weight, std=0.3)
+    path = tmp_path_factory.mktemp("weights") / "lite.safetensors"
+    weights = {name: value.half().contiguous() for name, value in network.state_dict().items()}
+    save_file(weights, path, metadata={"network": json.dumps(network.shape)})
+    return LiteNextEngine(path, "cpu")
+
+
+def frame(number: int) -> ProxyFrame:
+    y, x = np.mgrid[:40, :56].astype(np.float32)
+    pattern = 0.2 + 0.1 * np.sin((x[..., None] + number) / [3, 5, 7]) * np.cos(y[..., None] / [4, 6, 5])
+    return ProxyFrame(number, pattern.astype(np.float32), np.ones((40, 56), np.float32))
+
+
+def reference(number: int, stops: np.ndarray) -> ProxyReference:
+    shown = frame(number)
+    gain = np.broadcast_to(stops, (40, 56, 3)).astype(np.float32)
+    return ProxyReference(number, shown.rgb, shown.known, gain, np.ones((40, 56), np.float32))
+
+
+def relit(engine: Engine, *references: ProxyReference) -> np.ndarray:
+    frames = [frame(number) for number in (1, 2, 3)]
+    return engine.start().propagate(frames, references, [[] for _ in references])
+
+
+SHADOW = np.where(np.arange(56) < 28, -1.0, 0.5)[None, :, None]
+
+
+def test_no_light_and_a_grade_pass_exactly(engine):
+    np.testing.assert_array_equal(relit(engine, reference(1, np.zeros(3))), 0)
+    grade = np.array([1.5, -0.5, 0.25])
+    np.testing.assert_allclose(relit(engine, reference(1, grade)), np.broadcast_to(grade, (3, 40, 56, 3)), atol=1e-6)
+
+
+def test_the_reference_comes_back_at_its_frame(engine):
+    given = reference(2, SHADOW)
+    result = relit(engine, given)
+    np.testing.assert_array_equal(result[1], given.gain_stops)
+    assert result.shape == (3, 40, 56, 3)
+    assert result.dtype == np.float32
+    assert np.isfinite(result).all()
+
+
+def test_light_changes_over_time_between_two_references(engine):
+    result = relit(engine, reference(1, np.zeros(3)), reference(3, np.ones(3)))
+    np.testing.assert_allclose(result.mean((1, 2, 3)), [0, 0.5, 1], atol=1e-5)
+
+
+def test_a_grade_on_top_of_light_is_that_light_and_the_grade(engine):
+    one, two = relit(engine, reference(1, SHADOW)), relit(engine, reference(1, SHADOW + np.array([2.0, 0, -1])))
+    np.testing.assert_allclose(two - one, np.broadcast_to([2.0, 0, -1], one.shape), atol=2e-3)
+
+
+def test_wrong_weights_are_named(tmp_path: Path):
+    (tmp_path / "lite.safetensors").write_bytes(b"nothing")
+    with pytest.raises(
+        InputError, match=f"{tmp_path}/lite.safetensors does not hold weights of relumix train lite-next"
+    ):
+        LiteNextEngine(tmp_path)

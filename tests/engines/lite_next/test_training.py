@@ -1,0 +1,137 @@
+"""The training that renders its own scenes: examples are true, runs resume, files are small."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from relumix.cli.main import main
+from relumix.engines.lite_next.layers import sample
+from relumix.engines.lite_next.network import LightNet
+from tests.dataset.light_stage.sdf.conftest import types_of
+
+SIZE = (64, 48)
+
+
+@pytest.fixture(scope="module")
+def clip():
+    types = types_of("cpu")
+    from relumix.engines.lite_next.training.clips import Stage
+
+    return Stage(types, SIZE, 4, 4, torch.device("cpu")).clip(15)
+
+
+def test_a_clip_has_all_that_is_known(clip):
+    assert clip.radiance.shape == clip.irradiance.shape == (4, 4, 3, 48, 64)
+    assert clip.anchors == (0, 3, 2)
+    assert clip.tracks.shape == (3, 4, 2, 48, 64)
+    mean = (clip.radiance.float() * torch.tensor([0.2126, 0.7152, 0.0722]).reshape(1, 1, 3, 1, 1)).sum(2)
+    assert mean.mean((0, 2, 3)).max() < 0.4
+
+
+def test_tracks_carry_normals_and_depth_of_what_stands_still(clip):
+    """To its own frame a track is where each pixel is; to another it leads to what is as far from a still camera."""
+    own = clip.tracks[0, 0].float()[None]
+    carried = sample(clip.depth[0][None].float(), own)
+    torch.testing.assert_close(carried, clip.depth[0][None].float(), atol=2e-2, rtol=2e-2)
+    assert clip.seen[0, 0].mean() > 0.95
+
+
+def test_a_shards_clip_is_the_one_that_was_rendered():
+    """From disk, where motion is known from frame to frame alone, it is what the renderer gives at once."""
+    types = types_of("cpu")
+    from relumix.dataset.light_stage.sdf.settings import SdfSettings
+    from relumix.dataset.light_stage.sdf.stage import render_scene
+    from relumix.engines.lite_next.training.clips import Stage, of_shard
+
+    device = torch.device("cpu")
+    direct = Stage(types, SIZE, 3, 3, device).clip(16)
+    read = of_shard(render_scene(16, SdfSettings(SIZE, 3, 3, 1, device="cpu")), device)
+    torch.testing.assert_close(read.irradiance, direct.irradiance, atol=2e-2, rtol=2e-2)
+    assert (read.anchors, read.kinds) == (direct.anchors, direct.kinds)
+    both = (read.seen > 0.5) & (direct.seen > 0.5)
+    apart = (read.tracks - direct.tracks).float().abs().amax(2, keepdim=True)[both]
+    assert both.float().mean() > 0.3
+    assert apart.median() < 2e-3
+    torch.testing.assert_close(read.following, direct.following, atol=4e-3, rtol=4e-3)
+
+
+def test_suns_come_and_go_as_asked():
+    pytest.importorskip("drjit", reason="rendering needs drjit")
+    from relumix.engines.lite_next.training.pairs import light_weights
+
+    kinds = ("dome", "sun", "sun", "spot")
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        assert light_weights(rng, kinds, False)[1:3].max() == 0
+        assert light_weights(rng, kinds, True)[1:3].max() > 0.3
+
+
+def test_an_example_is_a_function_of_its_seed_and_sound(clip):
+    from relumix.engines.lite_next.training.pairs import draw
+
+    one, two = (draw([clip], np.random.default_rng(3), 2) for _ in range(2))
+    torch.testing.assert_close(one.frame.picture, two.frame.picture)
+    torch.testing.assert_close(one.references[0].gain, two.references[0].gain)
+    for view in (one.frame, one.after, *(given.view for given in one.references)):
+        for name in view.__dataclass_fields__:
+            assert getattr(view, name).isfinite().all(), name
+    assert float(one.references[0].view.plate.mean(1).median()) == pytest.approx(0.18, rel=0.6)
+
+
+def test_the_truth_has_no_loss_and_learning_lowers_it(clip):
+    from relumix.engines.lite_next.training.learn import learn
+    from relumix.engines.lite_next.training.losses import display
+    from relumix.engines.lite_next.training.pairs import draw
+
+    example = draw([clip], np.random.default_rng(4), 1)
+    assert (display(example.frame, example.frame.truth) - display(example.frame, example.frame.truth)).abs().max() == 0
+    torch.manual_seed(0)
+    network = LightNet((16, 16, 24, 24), (16, 16, 24, 24))
+    optimizer = torch.optim.AdamW(network.parameters(), 3e-3)
+    losses = []
+    for _ in range(6):
+        found = learn(network, optimizer, example, torch.Generator().manual_seed(0), 3, False)
+        losses.append(float(found["loss"]))
+    assert np.isfinite(losses).all()
+    assert losses[-1] < 0.95 * losses[0]
+
+
+def test_the_command_trains_stops_by_the_clock_and_resumes(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    types_of("cpu")
+    out = tmp_path / "run"
+    command = ["train", "lite-next", "--out", str(out), "--size", "32x32", "--batch", "1", "--pool", "2"]
+    command += ["--device", "cpu"]
+    assert main([*command, "--minutes", "0.01"]) == 0
+    first = json.loads((out / "state" / "counts.json").read_text())
+    assert first["step"] >= 1
+    assert main([*command, "--minutes", "0.01"]) == 2
+    assert f"{out} holds a training run: go on with --resume, or give another --out" in capsys.readouterr().err
+    assert main([*command, "--minutes", "0.5", "--resume", "--rate", "1"]) == 2
+    assert "rate was 0.0006 and is 1.0" in capsys.readouterr().err
+    more = first["seconds"] / 60 + 0.01
+    assert main([*command, "--minutes", str(more), "--resume"]) == 0
+    second = json.loads((out / "state" / "counts.json").read_text())
+    assert second["step"] > first["step"]
+    assert f"resumed at step {first['step']}" in capsys.readouterr().out
+    files = [path for path in out.rglob("*") if path.is_file()]
+    assert max(path.stat().st_size for path in files) <= 16 * 2**20
+    LightNet().load_state_dict({name: value.float() for name, value in load_file(out / "lite.safetensors").items()})
+
+
+def test_it_needs_little_to_be_installed():
+    """On a bare machine there is torch, numpy, safetensors and drjit."""
+    types_of("auto")
+    missing = "cv2", "OpenImageIO", "PIL", "skimage", "accelerate", "mitsuba", "grpc", "google", "fileseq", "yaml", "av"
+    code = (
+        f"import sys\nsys.modules.update(dict.fromkeys({missing}))\nfrom relumix.engines.lite_next.training import run"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
