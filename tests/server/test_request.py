@@ -88,6 +88,7 @@ def test_chains_are_bounded():
     assert longest.accepted("1").ByteSize() < 4 << 20  # The most that clients take in one message.
 
 
+@pytest.mark.slow
 def test_refusing_a_chain_takes_time_by_the_length_of_the_shot():
     def seconds(frames):
         began = time.process_time()
@@ -96,4 +97,4 @@ def test_refusing_a_chain_takes_time_by_the_length_of_the_shot():
         return time.process_time() - began
 
     seconds(6000)
-    assert seconds(60_000) < 40 * seconds(6000)
+    assert min(seconds(60_000) for _ in range(3)) < 40 * min(seconds(6000) for _ in range(3))

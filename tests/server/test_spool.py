@@ -81,6 +81,7 @@ def test_what_is_reserved_is_not_free(spool, monkeypatch):
     assert where(spool.new_file(".exr", 100)) == "disk"
 
 
+@pytest.mark.slow  # a figure of time: what else runs on the machine moves it
 def test_many_files_are_counted_as_quickly_as_few(spool):
     def seconds(count):
         began = time.process_time()

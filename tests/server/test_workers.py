@@ -193,7 +193,7 @@ def test_a_worker_that_hangs_is_given_up_on(tmp_path, monkeypatch):
         began = time.monotonic()
         with pytest.raises(WorkerDiedError):
             pool.call(ReadFrame(frame(tmp_path / "a.exr"), canvas(4, 4)))
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 60  # and not for ever
         assert pool.pids() != [pid]
     finally:
         pool.close()
