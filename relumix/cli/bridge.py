@@ -39,7 +39,7 @@ def add_parser(commands: Subparsers) -> None:
     add("--linger", type=float, metavar="S", default=10.0, help="without a client, after which it ends (%(default)s)")
     add("--keep", action="store_true", help="do not end by itself")
     add("--tcp", action="store_true", default=sys.platform == "win32", help="listen on 127.0.0.1 and want a token")
-    add("--server", metavar="HOST:PORT,…", help="relight there, where the plugin names no server")
+    add("--server", metavar="HOST:PORT,...", help="relight there, where the plugin names no server")
     add("--tls-ca", metavar="FILE", default="", help="with --server: certificates that signed the servers'")
     add("--tls-cert", metavar="FILE", default="", help="with --server: certificate of this client")
     add("--tls-key", metavar="FILE", default="", help="with --server: key of that certificate")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import os
 import sys
 import threading
 import time
@@ -100,7 +101,8 @@ class _Bar:
 
         # A delay keeps it from drawing itself before there is anything to say.
         form = "{percentage:3.0f}% |{bar}| {desc}"
-        self._bar = tqdm(total=1.0, bar_format=form, dynamic_ncols=True, file=sys.stderr, delay=1e-9)
+        size = {"ncols": _COLUMNS, "nrows": _ROWS} if _is_of_no_size() else {"dynamic_ncols": True}
+        self._bar = tqdm(total=1.0, bar_format=form, file=sys.stderr, delay=1e-9, **size)
         threading.Thread(target=self._tick, name="relumix-clock", daemon=True).start()
 
     def _tick(self) -> None:
@@ -123,6 +125,17 @@ class _Bar:
 
 
 _TICK_SECONDS = 1.0
+
+_COLUMNS, _ROWS = 80, 24
+"""Taken for the size of a terminal that says it has none."""
+
+
+def _is_of_no_size() -> bool:
+    """Tell whether stderr is a terminal of 0 columns or rows, as under `script`, a CI job or an empty `ssh -t`."""
+    try:
+        return 0 in os.get_terminal_size(sys.stderr.fileno())
+    except (OSError, ValueError):
+        return False
 
 
 def _clock(seconds: float) -> str:

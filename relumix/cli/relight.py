@@ -103,13 +103,13 @@ def _add_written(add: Add) -> None:
     add("--gain-out", metavar="PATTERN", help="also write the light itself, as gain in stops")
     add("--contact-sheet", metavar="FILE.png", help="also write a picture of plate, reference, result and gain")
     add("--preview", metavar="FILE.mp4", help="also write a movie of plate and result")
-    add("--compression", metavar="NAME", help="EXR compression: zip, dwaa:45, … (the plate's; zip for lossy ones)")
+    add("--compression", metavar="NAME", help="EXR compression: zip, dwaa:45, ... (the plate's; zip for lossy ones)")
     add("--bits", choices=("half", "float"), help="type of the relit channels (the plate's)")
     add("--overwrite", action="store_true", help="write again what is up to date, and over other files")
 
 
 def _add_servers(add: Add) -> None:
-    add("--server", metavar="HOST:PORT,…", help="relight there; several servers share the shot")
+    add("--server", metavar="HOST:PORT,...", help="relight there; several servers share the shot")
     add("--tls-ca", metavar="FILE", help="certificates that signed the servers' (none: no TLS)")
     add("--tls-cert", metavar="FILE", help="certificate of this client, where it is asked for")
     add("--tls-key", metavar="FILE", help="key of that certificate")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,6 +103,7 @@ def _add_life(add: Add) -> None:
 @needed("the server", "server")
 def run(args: argparse.Namespace) -> int:
     """Serve until told to stop. Returns the exit code."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # or a port that is taken is told twice, at length first
     given = {name: value for name, value in vars(args).items() if name not in ("run", "config", "dry_run")}
     from relumix_server.options import Options  # noqa: PLC0415
 

@@ -63,9 +63,11 @@ class ArraySource:
     def plate(self, frame: int) -> NDArray[np.floating]:
         """Return a plate frame as float16 or float32. Raises FrameError."""
         pixels = _floats(self._source[frame], f"frame {frame}")
-        if pixels.ndim != 3 or pixels.shape[2] not in (3, 4) or pixels.shape != self._shape:
+        if pixels.ndim != 3 or pixels.shape[2] not in (3, 4):
+            raise FrameError(frame, f"frame {frame} has shape {pixels.shape}: expected [height, width, 3 or 4]")
+        if pixels.shape != self._shape:
             raise FrameError(
-                frame, f"frame {frame} has shape {pixels.shape}: expected {self._shape} as [height, width, 3 or 4]"
+                frame, f"frame {frame} has shape {pixels.shape}: expected {self._shape}, as the first reference's frame"
             )
         return pixels
 

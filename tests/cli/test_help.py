@@ -38,6 +38,11 @@ def test_help_of_relight_has_three_examples_and_its_options_in_groups(capsys):
     ]
 
 
+@pytest.mark.parametrize("command", ["relight", "serve", "bridge", "evaluate", "info", "farm", "dataset", "train"])
+def test_help_can_be_printed_without_utf_8(capsys, command):
+    assert helped(capsys, command).isascii()
+
+
 def test_every_example_can_be_parsed(capsys):
     parser = build_parser()
     for command in ([], ["relight"], ["info"], ["colorspaces"]):

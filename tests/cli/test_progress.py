@@ -1,7 +1,9 @@
 """What is shown while a job runs: the bar with its clock, and the messages for farms."""
 
 import io
+import os
 import re
+import struct
 import time
 from contextlib import redirect_stderr
 
@@ -57,6 +59,19 @@ def test_the_clock_ticks_while_nothing_is_told(stderr):
         tell(START)
         tell(Stage("light", "light on frames 1-2", 0.9, 0.5))
         wait_for(stderr, r"0:0[2-9] gone, taking longer than estimated, light")
+
+
+@pytest.mark.parametrize("size", [(0, 0), (0, 100), (24, 0)])
+def test_a_terminal_that_says_no_size_has_a_bar_too(monkeypatch, size):
+    termios, fcntl, pty = (pytest.importorskip(name) for name in ("termios", "fcntl", "pty"))
+    monkeypatch.delenv("COLUMNS", raising=False)
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
+    with os.fdopen(ours, "rb", buffering=0) as screen, os.fdopen(theirs, "w") as terminal:
+        with redirect_stderr(terminal), shown_as(Show.AUTO) as tell:
+            tell(START)
+        print("end", file=terminal, flush=True)  # or there is nothing to wait for
+        assert re.search(rb"0% \|\s+\| 0/2 frames", screen.read(4096))
 
 
 def test_a_failure_before_the_start_leaves_no_bar(stderr):

@@ -90,7 +90,8 @@ def start(*options):
     """The code and the one line of a server that cannot start."""
     command = [sys.executable, "-m", "relumix.cli.main", "serve", *options]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    (line,) = [line for line in ended.stderr.splitlines() if line.startswith("relumix: ")]
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("relumix: ")
     return ended.returncode, line.removeprefix("relumix: ")
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from relumix.errors import InputError
+from relumix.errors import FrameError, InputError
 from relumix.shot.array_source import ArraySource
 
 PLATE = {1: np.ones((4, 6, 3), np.float32)}
@@ -18,6 +18,17 @@ def test_whole_numbers_are_refused_with_what_to_do(dtype: type) -> None:
     )
     with pytest.raises(InputError, match=r"^the reference for frame 1 is "):
         ArraySource(PLATE, codes, None).reference(1)
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [((4, 6), "[height, width, 3 or 4]"), ((4, 5, 3), "(4, 6, 3), as the first reference's frame")],
+)
+def test_another_shape_is_refused_with_the_one_that_is_meant(shape: tuple[int, ...], expected: str) -> None:
+    source = ArraySource({**PLATE, 2: np.ones(shape, np.float32)}, PLATE, None)
+    with pytest.raises(FrameError) as caught:
+        source.plate(2)
+    assert str(caught.value) == f"frame 2 has shape {shape}: expected {expected}"
 
 
 def test_floats_of_all_sizes_and_masks_of_booleans_are_taken() -> None:
