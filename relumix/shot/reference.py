@@ -16,7 +16,7 @@ from relumix.errors import InputError
 from relumix.shot.box import Box
 from relumix.shot.channels import Choice, choose
 from relumix.shot.enlarging import COVERED, Background
-from relumix.shot.images import ImageError, data_window, opened, pixels_of
+from relumix.shot.images import ImageError, data_window, display_window, opened, pixels_of
 from relumix.shot.layout import FileLayout, explain, layout_of
 from relumix.shot.paint import Alpha, Paint
 from relumix.shot.picture import Picture
@@ -35,12 +35,16 @@ class ReferenceSummary:
 
 @dataclass(frozen=True)
 class _File:
-    """A relit frame's file: the channels that are its picture, their spec, and where they lie."""
+    """A relit frame's file: the channels that are its picture, their spec, and where they lie.
+
+    cropped_from  its display window, where that is the plate's and its data window may be a part of it.
+    """
 
     choice: Choice
     spec: Any
     space: WorkingSpace
     place: Place
+    cropped_from: Box | None
 
     @property
     def own(self) -> Box:
@@ -50,6 +54,10 @@ class _File:
     def straight(self) -> bool:
         return bool(self.spec.get_int_attribute("oiio:UnassociatedAlpha"))
 
+    def covers(self, plate: Box) -> bool:
+        """Tell whether it has pixels wherever its display window shows the plate."""
+        return self.cropped_from is None or self.own.contains(self.cropped_from.intersect(plate))
+
 
 def read_reference(
     path: Path, picture: Picture, *, plate: Plate, colorspace: str | None = None
@@ -58,7 +66,8 @@ def read_reference(
 
     Its position is placing.Windows.place's. One of another size but the same shape is scaled to fit, a smaller one as
     gain on the plate's detail (see shot.enlarging). Layer and view are the plate's where the reference has them, else
-    its plain R, G, B. Where its alpha is below the plate's it is comped over the plate. Alpha is ignored if it is 0
+    its plain R, G, B. Where its alpha is below the plate's it is comped over the plate; alpha is 0 outside an OpenEXR
+    data window. Alpha is ignored if it is 0
     everywhere, or if there is light where it is 0.
 
     colorspace  of the reference; see color.spaces.reference_space for what None means.
@@ -99,7 +108,7 @@ def inspect_reference(
         if (channel := file.choice.alpha) is None:
             return ReferenceSummary(file.place, Alpha.WHOLE)
         alpha = pixels_of(image, file.choice.part, 0, range(channel, channel + 1), "float")
-        if (alpha >= 1).all():
+        if (alpha >= 1).all() and file.covers(windows.data):
             return ReferenceSummary(file.place, Alpha.WHOLE)
         background = Background.of(read(), file.place)
         paint = _paint(read_rgba(image, file.spec, file.choice, file.space), file, background)
@@ -153,7 +162,10 @@ def _file(layout: FileLayout, path: Path, plate: Plate, windows: Windows, frame:
             f"reference {path} is {own.width}x{own.height}, but the plate's frame {frame} is {windows}: expected that "
             "size, or another of the same shape"
         )
-    return _File(choice, spec, reference_space(colorspace, is_whole(spec) and not openexr, plate.space), place)
+    shown = display_window(spec)
+    cropped_from = shown if openexr and place.fitted is None and shown == windows.display else None
+    space = reference_space(colorspace, is_whole(spec) and not openexr, plate.space)
+    return _File(choice, spec, space, place, cropped_from)
 
 
 def _choose(layout: FileLayout, plate: Plate, path: Path) -> Choice:
@@ -178,6 +190,10 @@ def _paint(relit: RgbaImage, file: _File, background: Background) -> Paint:
     assert relit.alpha is not None
     alpha, inside = np.nan_to_num(relit.alpha, nan=1.0, posinf=1.0, neginf=0.0), np.ones(relit.alpha.shape, np.bool_)
     alpha, inside = (_on_background(each, file, background.window) for each in (alpha, inside))
+    if file.cropped_from is not None:
+        # OpenEXR: outside its data window an image is transparent, as far as its display window reaches.
+        shown = np.ones((file.cropped_from.height, file.cropped_from.width), np.bool_)
+        inside |= on(background.window, file.cropped_from, shown)
     return Paint(rgb, known, alpha, inside, file.straight)
 
 

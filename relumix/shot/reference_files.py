@@ -95,14 +95,16 @@ def frame_in_name(path: Path, shot: Shot) -> int | None:
         return int(word[2]) if last is None or word.end() < len(path.stem) else last
 
     words = [word for word in _WORD.finditer(path.stem) if not _is_of_the_shot(word, shot, frames)]
-    if last is not None and last in frames and words and words[-1].end() == len(path.stem):
-        return last
     named = [word for word in words if number(word) in frames and (not word[3] or len(word[2]) >= shot.padding)]
+    # sh010_relit.0050: a short number behind letters gives way to one that is written as a frame.
+    named = [word for word in named if not word[1] or len(word[2]) >= shot.padding] or named
     numbers = list(dict.fromkeys(map(number, named)))
-    if len(numbers) == 1 and not any(word[3] for word in named):
+    # A number that stands alone and is as long as the shot's was meant as a frame, perhaps of another shot.
+    strange = [number(w) for w in words if not w[1] and not w[3] and len(w[2]) >= shot.padding and w not in named]
+    if len(numbers) == 1 and not strange and not any(word[3] for word in named):
         return numbers[0]
     alone = [number(w) for w in words if not w[3] and (not w[1] or w.end() == len(path.stem))]
-    if doubtful := numbers or alone:
+    if doubtful := [*numbers, *strange] if numbers else alone:
         may = " or ".join(map(str, doubtful))
         lacks = "" if numbers else f", which {shot.pattern} lacks (it has {span(shot.frames)})"
         raise InputError(f"{path} may be frame {may}{lacks}: {_say(shot, path)}")

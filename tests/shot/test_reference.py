@@ -8,7 +8,7 @@ import pytest
 from relumix.errors import InputError
 from relumix.shot import Picture, Plate, Sequence, read_mask, read_reference
 from relumix.shot.paint import Alpha
-from relumix.shot.placing import Place
+from relumix.shot.placing import Place, Windows
 from relumix.shot.reference import ReferenceSummary, inspect_reference
 from tests.shot import files
 
@@ -236,6 +236,23 @@ def test_a_cropped_paint_over_leaves_the_plate_outside_of_its_own_pixels(
     expected[2:4, 2:6] = 2
     assert np.array_equal(rgb, expected)
     assert known.all()
+
+
+def test_a_data_window_that_is_the_painted_box_itself_is_a_paint_over(
+    plate: Plate, picture: Picture, tmp_path: Path
+) -> None:
+    """Outside of its data window an OpenEXR image is transparent: as after an automatic crop."""
+    path = files.plain(
+        tmp_path / "r.exr", np.full((2, 4, 4), [2, 2, 2, 1], np.float32), "RGBA", window=(6, 7), display=DISPLAY
+    )
+    rgb, known = read_reference(path, picture, plate=plate)
+    expected = picture.rgb.copy()
+    expected[2:4, 2:6] = 2
+    assert np.array_equal(rgb, expected)
+    assert known.all()
+    windows = Windows(picture.data_window, picture.display_window)
+    found = inspect_reference(path, windows, 1, plate=plate, colorspace=None, read=lambda: picture)
+    assert found.alpha is Alpha.PAINTED
 
 
 def test_alpha_of_1_or_the_plates_own_changes_nothing(tmp_path: Path) -> None:

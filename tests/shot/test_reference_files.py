@@ -61,6 +61,9 @@ def test_a_number_that_is_a_frame_is_that_frame(folder: Path, name: str, frame: 
         ("relit7.exr", "may be frame 7, which {} lacks (it has frames 1001 to 1016)"),
         ("relit_1002_1004_mix.exr", "may be frame 1002 or 1004"),
         ("relit_1010p.exr", "may be frame 1010"),
+        ("relit_1002_1003.exr", "may be frame 1002 or 1003"),
+        ("relit-1002-1003.exr", "may be frame 1002 or 1003"),
+        ("sh1003_relit_0042.exr", "may be frame 1003 or 42"),
     ],
 )
 def test_what_is_doubtful_is_asked_for(folder: Path, name: str, reason: str) -> None:
