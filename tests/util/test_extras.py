@@ -28,7 +28,7 @@ def without(module: str, code: str, cwd: Path) -> subprocess.CompletedProcess[st
 COMMANDS = {
     "relight": (f"relight {PLATE} -r 1001={TRUTH}/example.1001.exr -o out", "cv2", "local", ", or name a --server"),
     "lite": (f"relight {PLATE} -r 1001={TRUTH}/example.1001.exr -o out --engine lite", "torch", "lite", ""),
-    "svd": (f"relight {PLATE} -r 1001={TRUTH}/example.1001.exr -o out --engine svd --model .", "diffusers", "svd", ""),
+    "svd": (f"relight {PLATE} -r 1001={TRUTH}/example.1001.exr -o out --engine svd --model .", "torch", "svd", ""),
     "preview": (f"relight {PLATE} -r 1001={TRUTH}/example.1001.exr -o out --preview a.mp4", "av", "local", ""),
     "evaluate": (f"evaluate {PLATE} --truth {TRUTH}", "skimage", "local", ""),
     "dataset render": ("dataset render --out out --scenes 1 --seed 1", "mitsuba", "dataset", ""),
