@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import hypothesis
@@ -17,7 +18,10 @@ NO_LLVM = "/no/libLLVM/works/on/this/machine"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose the libLLVM of the whole run before anything loads one that could end it."""
+    """Choose the libLLVM of the whole run before anything loads one that could end it, and hear interrupts."""
+    # A shell that starts the tests in the background has them ignore SIGINT, and with them every command they start.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[WITHOUT_LLVM] = ""
     try:
         use()
