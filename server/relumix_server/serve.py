@@ -22,6 +22,7 @@ from relumix.errors import InputError
 from relumix.rpc.messages import FLOW_OPTIONS, SERVICE
 from relumix_server import logs
 from relumix_server.access import PromptMessages, TokenCheck, credentials, read_tokens
+from relumix_server.connections import HostConnections
 from relumix_server.health import Health
 from relumix_server.memory import keep_freed_memory
 from relumix_server.metrics import Metrics
@@ -147,6 +148,10 @@ async def _serve(
         on_ready(address)
         watching = asyncio.ensure_future(_watch_checks(service, health))
         stack.callback(watching.cancel)
+        counting = asyncio.ensure_future(
+            HostConnections(split_address(address)[1], options.max_host_connections).watch()
+        )
+        stack.callback(counting.cancel)
         life = asyncio.ensure_future(_live(options, service, server, health, stop, again))
         await _first(life, _hung(device, options.window_seconds))
         if life.cancelled():

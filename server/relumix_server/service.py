@@ -36,6 +36,7 @@ from relumix_server.storage import OpeningChecks
 from relumix_server.stream_reader import Context, StreamReader
 from relumix_server.stream_writer import StreamWriter
 from relumix_server.workers import Workers
+from relumix_server.working_memory import WorkingMemory
 
 LONGEST_CLIENT = 80
 """Most letters of a client's own name on the page."""
@@ -58,6 +59,7 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
             waiting_seconds=options.waiting_seconds,
             of_a_client=options.max_client_sessions,
         )
+        self._memory = WorkingMemory(options.window_memory)
         self.sessions: dict[str, Session] = {}
         self.checks = OpeningChecks()
         self._ending: set[Session] = set()
@@ -140,7 +142,7 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
         """Start a session; returns its id."""
         opening = await reader.opening()
         request = await self.checks.run(partial(check, opening, self._engines, self._options, self._allowed))
-        session = self.session(request)
+        session = self.session(request, self._client(context))
         session.client = _caller(context)
         self.sessions[request.session] = session
         self._metrics.session()
@@ -154,8 +156,8 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
         session.start()
         return request.session
 
-    def session(self, request: Request) -> Session:
-        """Build the session of a job."""
+    def session(self, request: Request, client: str) -> Session:
+        """Build the session of a client's job."""
         options = self._options
         receiver = FrameReceiver(
             request,
@@ -164,7 +166,7 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
             max_frame_pixels=options.max_frame_pixels,
             ahead_bytes=options.ahead_bytes,
         )
-        shot = SessionShot(request, receiver, self._workers, self._spool, Stopwatch(), options)
+        shot = SessionShot(request, receiver, self._workers, self._spool, Stopwatch(), options, self._memory, client)
         engine = ScheduledEngine(
             request.engine, self._device, await_frames=shot.await_frames, on_window=self._metrics.window
         )

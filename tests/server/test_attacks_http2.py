@@ -15,6 +15,7 @@ from tests.server.attack import (
     HEADERS,
     RST_STREAM,
     SERVICE,
+    SETTINGS,
     connected,
     frame,
     headers,
@@ -222,3 +223,24 @@ def test_handshakes_that_never_end(tmp_path):
             time.sleep(0.2)
             assert len(took) < 300
         assert len(took) > 5
+
+
+def test_a_host_that_opens_connections_leaves_some_to_others(tmp_path):
+    """It held all that the server takes, and nobody else came in."""
+    with serving(tmp_path, "--max-connections", "200", "--max-host-connections", "50") as server, ExitStack() as stack:
+        idle = []
+        for _ in range(300):
+            with suppress(OSError):
+                idle.append(stack.enter_context(connected(server.address)))
+        host, port = server.address.rsplit(":", 1)
+
+        def other():
+            """Whether somebody from another host is spoken to."""
+            with suppress(OSError), socket.create_connection((host, int(port)), 5, ("127.0.0.9", 0)) as connection:
+                connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(SETTINGS, 0, 0))
+                return bool(connection.recv(1 << 12))
+            return False
+
+        assert until(other, 20)
+        assert until(lambda: sum(not closed(each) for each in idle) <= 50)
+        assert server.open_files() < 150

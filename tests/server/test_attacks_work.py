@@ -22,7 +22,7 @@ def test_a_window_that_would_take_too_much_memory(tmp_path, disk, made):
         answer = ask(server, disk.said())
         assert (answer.status.name, answer.details, answer.retry_seconds) == (
             "RESOURCE_EXHAUSTED",
-            "6 frames at 80x48 would take some 2 MiB at once, and this server gives 1: choose a smaller work_size",
+            "6 frames and 1 reference at 80x48 would take some 2 MiB at once, and this server gives 1: choose a smaller work_size",
             None,
         )
         answer = ask(server, disk.said(settings=pb.Settings(engine="flow", work_size=64)))
