@@ -1,4 +1,4 @@
-"""How many connections one host may hold. gRPC bounds them in all, and says nothing of who they come from."""
+"""What one host, and a caller without a token, may do to connections. gRPC bounds them in all, whoever holds them."""
 
 from __future__ import annotations
 
@@ -6,58 +6,83 @@ import asyncio
 import os
 import socket
 import stat
+import struct
+import sys
+import time
 from collections import Counter
 from contextlib import suppress
+from dataclasses import dataclass
+from urllib.parse import unquote
 
 from relumix_server.status_errors import peer_host
 
-SWEEP_SECONDS = 1.0
+SWEEP_SECONDS = 0.5
+STRANGE_BYTES = 16 << 20
+"""From a connection without an accepted call, within STRANGE_SECONDS. Twice what gRPC lets a client send of a call
+before it is read: who sends more of anything ignores the protocol's limits."""
+STRANGE_SECONDS = 60.0
+RECEIVED_BYTES_AT = 128
+"""Where tcpi_bytes_received lies in the kernel's struct tcp_info."""
 
 
-class HostConnections:
-    """Closes the youngest connections of hosts with too many.
+@dataclass(slots=True)
+class _Connection:
+    """peer: as gRPC calls it. received_bytes, since: what had come from it at the beginning of the present minute."""
 
-    gRPC's sockets are its own, but they are files of this process, and a duplicate of a descriptor may be asked and shut
-    down whatever becomes of the first meanwhile.
+    peer: str
+    received_bytes: int = 0
+    since: float = 0.0
+
+
+class Connections:
+    """Closes the youngest connections of hosts with too many, and those that flood without a call that was accepted.
+
+    gRPC's sockets are its own, but they are files of this process, and a duplicate of a descriptor may be asked and
+    shut down whatever becomes of the first meanwhile.
     """
 
-    def __init__(self, port: int, most: int) -> None:
-        """port: where the server listens; most: connections of one host (of IPv6, of a network of 64 bits)."""
-        self._port, self._most = port, most
-        self._hosts: dict[int, str | None] = {}
+    def __init__(self, most: int) -> None:
+        """most: connections of one host (of IPv6, of a network of 64 bits)."""
+        self._most = most
+        self._seen: dict[int, _Connection | None] = {}
+        self._accepted, self._just_accepted = set[str](), set[str]()
 
-    async def watch(self) -> None:
-        """Do so until cancelled."""
+    def accept(self, peer: str) -> None:
+        """Note that a call of this peer was accepted; peer: as gRPC calls it."""
+        self._just_accepted.add(unquote(peer))
+
+    async def watch(self, port: int) -> None:
+        """Watch over the connections to a port until cancelled."""
         while True:
-            await asyncio.to_thread(self.sweep)
+            await asyncio.to_thread(self.sweep, port)
             await asyncio.sleep(SWEEP_SECONDS)
 
-    def sweep(self) -> int:
+    def sweep(self, port: int) -> int:
         """Do so once; returns how many were closed."""
+        fresh, self._just_accepted = self._just_accepted, set()  # Before looking, so that none is forgotten unseen.
         found = _sockets()
-        # In the order in which they were first seen, each asked once.
-        self._hosts = {inode: host for inode, host in self._hosts.items() if inode in found}
-        for inode in sorted(found.keys() - self._hosts.keys()):
-            self._hosts[inode] = self._host(found[inode], inode)
+        self._seen = {inode: connection for inode, connection in self._seen.items() if inode in found}
+        for inode in sorted(found.keys() - self._seen.keys()):
+            self._seen[inode] = _asked(found[inode], inode, port)
+        self._accepted = (self._accepted | fresh) & {each.peer for each in self._seen.values() if each}
         count, closed = Counter[str](), 0
-        for inode, host in self._hosts.items():
-            if host is None:
+        for inode, connection in self._seen.items():  # In the order in which they were first seen.
+            if connection is None:
                 continue
+            host = peer_host(connection.peer)
             count[host] += 1
-            if count[host] > self._most:
+            if count[host] > self._most or self._floods(connection, found[inode], inode):
                 closed += _shut_down(found[inode], inode)
         return closed
 
-    def _host(self, descriptor: int, inode: int) -> str | None:
-        """Return who is at the other end of a connection to this server; None for any other socket."""
-        with suppress(OSError), _duplicate(descriptor, inode) as connection:
-            if connection.family not in (socket.AF_INET, socket.AF_INET6):
-                return None
-            if connection.getsockname()[1] != self._port:
-                return None
-            host, port = connection.getpeername()[:2]
-            return peer_host(f"ipv6:[{host}]:{port}" if ":" in host else f"ipv4:{host}:{port}")
-        return None
+    def _floods(self, connection: _Connection, descriptor: int, inode: int) -> bool:
+        if connection.peer in self._accepted:
+            return False
+        received, now = _received_bytes(descriptor, inode), time.monotonic()
+        if now - connection.since > STRANGE_SECONDS:
+            new = not connection.since
+            connection.since, connection.received_bytes = now, 0 if new else received
+        return received - connection.received_bytes > STRANGE_BYTES
 
 
 def _sockets() -> dict[int, int]:
@@ -69,6 +94,25 @@ def _sockets() -> dict[int, int]:
             if stat.S_ISSOCK(status.st_mode):
                 found[status.st_ino] = int(name)
     return found
+
+
+def _asked(descriptor: int, inode: int, port: int) -> _Connection | None:
+    """Return a connection to this server; None for any other socket."""
+    with suppress(OSError), _duplicate(descriptor, inode) as connection:
+        if connection.family not in (socket.AF_INET, socket.AF_INET6) or connection.getsockname()[1] != port:
+            return None
+        host, theirs = connection.getpeername()[:2]
+        return _Connection(f"ipv6:[{host}]:{theirs}" if ":" in host else f"ipv4:{host}:{theirs}")
+    return None
+
+
+def _received_bytes(descriptor: int, inode: int) -> int:
+    """Return how many bytes have ever come; 0 where the system does not tell."""
+    if sys.platform == "linux":
+        with suppress(OSError, struct.error), _duplicate(descriptor, inode) as connection:
+            told = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, RECEIVED_BYTES_AT + 8)
+            return int(struct.unpack_from("=Q", told, RECEIVED_BYTES_AT)[0])
+    return 0
 
 
 def _duplicate(descriptor: int, inode: int) -> socket.socket:

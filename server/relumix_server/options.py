@@ -57,8 +57,8 @@ class Options:
     model: str | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
     engine_options: tuple[str, ...] = ()
-    max_connections: int = 4000
-    max_host_connections: int = 1000
+    max_connections: int = 1000
+    max_host_connections: int = 128
     max_sessions: int = 8
     max_client_sessions: int | None = None
     max_waiting: int = 64

@@ -23,6 +23,7 @@ from relumix.v1.relight_pb2_grpc import RelightServiceServicer
 from relumix.version import __version__
 from relumix_server.admission import Admission
 from relumix_server.allowed_paths import AllowedPaths
+from relumix_server.connections import Connections
 from relumix_server.frame_receiver import FrameReceiver
 from relumix_server.metrics import Metrics
 from relumix_server.options import MAX_CHUNK_BYTES, Options
@@ -59,6 +60,7 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
             waiting_seconds=options.waiting_seconds,
             of_a_client=options.max_client_sessions,
         )
+        self.connections = Connections(options.max_host_connections)
         self._memory = WorkingMemory(options.window_memory)
         self.sessions: dict[str, Session] = {}
         self.checks = OpeningChecks()
@@ -106,6 +108,7 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
 
     async def GetInfo(self, request: pb.GetInfoRequest, context: Context) -> pb.GetInfoResponse:  # noqa: N802
         """Say what the server is and how busy it is."""
+        self.connections.accept(context.peer())
         memory_bytes, spool_bytes = self._spool.used()
         load = pb.Load(
             sessions=self._admission.taken,
@@ -120,6 +123,7 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
 
     async def Relight(self, _: object, context: Context) -> None:  # noqa: N802
         """Relight one shot."""
+        self.connections.accept(context.peer())
         status, session = None, ""
         try:
             async with self._admission.slot(self._client(context)):

@@ -11,6 +11,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from relumix_server.access import MOST_WITHOUT_MESSAGE
 from tests.server.attack import (
+    CONTINUATION,
     END_HEADERS,
     HEADERS,
     RST_STREAM,
@@ -244,3 +245,20 @@ def test_a_host_that_opens_connections_leaves_some_to_others(tmp_path):
         assert until(other, 20)
         assert until(lambda: sum(not closed(each) for each in idle) <= 50)
         assert server.open_files() < 150
+
+
+def test_headers_that_never_end(guarded):
+    """One connection that began a header and went on with it took a GiB in 12 s, and others waited 5 s beside it."""
+    before, sent = peak_bytes(guarded.pid), 0
+    field = b"\0" + bytes((100,)) + b"x" * 100 + bytes((100,)) + b"y" * 100
+    flood = frame(CONTINUATION, 0, 1, field * 80) * 4
+    with connected(guarded.address) as connection:
+        drained(connection)
+        connection.sendall(frame(HEADERS, 0, 1, headers(f"/{SERVICE}/GetInfo")))
+        with suppress(OSError):
+            while sent < 4 << 30:
+                connection.sendall(flood)
+                sent += len(flood)
+    assert sent < 4 << 30, "it was not hung up on"
+    assert peak_bytes(guarded.pid) - before < 400 * MIB
+    health(guarded)
