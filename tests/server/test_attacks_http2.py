@@ -262,3 +262,32 @@ def test_headers_that_never_end(guarded):
     assert sent < 4 << 30, "it was not hung up on"
     assert peak_bytes(guarded.pid) - before < 400 * MIB
     health(guarded)
+
+
+def test_a_watcher_that_leaves_takes_no_news_from_others(tmp_path):
+    """Nobody else heard of a change once one watcher had gone, and a token is not needed to go."""
+    with serving(tmp_path) as server, server.channel() as stays, server.channel() as goes:
+        names = health_pb2.HealthCheckResponse.ServingStatus.Name
+        watched = health_pb2_grpc.HealthStub(stays).Watch(health_pb2.HealthCheckRequest(), timeout=60)
+        assert names(next(watched).status) == "SERVING"
+        other = health_pb2_grpc.HealthStub(goes).Watch(health_pb2.HealthCheckRequest(), timeout=60)
+        next(other)
+        other.cancel()
+        time.sleep(1)
+        server.process.terminate()
+        assert names(next(watched).status) == "NOT_SERVING"
+
+
+@pytest.mark.parametrize("method", ["Check", "Watch"])
+def test_large_messages_are_not_kept(guarded, method):
+    """A watching call kept its request, and an error kept that of any call: 16 MiB each time."""
+    before = guarded.resident_bytes()
+    for _ in range(24):
+        with guarded.channel() as channel, pytest.raises(grpc.RpcError) as refused:
+            answer = getattr(health_pb2_grpc.HealthStub(channel), method)(
+                health_pb2.HealthCheckRequest(service="x" * (8 << 20)), timeout=30
+            )
+            next(answer)
+        told = (refused.value.code().name, refused.value.details())
+        assert told == ("RESOURCE_EXHAUSTED", "the message has more than 65536 bytes")
+    assert guarded.resident_bytes() - before < 64 * MIB

@@ -38,6 +38,27 @@ def test_a_window_that_would_take_too_much_memory(tmp_path, disk, made):
         assert until(lambda: rested(server))
 
 
+def test_an_opening_of_a_million_keys_is_not_parsed(roomy, disk, made):
+    """That took ten seconds for 12 MiB, and nobody else was answered meanwhile."""
+    began = time.process_time()
+    message = opening(keys=dict.fromkeys(range(600_000), ""))
+    built = time.process_time() - began
+    before = server_seconds(roomy)
+    answer = ask(roomy, [message])
+    assert (answer.status.name, answer.details) == (
+        "RESOURCE_EXHAUSTED",
+        "the opening names more frames, or options, than this server takes of a shot",
+    )
+    assert server_seconds(roomy) - before < 0.5 + built / 4
+    assert ask(roomy, disk.said(keys=disk.keys(made))).results == made
+
+
+def server_seconds(server):
+    """The processor time that a server's own process has taken."""
+    fields = Path(f"/proc/{server.pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
 def flat(path, size):
     """A file of a few KiB."""
     write_exr(path, np.full((size, size, 3), 0.5, np.float16))
