@@ -12,6 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from relumix_server.access import MOST_WITHOUT_MESSAGE
 from tests.server.attack import (
     CONTINUATION,
+    ELSEWHERE,
     END_HEADERS,
     HEADERS,
     RST_STREAM,
@@ -126,7 +127,7 @@ def test_connections_that_say_nothing(guarded):
     host, port = guarded.address.rsplit(":", 1)
     before = guarded.open_files()
     with ExitStack() as stack:
-        silent = [stack.enter_context(socket.create_connection((host, int(port)), timeout=60)) for _ in range(300)]
+        silent = [stack.enter_context(socket.create_connection((host, int(port)), 60, ELSEWHERE)) for _ in range(300)]
         health(guarded)
         for each in silent:
             while each.recv(1 << 12):  # What a server says of itself, and then the end.
@@ -213,7 +214,7 @@ def test_handshakes_that_never_end(tmp_path):
         host, port = server.address.rsplit(":", 1)
         begun = []
         for _ in range(300):
-            begun.append(stack.enter_context(socket.create_connection((host, int(port)), timeout=60)))
+            begun.append(stack.enter_context(socket.create_connection((host, int(port)), 60, ELSEWHERE)))
             begun[-1].sendall(b"\x16\x03\x01\x02\x00\x01")  # The head of a ClientHello of 512 bytes, and nothing of it.
         trusted = grpc.ssl_channel_credentials((tmp_path / "ca.pem").read_bytes())
         took = []
