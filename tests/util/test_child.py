@@ -36,7 +36,8 @@ def test_a_relumix_that_was_not_installed_finds_itself(tmp_path):
 def test_decoders_get_what_they_look_at_and_no_more():
     kept = {
         "PATH": "/bin", "HOME": "/home/me", "LC_ALL": "C", "TMPDIR": "/t", "OCIO": "studio.ocio",
-        "PYTHONPATH": "/rez/numpy", "LD_LIBRARY_PATH": "/rez/lib", "OMP_NUM_THREADS": "2", "RELUMIX_BRIDGE_DIR": "/b", "Path": "C:/",
+        "PYTHONPATH": "/rez/numpy", "LD_LIBRARY_PATH": "/rez/lib", "OMP_NUM_THREADS": "2", "RELUMIX_BRIDGE_DIR": "/b",
+        "Path": "C:/",
     }  # fmt: skip
     others = {
         "AWS_SECRET_ACCESS_KEY": "k",
