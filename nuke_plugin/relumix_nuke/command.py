@@ -6,8 +6,11 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import nuke
 
 from relumix_nuke import frames
 from relumix_nuke.cache import Folder
@@ -18,6 +21,12 @@ COMPATIBLE = ((0, 1), (1, 0))
 """Versions of the command that the plugin knows how to talk to: from the first one to below the second."""
 
 _VERSION_TIMEOUT_SECONDS = 60
+
+_NUKES_OWN = re.compile(r"(?i)(PYTHON.*|__PYVENV_LAUNCHER__|VIRTUAL_ENV.*|QT_.*|QTWEBENGINE.*|QML.*)$")
+"""Variables that Nuke, or what started it, has set for Nuke's Python and Nuke's Qt."""
+
+_LIBRARY_PATHS = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FRAMEWORK_PATH")
+_NAMES_COLORS = re.compile(r"--(reference-)?colorspace|--config")
 
 
 @dataclass(frozen=True)
@@ -54,15 +63,35 @@ def bundle(program: Program, request: Request, folder: Folder, view: str, chunk_
     return [program.path, "farm", "bundle", *_job(request, folder, view), *options]
 
 
-def environment() -> dict[str, str]:
-    """Return the environment of the command: Nuke's own, without the variables that would break another Python."""
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONHOME"}
-    return {**kept, "PYTHONUTF8": "1"}
+def environment(options: Sequence[str] = ()) -> dict[str, str]:
+    """Return the environment of a child: Nuke's own, without what would break another Python, its libraries or its Qt.
+
+    options  of the command. OCIO, which in Nuke is for Nuke's own colours, goes to the command where one of them names
+             a colour space or a file of options, and is left out elsewhere: what Nuke renders for it is raw.
+    """
+    kept = {name: value for name, value in os.environ.items() if not _NUKES_OWN.match(name)}
+    if not any(_NAMES_COLORS.match(word) for word in options):
+        kept.pop("OCIO", None)
+    for name in _LIBRARY_PATHS:
+        if name in kept:
+            kept[name] = os.pathsep.join(path for path in kept[name].split(os.pathsep) if not _within_nuke(path))
+            if not kept[name]:
+                del kept[name]
+    return {**kept, "PYTHONUTF8": "1", "PYTHONNOUSERSITE": "1"}
 
 
 def no_window() -> int:
     """Return the flags of a process that opens no console on Windows."""
     return getattr(subprocess, "CREATE_NO_WINDOW", 0)
+
+
+def _within_nuke(path: str) -> bool:
+    """Tell whether a folder is one of Nuke's installation: the libraries in it are for Nuke alone."""
+    executable = str(nuke.env.get("ExecutablePath") or "")
+    if not path or not executable:
+        return False
+    home = Path(executable).parent
+    return home == Path(path) or home in Path(path).parents
 
 
 def _job(request: Request, folder: Folder, view: str) -> list[str]:

@@ -70,7 +70,7 @@ def _start(arguments: Sequence[str], errors: IO[str]) -> subprocess.Popen[str]:
             stderr=errors,
             encoding="utf-8",
             errors="replace",
-            env=command.environment(),
+            env=command.environment(arguments),
             creationflags=command.no_window(),
         )
     except OSError as error:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import os
 import re
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from relumix.errors import InputError
 from relumix.events import Done, Failed, OnEvent
 from relumix.settings import Settings
 from relumix.util.extras import needed
+from relumix.util.words import as_json
 from relumix.version import __version__
 
 if TYPE_CHECKING:
@@ -196,7 +197,7 @@ def show(job: Job, engine: Traits | None = None, program: str = __version__) -> 
         fresh = [] if job.source.settings.overwrite else fresh
         said |= {"up_to_date": fresh, "to_make": [frame for frame in job.frames if frame not in fresh]}
     said["warnings"] = list(job.warnings)
-    print(json.dumps(said, indent=2, ensure_ascii=False))
+    print(as_json(said, encoding=sys.stdout.encoding, indent=2))
     return 0
 
 

@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
-from relumix.farm.parameters import absolute, as_range, check_length, options, parameter_name, values
+from relumix.farm.parameters import absolute, as_range, check_text, options, parameter_name, values
 from relumix.farm.review import NO_REPORT, review
 from relumix.farm.template import as_yaml, job_template
 from relumix.pipeline.check import Job
@@ -41,7 +41,7 @@ def write_bundle(
         "Report": absolute(report) if report not in ("", NO_REPORT) else report,
     }
     for name, text in job_values.items():
-        check_length(name, text)
+        check_text(name, text)
     template = job_template(relight, f"relumix {Path(job.source.shot.pattern).name}", job_values)
     parameters = [{"name": each["name"], "value": each["default"]} for each in template["parameterDefinitions"]]
     for name, content in (

@@ -26,6 +26,7 @@ from relumix.shot.box import Box
 from relumix.shot.images import opened, what_went_wrong
 from relumix.shot.sequence import OutputPattern
 from relumix.types import Float32
+from relumix.util.native_name import native_name
 from relumix_server.beneath import FileBeneath
 from relumix_server.frame_files import DTYPES, FrameFiles, PlaneShape, most_written, opened_source
 
@@ -230,8 +231,11 @@ class PackPlanes(Task[TaskResult]):
         spec = oiio.ImageSpec(shape.width, shape.height, len(shape.channels), shape.kind)
         spec.channelnames = shape.channels
         spec.attribute("compression", "none")
-        output = oiio.ImageOutput.create(str(path))
-        if output is None or not (output.open(str(path), spec) and output.write_image(pixels) and output.close()):
+        path.touch()
+        with native_name(path) as name:
+            output = oiio.ImageOutput.create(name)
+            kept = output and output.open(name, spec) and output.write_image(pixels) and output.close()
+        if not kept:
             raise InputError(f"{self.raw} cannot be kept: {what_went_wrong(output or oiio)}")
         return TaskResult()
 

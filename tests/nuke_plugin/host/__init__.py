@@ -79,4 +79,5 @@ def start(gui: bool = True) -> Session:
     nuke.NUKE_VERSION_MAJOR, nuke.NUKE_VERSION_MINOR, nuke.NUKE_VERSION_STRING = 15, 1, "15.1v1"
     nuke.CancelledError = type("CancelledError", (Exception,), {})
     nuke.env = {"gui": gui, "interactive": gui, "NukeVersionString": "15.1v1", "LINUX": True, "WIN32": False}
+    nuke.env |= {"ExecutablePath": "/usr/local/Nuke15.1v1/Nuke15.1", "nc": False, "indie": False}
     return session
