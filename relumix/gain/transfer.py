@@ -26,12 +26,14 @@ class Gain:
     gain_stops   [h, w, 3] float32 at the working size: log2 gain, the median gain included.
     median_gain  [3] float32 stops: the part of it that is the same everywhere, the grade.
     guide        [h, w] float32: log2 luminance of the frame (`log_luminance`), kept instead of the larger frame.
+    error_stops  [h, w] float32, >= 0: the absolute error expected of gain_stops; 0 at a reference's own frame.
     """
 
     frame: int
     gain_stops: Float32
     median_gain: Float32
     guide: Float32
+    error_stops: Float32
 
 
 class RelitPixels(NamedTuple):
