@@ -19,6 +19,7 @@ from relumix_server.allowed_paths import AllowedPaths, is_there
 from relumix_server.beneath import FileBeneath
 from relumix_server.options import Options
 from relumix_server.status_errors import Code, StatusError
+from relumix_server.storage import GoOn
 
 LONGEST_TEXT = 256
 LONGEST_KEY = 128
@@ -114,8 +115,14 @@ class Request:
         )
 
 
-def check(opening: pb.Open, engines: Mapping[str, Engine], options: Options, allowed: AllowedPaths) -> Request:
-    """Return the job that an opening message describes. Raises StatusError."""
+def check(
+    opening: pb.Open,
+    engines: Mapping[str, Engine],
+    options: Options,
+    allowed: AllowedPaths,
+    go_on: GoOn = lambda: None,
+) -> Request:
+    """Return the job that an opening message describes. Raises StatusError, and what `go_on` raises."""
     _refuse_many(opening, options)
     settings, engine = _settings(opening.settings, engines)
     frames, references = _ascending("frames", opening.frames), _ascending("references", opening.references)
@@ -132,7 +139,7 @@ def check(opening: pb.Open, engines: Mapping[str, Engine], options: Options, all
             raise _invalid(f"the key of frame {frame} is no ASCII text of up to {LONGEST_KEY} letters")
     _refuse_long_chains(frames, references, engine)
     laid = plan(frames, references, engine.windowing)
-    order, last_use, windows = _needs(laid, frames[0], deliver, references)
+    order, last_use, windows = _needs(laid, frames[0], deliver, references, go_on)
     request = Request(
         session=uuid.uuid4().hex[:12],
         settings=settings,
@@ -150,7 +157,10 @@ def check(opening: pb.Open, engines: Mapping[str, Engine], options: Options, all
         last_use=last_use,
         windows=windows,
     )
-    return replace(request, paths=_paths(opening, request, allowed)) if opening.HasField("by_path") else request
+    if not opening.HasField("by_path"):
+        return request
+    allowed.refuse_none()
+    return replace(request, paths=_paths(opening, request, allowed.for_a_job(go_on)))
 
 
 def _refuse_many(opening: pb.Open, options: Options) -> None:
@@ -230,13 +240,14 @@ def _ascending(name: str, frames: Sequence[int]) -> tuple[int, ...]:
 
 
 def _needs(
-    laid: Plan, first: int, deliver: tuple[int, ...], references: tuple[int, ...]
+    laid: Plan, first: int, deliver: tuple[int, ...], references: tuple[int, ...], go_on: GoOn
 ) -> tuple[tuple[int, ...], dict[int, int | None], tuple[int, ...]]:
     """Return the sources that are needed in order, when each is needed last, and the windows in order."""
     kept = {first, *references}
     last_use: dict[int, int | None] = dict.fromkeys((first, *references))
     windows: dict[int, None] = {}
     for frame in deliver:
+        go_on()
         fresh = [share.window for share in laid.shares.get(frame, ()) if share.window not in windows]
         for window in (laid.windows[i] for i in fresh):
             for used in (*itertools.chain(*window.keyframe_paths), *window.frames):
@@ -253,8 +264,6 @@ def _needs(
 
 def _paths(opening: pb.Open, request: Request, allowed: AllowedPaths) -> Paths:
     sent = opening.by_path
-    allowed.refuse_none()
-    allowed = allowed.for_a_job()
     inputs: dict[pb.Role, tuple[Mapping[int, str], Sequence[int]]] = {
         pb.ROLE_SOURCE: (sent.sources, request.order),
         pb.ROLE_REFERENCE: (sent.references, request.references),

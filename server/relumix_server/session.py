@@ -67,6 +67,7 @@ class Session:
     def cancel(self) -> None:
         """Stop as soon as possible and free all files. May be called at any time, also twice."""
         self._engine.cancel()
+        self._shot.cancel()
         self.receiver.end(SessionCancelledError())
         for left in self.responses.close():
             self._discard(left)
