@@ -71,6 +71,7 @@ class FileJob:
             frames=source.frames,
             deliver=frames,
             references=source.references,
+            cuts=source.cuts,
             masks=self._masks,
             gains=self.job.gain_output is not None,
             keys={frame: self.fingerprints.of(frame) for frame in frames},
