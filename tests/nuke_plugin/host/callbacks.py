@@ -94,9 +94,16 @@ class Callbacks:
                     filename = changed
         return filename
 
+    def filter_path(self, filename: str) -> str:
+        """What the filters make of a file name outside of a knob."""
+        return self.filtered(filename, self._session.thisNode())
+
     def knob_changed(self, node: Node, knob: Knob) -> None:
         """As Nuke does: not while a script is read, and not for a change that the call itself makes to that knob."""
-        if self._session.loading or knob in self._changing or not node._alive:
+        if self._session.loading or not node._alive:
+            return
+        self._session.labels.draw(node)
+        if knob in self._changing:
             return
         self._session.root._modified = True
         self._changing.append(knob)

@@ -236,6 +236,9 @@ class Boolean_Knob(Array_Knob):
     def _cast(self, number: float) -> bool:
         return bool(number)
 
+    def _default_from(self, text: str) -> None:
+        super()._default_from(text.lower())
+
     def _field(self, word: Word) -> Field:
         words = {"true": 1.0, "false": 0.0}
         return words[word.text] if word.text in words else super()._field(word)
