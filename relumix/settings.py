@@ -27,6 +27,8 @@ class Settings:
     fit                   references of another size are meant to be: fit them without a word.
     layer, view           which RGB is relit; None: the main one.
     gain_out              pattern for gain maps, in stops.
+    confidence_out        pattern for confidence, 0..1 (see relumix.gain.confidence).
+    confidence_layer      whether results have the confidence too, as a channel confidence.Y.
     compression           EXR compression ("dwaa:45", "zip", …); None: the plate's if it is lossless, else zip.
     bits                  "half" or "float" for the relit channels; None: as the plate's.
     preview               MP4 file of plate and result.
@@ -50,6 +52,8 @@ class Settings:
     layer: str | None = None
     view: str | None = None
     gain_out: str | None = None
+    confidence_out: str | None = None
+    confidence_layer: bool = False
     compression: str | None = None
     bits: Literal["half", "float"] | None = None
     preview: str | None = None
@@ -84,5 +88,8 @@ class Settings:
 
     def pixels(self) -> dict[str, Any]:
         """Return the settings that change a frame's file, and its fingerprint (see relumix.pipeline.fingerprint)."""
-        elsewhere = ("frames", "preview", "contact_sheet", "fit", "missing", "overwrite", "gain_out", "mask", "model")
+        elsewhere = {"frames", "preview", "contact_sheet", "fit", "missing", "overwrite", "mask", "model"}
+        elsewhere |= {"gain_out", "confidence_out"}
+        if not self.confidence_layer:  # files of the time before there was one have no word of it, and are up to date
+            elsewhere.add("confidence_layer")
         return {name: value for name, value in self.asdict().items() if name not in elsewhere}

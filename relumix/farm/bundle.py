@@ -74,8 +74,7 @@ def asset_references(job: Job, report: str = "") -> dict[str, Any]:
     model = Path(settings.model) if settings.model else None
     if model and model.is_file():
         files.append(model)
-    outputs = [job.output.path(job.frames[0]), *([job.gain_output.path(job.frames[0])] if job.gain_output else [])]
-    outputs += review(job, report).files
+    outputs = [*job.paths(job.frames[0]), *review(job, report).files]
     return {
         "assetReferences": {
             "inputs": {

@@ -28,7 +28,7 @@ class Choice:
     """The channels that are relit: which part they are in, their indices there, and that of their alpha or None."""
 
     part: int
-    rgb: tuple[int, int, int]
+    rgb: tuple[int, ...]
     alpha: int | None
 
 

@@ -14,7 +14,8 @@ from relumix.color.spaces import WorkingSpace, working_space
 from relumix.errors import FrameError, InputError
 from relumix.shot import exr_header
 from relumix.shot.box import Box
-from relumix.shot.channels import Choice, choose
+from relumix.shot.channels import Choice, PartNames, choose
+from relumix.shot.confidence_layer import channel_name
 from relumix.shot.images import ImageError, data_window, display_window, frames_per_second, opened, pixels_of
 from relumix.shot.layout import FileLayout, explain, layout_of, outline, refuse
 from relumix.shot.picture import Contents, Level, Part, PartLevel, Picture, Plane
@@ -61,6 +62,16 @@ class Plate:
     def frames(self) -> tuple[int, ...]:
         """The frame numbers, ascending."""
         return self.sequence.frames
+
+    @property
+    def relit_part(self) -> PartNames:
+        """The names in the part that is relit."""
+        return self.layout.names[self.choice.part]
+
+    @property
+    def confidence_channel(self) -> str:
+        """What the confidence of its light is called in results."""
+        return channel_name(self.relit_part, self.rgb_names[0])
 
     @property
     def frames_per_second(self) -> float | None:

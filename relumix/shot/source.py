@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from relumix.errors import FrameError, InputError
 from relumix.settings import Settings
+from relumix.shot.confidence_layer import MAP_CHANNEL, read_confidence
 from relumix.shot.paint import Alpha
 from relumix.shot.picture import Level, Picture
 from relumix.shot.plate import Plate
@@ -159,6 +160,21 @@ class PlateSource:
         except InputError as error:
             raise FrameError(frame, str(error)) from error
         return written.read(written.frames[0]).rgb
+
+    def confidence(self, picture: Picture, result: Path, own: Path | None) -> Float32 | None:
+        """Return the confidence that was written of a frame, [h, w] at full size; None where it was not asked for.
+
+        result, own  the files of the frame and, where there is one, of its confidence.
+
+        Raises FrameError.
+        """
+        if own is None and not self.settings.confidence_layer:
+            return None
+        path, channel = (own, MAP_CHANNEL) if own else (result, self.plate.confidence_channel)
+        try:
+            return read_confidence(path, channel, picture)
+        except InputError as error:
+            raise FrameError(picture.frame, f"frame {picture.frame}: {error}") from error
 
     def read_reference(self, frame: int, picture: Picture) -> tuple[Float32, NDArray[np.bool_]]:
         """Return the relit version of a frame and where it is known (see relumix.shot.read_reference)."""

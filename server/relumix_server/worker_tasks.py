@@ -192,7 +192,7 @@ class RelightFrame(Task[FrameWritten]):
                 for path in (self.result, self.gain_path)
             )
             assert output is not None
-            done = FrameWriter(source, output, gain_output, lambda _: self.key).write(self.canvas, self.gain)
+            done = FrameWriter(source, output, gain_output, None, lambda _: self.key).write(self.canvas, self.gain)
             if isinstance(done, FrameError):
                 raise done
             return FrameWritten(nonfinite_pixels=done.event.nonfinite_pixels, seconds=source.watch.seconds())
