@@ -29,7 +29,7 @@ class _Call:
     node: Node | None = None
 
     def meant_for(self, node: Node) -> bool:
-        return self.node_class in ("*", node.Class()) and self.node in (None, node)
+        return self.node_class in ("*", node._class) and self.node in (None, node)
 
 
 class Callbacks:
@@ -79,7 +79,7 @@ class Callbacks:
         results = []
         name = event[0].lower() + event[1:]
         with self._session.called_for(node, knob):
-            if name in _KNOBS and (code := node[name].value()):
+            if name in _KNOBS and (code := node._knobs[name]._state):
                 runs = eval if name == "autolabel" else exec
                 results.append(runs(compile(code, name, runs.__name__), {"nuke": self._session.module}))
             for call in list(self._calls.get(event, [])):

@@ -141,7 +141,8 @@ class Read(_OfFiles):
         key = f"{path} {at.view}"
         if key not in self._seen:
             try:
-                self._seen[key] = pictures.read(Path(path), at.view)
+                self._seen[key] = found = pictures.read(Path(path), at.view)
+                self._session.layers.update(name.partition(".")[0] for name in found.channels)
             except RuntimeError as error:
                 self._seen[key] = str(error)
         return self._seen[key]

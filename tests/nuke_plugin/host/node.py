@@ -176,6 +176,7 @@ class Node(MainThreadOnly):
 
     def showControlPanel(self, forceFloat: bool = False) -> None:
         self._session.panels.add(self)
+        self._session.callbacks.run("KnobChanged", self, String_Knob("showPanel"))
 
     def hideControlPanel(self) -> None:
         self._session.panels.discard(self)
@@ -253,7 +254,7 @@ class Node(MainThreadOnly):
 
     def _looked_at(self, at: At) -> Picture:
         """The picture at a frame and view; RuntimeError says why there is none."""
-        self._live[self._session.context(at)] = self._session.changes
+        self._live[self._session.context(at, self._session.down)] = self._session.changes
         with self._session.rendering(self):
             if self._knobs["disable"]._number(At(self, at.frame, at.view)):
                 return self._input_picture(0, at)

@@ -150,7 +150,8 @@ class Array_Knob(Knob):
             return field.at(at.frame if at else 0)
         if at is None:
             raise ValueError(f"{self._name} has an expression and is on no node")
-        return evaluated(field.text, at)
+        # Names in it are those of the node that has the knob, whoever asks.
+        return evaluated(field.text, At(self._node or at.node, at.frame, at.view))
 
     def _cast(self, number: float) -> Any:
         return number

@@ -80,8 +80,8 @@ class Session:
         """The frame that is looked at."""
         return float(self.root["frame"]._state[0]) if self._frame_now is None else self._frame_now
 
-    def context(self, at: At) -> Context:
-        return Context(at.frame, at.view, bool(self.root["proxy"]._state[0]), self.down)
+    def context(self, at: At, down: int = 1) -> Context:
+        return Context(at.frame, at.view, bool(self.root["proxy"]._state[0]), down)
 
     def validated(self, node: Node) -> None:
         self.validations.append((node.fullName(), int(self.now)))
