@@ -32,8 +32,8 @@ def install() -> None:
     for node_class in (NODE_CLASS, "Group"):
         nuke.addAutolabel(label, nodeClass=node_class)
         nuke.addKnobChanged(knob_changed, nodeClass=node_class)
-    # A script that is saved under another name has that name by the time that it is closed, if not before.
-    nuke.addOnScriptSave(saved)
+    # A script that is saved under another name may get that name after the call.
+    nuke.addOnScriptSave(lambda: nuke.executeInMainThread(saved))
     nuke.addOnScriptClose(saved)
     _add_preferences()
 
@@ -46,7 +46,9 @@ def relight(node: nuke.Node, only: int | None = None) -> None:
     except RelumixError as error:
         _report(node, error)
         return
-    works.RUNNING.add(work.folder)  # Here and not on its thread: the button may be pressed again before that runs.
+    works.RUNNING.add(
+        work.folder, work.owner
+    )  # Here and not on its thread: the button may be pressed again before that runs.
     knobs.show(node, "relighting")
     threading.Thread(target=_run, args=(work, progress), name="relumix", daemon=True).start()
 

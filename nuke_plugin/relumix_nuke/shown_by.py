@@ -22,7 +22,7 @@ from relumix_nuke.errors import writing
 from relumix_nuke.hashes import limited
 
 _LIST = "shown_by"
-_SCRIPTS = (".nk", ".nkind", ".nknc", ".autosave")
+_SCRIPTS = (".nk", ".nkind", ".nknc", ".autosave", ".nk~")
 _BAKED = "Reads"
 
 

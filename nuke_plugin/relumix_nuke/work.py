@@ -23,26 +23,30 @@ class Running:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._cancels: dict[Folder, threading.Event] = {}
+        self._jobs: dict[Folder, tuple[str, threading.Event]] = {}
 
     def __contains__(self, folder: Folder) -> bool:
         with self._lock:
-            return folder in self._cancels
+            return folder in self._jobs
 
-    def add(self, folder: Folder) -> threading.Event:
-        """Enter a job, if it was not; returns what is set where it is to stop."""
+    def add(self, folder: Folder, owner: str) -> threading.Event:
+        """Enter the job of a node, if it was not; returns what is set where it is to stop."""
         with self._lock:
-            return self._cancels.setdefault(folder, threading.Event())
+            return self._jobs.setdefault(folder, (owner, threading.Event()))[1]
 
     def remove(self, folder: Folder) -> None:
         """Take a job out that has ended."""
         with self._lock:
-            self._cancels.pop(folder, None)
+            self._jobs.pop(folder, None)
 
-    def cancel(self, folder: Folder | None = None) -> bool:
-        """Ask a job to stop, or all of them; tells whether there was any."""
+    def cancel(self, folder: Folder | None = None, owner: str | None = None) -> bool:
+        """Ask the job of a folder to stop, if it is that node's, or all of them; tells whether there was any."""
         with self._lock:
-            asked = [event for where, event in self._cancels.items() if folder in (None, where)]
+            asked = [
+                event
+                for where, (whose, event) in self._jobs.items()
+                if folder in (None, where) and owner in (None, whose)
+            ]
         for event in asked:
             event.set()
         return bool(asked)
@@ -58,6 +62,7 @@ RUNNING = Running()
 class Work:
     """A job whose inputs are rendered.
 
+    owner     the full name of the node.
     only      the one frame that is wanted now; None: all.
     failed    what frames failed with, by frame.
     warnings  what the command wants known.
@@ -67,6 +72,7 @@ class Work:
     request: Request
     folder: Folder
     program: command.Program
+    owner: str
     only: int | None = None
     failed: dict[int, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
@@ -77,7 +83,7 @@ class Work:
 
     def run(self, progress: Progress) -> None:
         """Run the command, view after view, on any thread. Raises RelumixError, CancelledError."""
-        cancel = RUNNING.add(self.folder)
+        cancel = RUNNING.add(self.folder, self.owner)
         arrivals: Counter[int] = Counter()
 
         def stopped() -> bool:
@@ -195,7 +201,7 @@ def prepare(node: nuke.Node, *, only: int | None = None, by_farm: bool = False) 
     knobs.show_checked(node, stale.FRESH)
     shown_by.note(node)
     folder.used()
-    return Work(node, request, folder, program, only)
+    return Work(node, request, folder, program, node.fullName(), only)
 
 
 def relight(node: nuke.Node) -> None:
@@ -268,6 +274,11 @@ def tidy(node: nuke.Node) -> list[Path]:
 def cancel(node: nuke.Node) -> bool:
     """Ask the node's job to stop; tells whether there was one. Finished frames are kept."""
     return RUNNING.cancel(cache.folder_of(node))
+
+
+def cancel_of_deleted(node: nuke.Node) -> None:
+    """Ask the job of a node that is about to go to stop; not that of another one which shows the same."""
+    RUNNING.cancel(cache.folder_of(node), node.fullName())
 
 
 def cancel_all() -> None:

@@ -192,3 +192,9 @@ def test_the_button_says_how_much_there_is(comp):
     first, second = comp.session.dialogs.messages.pop().splitlines()
     assert first.startswith(f"{comp.folder}/cache holds ") and " MB in 1 results (limit: none)." in first
     assert second == "0.0 MB in 0 of them are shown by no script that is known here."
+    comp.nuke.scriptSaveAs(str(comp.folder / "v001.nk"))
+    comp.session.loop.pump()
+    import relumix_nuke.shown_by
+
+    folder = Path(comp.node["folder"].value())
+    assert relumix_nuke.shown_by.others(folder) == ["Relumix1", "v001.nk"], "known as soon as it is saved"
