@@ -22,8 +22,8 @@ def partly(nuke, tmp_path):
     return comp
 
 
-def in_a_render(comp, running, act=lambda nuke: None):
-    """Save the script and open it in a Nuke without a window, as `nuke -x` does; that Nuke's node and Write."""
+def in_a_render(comp, running):
+    """Save the script and open it in a Nuke without a window, as `nuke -x` does; that Nuke's module."""
     path = str(comp.folder / "comp.nk")
     comp.nuke.scriptSaveAs(path)
     nuke = running(gui=False).module
@@ -38,6 +38,15 @@ def test_a_render_of_a_partly_relit_shot_fails_and_says_where(partly, running):
     with pytest.raises(RuntimeError, match=r"NotRelit: .*Relumix1 has no relit frame 1003, press Relight\.exr"):
         nuke.execute(write, 1003, 1004)
     assert sorted(path.name for path in partly.folder.glob("comp.*.exr")) == ["comp.1001.exr", "comp.1002.exr"]
+
+
+def test_a_gap_in_the_relit_range_fails_a_render_too(partly, running):
+    partly.node["frames"].setValue("1001, 1003")
+    partly.relight()
+    nuke = in_a_render(partly, running)
+    nuke.execute(nuke.toNode("Write1"), 1003, 1003)
+    with pytest.raises(RuntimeError, match=r"ReadResult: .*/result\.main\.1002\.exr"):
+        nuke.execute(nuke.toNode("Write1"), 1002, 1002)
 
 
 def test_a_render_takes_frames_that_a_farm_has_made_since_the_script_was_saved(partly, running):
