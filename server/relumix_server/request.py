@@ -57,6 +57,7 @@ class Request:
     frames: tuple[int, ...]
     deliver: tuple[int, ...]
     references: tuple[int, ...]
+    cuts: tuple[int, ...]
     masks: int
     raw: bool
     gains: bool
@@ -126,7 +127,7 @@ def check(
     _refuse_many(opening, options)
     settings, engine = _settings(opening.settings, engines)
     frames, references = _ascending("frames", opening.frames), _ascending("references", opening.references)
-    deliver = _ascending("deliver", opening.deliver) or frames
+    deliver, cuts = _ascending("deliver", opening.deliver) or frames, _ascending("cuts", opening.cuts)
     for name, chosen in (("frames", frames), ("deliver", deliver), ("references", references)):
         if unknown := sorted(set(chosen) - set(frames)):
             raise _invalid(f"{name} has frame {unknown[0]}, which is none of the shot's frames")
@@ -137,8 +138,10 @@ def check(
     for frame, key in opening.keys.items():
         if len(key) > LONGEST_KEY or not key.isascii() or not key.isprintable():
             raise _invalid(f"the key of frame {frame} is no ASCII text of up to {LONGEST_KEY} letters")
-    _refuse_long_chains(frames, references, engine)
-    laid = plan(frames, references, engine.windowing)
+    if cuts and not frames[0] < cuts[0] <= cuts[-1] <= frames[-1]:
+        raise _invalid(f"cuts are {cuts[0]} to {cuts[-1]}: expected them behind {frames[0]}, and up to {frames[-1]}")
+    _refuse_long_chains(frames, references, engine, cuts)
+    laid = plan(frames, references, engine.windowing, cuts)
     order, last_use, windows = _needs(laid, frames[0], deliver, references, go_on)
     request = Request(
         session=uuid.uuid4().hex[:12],
@@ -147,6 +150,7 @@ def check(
         frames=frames,
         deliver=deliver,
         references=references,
+        cuts=cuts,
         masks=opening.masks,
         raw=opening.encoding == pb.ENCODING_RAW,
         gains=opening.gains,
@@ -170,6 +174,7 @@ def _refuse_many(opening: pb.Open, options: Options) -> None:
         "frames": opening.frames,
         "frames to deliver": opening.deliver,
         "keys": opening.keys,
+        "cuts": opening.cuts,
         "sources by path": paths.sources,
         "masks by path": paths.masks,
         "results by path": paths.results,
@@ -184,8 +189,8 @@ def _refuse_many(opening: pb.Open, options: Options) -> None:
             raise StatusError(Code.RESOURCE_EXHAUSTED, f"the shot has {count} {what}: this server takes up to {most}")
 
 
-def _refuse_long_chains(frames: Sequence[int], references: Sequence[int], engine: Engine) -> None:
-    count = chained_keyframes(frames, references, engine.windowing)
+def _refuse_long_chains(frames: Sequence[int], references: Sequence[int], engine: Engine, cuts: Sequence[int]) -> None:
+    count = chained_keyframes(frames, references, engine.windowing, cuts)
     if count > MOST_CHAINED_KEYFRAMES:
         raise StatusError(
             Code.RESOURCE_EXHAUSTED,

@@ -116,7 +116,8 @@ class Session:
 
     def _work(self) -> None:
         watch = self._shot.watch
-        with Propagation(self._shot, self._engine, watch, self._on_window) as propagation:
+        cuts = self.request.cuts
+        with Propagation(self._shot, self._engine, watch, self._on_window, cuts=cuts) as propagation:
             outcomes = propagation.each(self.request.deliver, partial(self._shot.finish, propagation.canvas))
             for frame, outcome in zip(self.request.deliver, outcomes, strict=True):
                 self._shot.release(frame)

@@ -26,6 +26,7 @@ from relumix.shot.box import Box
 from relumix.shot.images import data_window, display_window, opened, what_went_wrong
 from relumix.shot.sequence import OutputPattern
 from relumix.types import Float32
+from relumix.util.native_name import native_name
 from relumix_server.beneath import FileBeneath
 from relumix_server.frame_files import DTYPES, FrameFiles, PlaneShape, most_written, opened_source
 
@@ -219,7 +220,7 @@ class RelightFrame(Task[FrameWritten]):
                 for path in (self.result, self.gain_path)
             )
             assert output is not None
-            done = FrameWriter(source, output, gain_output, lambda _: self.key).write(self.canvas, self.gain)
+            done = FrameWriter(source, output, gain_output, None, lambda _: self.key).write(self.canvas, self.gain)
             if isinstance(done, FrameError):
                 raise done
             return FrameWritten(nonfinite_pixels=done.event.nonfinite_pixels, seconds=source.watch.seconds())
@@ -257,8 +258,11 @@ class PackPlanes(Task[TaskResult]):
         spec = oiio.ImageSpec(shape.width, shape.height, len(shape.channels), shape.kind)
         spec.channelnames = shape.channels
         spec.attribute("compression", "none")
-        output = oiio.ImageOutput.create(str(path))
-        if output is None or not (output.open(str(path), spec) and output.write_image(pixels) and output.close()):
+        path.touch()
+        with native_name(path) as name:
+            output = oiio.ImageOutput.create(name)
+            kept = output and output.open(name, spec) and output.write_image(pixels) and output.close()
+        if not kept:
             raise InputError(f"{self.raw} cannot be kept: {what_went_wrong(output or oiio)}")
         return TaskResult()
 

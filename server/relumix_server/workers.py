@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import select
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from contextlib import suppress
@@ -15,6 +13,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from relumix.errors import FrameError, InputError
+from relumix.util.child import command as command_of
+from relumix.util.child import decoder_environment
 from relumix_server.frame_files import HEADER_SECONDS, link_prefix
 from relumix_server.shared_memory import MessageError, receive, send
 from relumix_server.status_errors import SessionCancelledError
@@ -56,15 +56,13 @@ class _Process:
         self.channel, theirs = socket.socketpair()
         with theirs:
             command = [
-                sys.executable,
-                "-m",
-                "relumix_server.worker",
+                *command_of("relumix_server.worker", Path(__file__).parents[1]),
                 str(theirs.fileno()),
                 str(memory_bytes),
                 str(threads),
                 str(WALL_FACTOR),
             ]
-            environment = {**os.environ, **({"TMPDIR": str(scratch)} if scratch else {})}
+            environment = {**decoder_environment(), **({"TMPDIR": str(scratch)} if scratch else {})}
             self.process = subprocess.Popen(
                 command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=environment
             )

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -22,8 +23,16 @@ from relumix_server.workers import OverLimitError, WorkerDiedError, WorkerError,
 from tests.server.harness import write_exr
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _workers_know_these_tasks():
+    """Let worker processes import the tasks of this file: they look for nothing in the working folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parents[2]), prepend=os.pathsep)
+        yield
+
+
 @pytest.fixture(scope="module")
-def workers():
+def workers(_workers_know_these_tasks):
     pool = Workers(1, memory_bytes=1 << 30, seconds=20)
     yield pool
     pool.close()
@@ -233,6 +242,18 @@ def test_planes_there_and_back(workers, tmp_path):
     workers.call(PackPlanes(tmp_path / "a.raw", shape, tmp_path / "a.exr"))
     workers.call(UnpackPlanes(tmp_path / "a.exr", tmp_path / "b.raw", shape.channels, "float"))
     assert (tmp_path / "b.raw").read_bytes() == planes.tobytes()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="where the system shows a process's environment")
+def test_a_worker_has_nothing_of_the_servers_environment_that_it_does_not_look_at(monkeypatch):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of-the-studio")
+    pool = Workers(1, memory_bytes=1 << 30, seconds=20)
+    try:
+        theirs = Path(f"/proc/{pool.pids()[0]}/environ").read_bytes()
+    finally:
+        pool.close()
+    assert b"of-the-studio" not in theirs
+    assert b"PATH=" in theirs
 
 
 def test_a_task_that_nobody_waits_for_ends(tmp_path):
