@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
 
 from relumix.errors import InputError
 from relumix.events import Start
@@ -14,6 +13,7 @@ from relumix.settings import Settings
 from relumix.shot.sequence import OutputPattern
 from relumix.shot.source import PlateSource, References
 from relumix.shot.writing import check_compression
+from relumix.util.atomic_file import refuse_unwritable
 from relumix.version import __version__
 
 
@@ -56,20 +56,10 @@ def check(
     gains = OutputPattern(settings.gain_out, plates.shot, frames) if settings.gain_out else None
     for pattern in (outputs, *([gains] if gains else [])):
         pattern.refuse_overwriting(plates.other_inputs())
-        _refuse_unwritable(pattern.path(frames[0]).parent)
+        refuse_unwritable(pattern.path(frames[0]).parent)
         for path in map(pattern.path, frames):
             if not settings.overwrite and path.exists() and stored_fingerprint(path) is None:
                 raise InputError(f"{path} exists and relumix did not write it: choose another output, or --overwrite")
     if gains and any(gains.path(frame) == outputs.path(frame) for frame in frames):
         raise InputError(f"gain maps and relit frames would share {gains.path(frames[0])}: choose another --gain-out")
     return Job(plates, outputs, gains, frames, (*plates.warnings, *warnings))
-
-
-def _refuse_unwritable(folder: Path) -> None:
-    """Raise InputError where frames could not be written to a folder, which need not exist yet."""
-    # The folder is made later: its nearest existing parent decides.
-    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not existing.is_dir():
-        raise InputError(f"{folder} cannot be written to: {existing} is a file, not a folder")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise InputError(f"{folder} cannot be written to: no permission in {existing}; choose another output")
