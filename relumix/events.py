@@ -22,7 +22,10 @@ class Event:
 
 @dataclass(frozen=True)
 class Start(Event):
-    """The input passed all checks and work begins. `frames` are to be delivered, `settings` are Settings.asdict()."""
+    """The input passed all checks and work begins.
+
+    `frames` are to be delivered, `settings` are Settings.asdict(), `cuts` the first frames of scenes but the first.
+    """
 
     event: ClassVar[str] = "start"
     version: str
@@ -31,6 +34,7 @@ class Start(Event):
     frames: list[int]
     references: dict[int, str]
     settings: dict[str, Any]
+    cuts: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

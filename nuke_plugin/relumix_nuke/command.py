@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,15 +53,21 @@ def find(written: str) -> Program:
     return Program(found, _version(found))
 
 
-def relight(program: Program, request: Request, folder: Folder, view: str) -> list[str]:
-    """Return the command line that relights a view of the rendered inputs."""
-    return [program.path, "relight", *_job(request, folder, view), "--progress", "json"]
+def relight(program: Program, request: Request, folder: Folder, view: str, only: int | None = None) -> list[str]:
+    """Return the command line that relights a view of the rendered inputs; only one frame of it where that is said."""
+    wanted = request.frames if only is None else (only,)
+    return [program.path, "relight", *_job(request, folder, view, wanted), "--progress", "json"]
+
+
+def suggest(program: Program, request: Request, folder: Folder, view: str) -> list[str]:
+    """Return the command line that names the frame which to relight next."""
+    return [program.path, "suggest", *_inputs(request, folder, view), "--json"]
 
 
 def bundle(program: Program, request: Request, folder: Folder, view: str, chunk_size: int, target: Path) -> list[str]:
     """Return the command line that writes the job bundle of a view for a render farm."""
     options = ["--chunk-size", str(chunk_size), "--bundle", str(target)]
-    return [program.path, "farm", "bundle", *_job(request, folder, view), *options]
+    return [program.path, "farm", "bundle", *_job(request, folder, view, request.frames), *options]
 
 
 def environment(options: Sequence[str] = ()) -> dict[str, str]:
@@ -80,6 +87,15 @@ def environment(options: Sequence[str] = ()) -> dict[str, str]:
     return {**kept, "PYTHONUTF8": "1", "PYTHONNOUSERSITE": "1"}
 
 
+def start_beside(arguments: Sequence[str]) -> None:
+    """Start a program that goes on by itself. Raises OSError where it cannot be started."""
+    child = subprocess.Popen(
+        arguments, env=environment(), stdin=subprocess.DEVNULL, creationflags=no_window(), close_fds=True
+    )
+    # A child that nobody waits for stays in the list of processes until Nuke ends.
+    threading.Thread(target=child.wait, name="relumix beside", daemon=True).start()
+
+
 def no_window() -> int:
     """Return the flags of a process that opens no console on Windows."""
     return getattr(subprocess, "CREATE_NO_WINDOW", 0)
@@ -94,24 +110,30 @@ def _within_nuke(path: str) -> bool:
     return home == Path(path) or home in Path(path).parents
 
 
-def _job(request: Request, folder: Folder, view: str) -> list[str]:
+def _job(request: Request, folder: Folder, view: str, wanted: tuple[int, ...]) -> list[str]:
     settings = request.settings
     options = {
         "gain-out": folder.pattern("gain", view),
-        "frames": frames.text(request.frames),
+        "frames": frames.text(wanted),
         "engine": settings.engine,
         "work-size": settings.work_size,
         "compression": settings.compression,
+        "device": request.device,
         "mask": folder.pattern("Mask", view) if "Mask" in request.inputs else None,
         "server": request.server,
     }
     return [
-        folder.pattern("Source", view),
-        *(f"--reference={frame}={folder.file('Reference', view, frame)}" for frame in request.references),
+        *_inputs(request, folder, view),
         f"--output={folder.pattern('result', view)}",
+        "--confidence-layer",
         *(f"--{name}={value}" for name, value in options.items() if value is not None),
         *request.options,
     ]
+
+
+def _inputs(request: Request, folder: Folder, view: str) -> list[str]:
+    references = (f"--reference={frame}={folder.file('Reference', view, frame)}" for frame in request.references)
+    return [folder.pattern("Source", view), *references]
 
 
 def _version(executable: str) -> str:

@@ -148,6 +148,7 @@ class RelightClient:
         shot = ArraySource(source, references, masks)
         wanted, engine = shot.choose(frames), self._engine(settings)
         refuse_chunks(engine, shot.frames, wanted)
+        shot.find_cuts(settings.cuts, settings.unlit, wanted)
         job = ArrayJob(shot, settings, engine)
         with closing(self._frames(job, wanted, stop)) as made:
             for frame in made:

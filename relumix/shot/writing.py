@@ -48,7 +48,8 @@ def write(
     Everything else that was read is written as it was: windows, parts, channels and their types, levels, and the
     header byte for byte.
 
-    rgb          one [h, w, 3] float32 a level of the picture, scene-linear, premultiplied.
+    rgb          one [h, w, 3] float32 a level of the picture, scene-linear, premultiplied; of a map as many channels as
+                 its picture chooses.
     attributes   are added to the header of the part that was relit.
     compression  as OpenImageIO names it, with a level where it has one: zip, dwaa:45. None keeps the plate's if it is
                  lossless, and is zip for the others, which would lose again what they have lost once.
@@ -57,7 +58,7 @@ def write(
     Raises InputError: an unknown compression, no permission, no space.
     """
     part = picture.contents.parts[picture.contents.choice.part]
-    shapes = [level.rgb.shape for level in picture.levels]
+    shapes = [(*level.rgb.shape[:2], len(picture.contents.choice.rgb)) for level in picture.levels]
     if [level.shape for level in rgb] != shapes:
         raise ValueError(f"light of shape {[level.shape for level in rgb]}: expected {shapes}")
     if compression is not None:
@@ -187,7 +188,7 @@ def _safe_compression(part: Part) -> str:
 
 
 def _write_level(
-    output: Any, part: Part, level: PartLevel, channels: tuple[int, int, int], rgb: NDArray[np.float32] | None
+    output: Any, part: Part, level: PartLevel, channels: tuple[int, ...], rgb: NDArray[np.float32] | None
 ) -> None:
     window = level.window
     for strip in _strips(part, window.height):
@@ -209,7 +210,7 @@ def _strips(part: Part, height: int) -> Iterator[slice]:
 
 
 def _assemble(
-    part: Part, level: PartLevel, strip: slice, channels: tuple[int, int, int], rgb: NDArray[np.float32] | None
+    part: Part, level: PartLevel, strip: slice, channels: tuple[int, ...], rgb: NDArray[np.float32] | None
 ) -> NDArray[Any]:
     """All channels of some rows side by side, in half or float; whole numbers keep their bits."""
     shape = (strip.stop - strip.start, level.window.width, len(part.types))

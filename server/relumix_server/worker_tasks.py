@@ -23,7 +23,7 @@ from relumix.gain.proxy_shot import DownsampledShot, Light
 from relumix.gain.transfer import Gain
 from relumix.pipeline.write_frame import FrameWriter
 from relumix.shot.box import Box
-from relumix.shot.images import opened, what_went_wrong
+from relumix.shot.images import data_window, display_window, opened, what_went_wrong
 from relumix.shot.sequence import OutputPattern
 from relumix.types import Float32
 from relumix.util.native_name import native_name
@@ -91,6 +91,14 @@ class FirstReferenceRead(ReferenceRead):
 
 
 @dataclass(frozen=True, kw_only=True)
+class WorkingSize(TaskResult):
+    """width, height: of a shot at the working size; 0 where that cannot be told."""
+
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class FrameWritten(TaskResult):
     """nonfinite_pixels: of the plate."""
 
@@ -110,6 +118,25 @@ class Task(ABC, Generic[Result]):
     @abstractmethod
     def run(self) -> Result:
         """Do it. Raises FrameError, InputError and TooLargeError."""
+
+
+@dataclass(frozen=True)
+class MeasureWorkingSize(Task[WorkingSize]):
+    """Find out how large a shot is at the working size, from the header of its first reference's plate alone."""
+
+    files: FrameFiles
+    result_type = WorkingSize
+
+    def run(self) -> WorkingSize:
+        """Measure it. Raises FrameError, InputError and TooLargeError."""
+        with opened_source(self.files) as source:
+            if source.layout is None:  # It cannot be read, as who reads it will say.
+                return WorkingSize(width=0, height=0)
+            # Of the largest part, whichever is relit: an upper bound.
+            windows = [data_window(levels[0]).union(display_window(levels[0])) for levels in source.layout.specs]
+            sizes = [Canvas.fit(window, self.files.settings.work_size) for window in windows]
+            largest = max(sizes, key=lambda size: size.width * size.height)
+            return WorkingSize(width=largest.width, height=largest.height)
 
 
 @dataclass(frozen=True)
@@ -193,7 +220,7 @@ class RelightFrame(Task[FrameWritten]):
                 for path in (self.result, self.gain_path)
             )
             assert output is not None
-            done = FrameWriter(source, output, gain_output, lambda _: self.key).write(self.canvas, self.gain)
+            done = FrameWriter(source, output, gain_output, None, lambda _: self.key).write(self.canvas, self.gain)
             if isinstance(done, FrameError):
                 raise done
             return FrameWritten(nonfinite_pixels=done.event.nonfinite_pixels, seconds=source.watch.seconds())

@@ -33,7 +33,8 @@ def told(plugin, comp, folder=Path("/c")):
 def test_the_knobs_as_they_are_at_first(plugin, comp):
     assert told(plugin, comp) == [
         *("/bin/relumix", "relight", "/c/source.left.####.exr", "--reference=1001=/c/reference.left.1001.exr"),
-        *("--output=/c/result.left.####.exr", "--gain-out=/c/gain.left.####.exr", "--frames=1001-1006"),
+        *("--output=/c/result.left.####.exr", "--confidence-layer", "--gain-out=/c/gain.left.####.exr"),
+        "--frames=1001-1006",
         *("--engine=flow", "--work-size=768", "--compression=zip", "--progress", "json"),
     ]
 
@@ -50,7 +51,8 @@ def test_every_knob_that_the_command_has_to_know(plugin, comp):
     assert told(plugin, comp) == [
         *("/bin/relumix", "relight", "/c/source.left.####.exr"),
         *("--reference=-4=/c/reference.left.-004.exr", "--reference=1002=/c/reference.left.1002.exr"),
-        *("--output=/c/result.left.####.exr", "--gain-out=/c/gain.left.####.exr", "--frames=-5--3,0"),
+        *("--output=/c/result.left.####.exr", "--confidence-layer", "--gain-out=/c/gain.left.####.exr"),
+        "--frames=-5--3,0",
         *("--engine=lite", "--work-size=512", "--compression=dwaa", "--mask=/c/mask.left.####.exr"),
         *("--server=r7:50051,r8:50051", "--token-file", r"C:\a b\token", "--tls-ca", "#1.pem", "--patience=60"),
         *("--progress", "json"),
