@@ -17,6 +17,7 @@ from relumix.shot.sequence import OutputPattern
 from relumix.shot.source import PlateSource, References
 from relumix.shot.writing import check_compression
 from relumix.util.atomic_file import refuse_unwritable, writing
+from relumix.util.system_errors import as_input_errors
 from relumix.version import __version__
 
 
@@ -59,6 +60,7 @@ class Job:
         )
 
 
+@as_input_errors()
 def check(
     source: str | PathLike[str], references: References, output: str | PathLike[str], settings: Settings | None = None
 ) -> Job:
