@@ -327,6 +327,26 @@ def test_no_permission(tmp_path: Path) -> None:
         write(tmp_path / "locked" / "b.exr", picture, [picture.rgb], attributes={})
 
 
+@pytest.mark.parametrize("compression", ["none", "zip", "dwaa"])
+def test_channels_whose_names_are_no_utf8(tmp_path: Path, compression: str) -> None:
+    names = ("R", "G", "B", "A", "Xxx.Z", "Zed.R")
+    source = files.plain(tmp_path / "a.exr", files.noise(20, 30, 6), names, compression="zip")
+    # As long, and elsewhere in the order in which files hold channels.
+    foreign = source.read_bytes().replace(b"Xxx.Z\0", b"X\xe9x.Z\0").replace(b"Zed.R\0", b"\xe9ed.R\0")
+    source.write_bytes(foreign)
+    before = rewrite(source, tmp_path / "b.exr", 2.0, compression=compression)
+    after = read(tmp_path / "b.exr")
+    assert after.contents.parts[0].channels == before.contents.parts[0].channels
+    assert "X\udce9x.Z" in after.contents.parts[0].channels
+    assert files.headers(tmp_path / "b.exr")[0]["channels"] == files.headers(source)[0]["channels"]
+    (plane,), (written,) = (each.contents.parts[0].levels[0].planes for each in (before, after))
+    same = [
+        plane.channels.index(index) for index, name in enumerate(before.contents.parts[0].channels) if name not in "RGB"
+    ]
+    np.testing.assert_array_equal(written.pixels[..., same], plane.pixels[..., same])
+    np.testing.assert_allclose(after.rgb, 2 * before.rgb, atol=0 if compression != "dwaa" else 1, equal_nan=True)
+
+
 @pytest.fixture
 def limited() -> Iterator[Callable[[int], None]]:
     """Make the system refuse what files have beyond so many bytes."""
