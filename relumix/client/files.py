@@ -160,8 +160,7 @@ def refuse_names_of_bytes(job: Job, *, by_path: bool) -> None:
     """Raise InputError where a name that is sent is no UTF-8, which messages cannot hold."""
     source, settings = job.source, job.source.settings.asdict()
     paths = [*map(source.shot.path, source.frames), *source.other_inputs()]
-    for pattern in (job.output, job.gain_output) if by_path else ():
-        paths += map(pattern.path, job.frames) if pattern else ()
+    paths += [path for frame in job.frames for path in job.paths(frame)] if by_path else []
     for text in (*map(str, paths), *filter(None, map(settings.get, ("layer", "view", "colorspace")))):
         if not is_utf8(text):
             raise InputError(f"{one_line(text)} is no UTF-8 and cannot be sent to a server: rename it or relight here")

@@ -124,18 +124,29 @@ def read_mask(path: Path, picture: Picture) -> NDArray[np.float32]:
     """
     windows = Windows(picture.data_window, picture.display_window)
     with _opened(path, "mask") as (image, layout):
-        spec = layout.specs[0][0]
-        place = windows.place(spec, layout.format == "openexr")
-        if place is None:
-            own = data_window(spec)
-            raise InputError(
-                f"mask {path} is {own.width}x{own.height}, but the plate's frame {picture.frame} is {windows}: "
-                "expected the same size"
-            )
+        spec, place = layout.specs[0][0], _mask_place(layout, path, windows, picture.frame)
         channel = _mask_channel(spec)
         values = pixels_of(image, 0, 0, range(channel, channel + 1), "float")[..., 0]
     values = np.clip(np.nan_to_num(values, nan=0, posinf=0, neginf=0), 0, 1)
     return on(picture.data_window, place.window, values)
+
+
+def inspect_mask(path: Path, windows: Windows, frame: int) -> None:
+    """Look at the header of a mask. Raises InputError as read_mask does."""
+    with _opened(path, "mask") as (_, layout):
+        _mask_place(layout, path, windows, frame)
+
+
+def _mask_place(layout: FileLayout, path: Path, windows: Windows, frame: int) -> Place:
+    spec = layout.specs[0][0]
+    place = windows.place(spec, layout.format == "openexr")
+    if place is None:
+        own = data_window(spec)
+        raise InputError(
+            f"mask {path} is {own.width}x{own.height}, but the plate's frame {frame} is {windows}: "
+            "expected the same size"
+        )
+    return place
 
 
 @contextmanager

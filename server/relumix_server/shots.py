@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -179,7 +181,7 @@ class SessionShot:
         return FinishedFrame(made.frame, made.nonfinite_pixels)
 
     def _unwritten(self, frame: int, result: Path, text: str) -> Exception:
-        if "no space left" in text:
+        if os.strerror(errno.ENOSPC) in text:
             return full()
         return InputError(text.replace(str(result), f"the result of frame {frame}"))
 
