@@ -26,6 +26,8 @@ class Settings:
     reference_colorspace  the same for the references; None: sRGB for integer files, the plate's own for float.
     fit                   references of another size are meant to be: fit them without a word.
     layer, view           which RGB is relit; None: the main one.
+    premult               whether alpha is coverage, by which colour is multiplied: "yes", "no" (it is passed through,
+                          and not used), or "auto": as the pixels say.
     gain_out              pattern for gain maps, in stops.
     compression           EXR compression ("dwaa:45", "zip", …); None: the plate's if it is lossless, else zip.
     bits                  "half" or "float" for the relit channels; None: as the plate's.
@@ -49,6 +51,7 @@ class Settings:
     fit: bool = False
     layer: str | None = None
     view: str | None = None
+    premult: Literal["auto", "yes", "no"] = "auto"
     gain_out: str | None = None
     compression: str | None = None
     bits: Literal["half", "float"] | None = None
@@ -70,6 +73,7 @@ class Settings:
         choices: dict[str, tuple[object, ...]] = {
             "device": ("auto", "cpu", "cuda"),
             "transfer": ("gain", "direct"),
+            "premult": ("auto", "yes", "no"),
             "bits": (None, "half", "float"),
             "missing": ("error", "skip"),
         }

@@ -80,6 +80,7 @@ def _add_files(add: Add) -> None:
     add("--reference-colorspace", metavar="NAME", help="of the references (sRGB for integer files, else the plate's)")
     add("--layer", metavar="NAME", help="layer to relight (the main RGB)")
     add("--view", metavar="NAME", help="view to relight (the default one)")
+    add("--premult", choices=("auto", "yes", "no"), help="whether alpha is coverage or a matte (%(default)s: look)")
     add("--missing", choices=("error", "skip"), help="what a gap in the plate is (%(default)s)")
 
 

@@ -132,7 +132,7 @@ def check(opening: pb.Open, engines: Mapping[str, Engine], options: Options, all
             raise _invalid(f"the key of frame {frame} is no ASCII text of up to {LONGEST_KEY} letters")
     _refuse_long_chains(frames, references, engine)
     laid = plan(frames, references, engine.windowing)
-    order, last_use, windows = _needs(laid, frames[0], deliver, references)
+    order, last_use, windows = _needs(laid, deliver, references)
     request = Request(
         session=uuid.uuid4().hex[:12],
         settings=settings,
@@ -230,11 +230,11 @@ def _ascending(name: str, frames: Sequence[int]) -> tuple[int, ...]:
 
 
 def _needs(
-    laid: Plan, first: int, deliver: tuple[int, ...], references: tuple[int, ...]
+    laid: Plan, deliver: tuple[int, ...], references: tuple[int, ...]
 ) -> tuple[tuple[int, ...], dict[int, int | None], tuple[int, ...]]:
     """Return the sources that are needed in order, when each is needed last, and the windows in order."""
-    kept = {first, *references}
-    last_use: dict[int, int | None] = dict.fromkeys((first, *references))
+    kept = set(references)
+    last_use: dict[int, int | None] = dict.fromkeys(references)
     windows: dict[int, None] = {}
     for frame in deliver:
         fresh = [share.window for share in laid.shares.get(frame, ()) if share.window not in windows]

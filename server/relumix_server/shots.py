@@ -14,6 +14,7 @@ from relumix.gain.downsample import Canvas
 from relumix.gain.proxy import ProxyFrame
 from relumix.gain.proxy_shot import Light
 from relumix.gain.transfer import Gain
+from relumix.shot.alpha import looked_at
 from relumix.util.stopwatch import Stopwatch
 from relumix.v1 import relight_pb2 as pb
 from relumix_server.chunk_rules import ReceivedFrame
@@ -26,6 +27,7 @@ from relumix_server.status_errors import Code, CodedFrameError, StatusError, cod
 from relumix_server.worker_tasks import (
     PackPlanes,
     PutFile,
+    LookAtAlpha,
     ReadFirstReference,
     ReadFrame,
     ReadReference,
@@ -69,7 +71,7 @@ class SessionShot:
     ) -> None:
         self._request, self._receiver, self._workers = request, receiver, workers
         self._spool, self.watch, self._limits = spool, watch, limits
-        self._use_alpha = True
+        self._matte = False
         self._made: set[Path] = set()
         self._written: dict[int, tuple[int, int]] = {}
         self._last_needed: dict[int, list[int]] = {}
@@ -85,8 +87,8 @@ class SessionShot:
 
     @property
     def name(self) -> str:
-        """The client's name of its first file, without folders; '' until it arrives."""
-        return _without_folders(self._name(pb.ROLE_SOURCE, self.frames[0]))
+        """The client's name of its first reference's plate, without folders; '' until it arrives."""
+        return _without_folders(self._name(pb.ROLE_SOURCE, self.references[0]))
 
     @property
     def references(self) -> Sequence[int]:
@@ -97,8 +99,9 @@ class SessionShot:
         """Read the references (see ProxyShot)."""
         first = self.references[0]
         try:
+            self._look_at_alpha()
             read = self._call(first, ReadFirstReference(self._files(first, reference=True)))
-            self._use_alpha, self.warnings = read.use_alpha, [self._as_sent(text) for text in read.warnings]
+            self._matte, self.warnings = read.matte, self.warnings or [self._as_sent(text) for text in read.warnings]
             self._written[first] = read.written
             self._refuse_large(read.canvas)
             others = {frame: self._light(read.canvas, frame) for frame in self.references[1:]}
@@ -106,6 +109,14 @@ class SessionShot:
         except FrameError as error:
             text = f"the plate of reference frame {error.frame} cannot be read: {error}"
             raise _of_job(text, error) from error
+
+    def _look_at_alpha(self) -> None:
+        """Look at the plates that say whether alpha is coverage, but the first, which is read anyway."""
+        for frame in looked_at(self.references)[1:]:
+            if self._matte or self._request.settings.premult != "auto":
+                return
+            seen = self._call(frame, LookAtAlpha(self._files(frame)))
+            self._matte, self.warnings = seen.matte, [self._as_sent(text) for text in seen.warnings]
 
     def _refuse_large(self, canvas: Canvas) -> None:
         """Raise StatusError where a window would take too much of the engine's memory."""
@@ -233,11 +244,11 @@ class SessionShot:
 
     def _files(self, frame: int, *, reference: bool = False, mask: int | None = None) -> FrameFiles:
         """Wait for the files of a frame. Raises FrameError; StatusError for those that the whole job needs."""
-        request, first = self._request, self._request.frames[0]
+        request, first = self._request, self.references[0]
         try:
             first_path = self._path(pb.ROLE_SOURCE, first)
         except FrameError as error:
-            raise _of_job(f"the shot's first frame says how all are laid out: {error}", error) from error
+            raise _of_job(f"the first reference's plate says how all are laid out: {error}", error) from error
         try:
             reference_path = self._path(pb.ROLE_REFERENCE, frame) if reference else None
         except FrameError as error:
@@ -252,7 +263,7 @@ class SessionShot:
             reference=reference_path,
             mask=None if mask is None else self._path(pb.ROLE_MASK, mask),
             reference_names={r: _without_folders(self._name(pb.ROLE_REFERENCE, r)) for r in self.references},
-            use_alpha=self._use_alpha,
+            matte=self._matte,
             max_pixels=self._limits.max_frame_pixels,
         )
 

@@ -71,14 +71,22 @@ class ReferenceRead(FrameRead):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AlphaSeen(TaskResult):
+    """matte: whether the plate's alpha is no coverage; warnings: what is to be said of it."""
+
+    matte: bool
+    warnings: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class FirstReferenceRead(ReferenceRead):
     """The first reference, with what the whole shot takes from it.
 
-    use_alpha  whether the plate's alpha is used.
-    box        x, y, width and height of what engines see, in plate pixels; size: its width and height in the proxy.
+    matte, warnings  see AlphaSeen.
+    box              x, y, width and height of what engines see, in plate pixels; size: its width and height in the proxy.
     """
 
-    use_alpha: bool
+    matte: bool
     warnings: list[str]
     box: tuple[int, int, int, int]
     size: tuple[int, int]
@@ -112,6 +120,24 @@ class Task(ABC, Generic[Result]):
 
 
 @dataclass(frozen=True)
+class LookAtAlpha(Task[AlphaSeen]):
+    """Look at the plate of a reference, to tell whether its alpha is coverage."""
+
+    files: FrameFiles
+    result_type = AlphaSeen
+
+    def run(self) -> AlphaSeen:
+        """Look at it. Raises FrameError, InputError and TooLargeError."""
+        with opened_source(self.files) as found:
+            if found.plate.choice.alpha is None:
+                return AlphaSeen(matte=False, warnings=[])
+            source = found.with_alpha_read()
+            return AlphaSeen(
+                matte=source.plate.matte, warnings=list(source.warnings), seconds=source.watch.seconds()
+            )
+
+
+@dataclass(frozen=True)
 class ReadFirstReference(Task[FirstReferenceRead]):
     """Read the first reference of a shot, and its plate."""
 
@@ -121,12 +147,12 @@ class ReadFirstReference(Task[FirstReferenceRead]):
     def run(self) -> FirstReferenceRead:
         """Read it. Raises FrameError, InputError and TooLargeError."""
         with opened_source(self.files) as found:
-            source = found.without_empty_alpha()
+            source = found.with_alpha_read()
             canvas, lights = DownsampledShot(source, self.files.settings.work_size).lights()
             seen = canvas.window
             return FirstReferenceRead(
                 **_fields(*lights[self.files.frame]),
-                use_alpha=source.use_alpha,
+                matte=source.plate.matte,
                 warnings=list(source.warnings),
                 box=(seen.x, seen.y, seen.width, seen.height),
                 size=(canvas.width, canvas.height),

@@ -120,7 +120,7 @@ def test_an_alpha_of_zeros_is_passed_through_and_not_used(tmp_path):
             pictures[frame] = np.concatenate([pixels, np.zeros((48, 80, 1), np.float32)], axis=-1)
     disk = Disk(tmp_path, shot)
     disk.relight()
-    assert "is 0 everywhere" in disk.told(Warned)[0].message
+    assert "is no coverage of its light: it is passed through, and not used" in disk.told(Warned)[0].message
     assert np.median(np.abs(np.log2(disk.result(1004)[..., :3] / shot.truth[1004][..., :3]))) < 0.2
     assert not disk.result(1004)[..., 3].any()
 

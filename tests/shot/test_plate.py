@@ -30,7 +30,7 @@ def test_pixels_windows_and_names(tmp_path: Path) -> None:
         display=(-10, 0, 9, 29),
         aspect=2.0,
     )
-    plate = plate_of(path)
+    plate = plate_of(path, premult="yes")
     assert (plate.frames, plate.rgb_names, plate.display_window) == ((7,), ("R", "G", "B"), Box(-10, 0, 20, 30))
     picture = plate.read(7)
     assert (picture.frame, picture.path, picture.pixel_aspect) == (7, path, 2.0)
@@ -80,7 +80,7 @@ def test_layer_and_view_of_one_part(tmp_path: Path) -> None:
     spec.attribute("multiView", oiio.TypeDesc("string[2]"), ("right", "left"))
     path = files.by_oiio(tmp_path / "a.exr", (spec, [pixels]))
     assert plate_of(path, view="left").rgb_names == ("left.R", "left.G", "left.B")
-    picture = plate_of(path, view="left").read(1)
+    picture = plate_of(path, view="left", premult="yes").read(1)
     assert np.array_equal(picture.rgb, pixels[..., 3:6])
     assert picture.alpha is not None
     assert np.array_equal(picture.alpha, pixels[..., 6])

@@ -350,7 +350,8 @@ def test_a_look_tells_what_reading_would_do(plate: Plate, picture: Picture, tmp_
         return inspect_reference(path, windows, 1, plate=plate, colorspace=None, read=lambda: plate.read(1))
 
     assert look(paint_over(tmp_path / "r.png")).alpha is Alpha.PAINTED
-    assert look(picture.path) == ReferenceSummary(Place(picture.data_window), Alpha.WHOLE)
+    # The fixture's alpha is noise, and the plate's own.
+    assert look(picture.path) == ReferenceSummary(Place(picture.data_window), Alpha.MATTE)
     half = look(files.plain(tmp_path / "half.exr", files.noise(8, 10)[:, :, :3], display=(0, 0, 10, 8)))
     assert half.place == Place(picture.data_window)
     with pytest.raises(InputError, match="unknown colour space"):
