@@ -34,7 +34,8 @@ def relit(
     source      frame number to [h, w, 3] or [h, w, 4] (premultiplied alpha last), scene-linear, all of one size. It may
                 read lazily: frames are requested by number, more than once, from several threads.
     references  frame number to the relit frame [h, w, 3 or 4].
-    settings    engine, engine_options, model, device, work_size, premult, mix and transfer are used; the rest is about files.
+    settings    engine, engine_options, model, device, work_size, premult, mix and transfer are used; the rest is for
+                files.
     masks       frame number to matte [h, w] in 0..1; light changes only where it is above 0. None: everywhere.
     frames      the frames to yield; None: all. Any choice gives the same frames, bit for bit.
     engine      an engine already loaded, instead of the settings'.

@@ -82,7 +82,8 @@ class FrameWriter:
             # Read back from disk, so that a rerun that skips the frame shows the same preview.
             result = self.source.result(path, gain.frame)
             shown = Shown.of(picture, result, reference=reference[0] if reference else None)
-        return Made(FrameDone(gain.frame, str(path), nonfinite_pixels=nonfinite(picture)), shown)
+        event = FrameDone(gain.frame, str(path), nonfinite_pixels=nonfinite(picture))
+        return Made(event, shown, matte=self.source.reads_as_matte(picture))
 
     def _relight(self, canvas: Canvas, gain: Gain, picture: Picture, reference: Relit | None) -> list[RelitLevel]:
         """Return the frame relit, with its mip levels."""

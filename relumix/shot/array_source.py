@@ -40,9 +40,7 @@ class _Picture:
 class ArraySource:
     """A relumix.gain.proxy_shot.Source of arrays (see relumix.pipeline.arrays.relit)."""
 
-    def __init__(
-        self, source: Arrays, references: Arrays, masks: Arrays | None, premult: Premult = "auto"
-    ) -> None:
+    def __init__(self, source: Arrays, references: Arrays, masks: Arrays | None, premult: Premult = "auto") -> None:
         """premult: see relumix.Settings. Raises InputError for arguments that do not fit together."""
         if not source:
             raise InputError("the source has no frames: expected at least one array by frame number")

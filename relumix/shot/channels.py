@@ -174,9 +174,12 @@ def _names(groups: Sequence[_Group]) -> tuple[str, ...]:
     for group in groups:
         parts[group.name, group.view].add(group.part)
     shared = {name for (name, _), numbers in parts.items() if len(numbers) > 1}
-    return tuple(
-        dict.fromkeys(f"{g.part_name}.{g.layer}".rstrip(".") if g.name in shared else g.name for g in groups)
-    )
+    return tuple(dict.fromkeys(f"{g.part_name}.{g.layer}".rstrip(".") if g.name in shared else g.name for g in groups))
+
+
+def is_colour(channel: str) -> bool:
+    """Tell whether a channel is red, green or blue by its name."""
+    return _COMPONENTS.get(channel.rpartition(".")[2].casefold(), 3) < 3
 
 
 def _list(names: Iterable[str]) -> str:

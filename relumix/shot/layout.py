@@ -8,7 +8,7 @@ from typing import Any
 
 from relumix.errors import InputError
 from relumix.shot import exr_header
-from relumix.shot.channels import PartNames
+from relumix.shot.channels import PartNames, is_colour
 from relumix.shot.images import ImageError, display_window, spec_of
 
 RIPMAP_LEVELS = 2
@@ -108,9 +108,19 @@ def outline(layout: FileLayout) -> dict[str, str]:
         "format": layout.format,
         "parts": parts if len(names) > 1 else "one",  # The name of the only part says nothing about how it is laid out.
         "channels": "; ".join(",".join(each.channels) for each in names),
+        "whole numbers": "in " + (",".join(_whole_numbers(layout)) or "no colour"),
         "display window": str(display_window(spec)),
         "pixel aspect": f"{spec.get_float_attribute('PixelAspectRatio', 1.0):g}",
     }
+
+
+def _whole_numbers(layout: FileLayout) -> list[str]:
+    """The channels of colour that hold whole numbers in OpenEXR, where they are no light."""
+    if layout.format != "openexr":
+        return []
+    specs = [levels[0] for levels in layout.specs]
+    named = [(name, spec.channelformat(index)) for spec in specs for index, name in enumerate(spec.channelnames)]
+    return [name for name, kind in named if str(kind) == "uint" and is_colour(name)]
 
 
 def difference(layout: FileLayout, path: Path, agreed: FileLayout, like: Path) -> str | None:

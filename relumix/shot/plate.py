@@ -69,8 +69,8 @@ class Plate:
             raise InputError(
                 f"{self.path} is {self.layout.format}, not OpenEXR: say what colour it is with --colorspace"
             )
-        if whole := self._whole_numbers(self.layout, self.path):
-            raise InputError(whole)
+        if self.layout.format == "openexr" and "uint" in {str(spec.channelformat(index)) for index in self.choice.rgb}:
+            raise InputError(f"{self.path}: {', '.join(self.rgb_names)} hold whole numbers; expected half or float")
 
     def of(self, sequence: Sequence, *, matte: bool) -> Plate:
         """Return this plate with other files, which are laid out as its own.
@@ -136,16 +136,8 @@ class Plate:
             refuse(layout, path)
         except InputError as error:
             raise FrameError(frame, f"frame {frame}: {error}") from None
-        wrong = difference(layout, path, self.layout, self.path) or self._whole_numbers(layout, path)
-        if wrong:
-            raise FrameError(frame, f"frame {frame}: {wrong}")
-
-    def _whole_numbers(self, layout: FileLayout, path: Path) -> str | None:
-        """Say that the channels to be relit hold whole numbers, which are no light; None where they do not."""
-        spec = layout.specs[self.choice.part][0]
-        if layout.format != "openexr" or "uint" not in {str(spec.channelformat(index)) for index in self.choice.rgb}:
-            return None
-        return f"{path}: {', '.join(self.rgb_names)} hold whole numbers; expected half or float"
+        if odd := difference(layout, path, self.layout, self.path):
+            raise FrameError(frame, f"frame {frame}: {odd}")
 
 
 def _three(names: Any) -> tuple[str, str, str]:

@@ -21,7 +21,7 @@ class RgbaImage:
     rgb       [h, w, 3] float32, scene-linear, alpha left aside: what the image shows where alpha is no coverage.
     alpha     [h, w] float32, or None.
     straight  whether the file says that its colour is stored without alpha.
-    clipped   [h, w] bool: a channel is at the highest code of a format of whole numbers; there may have been more light.
+    clipped   [h, w] bool: a channel is at the highest code of a format of whole numbers, and may have been brighter.
     """
 
     rgb: Float32

@@ -25,7 +25,6 @@ from relumix.shot.sequence import parse_frames
 from relumix.types import Float32
 from relumix.util.stopwatch import Stopwatch
 
-
 MATTE = "is no coverage of its light: it is passed through, and not used (--premult yes or no decides)"
 """Said of the alpha of a plate."""
 
@@ -84,6 +83,10 @@ class PlateSource:
             self._kept.clear()
         warning = f"the alpha of {picture.path} {MATTE}"
         return replace(self, plate=self.plate.of(self.shot, matte=True), warnings=(*self.warnings, warning))
+
+    def reads_as_matte(self, picture: Picture) -> bool:
+        """Tell whether a frame's alpha is no coverage by its own pixels alone, which was not said of the shot."""
+        return self.plate.premult == "auto" and not self.plate.matte and picture.has_matte
 
     def _reference_plate(self, frame: int) -> Picture:
         try:

@@ -261,12 +261,14 @@ class Progress(_message.Message):
     def __init__(self, done: _Optional[int] = ..., total: _Optional[int] = ...) -> None: ...
 
 class FrameDone(_message.Message):
-    __slots__ = ("frame", "nonfinite_pixels")
+    __slots__ = ("frame", "nonfinite_pixels", "matte")
     FRAME_FIELD_NUMBER: _ClassVar[int]
     NONFINITE_PIXELS_FIELD_NUMBER: _ClassVar[int]
+    MATTE_FIELD_NUMBER: _ClassVar[int]
     frame: int
     nonfinite_pixels: int
-    def __init__(self, frame: _Optional[int] = ..., nonfinite_pixels: _Optional[int] = ...) -> None: ...
+    matte: bool
+    def __init__(self, frame: _Optional[int] = ..., nonfinite_pixels: _Optional[int] = ..., matte: bool = ...) -> None: ...
 
 class FrameError(_message.Message):
     __slots__ = ("frame", "code", "message")

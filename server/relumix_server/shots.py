@@ -25,9 +25,9 @@ from relumix_server.request import Paths, Request
 from relumix_server.spool import Spool, full
 from relumix_server.status_errors import Code, CodedFrameError, StatusError, code_of
 from relumix_server.worker_tasks import (
+    LookAtAlpha,
     PackPlanes,
     PutFile,
-    LookAtAlpha,
     ReadFirstReference,
     ReadFrame,
     ReadReference,
@@ -46,6 +46,7 @@ ENGINE_BYTES_PER_PIXEL = 120
 class FinishedFrame:
     """A frame that was relit. Its files are None where they were written by path.
 
+    matte  see relumix.pipeline.run.Made.
     shape  of the planes of `result` and `gain`, None for OpenEXR.
     """
 
@@ -55,6 +56,7 @@ class FinishedFrame:
     gain: Path | None = None
     shape: PlaneShape | None = None
     gain_shape: PlaneShape | None = None
+    matte: bool = False
 
 
 class SessionShot:
@@ -169,7 +171,8 @@ class SessionShot:
         )
         try:
             task = RelightFrame(files, canvas, gain, request.keys.get(frame, ""), result, gain_map)
-            made = FinishedFrame(frame, self._call(frame, task).nonfinite_pixels, result, gain_map)
+            written = self._call(frame, task)
+            made = FinishedFrame(frame, written.nonfinite_pixels, result, gain_map, matte=written.matte)
             if request.raw:
                 made = self._unpacked(made)
             if request.paths:
@@ -190,7 +193,7 @@ class SessionShot:
             if path:
                 self._call(made.frame, PutFile(path, files[made.frame]))
         self._drop(made.result, made.gain)
-        return FinishedFrame(made.frame, made.nonfinite_pixels)
+        return FinishedFrame(made.frame, made.nonfinite_pixels, matte=made.matte)
 
     def _unwritten(self, frame: int, result: Path, text: str) -> Exception:
         if "no space left" in text:
@@ -205,7 +208,7 @@ class SessionShot:
         gain_shape = PlaneShape(shape.width, shape.height, ("R", "G", "B"), "half")
         result = self._planes(made.frame, made.result, shape)
         gain = self._planes(made.frame, made.gain, gain_shape)
-        return FinishedFrame(made.frame, made.nonfinite_pixels, result, gain, shape, gain_shape)
+        return FinishedFrame(made.frame, made.nonfinite_pixels, result, gain, shape, gain_shape, made.matte)
 
     def _planes(self, frame: int, path: Path | None, shape: PlaneShape) -> Path | None:
         if path is None:

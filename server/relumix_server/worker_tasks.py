@@ -83,7 +83,8 @@ class FirstReferenceRead(ReferenceRead):
     """The first reference, with what the whole shot takes from it.
 
     matte, warnings  see AlphaSeen.
-    box              x, y, width and height of what engines see, in plate pixels; size: its width and height in the proxy.
+    box              x, y, width and height of what engines see, in plate pixels.
+    size             its width and height in the proxy.
     """
 
     matte: bool
@@ -99,9 +100,10 @@ class FirstReferenceRead(ReferenceRead):
 
 @dataclass(frozen=True, kw_only=True)
 class FrameWritten(TaskResult):
-    """nonfinite_pixels: of the plate."""
+    """nonfinite_pixels: of the plate; matte: see relumix.pipeline.run.Made."""
 
     nonfinite_pixels: int
+    matte: bool
 
 
 # The tasks.
@@ -132,9 +134,7 @@ class LookAtAlpha(Task[AlphaSeen]):
             if found.plate.choice.alpha is None:
                 return AlphaSeen(matte=False, warnings=[])
             source = found.with_alpha_read()
-            return AlphaSeen(
-                matte=source.plate.matte, warnings=list(source.warnings), seconds=source.watch.seconds()
-            )
+            return AlphaSeen(matte=source.plate.matte, warnings=list(source.warnings), seconds=source.watch.seconds())
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,9 @@ class RelightFrame(Task[FrameWritten]):
             done = FrameWriter(source, output, gain_output, lambda _: self.key).write(self.canvas, self.gain)
             if isinstance(done, FrameError):
                 raise done
-            return FrameWritten(nonfinite_pixels=done.event.nonfinite_pixels, seconds=source.watch.seconds())
+            return FrameWritten(
+                nonfinite_pixels=done.event.nonfinite_pixels, matte=done.matte, seconds=source.watch.seconds()
+            )
 
 
 @dataclass(frozen=True)

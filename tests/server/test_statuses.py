@@ -239,10 +239,10 @@ BROKEN = {
         "NOT_FOUND",
         "a reference is missing: frame 1001: its reference was not sent before the close",
     ),
-    "first not sent": (
+    "plate of the reference not sent": (
         [opening(deliver=[1003], references=[1002]), CLOSE],
         "NOT_FOUND",
-        "the shot's first frame says how all are laid out: frame 1001: its source was not sent before the close",
+        "the first reference's plate says how all are laid out: frame 1002: its source was not sent before the close",
     ),
 }
 
