@@ -34,7 +34,7 @@ _MARGIN = 2.0
 _UNCOVERED_SHARE = 1 / 256
 """More than this share of a frame's light where alpha cannot have covered it: alpha is no coverage.
 
-Little, since coverage that is taken for a matte costs next to nothing, and a matte taken for coverage all of that light.
+Little, since coverage taken for a matte costs next to nothing, and a matte taken for coverage all of that light.
 """
 
 _BRIGHTEST = 0.99

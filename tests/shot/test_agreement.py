@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from relumix.errors import FrameError, InputError
-from relumix.shot import Plate, Sequence
-from relumix.shot import agreement
+from relumix.shot import Plate, Sequence, agreement
 from relumix.shot.agreement import agreed_layout
 from tests.shot import files
 
