@@ -119,14 +119,13 @@ def run(job: Job, backend: Backend) -> Generator[AnyEvent, None, None]:
             # Where all frames are up to date only the previews take time.
             share = estimate.share if todo else round(tally.done / len(job.frames), 4)
             yield Progress(tally.done, len(job.frames), share, _rounded(estimate.remaining_seconds))
-    gains = [str(job.gain_output)] if job.gain_output else []
     yield Done(
         tally.written,
         tally.skipped,
         tally.failed,
         tally.seconds,
         job.source.watch.seconds(),
-        [str(job.output), *gains, *(previews.written if previews else [])],
+        [*map(str, job.outputs), *(previews.written if previews else [])],
     )
 
 
@@ -151,11 +150,10 @@ def _seconds_a_frame(job: Job, tally: Tally) -> float:
 
 
 def _is_fresh(job: Job, backend: Backend, frame: int) -> bool:
-    """Tell whether a frame, and its gain map, are on disk and up to date."""
+    """Tell whether all files of a frame are on disk and up to date."""
     if job.source.settings.overwrite:
         return False
-    wanted = [pattern.path(frame) for pattern in (job.output, job.gain_output) if pattern]
-    return backend.fingerprints.are_in(frame, wanted)
+    return backend.fingerprints.are_in(frame, job.paths(frame))
 
 
 def _in_order(
@@ -220,7 +218,9 @@ def _show(job: Job, previews: Previews | None, made: Outcome) -> Outcome:
     from relumix.preview.previews import Shown  # noqa: PLC0415
 
     try:
-        previews.add(made.shown or Shown.written(job.source, made.event.frame, Path(made.event.path)))
+        frame, confidences = made.event.frame, job.confidence_output
+        own = confidences.path(frame) if confidences else None
+        previews.add(made.shown or Shown.written(job.source, frame, Path(made.event.path), own))
     except FrameError as error:
         return error
     return made

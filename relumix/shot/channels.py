@@ -41,7 +41,7 @@ class Choice:
     """
 
     part: int
-    rgb: tuple[int, int, int]
+    rgb: tuple[int, ...]
     alpha: int | None
     layer: str = field(default="", compare=False)
     view: str = field(default="", compare=False)

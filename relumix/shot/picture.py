@@ -95,7 +95,7 @@ class Picture:
     data_window: Box
     display_window: Box
     pixel_aspect: float
-    rgb_names: tuple[str, str, str]
+    rgb_names: tuple[str, ...]
     contents: Contents = field(repr=False)
 
     @property

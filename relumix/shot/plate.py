@@ -17,13 +17,15 @@ from relumix.shot import exr_header
 from relumix.shot.agreement import agreed_layout
 from relumix.shot.alpha import Premult, is_coverage
 from relumix.shot.box import Box
-from relumix.shot.channels import Choice, choose
+from relumix.shot.channels import Choice, PartNames, choose
+from relumix.shot.confidence_layer import channel_name
 from relumix.shot.images import ImageError, data_window, display_window, frames_per_second, opened, pixels_of
 from relumix.shot.layout import FileLayout, difference, layout_of, refuse
 from relumix.shot.picture import Contents, Level, Part, PartLevel, Picture, Plane
 from relumix.shot.placing import Windows
 from relumix.shot.rgba_image import is_whole, read_rgba
 from relumix.shot.sequence import Sequence
+from relumix.shot.small import read_small
 from relumix.types import Float32
 
 
@@ -91,6 +93,16 @@ class Plate:
         return self.sequence.frames
 
     @property
+    def relit_part(self) -> PartNames:
+        """The names in the part that is relit."""
+        return self.layout.names[self.choice.part]
+
+    @property
+    def confidence_channel(self) -> str:
+        """What the confidence of its light is called in results."""
+        return channel_name(self.relit_part, self.rgb_names[0])
+
+    @property
     def frames_per_second(self) -> float | None:
         """The frame rate that the files say, or None."""
         return frames_per_second(self.layout.specs[self.choice.part][0])
@@ -127,6 +139,21 @@ class Plate:
                 if layout.format == "openexr":
                     return _read_exr(image, layout, self, frame, path)
                 return _read_other(image, layout, self, frame, path)
+        except (ImageError, MemoryError) as error:
+            raise FrameError(frame, f"frame {frame}: {path} cannot be read: {error}") from None
+
+    def read_small(self, frame: int, longest: int) -> NDArray[np.float32]:
+        """Read what a frame shows, quickly: the display window averaged down, coded as it is stored.
+
+        Returns [h, w, 3] float32 with a long edge of at least `longest` pixels; rows may be left out where that saves
+        time, the same in every frame. Raises FrameError as `read` does.
+        """
+        path = self.sequence.path(frame)
+        try:
+            with opened(path, unassociated=True) as image:
+                layout = layout_of(image, path)
+                self._check(frame, path, layout)
+                return read_small(image, layout.specs[self.choice.part][0], self.choice, longest)
         except (ImageError, MemoryError) as error:
             raise FrameError(frame, f"frame {frame}: {path} cannot be read: {error}") from None
 

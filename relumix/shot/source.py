@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from relumix.errors import FrameError, InputError
 from relumix.settings import Settings
 from relumix.shot.alpha import looked_at
+from relumix.shot.confidence_layer import MAP_CHANNEL, read_confidence
+from relumix.shot.cuts import LOOK_PX, Look, find_cuts, given_cuts, look_at, told_cuts
 from relumix.shot.paint import Alpha
 from relumix.shot.picture import Picture
 from relumix.shot.plate import Plate
@@ -23,10 +25,13 @@ from relumix.shot.reference_files import find_references, span
 from relumix.shot.sequence import Sequence as Shot
 from relumix.shot.sequence import parse_frames
 from relumix.types import Float32
+from relumix.util.ordered_pool import ordered
 from relumix.util.stopwatch import Stopwatch
 
 MATTE = "is no coverage of its light: it is passed through, and not used (--premult yes or no decides)"
 """Said of the alpha of a plate."""
+READERS = 2
+"""Threads that look for cuts."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,7 @@ class PlateSource:
     shot             the plate's files.
     reference_paths  relit file by frame, ascending.
     masks            the mattes' files, None without; a single file serves all frames.
+    cuts             the first frame of each scene but the first, ascending (see `with_cuts`).
     warnings         found while looking at the input.
     """
 
@@ -45,6 +51,7 @@ class PlateSource:
     masks: Shot | None
     settings: Settings
     watch: Stopwatch
+    cuts: tuple[int, ...] = ()
     warnings: tuple[str, ...] = ()
     _kept: dict[int, Picture] = field(default_factory=dict, repr=False)
 
@@ -93,6 +100,24 @@ class PlateSource:
             return self.plate.read(frame)
         except FrameError as error:
             raise InputError(f"the plate of reference frame {frame} cannot be read: {error}") from error
+
+    def with_cuts(self) -> PlateSource:
+        """Return this source with its cuts: those of the settings, or found, which reads every frame, small.
+
+        Raises InputError for cuts that are none of the shot's frames.
+        """
+        given = given_cuts(self.settings.cuts, self.frames)
+        if given is not None:
+            return replace(self, cuts=given)
+        with self.watch.stage("read"):
+            cuts = find_cuts(ordered((partial(self._look, frame) for frame in self.frames), READERS, "relumix-cuts"))
+        return replace(self, cuts=cuts, warnings=(*self.warnings, *([told_cuts(cuts)] if cuts else [])))
+
+    def _look(self, frame: int) -> tuple[int, Look | None]:
+        try:
+            return frame, look_at(self.plate.read_small(frame, LOOK_PX))
+        except FrameError:
+            return frame, None  # told when it is this frame's turn
 
     def _with_reference_warnings(self) -> PlateSource:
         """Return this source with warnings about its references. Raises InputError where one is unusable."""
@@ -175,6 +200,21 @@ class PlateSource:
         except InputError as error:
             raise FrameError(frame, str(error)) from error
         return written.read(written.frames[0]).rgb
+
+    def confidence(self, picture: Picture, result: Path, own: Path | None) -> Float32 | None:
+        """Return the confidence that was written of a frame, [h, w] at full size; None where it was not asked for.
+
+        result, own  the files of the frame and, where there is one, of its confidence.
+
+        Raises FrameError.
+        """
+        if own is None and not self.settings.confidence_layer:
+            return None
+        path, channel = (own, MAP_CHANNEL) if own else (result, self.plate.confidence_channel)
+        try:
+            return read_confidence(path, channel, picture)
+        except InputError as error:
+            raise FrameError(picture.frame, f"frame {picture.frame}: {error}") from error
 
     def read_reference(self, frame: int, picture: Picture) -> tuple[Float32, NDArray[np.bool_]]:
         """Return the relit version of a frame and where it is known (see relumix.shot.read_reference)."""
