@@ -119,13 +119,15 @@ def inspect_reference(
 def read_mask(path: Path, picture: Picture) -> NDArray[np.float32]:
     """Read a mask: its alpha or, where it has none, its R, Y or first channel, as stored.
 
-    It lies where a reference of the plate's size would (see read_reference). Returns [h, w] float32 in 0..1 on the
-    pixels of the picture's data window, 0 outside the mask's own pixels and where it is not finite. Raises InputError:
-    unreadable, of another size.
+    A grey picture whose alpha is 1 everywhere was saved with an alpha that says nothing: there it is R. It lies where a
+    reference of the plate's size would (see read_reference). Returns [h, w] float32 in 0..1 on the pixels of the
+    picture's data window, 0 outside the mask's own pixels and where it is not finite. Raises InputError: unreadable, of
+    another size, with such a channel in several parts.
     """
     windows = Windows(picture.data_window, picture.display_window)
     with _opened(path, "mask") as (image, layout):
-        spec = layout.specs[0][0]
+        part, channel = _mask_channel(layout, path)
+        spec = layout.specs[part][0]
         place = windows.place(spec, layout.format == "openexr")
         if place is None:
             own = data_window(spec)
@@ -133,8 +135,7 @@ def read_mask(path: Path, picture: Picture) -> NDArray[np.float32]:
                 f"mask {path} is {own.width}x{own.height}, but the plate's frame {picture.frame} is {windows}: "
                 "expected the same size"
             )
-        channel = _mask_channel(spec)
-        values = pixels_of(image, 0, 0, range(channel, channel + 1), "float")[..., 0]
+        values = _mask_values(image, part, spec, channel)
     values = np.clip(np.nan_to_num(values, nan=0, posinf=0, neginf=0), 0, 1)
     return on(picture.data_window, place.window, values)
 
@@ -212,8 +213,29 @@ def _on_background(values: NDArray[Any], file: _File, canvas: Box) -> NDArray[An
     return on(canvas, place.window, scaled >= COVERED if values.dtype == np.bool_ else scaled)
 
 
-def _mask_channel(spec: Any) -> int:
+def _mask_channel(layout: FileLayout, path: Path) -> tuple[int, int]:
+    """Return the part and the channel in it that are a mask. Raises InputError where several may be meant."""
+    names = layout.names
     for name in ("A", "R", "Y"):
-        if name in spec.channelnames:
-            return int(spec.channelnames.index(name))
-    return 0
+        found = [(part, each.channels.index(name)) for part, each in enumerate(names) if name in each.channels]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            parts = ", ".join(names[part].name or str(part) for part, _ in found)
+            raise InputError(f"mask {path} has {name} in several parts ({parts}): expected the matte alone")
+    if len(names) > 1:
+        raise InputError(f"mask {path} has several parts, and none with A, R or Y: expected the matte alone")
+    return 0, 0
+
+
+def _mask_values(image: Any, part: int, spec: Any, channel: int) -> Float32:
+    """Return the channel [h, w] that is a mask, or R for grey pictures of alpha 1."""
+    values = pixels_of(image, part, 0, range(channel, channel + 1), "float")[..., 0]
+    names = list(spec.channelnames)
+    if names[channel] == "A" and {"R", "G", "B"} <= set(names) and (values >= 1).all():
+        red, green, blue = (
+            pixels_of(image, part, 0, range(index, index + 1), "float")[..., 0] for index in map(names.index, "RGB")
+        )
+        if np.array_equal(red, green) and np.array_equal(red, blue):
+            return np.asarray(red, np.float32)
+    return np.asarray(values, np.float32)

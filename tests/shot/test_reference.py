@@ -186,6 +186,30 @@ def test_mask_codes_are_taken_as_they_are(picture: Picture, tmp_path: Path) -> N
     assert read_mask(path, picture) == pytest.approx(0.2)
 
 
+def test_a_grey_mask_whose_alpha_says_nothing(picture: Picture, tmp_path: Path) -> None:
+    grey, whole = np.random.default_rng(0).random((8, 10, 1), np.float32), np.ones((8, 10, 1), np.float32)
+    mask = read_mask(files.plain(tmp_path / "m.exr", np.dstack([grey, grey, grey, whole])), picture)
+    assert np.array_equal(mask, grey[..., 0])
+    # The picture of an element that covers all is no matte.
+    mask = read_mask(files.plain(tmp_path / "m.exr", np.dstack([grey, grey / 2, grey, whole])), picture)
+    assert (mask == 1).all()
+
+
+def test_a_mask_of_several_parts(picture: Picture, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).random((8, 10, 1), np.float32)
+
+    def parts(**channels: str) -> Path:
+        specs = [files.spec_of(pixels, [channel], oiio__subimagename=name) for name, channel in channels.items()]
+        return files.by_oiio(tmp_path / "m.exr", [(spec, [pixels * i]) for i, spec in enumerate(specs)])
+
+    assert np.array_equal(read_mask(parts(depth="Z", matte="A"), picture), pixels[..., 0])
+    with pytest.raises(InputError) as caught:
+        read_mask(parts(hair="A", skin="A"), picture)
+    assert str(caught.value) == (f"mask {tmp_path}/m.exr has A in several parts (hair, skin): expected the matte alone")
+    with pytest.raises(InputError, match="has several parts, and none with A, R or Y: expected the matte alone"):
+        read_mask(parts(hair="x", skin="y"), picture)
+
+
 def test_mask_of_another_size(picture: Picture, tmp_path: Path) -> None:
     path = files.plain(tmp_path / "m.exr", files.noise(3, 3))
     with pytest.raises(InputError) as caught:
