@@ -18,7 +18,7 @@ from relumix.pipeline.estimate import Estimate
 from relumix.pipeline.fingerprint import Fingerprints
 from relumix.pipeline.windows import Plan
 from relumix.settings import Settings
-from relumix.shot.source import MATTE
+from relumix.shot.source import told_matte
 from relumix.util.ordered_pool import WRITERS
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def run(job: Job, backend: Backend) -> Generator[AnyEvent, None, None]:
                 continue
             if isinstance(outcome, Made) and outcome.matte and not matte:
                 matte = True
-                yield Warned(f"the alpha of {job.source.shot.path(outcome.event.frame)} {MATTE}", outcome.event.frame)
+                yield Warned(told_matte(job.source.shot.path(outcome.event.frame)), outcome.event.frame)
             event = _event(_show(job, previews, outcome))
             tally.count(failed=isinstance(event, Failed), skipped=isinstance(event, FrameDone) and event.skipped)
             yield event

@@ -28,8 +28,6 @@ from relumix.types import Float32
 from relumix.util.ordered_pool import ordered
 from relumix.util.stopwatch import Stopwatch
 
-MATTE = "is no coverage of its light: it is passed through, and not used (--premult yes or no decides)"
-"""Said of the alpha of a plate."""
 READERS = 2
 """Threads that look for cuts."""
 
@@ -88,8 +86,8 @@ class PlateSource:
             if not picture.has_matte:
                 return self
             self._kept.clear()
-        warning = f"the alpha of {picture.path} {MATTE}"
-        return replace(self, plate=self.plate.of(self.shot, matte=True), warnings=(*self.warnings, warning))
+        warnings = (*self.warnings, told_matte(picture.path))
+        return replace(self, plate=self.plate.of(self.shot, matte=True), warnings=warnings)
 
     def reads_as_matte(self, picture: Picture) -> bool:
         """Tell whether a frame's alpha is no coverage by its own pixels alone, which was not said of the shot."""
@@ -236,6 +234,14 @@ class PlateSource:
                 return read_mask(path, picture)
             except InputError as error:
                 raise FrameError(frame, str(error)) from error
+
+
+def told_matte(path: Path) -> str:
+    """Return the warning that a plate's alpha is no coverage."""
+    return (
+        f"the alpha of {path} is no coverage of its light: it is passed through, and not used "
+        "(--premult yes or no decides)"
+    )
 
 
 def _reference_warnings(summaries: dict[Path, ReferenceSummary], *, quiet: bool, matte: bool) -> Iterator[str]:

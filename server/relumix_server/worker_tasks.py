@@ -25,6 +25,7 @@ from relumix.pipeline.write_frame import FrameWriter
 from relumix.shot.box import Box
 from relumix.shot.images import data_window, display_window, opened, what_went_wrong
 from relumix.shot.sequence import OutputPattern
+from relumix.shot.source import told_matte
 from relumix.types import Float32
 from relumix.util.native_name import native_name
 from relumix_server.beneath import FileBeneath
@@ -139,11 +140,12 @@ class LookAtAlpha(Task[AlphaSeen]):
 
     def run(self) -> AlphaSeen:
         """Look at it. Raises FrameError, InputError and TooLargeError."""
-        with opened_source(self.files) as found:
-            if found.plate.choice.alpha is None:
+        with opened_source(self.files) as source:
+            if source.plate.choice.alpha is None:
                 return AlphaSeen(matte=False, warnings=[])
-            source = found.with_alpha_read()
-            return AlphaSeen(matte=source.plate.matte, warnings=list(source.warnings), seconds=source.watch.seconds())
+            picture = source.read(self.files.frame)
+            warnings = [told_matte(picture.path)] if picture.has_matte else []
+            return AlphaSeen(matte=picture.has_matte, warnings=warnings, seconds=source.watch.seconds())
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,7 @@ def test_alpha_that_a_later_reference_says_is_no_coverage(server, tmp_path):
 
 def test_a_first_file_that_cannot_be_read(server, tmp_path):
     references = write_shot(tmp_path, frames=range(1001, 1010), references=(1004,))
-    (tmp_path / "plate/p.1001.exr").write_bytes(b"")
+    (tmp_path / "plate/p.1001.exr").write_bytes(b"no picture at all" * 100)
     here, there = both(tmp_path, server.address, references)
     assert [event.frame for event in here if isinstance(event, Failed)] == [1001]
     assert_same(tmp_path, here, there)
