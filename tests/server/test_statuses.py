@@ -190,6 +190,11 @@ BROKEN = {
         "INVALID_ARGUMENT",
         "work size is 2147483648: expected 64 to 8192 pixels for the long edge",
     ),
+    "premult": (
+        settings(premult="maybe"),
+        "INVALID_ARGUMENT",
+        "premult is 'maybe': expected one of auto, yes, no",
+    ),
     "bits": (settings(bits="double"), "INVALID_ARGUMENT", "bits is 'double': expected one of half, float"),
     "layer": (
         settings(layer="a\0b"),
