@@ -156,7 +156,7 @@ def _main(groups: Sequence[_Group]) -> _Group | None:
 
 def _in_view(groups: Sequence[_Group], view: str, views: Sequence[str]) -> list[_Group]:
     """Return the groups of a view: its own, or those that name none where it is the default one and has none."""
-    default = not views or views[0].casefold() == view.casefold()
+    default = bool(views) and views[0].casefold() == view.casefold()
     return [group for group in groups if group.is_view(view) or (not group.view and default)]
 
 

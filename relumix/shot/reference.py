@@ -85,16 +85,15 @@ def read_reference(
     if relit.alpha is not None:
         paint = _paint(relit, file, background)
         role = paint.classify(background.rgb, background.alpha, plate.premult)
-        if role in (Alpha.PAINTED, Alpha.EMPTY) and not (paint.alpha if role is Alpha.PAINTED else rgb).any():
-            raise InputError(f"reference {path} is {_BLANK[role]}: expected a relit frame")
+        if role is Alpha.EMPTY and not rgb.any():
+            raise InputError(f"reference {path} is black and transparent everywhere: expected a relit frame")
+        if role is Alpha.PAINTED and not paint.alpha.any():
+            raise InputError(f"reference {path} is transparent everywhere: expected a relit frame")
         if role is Alpha.PAINTED:
             return background.enlarged(*paint.over(background.rgb, background.alpha), picture, file.place)
         if role is Alpha.WHOLE and plate.premult != "no":
             rgb = relit.premultiplied
     return background.enlarged(*_placed(rgb, relit.clipped, file, background.window), picture, file.place)
-
-
-_BLANK = {Alpha.EMPTY: "black and transparent everywhere", Alpha.PAINTED: "transparent everywhere"}
 
 
 def inspect_reference(
