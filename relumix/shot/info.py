@@ -298,7 +298,8 @@ def _colour(spec: Any, primaries: tuple[float, ...] | None) -> str | None:
 
 def _described_by_header(sequence: Sequence) -> PlateInfo:
     """Describe what OpenImageIO does not open: a subsampled luminance-chroma image."""
-    path = sequence.path(sequence.frames[0])
+    paths = [sequence.path(frame) for frame in sequence.frames]
+    path = next(filter(subsampled_channels, paths), paths[0])
     chroma = subsampled_channels(path)
     if not chroma:
         try:

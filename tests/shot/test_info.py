@@ -133,6 +133,9 @@ def test_what_is_not_relit_is_described(tmp_path: Path) -> None:
     assert "data window     4x4+0+0" in text
     assert "  half          BY, RY, Y" in text
     assert "relit           no: a subsampled luminance-chroma image (BY, RY lack pixels) is not relit" in text
+    (tmp_path / "c.0.exr").write_bytes(b"damaged")
+    chroma.rename(tmp_path / "c.1.exr")
+    assert "relit           no: a subsampled luminance-chroma image" in describe(tmp_path / "c.#.exr").text()
     gray = files.plain(tmp_path / "g.exr", files.noise(4, 4, 1), ["Y"])
     assert describe(gray).refusal == f"{gray} is a luminance image (Y): convert it to RGB first"
 
