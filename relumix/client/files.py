@@ -105,7 +105,8 @@ class FileJob:
                 store(self.job.gain_output.path(delivery.frame), delivery.payloads[ROLE_GAIN].parts)
             if ROLE_RESULT in delivery.payloads:
                 store(path, delivery.payloads[ROLE_RESULT].parts)
-        return Made(FrameDone(delivery.frame, str(path), nonfinite_pixels=delivery.nonfinite_pixels))
+        event = FrameDone(delivery.frame, str(path), nonfinite_pixels=delivery.nonfinite_pixels)
+        return Made(event, matte=delivery.matte)
 
     def account(self, stage_seconds: Mapping[str, float]) -> None:
         """Add a server's stage times to those of this process."""

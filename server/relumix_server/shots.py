@@ -16,6 +16,7 @@ from relumix.gain.downsample import Canvas
 from relumix.gain.proxy import ProxyFrame
 from relumix.gain.proxy_shot import Light
 from relumix.gain.transfer import Gain
+from relumix.shot.alpha import looked_at
 from relumix.util.stopwatch import Stopwatch
 from relumix.v1 import relight_pb2 as pb
 from relumix_server.chunk_rules import ReceivedFrame
@@ -27,6 +28,7 @@ from relumix_server.spool import Spool, full
 from relumix_server.status_errors import Code, CodedFrameError, StatusError, code_of
 from relumix_server.turns import Owner
 from relumix_server.worker_tasks import (
+    LookAtAlpha,
     MeasureWorkingSize,
     PackPlanes,
     PutFile,
@@ -46,6 +48,7 @@ from relumix_server.working_memory import Needs, WorkingMemory
 class FinishedFrame:
     """A frame that was relit. Its files are None where they were written by path.
 
+    matte  see relumix.pipeline.run.Made.
     shape  of the planes of `result` and `gain`, None for OpenEXR.
     """
 
@@ -55,6 +58,7 @@ class FinishedFrame:
     gain: Path | None = None
     shape: PlaneShape | None = None
     gain_shape: PlaneShape | None = None
+    matte: bool = False
 
 
 class SessionShot:
@@ -76,7 +80,7 @@ class SessionShot:
         self._owner = Owner(client)
         workers.turns.enter(self._owner)
         self._spool, self.watch, self._limits, self._memory = spool, watch, limits, memory
-        self._use_alpha = True
+        self._matte = False
         self._made: set[Path] = set()
         self._written: dict[int, tuple[int, int]] = {}
         self._last_needed: dict[int, list[int]] = {}
@@ -92,8 +96,8 @@ class SessionShot:
 
     @property
     def name(self) -> str:
-        """The client's name of its first file, without folders; '' until it arrives."""
-        return _without_folders(self._name(pb.ROLE_SOURCE, self.frames[0]))
+        """The client's name of its first reference's plate, without folders; '' until it arrives."""
+        return _without_folders(self._name(pb.ROLE_SOURCE, self.references[0]))
 
     @property
     def references(self) -> Sequence[int]:
@@ -107,14 +111,26 @@ class SessionShot:
             files = self._files(first, reference=True)
             size = self._call(first, MeasureWorkingSize(files))
             self._memory.hold(self, Needs.of(self._request, size.width, size.height))
-            read = self._call(first, ReadFirstReference(files))
-            self._use_alpha, self.warnings = read.use_alpha, [self._as_sent(first, text) for text in read.warnings]
+            self._look_at_alpha()
+            read = self._call(first, ReadFirstReference(replace(files, matte=self._matte)))
+            self._matte, self.warnings = (
+                read.matte,
+                self.warnings or [self._as_sent(first, text) for text in read.warnings],
+            )
             self._written[first] = read.written
             others = {frame: self._light(read.canvas, frame) for frame in self.references[1:]}
             return read.canvas, {first: read.light(first), **others}
         except FrameError as error:
             text = f"the plate of reference frame {error.frame} cannot be read: {error}"
             raise _of_job(text, error) from error
+
+    def _look_at_alpha(self) -> None:
+        """Look at the plates that say whether alpha is coverage, but the first, which is read anyway."""
+        for frame in looked_at(self.references)[1:]:
+            if self._matte or self._request.settings.premult != "auto":
+                return
+            seen = self._call(frame, LookAtAlpha(self._files(frame)))
+            self._matte, self.warnings = seen.matte, [self._as_sent(frame, text) for text in seen.warnings]
 
     def frame(self, canvas: Canvas, frame: int) -> ProxyFrame:
         """Return a plate frame. Raises FrameError."""
@@ -154,7 +170,8 @@ class SessionShot:
         )
         try:
             task = RelightFrame(files, canvas, gain, request.keys.get(frame, ""), result, gain_map)
-            made = FinishedFrame(frame, self._call(frame, task).nonfinite_pixels, result, gain_map)
+            written = self._call(frame, task)
+            made = FinishedFrame(frame, written.nonfinite_pixels, result, gain_map, matte=written.matte)
             if request.raw:
                 made = self._unpacked(made)
             if request.paths:
@@ -178,7 +195,7 @@ class SessionShot:
                 # Not as the session's: ended in the midst of it, it would leave part of a file in the client's folder.
                 self._call(made.frame, PutFile(path, files[made.frame]), Owner(self._owner.client))
         self._drop(made.result, made.gain)
-        return FinishedFrame(made.frame, made.nonfinite_pixels)
+        return FinishedFrame(made.frame, made.nonfinite_pixels, matte=made.matte)
 
     def _unwritten(self, frame: int, result: Path, text: str) -> Exception:
         if os.strerror(errno.ENOSPC) in text:
@@ -193,7 +210,7 @@ class SessionShot:
         gain_shape = PlaneShape(shape.width, shape.height, ("R", "G", "B"), "half")
         result = self._planes(made.frame, made.result, shape)
         gain = self._planes(made.frame, made.gain, gain_shape)
-        return FinishedFrame(made.frame, made.nonfinite_pixels, result, gain, shape, gain_shape)
+        return FinishedFrame(made.frame, made.nonfinite_pixels, result, gain, shape, gain_shape, made.matte)
 
     def _planes(self, frame: int, path: Path | None, shape: PlaneShape) -> Path | None:
         if path is None:
@@ -241,11 +258,11 @@ class SessionShot:
 
     def _files(self, frame: int, *, reference: bool = False, mask: int | None = None) -> FrameFiles:
         """Wait for the files of a frame. Raises FrameError; StatusError for those that the whole job needs."""
-        request, first = self._request, self._request.frames[0]
+        request, first = self._request, self.references[0]
         try:
             first_path = self._path(pb.ROLE_SOURCE, first)
         except FrameError as error:
-            raise _of_job(f"the shot's first frame says how all are laid out: {error}", error) from error
+            raise _of_job(f"the first reference's plate says how all are laid out: {error}", error) from error
         try:
             reference_path = self._path(pb.ROLE_REFERENCE, frame) if reference else None
         except FrameError as error:
@@ -260,7 +277,7 @@ class SessionShot:
             reference=reference_path,
             mask=None if mask is None else self._path(pb.ROLE_MASK, mask),
             reference_names={r: _without_folders(self._name(pb.ROLE_REFERENCE, r)) for r in self.references},
-            use_alpha=self._use_alpha,
+            matte=self._matte,
             max_pixels=self._limits.max_frame_pixels,
         )
 

@@ -74,7 +74,7 @@ class StreamWriter:
         finally:
             self._spool.release(made.result)
             self._spool.release(made.gain)
-        done = pb.FrameDone(frame=made.frame, nonfinite_pixels=made.nonfinite_pixels)
+        done = pb.FrameDone(frame=made.frame, nonfinite_pixels=made.nonfinite_pixels, matte=made.matte)
         await self._write(pb.RelightResponse(done=done))
 
     async def _send_file(self, frame: int, role: pb.Role, path: Path, shape: PlaneShape | None) -> None:
