@@ -69,6 +69,11 @@ class Session:
             info = self._server.info(self._channel)
             self._check(RemoteEngine.of(info, self._job.engine.name))
             opening = self._job.opening(self._frames)
+            if opening.cuts and not info.limits.cuts:
+                raise InputError(
+                    f"{self._server.address} is of a version without cuts, and the shot has {len(opening.cuts)}: use a "
+                    "newer server, or relight each scene in a job of its own with --frames and --cuts none"
+                )
             requests = self._requests(opening, info.limits.max_chunk_bytes)
             call = relight(self._channel)(requests, metadata=self._server.metadata)
             try:
