@@ -5,7 +5,6 @@ import pytest
 
 from tests.nuke_plugin.comps import Comp
 from tests.nuke_plugin.host import expressions, pictures
-from tests.shot import files
 
 FRAMES = range(1001, 1005)
 
