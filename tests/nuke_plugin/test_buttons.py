@@ -214,18 +214,30 @@ elif "suggest" in sys.argv:
 """
 
 
-def test_a_frame_is_suggested_and_gone_to(comp):
+def suggesting(comp, answer):
+    """Press the button with a command that answers so; what it was told."""
     told = comp.folder / "told"
-    answer = json.dumps({"frames": [{"frame": 1003, "gain_db": 1.5}]})
     text = _SUGGESTS.format(python=sys.executable, told=str(told), answer=answer)
     comp.node["executable"].setValue(script(comp.folder / "suggests", text).as_posix())
     comp.press("suggest")
+    return told
+
+
+def test_a_frame_is_suggested_and_gone_to(comp):
+    told = suggesting(comp, json.dumps({"frames": [{"frame": 1003, "error_stops": 0.2}]}))
     assert comp.status() == "a reference at 1003 would help most: relight that frame, and press add"
     assert comp.nuke.frame() == 1003
     folder = comp.node["folder"].value()
     assert told.read_text().splitlines() == [
         *("suggest", f"{folder}/source.main.####.exr", f"--reference=1001={folder}/reference.main.1001.exr", "--json")
     ]
+
+
+def test_where_no_frame_would_help_nuke_stays_where_it_is(comp):
+    suggesting(comp, json.dumps({"frames": []}))
+    assert (comp.status(), comp.nuke.frame()) == ("no further reference would help much", 1001)
+    suggesting(comp, "a wish")
+    assert said(comp) == "relumix 0.1.0 has not named a frame (it said: a wish)"
 
 
 def test_the_folder_and_the_log_are_opened(comp, monkeypatch):
