@@ -11,7 +11,7 @@ from relumix_nuke.errors import RelumixError
 
 
 def suggest(node: nuke.Node) -> int | None:
-    """Render what has changed of the inputs, and return the frame that would help most as a reference; None: none would.
+    """Render what has changed of the inputs, and return the frame that would help most; None where none would.
 
     Raises RelumixError, CancelledError.
     """
