@@ -21,7 +21,6 @@ from relumix_nuke import cache, knobs
 from relumix_nuke.errors import writing
 from relumix_nuke.hashes import limited
 
-_LIST = "shown_by"
 _SCRIPTS = (".nk", ".nkind", ".nknc", ".autosave", ".nk~")
 _BAKED = "Reads"
 
@@ -32,8 +31,8 @@ def note(node: nuke.Node, *, baked: bool = False) -> None:
     if folder.name and folder.is_dir():
         script, name = _script(), _BAKED if baked else node.fullName()
         with writing(folder):
-            (folder / _LIST).mkdir(exist_ok=True)
-            target = folder / _LIST / f"{_mark(script, name)}.json"
+            (folder / cache.SHOWN_BY).mkdir(exist_ok=True)
+            target = folder / cache.SHOWN_BY / f"{_mark(script, name)}.json"
             target.write_text(json.dumps({"script": script, "node": name}), encoding="utf-8")
 
 
@@ -46,7 +45,7 @@ def note_all() -> None:
 def forget(node: nuke.Node, folder: Path) -> None:
     """Take a node off a folder's list."""
     with suppress(OSError):  # It was not on it, or the folder has gone.
-        (folder / _LIST / f"{_mark(_script(), node.fullName())}.json").unlink()
+        (folder / cache.SHOWN_BY / f"{_mark(_script(), node.fullName())}.json").unlink()
 
 
 def noted(node: nuke.Node, root: Path) -> list[Path]:
@@ -55,7 +54,7 @@ def noted(node: nuke.Node, root: Path) -> list[Path]:
     shown = cache.folder_of(node).path
     stem = Path(_script()).stem or f"unsaved_{os.getpid()}"
     before = re.sub(r"[^\w.-]", "_", f"{stem}.{node.fullName()}")  # As folders were named before nodes shared them.
-    found = {path.parent.parent for path in root.glob(f"{'?' * cache.KEY_DIGITS}/{_LIST}/{mark}")}
+    found = {path.parent.parent for path in root.glob(f"{'?' * cache.KEY_DIGITS}/{cache.SHOWN_BY}/{mark}")}
     found |= {path.parent for path in root.glob(f"{before}.{'?' * cache.KEY_DIGITS}/{cache.MADE_FROM}")}
     if shown.name and shown.is_dir() and (shown / cache.MADE_FROM).is_file():
         found.add(shown)
@@ -99,7 +98,7 @@ def _ours() -> list[nuke.Node]:
 
 
 def _entries(folder: Path) -> Iterator[tuple[str, str]]:
-    for path in sorted((folder / _LIST).glob("*.json")):
+    for path in sorted((folder / cache.SHOWN_BY).glob("*.json")):
         with suppress(OSError, ValueError, KeyError, TypeError):  # Half-written by somebody else: it comes again.
             stored = json.loads(path.read_text(encoding="utf-8"))
             yield str(stored["script"]), str(stored["node"])

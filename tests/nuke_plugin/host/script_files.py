@@ -1,4 +1,4 @@
-# ruff: noqa: N802  the names are Nuke's
+# ruff: noqa: N802, N815  the names are Nuke's
 """What Nuke does with files of scripts: it saves, opens and closes them, and copies and pastes nodes as their text."""
 
 from __future__ import annotations
