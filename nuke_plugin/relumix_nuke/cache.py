@@ -72,7 +72,10 @@ class Folder:
 
     def made_from(self) -> MadeFrom | None:
         """Return what its frames are made from; None where it does not exist or is another plugin's."""
-        return _made_from(self.path) if self.path.name else None
+        found = _made_from(self.path) if self.path.name else None
+        if found is None:
+            _made_from.cache_clear()  # It may come: a disk that is mounted late, another machine.
+        return found
 
     def used(self) -> None:
         """Note that it is in use today: what was not used for longest is deleted first."""

@@ -6,6 +6,7 @@ that lie beside those in the list are searched for the folder's name as well.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import mmap
@@ -23,6 +24,7 @@ from relumix_nuke.hashes import limited
 
 _SCRIPTS = (".nk", ".nkind", ".nknc", ".autosave", ".nk~")
 _BAKED = "Reads"
+_KEY = re.compile(rf"[/.]([0-9a-f]{{{cache.KEY_DIGITS}}})(?![0-9a-f])".encode())
 
 
 def note(node: nuke.Node, *, baked: bool = False) -> None:
@@ -113,10 +115,17 @@ def _beside(scripts: Iterable[Path]) -> set[Path]:
 def _mentions(script: Path, name: str) -> bool:
     """Tell whether a saved script has the name of a folder in it."""
     try:
-        with script.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
-            return text.find(name.encode()) >= 0
+        status = script.stat()
+        return name[-cache.KEY_DIGITS :] in _names_in(script, status.st_mtime_ns, status.st_size)
     except (OSError, ValueError):  # Gone, or empty.
         return False
+
+
+@functools.lru_cache(maxsize=1024)
+def _names_in(script: Path, changed_ns: int, size: int) -> frozenset[str]:
+    """The keys of folders in a script as it was changed last: it is read once, however many folders are asked for."""
+    with script.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+        return frozenset(match[1].decode() for match in _KEY.finditer(text))
 
 
 def _script() -> str:
