@@ -91,6 +91,19 @@ def test_a_channel_of_the_mask_and_the_inverse_of_it(comp, inverted):
     assert "stale" in comp.session.drawn_label(comp.node)
 
 
+def test_the_inverse_of_a_small_matte_is_all_around_it(comp):
+    for frame in FRAMES:
+        matte = np.ones((48, 32, 1), np.float16)
+        path = comp.folder / f"matte/matte.{frame}.exr"
+        files.plain(path, matte, "A", window=(32, 0), display=(0, 0, 64, 48))
+    comp.node.setInput(2, comp.read("matte"))
+    comp.node["mask_invert"].setValue(True)
+    comp.relight()
+    plate, shown = comp.all_shown(comp.source), comp.all_shown()
+    np.testing.assert_array_equal(shown[:, :, 32:], plate[:, :, 32:])
+    assert np.abs(shown[:, :, :31] - plate[:, :, :31]).max() > 0.1
+
+
 @pytest.mark.parametrize("reopened", [False, True])
 def test_a_layer_is_relit_and_the_others_pass(comp, reopened):
     rgb, beauty = ["R", "G", "B"], ["beauty.R", "beauty.G", "beauty.B"]
