@@ -68,6 +68,11 @@ class Session:
         try:
             info = self._server.info(self._channel)
             self._check(RemoteEngine.of(info, self._job.engine.name))
+            if self._job.wants_confidence and not info.limits.confidence:
+                raise InputError(
+                    f"{self._server.address} has relumix {info.version}, which knows no confidence: leave it out, or "
+                    "bring the server up to date"
+                )
             opening = self._job.opening(self._frames)
             requests = self._requests(opening, info.limits.max_chunk_bytes)
             call = relight(self._channel)(requests, metadata=self._server.metadata)

@@ -217,6 +217,7 @@ def _limits(options: Options, *, by_path: bool) -> pb.Limits:
         max_chunk_bytes=MAX_CHUNK_BYTES,
         idle_seconds=options.idle_seconds,
         by_path=by_path,
+        confidence=True,
     )
 
 
