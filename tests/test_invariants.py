@@ -159,7 +159,7 @@ def sure(shot, references, engine, **options):
 
 
 @every_engine(data=st.data())
-def test_confidence_is_never_out_of_range_and_1_where_the_light_was_given(engine, data):
+def test_9_confidence_is_never_out_of_range_and_1_where_the_light_was_given(engine, data):
     shot = data.draw(shots(bad_pixels=data.draw(st.integers(0, 9))))
     at = some_frame(data, shot)
     for frame, confidence in sure(shot, {at: shot.truth[at]}, engine).items():
@@ -169,7 +169,7 @@ def test_confidence_is_never_out_of_range_and_1_where_the_light_was_given(engine
 
 
 @every_engine([case for case in CASES if not case.chained], data=st.data())
-def test_any_split_into_chunks_gives_the_same_confidence_bit_for_bit(engine, data):
+def test_9_any_split_into_chunks_gives_the_same_confidence_bit_for_bit(engine, data):
     shot = data.draw(shots(frames=range(1001, 1001 + data.draw(st.integers(2, 24))), size=(48, 32)))
     references = {f: shot.truth[f] for f in data.draw(st.sets(st.sampled_from(shot.frames), min_size=1, max_size=2))}
     whole = sure(shot, references, engine)

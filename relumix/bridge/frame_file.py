@@ -1,7 +1,7 @@
 """A relit frame as a file of the store: its record, pixels, stops and confidence.
 
-"RLXF", the length of a JSON object, that object, red, green and blue as float32, their stops as half, their confidence
-as half; little-endian, rows from the top. The object holds the fields of FrameRecord and the CRC32C of all that follows.
+"RLXF", the length of a JSON object, that object, red, green and blue as float32, their stops as half, the confidence as
+half; little-endian, rows from the top. The object holds the fields of FrameRecord and the CRC32C of all that follows.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MAGIC = b"RLXF"
 _HEAD = struct.Struct("<4sI")
 _MOST_HEAD_BYTES = 1 << 20
 OUTPUTS = ("result", "gain", "confidence")
-"""What can be had of a relit frame: its pixels, its gain in stops, and how sure that is (see relumix.gain.confidence)."""
+"""What can be had of a relit frame: pixels, gain in stops, and how sure that is (see relumix.gain.confidence)."""
 
 _PLANES = {"result": ("<f4", 3), "gain": ("<f2", 3), "confidence": ("<f2", 1)}
 
