@@ -102,7 +102,7 @@ class Request:
 
     def settings(self) -> Settings:
         """Return the engine's settings. Raises InputError."""
-        return Settings(engine=self.engine, model=self.model, work_size=self.work_size)
+        return Settings(engine=self.engine, model=self.model, work_size=self.work_size, cuts="none")
 
     def reference_path(self, frame: int) -> Path:
         """Return the file of a reference. Raises InputError."""

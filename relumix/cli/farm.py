@@ -37,7 +37,7 @@ def add_parser(commands: Subparsers) -> None:
     verbs = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_bundle(verbs, relight)
     template = verbs.add_parser("template", help="print the job template, for any shot")
-    template.set_defaults(run=_template, relight=relight)
+    template.set_defaults(run=_template, relight=relight, answers=True)
     for verb, run, about in (
         ("start", _start, "hold a server for a worker's session"),
         ("run", _run, "relight one chunk of frames"),

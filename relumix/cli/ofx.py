@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from relumix.errors import InputError
 from relumix.util.atomic_file import replacing_folder
+from relumix.util.child import relumix_command
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -50,8 +51,8 @@ def run(args: argparse.Namespace) -> int:
         except BuildError as error:
             raise InputError(str(error)) from None
         # So the plugin finds this installation of relumix, whatever PATH its host has.
-        command = "\n".join([sys.executable, "-m", "relumix.cli.main"])
-        (bundle / "Contents/Resources/relumix-command.txt").write_text(f"{command}\n", encoding="utf-8")
+        command = "\n".join(relumix_command())
+        (bundle / "Contents/Resources/relumix-command.txt").write_bytes(os.fsencode(f"{command}\n"))
         target = folder / BUNDLE
         with replacing_folder(target) as name:
             shutil.copytree(bundle, name, dirs_exist_ok=True)

@@ -53,6 +53,7 @@ class ArrayJob:
             frames=self.shot.frames,
             deliver=frames,
             references=self.shot.references,
+            cuts=self.shot.cuts,
             masks=MASKS_EACH if self.shot.masked else MASKS_UNSPECIFIED,
             encoding=ENCODING_RAW,
             gains=True,

@@ -18,6 +18,7 @@ from relumix.pipeline.windows import Plan
 from relumix.settings import Settings
 from relumix.shot.sequence import OutputPattern
 from relumix.util.atomic_file import replacing
+from relumix.util.words import is_utf8, one_line
 from relumix.v1.relight_pb2 import (
     MASKS_EACH,
     MASKS_ONE,
@@ -81,6 +82,7 @@ class FileJob:
             frames=source.frames,
             deliver=frames,
             references=source.references,
+            cuts=source.cuts,
             masks=self._masks,
             gains=self.job.gain_output is not None,
             confidence=self.job.confidence_output is not None,
@@ -168,6 +170,17 @@ class RemoteBackend:
     ) -> Generator[Outcome | Notice, None, None]:
         """Make frames (see Backend). `estimate` and `wants_preview` are unused: previews are read from disk."""
         yield from self.make(self.job, todo)
+
+
+def refuse_names_of_bytes(job: Job, *, by_path: bool) -> None:
+    """Raise InputError where a name that is sent is no UTF-8, which messages cannot hold."""
+    source, settings = job.source, job.source.settings.asdict()
+    paths = [*map(source.shot.path, source.frames), *source.other_inputs()]
+    for pattern in (job.output, job.gain_output) if by_path else ():
+        paths += map(pattern.path, job.frames) if pattern else ()
+    for text in (*map(str, paths), *filter(None, map(settings.get, ("layer", "view", "colorspace")))):
+        if not is_utf8(text):
+            raise InputError(f"{one_line(text)} is no UTF-8 and cannot be sent to a server: rename it or relight here")
 
 
 def settings_message(settings: Settings) -> SettingsMessage:

@@ -29,6 +29,11 @@ class Shot(Protocol):
         """Those that have a relit version."""
         ...
 
+    @property
+    def cuts(self) -> Sequence[int]:
+        """The first frame of each scene but the first."""
+        ...
+
 
 @dataclass(frozen=True)
 class RemoteEngine:
@@ -59,7 +64,7 @@ class RemoteEngine:
 
     def plan(self, shot: Shot) -> Plan:
         """Lay its windows over a shot."""
-        return plan(shot.frames, shot.references, self.windowing)
+        return plan(shot.frames, shot.references, self.windowing, shot.cuts)
 
 
 @dataclass(frozen=True)

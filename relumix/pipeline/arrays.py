@@ -35,20 +35,23 @@ def relit(
     source      frame number to [h, w, 3] or [h, w, 4] (premultiplied alpha last), scene-linear, all of one size. It may
                 read lazily: frames are requested by number, more than once, from several threads.
     references  frame number to the relit frame [h, w, 3 or 4].
-    settings    engine, engine_options, model, device, work_size, mix and transfer are used; the rest is about files.
+    settings    engine, engine_options, model, device, work_size, mix, transfer, cuts and unlit are used; the rest is
+                about files. To find cuts every frame is read once; name them, or "none", to spare that.
     masks       frame number to matte [h, w] in 0..1; light changes only where it is above 0. None: everywhere.
     frames      the frames to yield; None: all. Any choice gives the same frames, bit for bit.
     engine      an engine already loaded, instead of the settings'.
     confidence  whether frames come with their confidence.
 
-    Raises InputError for arguments that do not fit together, FrameError for a frame of another size.
+    Raises InputError for arguments that do not fit together and for a scene without a reference, FrameError for a
+    frame of another size.
     """
     settings = settings or Settings()
     shot = ArraySource(source, references, masks)
     wanted = shot.choose(frames)
     engine = engine or engine_for(settings)
     refuse_chunks(engine, shot.frames, wanted)
-    with Propagation(DownsampledShot(shot, settings.work_size), engine) as propagation:
+    shot.find_cuts(settings.cuts, settings.unlit, wanted)
+    with Propagation(DownsampledShot(shot, settings.work_size), engine, cuts=shot.cuts) as propagation:
         transfer = transfer_for(settings.transfer, propagation.canvas)
         for outcome in propagation.each(wanted, partial(_relit, shot, settings, transfer, confidence)):
             if isinstance(outcome, FrameError):

@@ -12,6 +12,7 @@ from relumix.events import Start
 from relumix.pipeline.fingerprint import stored_fingerprint
 from relumix.settings import Settings
 from relumix.shot.confidence_layer import refuse_taken
+from relumix.shot.scenes import Scenes, refuse_unlit
 from relumix.shot.sequence import OutputPattern
 from relumix.shot.source import PlateSource, References
 from relumix.shot.writing import check_compression
@@ -52,6 +53,7 @@ class Job:
             output=str(self.output),
             frames=list(self.frames),
             references={frame: str(path) for frame, path in self.source.reference_paths.items()},
+            cuts=list(self.source.cuts),
             settings=self.source.settings.asdict(),
         )
 
@@ -63,8 +65,10 @@ def check(
     settings = settings or Settings()
     if settings.compression:
         check_compression(settings.compression)
-    plates = PlateSource.find(source, references, settings)
+    plates = PlateSource.find(source, references, settings).with_cuts()
     frames, warnings = plates.choose(settings.frames, settings.missing)
+    scenes = Scenes(tuple(plates.references), plates.cuts)
+    warnings += refuse_unlit(plates.frames, scenes, frames, settings.unlit)
     if settings.confidence_layer:
         refuse_taken(plates.plate.confidence_channel, plates.plate.relit_part.channels, plates.plate.path)
     results, gains, confidences = (

@@ -43,7 +43,9 @@ class Fingerprints:
         """Return the fingerprint of a frame, 64 hexadecimal digits."""
         mask = self._source.mask_path(frame)
         plates = [self._source.shot.path(f) for f in self._plan.inputs(frame)]
-        text = json.dumps([self._common, frame, self._stat(plates), self._stat([mask] if mask else [])], sort_keys=True)
+        made_from = [self._common, frame, self._stat(plates), self._stat([mask] if mask else [])]
+        scene = self._plan.scenes.around(frame)
+        text = json.dumps([*made_from, *([scene] if scene else [])], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def are_in(self, frame: int, paths: Sequence[Path]) -> bool:

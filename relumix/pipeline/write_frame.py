@@ -7,7 +7,6 @@ References' plates are read once: their gain is known at once, so their frames a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -30,6 +29,7 @@ from relumix.shot.sequence import OutputPattern
 from relumix.shot.source import PlateSource
 from relumix.shot.writing import write
 from relumix.types import Float32
+from relumix.util.words import as_json
 from relumix.version import __version__
 
 Relit = tuple[Float32, NDArray[np.bool_]]
@@ -140,8 +140,8 @@ class FrameWriter:
         return {
             "relumix:version": __version__,
             "relumix:engine": settings.engine,
-            REFERENCES_ATTRIBUTE: json.dumps(references, ensure_ascii=False),
-            "relumix:settings": json.dumps(settings.pixels(), ensure_ascii=False),
+            REFERENCES_ATTRIBUTE: as_json(references),
+            "relumix:settings": as_json(settings.pixels()),
             FINGERPRINT_ATTRIBUTE: fingerprint,
         }
 

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from relumix.errors import FrameError, InputError
 from relumix.shot.box import Box
+from relumix.shot.cuts import Look, find_cuts, given_cuts, look_at
 from relumix.shot.paint import Alpha, Paint
+from relumix.shot.scenes import Scenes, refuse_unlit
 from relumix.types import Float32
 
 Arrays = Mapping[int, NDArray[np.floating]]
@@ -45,6 +47,7 @@ class ArraySource:
         for frame in self.references:
             if frame not in source:
                 raise InputError(f"reference frame {frame} is not in the shot: expected one of {_span(self.frames)}")
+        self.cuts: tuple[int, ...] = ()
         self._source, self._relit, self._masks = source, references, masks
         self._shape = _floats(source[self.references[0]], f"frame {self.references[0]}").shape
 
@@ -52,6 +55,22 @@ class ArraySource:
     def masked(self) -> bool:
         """Whether there are mattes."""
         return self._masks is not None
+
+    def find_cuts(self, cuts: str, unlit: str, wanted: Sequence[int]) -> None:
+        """Set `cuts`, the first frame of each scene but the first, as Settings.cuts says; "auto" reads every frame.
+
+        Raises InputError for cuts that are none of the shot's frames and, unless `unlit` is "plate", where a wanted
+        frame is of a scene without a reference.
+        """
+        given = given_cuts(cuts, self.frames)
+        self.cuts = find_cuts((frame, self._look(frame)) for frame in self.frames) if given is None else given
+        refuse_unlit(self.frames, Scenes(self.references, self.cuts), wanted, unlit)
+
+    def _look(self, frame: int) -> Look | None:
+        try:
+            return look_at(np.asarray(self.plate(frame)[..., :3], np.float32))
+        except FrameError:
+            return None  # told when it is this frame's turn
 
     def choose(self, frames: Sequence[int] | None) -> list[int]:
         """Return the frames asked for (None: all), ascending. Raises InputError."""

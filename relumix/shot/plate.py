@@ -22,6 +22,7 @@ from relumix.shot.picture import Contents, Level, Part, PartLevel, Picture, Plan
 from relumix.shot.placing import Windows
 from relumix.shot.rgba_image import is_whole, read_rgba
 from relumix.shot.sequence import Sequence
+from relumix.shot.small import read_small
 
 
 class Plate:
@@ -110,6 +111,21 @@ class Plate:
                 if layout.format == "openexr":
                     return _read_exr(image, layout, self, frame, path)
                 return _read_other(image, layout, self, frame, path)
+        except (ImageError, MemoryError) as error:
+            raise FrameError(frame, f"frame {frame}: {path} cannot be read: {error}") from None
+
+    def read_small(self, frame: int, longest: int) -> NDArray[np.float32]:
+        """Read what a frame shows, quickly: the display window averaged down, coded as it is stored.
+
+        Returns [h, w, 3] float32 with a long edge of at least `longest` pixels; rows may be left out where that saves
+        time, the same in every frame. Raises FrameError as `read` does.
+        """
+        path = self.sequence.path(frame)
+        try:
+            with opened(path, unassociated=True) as image:
+                layout = layout_of(image, path)
+                self._check(frame, path, layout)
+                return read_small(image, layout.specs[self.choice.part][0], self.choice, longest)
         except (ImageError, MemoryError) as error:
             raise FrameError(frame, f"frame {frame}: {path} cannot be read: {error}") from None
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from relumix.errors import FrameError, InputError
 from relumix.settings import Settings
 from relumix.shot.confidence_layer import MAP_CHANNEL, read_confidence
+from relumix.shot.cuts import LOOK_PX, Look, find_cuts, given_cuts, look_at, told_cuts
 from relumix.shot.paint import Alpha
 from relumix.shot.picture import Level, Picture
 from relumix.shot.plate import Plate
@@ -23,7 +24,11 @@ from relumix.shot.reference_files import find_references, span
 from relumix.shot.sequence import Sequence as Shot
 from relumix.shot.sequence import parse_frames
 from relumix.types import Float32
+from relumix.util.ordered_pool import ordered
 from relumix.util.stopwatch import Stopwatch
+
+READERS = 2
+"""Threads that look for cuts."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ class PlateSource:
     reference_paths  relit file by frame, ascending.
     masks            the mattes' files, None without; a single file serves all frames.
     use_alpha        False where the plate's alpha is ignored (see `without_empty_alpha`).
+    cuts             the first frame of each scene but the first, ascending (see `with_cuts`).
     warnings         found while looking at the input.
     """
 
@@ -44,6 +50,7 @@ class PlateSource:
     settings: Settings
     watch: Stopwatch
     use_alpha: bool = True
+    cuts: tuple[int, ...] = ()
     warnings: tuple[str, ...] = ()
     _kept: dict[int, Picture] = field(default_factory=dict, repr=False)
 
@@ -73,6 +80,24 @@ class PlateSource:
             return self
         ignored = f"the alpha of {self.plate.path} is 0 everywhere: it is passed through, and not used"
         return replace(self, use_alpha=False, warnings=(ignored,))
+
+    def with_cuts(self) -> PlateSource:
+        """Return this source with its cuts: those of the settings, or found, which reads every frame, small.
+
+        Raises InputError for cuts that are none of the shot's frames.
+        """
+        given = given_cuts(self.settings.cuts, self.frames)
+        if given is not None:
+            return replace(self, cuts=given)
+        with self.watch.stage("read"):
+            cuts = find_cuts(ordered((partial(self._look, frame) for frame in self.frames), READERS, "relumix-cuts"))
+        return replace(self, cuts=cuts, warnings=(*self.warnings, *([told_cuts(cuts)] if cuts else [])))
+
+    def _look(self, frame: int) -> tuple[int, Look | None]:
+        try:
+            return frame, look_at(self.plate.read_small(frame, LOOK_PX))
+        except FrameError:
+            return frame, None  # told when it is this frame's turn
 
     def _with_reference_warnings(self) -> PlateSource:
         """Return this source with warnings about its references. Raises InputError where one is unusable."""

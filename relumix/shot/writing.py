@@ -21,6 +21,8 @@ from relumix.shot.exr_header import Attribute
 from relumix.shot.images import ImageError, what_went_wrong
 from relumix.shot.picture import Part, PartLevel, Picture
 from relumix.util.atomic_file import replacing, temporary_name
+from relumix.util.native_name import native_name
+from relumix.util.words import is_utf8
 
 HALF_MAX = 65504.0
 ROWS_AT_ONCE = 512
@@ -109,8 +111,14 @@ def _write_pixels(path: Path, picture: Picture, parts: Sequence[Part], rgb: Sequ
     """Write all pixels through OpenImageIO, integers bit-cast to floats, since it writes one type a file."""
     if len({part.tile is None for part in parts}) > 1:  # OpenImageIO writes files of one kind of part only.
         parts = [replace(part, tile=None) for part in parts]
-    name = str(path)
     specs = [_spec(part, part.levels[0], picture, number) for number, part in enumerate(parts)]
+    with native_name(path) as name:
+        _write_parts(name, specs, picture, parts, rgb)
+
+
+def _write_parts(
+    name: str, specs: Sequence[Any], picture: Picture, parts: Sequence[Part], rgb: Sequence[NDArray[np.float32]]
+) -> None:
     output = oiio.ImageOutput.create(name)
     if output is None:
         raise ImageError(what_went_wrong())
@@ -137,7 +145,7 @@ def _spec(part: Part, level: PartLevel, picture: Picture, number: int) -> Any:
     spec = oiio.ImageSpec(window.width, window.height, len(types), "float" if "float" in types else "half")
     spec.x, spec.y = window.x, window.y
     spec.full_x, spec.full_y, spec.full_width, spec.full_height = display.x, display.y, display.width, display.height
-    spec.channelnames = part.channels
+    spec.channelnames = _names_in_order(part.channels)
     if len(set(types)) > 1:
         spec.channelformats = tuple(oiio.TypeDesc(kind) for kind in types)
     if part.tile:
@@ -151,6 +159,16 @@ def _spec(part: Part, level: PartLevel, picture: Picture, number: int) -> Any:
         spec.attribute("openexr:levelmode", 1)
         spec.attribute("openexr:roundingmode", int(part.round_up))
     return spec
+
+
+def _names_in_order(channels: Sequence[str]) -> Sequence[str]:
+    """The names of channels or, where OpenImageIO cannot take one that is not UTF-8, others in the same order: files
+    hold the pixels by it, and the header says the names.
+    """
+    if all(map(is_utf8, channels)):
+        return channels
+    stored = [name.encode("utf-8", "surrogateescape") for name in channels]
+    return [f"channel{sorted(stored).index(name):05d}" for name in stored]
 
 
 def _lossless(compression: str) -> str:

@@ -77,7 +77,7 @@ class RelightResponse(_message.Message):
     def __init__(self, accepted: _Optional[_Union[Accepted, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., chunk: _Optional[_Union[FrameChunk, _Mapping]] = ..., done: _Optional[_Union[FrameDone, _Mapping]] = ..., error: _Optional[_Union[FrameError, _Mapping]] = ..., summary: _Optional[_Union[Summary, _Mapping]] = ...) -> None: ...
 
 class Open(_message.Message):
-    __slots__ = ("settings", "frames", "deliver", "references", "masks", "encoding", "gains", "keys", "by_path", "confidence")
+    __slots__ = ("settings", "frames", "deliver", "references", "masks", "encoding", "gains", "keys", "by_path", "cuts", "confidence")
     class KeysEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -94,6 +94,7 @@ class Open(_message.Message):
     GAINS_FIELD_NUMBER: _ClassVar[int]
     KEYS_FIELD_NUMBER: _ClassVar[int]
     BY_PATH_FIELD_NUMBER: _ClassVar[int]
+    CUTS_FIELD_NUMBER: _ClassVar[int]
     CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
     settings: Settings
     frames: _containers.RepeatedScalarFieldContainer[int]
@@ -104,8 +105,9 @@ class Open(_message.Message):
     gains: bool
     keys: _containers.ScalarMap[int, str]
     by_path: ByPath
+    cuts: _containers.RepeatedScalarFieldContainer[int]
     confidence: bool
-    def __init__(self, settings: _Optional[_Union[Settings, _Mapping]] = ..., frames: _Optional[_Iterable[int]] = ..., deliver: _Optional[_Iterable[int]] = ..., references: _Optional[_Iterable[int]] = ..., masks: _Optional[_Union[Masks, str]] = ..., encoding: _Optional[_Union[Encoding, str]] = ..., gains: bool = ..., keys: _Optional[_Mapping[int, str]] = ..., by_path: _Optional[_Union[ByPath, _Mapping]] = ..., confidence: bool = ...) -> None: ...
+    def __init__(self, settings: _Optional[_Union[Settings, _Mapping]] = ..., frames: _Optional[_Iterable[int]] = ..., deliver: _Optional[_Iterable[int]] = ..., references: _Optional[_Iterable[int]] = ..., masks: _Optional[_Union[Masks, str]] = ..., encoding: _Optional[_Union[Encoding, str]] = ..., gains: bool = ..., keys: _Optional[_Mapping[int, str]] = ..., by_path: _Optional[_Union[ByPath, _Mapping]] = ..., cuts: _Optional[_Iterable[int]] = ..., confidence: bool = ...) -> None: ...
 
 class Settings(_message.Message):
     __slots__ = ("engine", "work_size", "mix", "colorspace", "reference_colorspace", "layer", "view", "compression", "bits", "transfer", "engine_options", "confidence_layer")
@@ -347,7 +349,7 @@ class Engine(_message.Message):
     def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., device: _Optional[str] = ..., window: _Optional[int] = ..., overlap: _Optional[int] = ..., tracks: bool = ..., chained: bool = ...) -> None: ...
 
 class Limits(_message.Message):
-    __slots__ = ("max_sessions", "max_frame_bytes", "max_frame_pixels", "max_frames", "max_chunk_bytes", "idle_seconds", "by_path", "confidence")
+    __slots__ = ("max_sessions", "max_frame_bytes", "max_frame_pixels", "max_frames", "max_chunk_bytes", "idle_seconds", "by_path", "cuts", "confidence")
     MAX_SESSIONS_FIELD_NUMBER: _ClassVar[int]
     MAX_FRAME_BYTES_FIELD_NUMBER: _ClassVar[int]
     MAX_FRAME_PIXELS_FIELD_NUMBER: _ClassVar[int]
@@ -355,6 +357,7 @@ class Limits(_message.Message):
     MAX_CHUNK_BYTES_FIELD_NUMBER: _ClassVar[int]
     IDLE_SECONDS_FIELD_NUMBER: _ClassVar[int]
     BY_PATH_FIELD_NUMBER: _ClassVar[int]
+    CUTS_FIELD_NUMBER: _ClassVar[int]
     CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
     max_sessions: int
     max_frame_bytes: int
@@ -363,8 +366,9 @@ class Limits(_message.Message):
     max_chunk_bytes: int
     idle_seconds: float
     by_path: bool
+    cuts: bool
     confidence: bool
-    def __init__(self, max_sessions: _Optional[int] = ..., max_frame_bytes: _Optional[int] = ..., max_frame_pixels: _Optional[int] = ..., max_frames: _Optional[int] = ..., max_chunk_bytes: _Optional[int] = ..., idle_seconds: _Optional[float] = ..., by_path: bool = ..., confidence: bool = ...) -> None: ...
+    def __init__(self, max_sessions: _Optional[int] = ..., max_frame_bytes: _Optional[int] = ..., max_frame_pixels: _Optional[int] = ..., max_frames: _Optional[int] = ..., max_chunk_bytes: _Optional[int] = ..., idle_seconds: _Optional[float] = ..., by_path: bool = ..., cuts: bool = ..., confidence: bool = ...) -> None: ...
 
 class Load(_message.Message):
     __slots__ = ("sessions", "queued_windows", "memory_bytes", "spool_bytes", "draining")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import os
+import signal
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -30,6 +31,9 @@ DTYPES = {"half": np.float16, "float": np.float32}
 
 AnyFile = Path | FileBeneath
 """A file of the spool, or one that a client named."""
+
+HEADER_SECONDS = 5.0
+"""Processor time for the header of a file."""
 
 HEADER_BYTES = 1 << 20
 """A generous bound on the header of a result."""
@@ -144,7 +148,7 @@ def _path(file: AnyFile | None, links: dict[str, str]) -> Iterator[Path | None]:
         yield file
         return
     name = hashlib.sha256(str(file.path).encode("utf-8", "surrogateescape")).hexdigest()[:24]
-    link = Path(tempfile.gettempdir(), f"relumix-{os.getpid()}-{name}{file.suffix}")
+    link = Path(tempfile.gettempdir(), f"{link_prefix(os.getpid())}{name}{file.suffix}")
     fresh = str(link) not in links
     links[str(link)] = str(file.path)
     with ExitStack() as stack:
@@ -155,6 +159,11 @@ def _path(file: AnyFile | None, links: dict[str, str]) -> Iterator[Path | None]:
                 link.symlink_to(f"/dev/fd/{descriptor}")
                 stack.callback(link.unlink)
         yield link
+
+
+def link_prefix(pid: int) -> str:
+    """Return how the names of a process's links begin."""
+    return f"relumix-{pid}-"
 
 
 def _named(text: str, links: Mapping[str, str]) -> str:
@@ -191,6 +200,19 @@ def _source(files: FrameFiles, paths: Mapping[str, Path | None]) -> SentSource:
     )
 
 
+@contextmanager
+def _quickly() -> Iterator[None]:
+    """End the process by SIGVTALRM if it takes too much processor time: what is read is no more than a header.
+
+    Formats other than OpenEXR have no counts of ours: a PNG file may unpack gigabytes of text before its pixels.
+    """
+    signal.setitimer(signal.ITIMER_VIRTUAL, HEADER_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+
+
 def _bounded_layout(path: Path, most: int) -> FileLayout | None:
     """Return how a file is laid out; None where it cannot be read, as who reads it will say.
 
@@ -202,10 +224,12 @@ def _bounded_layout(path: Path, most: int) -> FileLayout | None:
     except OSError:
         return None
     try:
-        with opened(path, unassociated=True) as image:
+        with _quickly(), opened(path, unassociated=True) as image:
             layout = layout_of(image, path)
     except ImageError:
         return None
+    if len(layout.specs) > header_limits.MOST_PARTS:
+        raise TooLargeError(f"{path} has more than {header_limits.MOST_PARTS} parts: this server takes no more of them")
     for levels in layout.specs:
         extent = data_window(levels[0]).union(display_window(levels[0]))
         deepest = extent.width * extent.height * max(1.0, levels[0].nchannels / 64)

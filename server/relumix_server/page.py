@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import socket
 import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -25,6 +27,8 @@ from relumix_server.workers import Workers
 
 REFRESH_SECONDS = 2
 MOST_CONNECTIONS = 32
+MOST_SECONDS = 20.0
+"""Of one connection, however slowly it asks or reads."""
 
 log = logging.getLogger("relumix_server")
 
@@ -129,9 +133,13 @@ class _Server(ThreadingHTTPServer):
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Answer, and free the thread."""
+        late = threading.Timer(MOST_SECONDS, _hang_up, [request])
+        late.daemon = True
+        late.start()
         try:
             super().process_request_thread(request, client_address)
         finally:
+            late.cancel()
             self._free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -139,6 +147,11 @@ class _Server(ThreadingHTTPServer):
         error = sys.exc_info()[1]
         if not isinstance(error, ConnectionError | TimeoutError):
             log.error("the status page failed: %s: %s", type(error).__name__, error)
+
+
+def _hang_up(connection: socket.socket) -> None:
+    with suppress(OSError):  # It is closed already.
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 def _rows(service: RelightService) -> list[SessionRow]:

@@ -21,6 +21,7 @@ from relumix_server.beneath import FileBeneath
 from relumix_server.frame_files import MADE_ROLES
 from relumix_server.options import Options
 from relumix_server.status_errors import Code, StatusError
+from relumix_server.storage import GoOn
 
 LONGEST_TEXT = 256
 LONGEST_KEY = 128
@@ -58,6 +59,7 @@ class Request:
     frames: tuple[int, ...]
     deliver: tuple[int, ...]
     references: tuple[int, ...]
+    cuts: tuple[int, ...]
     masks: int
     raw: bool
     made: tuple[pb.Role, ...]
@@ -116,12 +118,18 @@ class Request:
         )
 
 
-def check(opening: pb.Open, engines: Mapping[str, Engine], options: Options, allowed: AllowedPaths) -> Request:
-    """Return the job that an opening message describes. Raises StatusError."""
+def check(
+    opening: pb.Open,
+    engines: Mapping[str, Engine],
+    options: Options,
+    allowed: AllowedPaths,
+    go_on: GoOn = lambda: None,
+) -> Request:
+    """Return the job that an opening message describes. Raises StatusError, and what `go_on` raises."""
     _refuse_many(opening, options)
     settings, engine = _settings(opening.settings, engines)
     frames, references = _ascending("frames", opening.frames), _ascending("references", opening.references)
-    deliver = _ascending("deliver", opening.deliver) or frames
+    deliver, cuts = _ascending("deliver", opening.deliver) or frames, _ascending("cuts", opening.cuts)
     for name, chosen in (("frames", frames), ("deliver", deliver), ("references", references)):
         if unknown := sorted(set(chosen) - set(frames)):
             raise _invalid(f"{name} has frame {unknown[0]}, which is none of the shot's frames")
@@ -132,9 +140,11 @@ def check(opening: pb.Open, engines: Mapping[str, Engine], options: Options, all
     for frame, key in opening.keys.items():
         if len(key) > LONGEST_KEY or not key.isascii() or not key.isprintable():
             raise _invalid(f"the key of frame {frame} is no ASCII text of up to {LONGEST_KEY} letters")
-    _refuse_long_chains(frames, references, engine)
-    laid = plan(frames, references, engine.windowing)
-    order, last_use, windows = _needs(laid, frames[0], deliver, references)
+    if cuts and not frames[0] < cuts[0] <= cuts[-1] <= frames[-1]:
+        raise _invalid(f"cuts are {cuts[0]} to {cuts[-1]}: expected them behind {frames[0]}, and up to {frames[-1]}")
+    _refuse_long_chains(frames, references, engine, cuts)
+    laid = plan(frames, references, engine.windowing, cuts)
+    order, last_use, windows = _needs(laid, frames[0], deliver, references, go_on)
     request = Request(
         session=uuid.uuid4().hex[:12],
         settings=settings,
@@ -142,6 +152,7 @@ def check(opening: pb.Open, engines: Mapping[str, Engine], options: Options, all
         frames=frames,
         deliver=deliver,
         references=references,
+        cuts=cuts,
         masks=opening.masks,
         raw=opening.encoding == pb.ENCODING_RAW,
         made=_made(opening),
@@ -152,7 +163,10 @@ def check(opening: pb.Open, engines: Mapping[str, Engine], options: Options, all
         last_use=last_use,
         windows=windows,
     )
-    return replace(request, paths=_paths(opening, request, allowed)) if opening.HasField("by_path") else request
+    if not opening.HasField("by_path"):
+        return request
+    allowed.refuse_none()
+    return replace(request, paths=_paths(opening, request, allowed.for_a_job(go_on)))
 
 
 def _refuse_many(opening: pb.Open, options: Options) -> None:
@@ -162,6 +176,7 @@ def _refuse_many(opening: pb.Open, options: Options) -> None:
         "frames": opening.frames,
         "frames to deliver": opening.deliver,
         "keys": opening.keys,
+        "cuts": opening.cuts,
         "sources by path": paths.sources,
         "masks by path": paths.masks,
         "results by path": paths.results,
@@ -177,8 +192,8 @@ def _refuse_many(opening: pb.Open, options: Options) -> None:
             raise StatusError(Code.RESOURCE_EXHAUSTED, f"the shot has {count} {what}: this server takes up to {most}")
 
 
-def _refuse_long_chains(frames: Sequence[int], references: Sequence[int], engine: Engine) -> None:
-    count = chained_keyframes(frames, references, engine.windowing)
+def _refuse_long_chains(frames: Sequence[int], references: Sequence[int], engine: Engine, cuts: Sequence[int]) -> None:
+    count = chained_keyframes(frames, references, engine.windowing, cuts)
     if count > MOST_CHAINED_KEYFRAMES:
         raise StatusError(
             Code.RESOURCE_EXHAUSTED,
@@ -233,13 +248,14 @@ def _ascending(name: str, frames: Sequence[int]) -> tuple[int, ...]:
 
 
 def _needs(
-    laid: Plan, first: int, deliver: tuple[int, ...], references: tuple[int, ...]
+    laid: Plan, first: int, deliver: tuple[int, ...], references: tuple[int, ...], go_on: GoOn
 ) -> tuple[tuple[int, ...], dict[int, int | None], tuple[int, ...]]:
     """Return the sources that are needed in order, when each is needed last, and the windows in order."""
     kept = {first, *references}
     last_use: dict[int, int | None] = dict.fromkeys((first, *references))
     windows: dict[int, None] = {}
     for frame in deliver:
+        go_on()
         fresh = [share.window for share in laid.shares.get(frame, ()) if share.window not in windows]
         for window in (laid.windows[i] for i in fresh):
             for used in (*itertools.chain(*window.keyframe_paths), *window.frames):
@@ -256,8 +272,6 @@ def _needs(
 
 def _paths(opening: pb.Open, request: Request, allowed: AllowedPaths) -> Paths:
     sent = opening.by_path
-    allowed.refuse_none()
-    allowed = allowed.for_a_job()
     inputs: dict[pb.Role, tuple[Mapping[int, str], Sequence[int]]] = {
         pb.ROLE_SOURCE: (sent.sources, request.order),
         pb.ROLE_REFERENCE: (sent.references, request.references),

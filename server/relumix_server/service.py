@@ -23,6 +23,7 @@ from relumix.v1.relight_pb2_grpc import RelightServiceServicer
 from relumix.version import __version__
 from relumix_server.admission import Admission
 from relumix_server.allowed_paths import AllowedPaths
+from relumix_server.connections import Connections
 from relumix_server.frame_receiver import FrameReceiver
 from relumix_server.metrics import Metrics
 from relumix_server.options import MAX_CHUNK_BYTES, Options
@@ -36,6 +37,7 @@ from relumix_server.storage import OpeningChecks
 from relumix_server.stream_reader import Context, StreamReader
 from relumix_server.stream_writer import StreamWriter
 from relumix_server.workers import Workers
+from relumix_server.working_memory import WorkingMemory
 
 LONGEST_CLIENT = 80
 """Most letters of a client's own name on the page."""
@@ -58,6 +60,8 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
             waiting_seconds=options.waiting_seconds,
             of_a_client=options.max_client_sessions,
         )
+        self.connections = Connections(options.max_host_connections)
+        self._memory = WorkingMemory(options.window_memory)
         self.sessions: dict[str, Session] = {}
         self.checks = OpeningChecks()
         self._ending: set[Session] = set()
@@ -104,6 +108,7 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
 
     async def GetInfo(self, request: pb.GetInfoRequest, context: Context) -> pb.GetInfoResponse:  # noqa: N802
         """Say what the server is and how busy it is."""
+        self.connections.accept(context.peer())
         memory_bytes, spool_bytes = self._spool.used()
         load = pb.Load(
             sessions=self._admission.taken,
@@ -118,6 +123,7 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
 
     async def Relight(self, _: object, context: Context) -> None:  # noqa: N802
         """Relight one shot."""
+        self.connections.accept(context.peer())
         status, session = None, ""
         try:
             async with self._admission.slot(self._client(context)):
@@ -140,7 +146,7 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
         """Start a session; returns its id."""
         opening = await reader.opening()
         request = await self.checks.run(partial(check, opening, self._engines, self._options, self._allowed))
-        session = self.session(request)
+        session = self.session(request, self._client(context))
         session.client = _caller(context)
         self.sessions[request.session] = session
         self._metrics.session()
@@ -154,8 +160,8 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
         session.start()
         return request.session
 
-    def session(self, request: Request) -> Session:
-        """Build the session of a job."""
+    def session(self, request: Request, client: str) -> Session:
+        """Build the session of a client's job."""
         options = self._options
         receiver = FrameReceiver(
             request,
@@ -164,7 +170,7 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
             max_frame_pixels=options.max_frame_pixels,
             ahead_bytes=options.ahead_bytes,
         )
-        shot = SessionShot(request, receiver, self._workers, self._spool, Stopwatch(), options)
+        shot = SessionShot(request, receiver, self._workers, self._spool, Stopwatch(), options, self._memory, client)
         engine = ScheduledEngine(
             request.engine, self._device, await_frames=shot.await_frames, on_window=self._metrics.window
         )
@@ -217,6 +223,7 @@ def _limits(options: Options, *, by_path: bool) -> pb.Limits:
         max_chunk_bytes=MAX_CHUNK_BYTES,
         idle_seconds=options.idle_seconds,
         by_path=by_path,
+        cuts=True,
         confidence=True,
     )
 

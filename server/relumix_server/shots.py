@@ -21,10 +21,12 @@ from relumix_server.chunk_rules import ReceivedFrame
 from relumix_server.frame_files import AnyFile, FrameFiles, PlaneShape
 from relumix_server.frame_receiver import FrameReceiver
 from relumix_server.options import Options
-from relumix_server.request import Paths, Request
+from relumix_server.request import FrameKey, Paths, Request
 from relumix_server.spool import Spool, full
 from relumix_server.status_errors import Code, CodedFrameError, StatusError, code_of
+from relumix_server.turns import Owner
 from relumix_server.worker_tasks import (
+    MeasureWorkingSize,
     PackPlanes,
     PutFile,
     ReadFirstReference,
@@ -36,9 +38,7 @@ from relumix_server.worker_tasks import (
     UnpackPlanes,
 )
 from relumix_server.workers import OverLimitError, WorkerDiedError, WorkerError, Workers
-
-ENGINE_BYTES_PER_PIXEL = 120
-"""Peak memory of an engine for each proxy pixel of a window: flow was measured at 115 (960x540, 16 frames)."""
+from relumix_server.working_memory import Needs, WorkingMemory
 
 
 @dataclass(frozen=True)
@@ -74,9 +74,14 @@ class SessionShot:
         spool: Spool,
         watch: Stopwatch,
         limits: Options,
+        memory: WorkingMemory,
+        client: str,
     ) -> None:
+        """client: whose job it is; clients share the workers."""
         self._request, self._receiver, self._workers = request, receiver, workers
-        self._spool, self.watch, self._limits = spool, watch, limits
+        self._owner = Owner(client)
+        workers.turns.enter(self._owner)
+        self._spool, self.watch, self._limits, self._memory = spool, watch, limits, memory
         self._use_alpha = True
         self._made: set[Path] = set()
         self._written: dict[int, dict[int, int]] = {}
@@ -105,28 +110,17 @@ class SessionShot:
         """Read the references (see ProxyShot)."""
         first = self.references[0]
         try:
-            read = self._call(first, ReadFirstReference(self._files(first, reference=True)))
-            self._use_alpha, self.warnings = read.use_alpha, [self._as_sent(text) for text in read.warnings]
+            files = self._files(first, reference=True)
+            size = self._call(first, MeasureWorkingSize(files))
+            self._memory.hold(self, Needs.of(self._request, size.width, size.height))
+            read = self._call(first, ReadFirstReference(files))
+            self._use_alpha, self.warnings = read.use_alpha, [self._as_sent(first, text) for text in read.warnings]
             self._written[first] = read.written
-            self._refuse_large(read.canvas)
             others = {frame: self._light(read.canvas, frame) for frame in self.references[1:]}
             return read.canvas, {first: read.light(first), **others}
         except FrameError as error:
             text = f"the plate of reference frame {error.frame} cannot be read: {error}"
             raise _of_job(text, error) from error
-
-    def _refuse_large(self, canvas: Canvas) -> None:
-        """Raise StatusError where a window would take too much of the engine's memory."""
-        windows = (self._request.plan.windows[i] for i in self._request.windows)
-        frames = max((len(window.frames) for window in windows), default=0)
-        needed = frames * canvas.width * canvas.height * ENGINE_BYTES_PER_PIXEL
-        if needed > self._limits.window_memory:
-            given = self._limits.window_memory >> 20
-            raise StatusError(
-                Code.RESOURCE_EXHAUSTED,
-                f"{frames} frames at {canvas.width}x{canvas.height} would take some {needed >> 20} MiB at once, "
-                f"and this server gives {given}: choose a smaller work_size",
-            )
 
     def frame(self, canvas: Canvas, frame: int) -> ProxyFrame:
         """Return a plate frame. Raises FrameError."""
@@ -167,6 +161,8 @@ class SessionShot:
             if request.paths:
                 return self._put(made, request.paths)
         except BaseException as error:
+            if not isinstance(error, InputError):  # Perhaps the process was killed at it.
+                self._spool.sweep(*outputs.values())
             self._drop(*outputs.values())
             if isinstance(error, InputError):
                 raise self._unwritten(frame, outputs, str(error)) from error
@@ -179,7 +175,9 @@ class SessionShot:
         """Move a frame's files to the client's paths; the result last, as the command does."""
         result, *maps = made.files
         for file in (*maps, result):
-            self._call(made.frame, PutFile(file.path, paths.outputs[file.role][made.frame]))
+            # Not as the session's: ended in the midst of it, it would leave part of a file in the client's folder.
+            task = PutFile(file.path, paths.outputs[file.role][made.frame])
+            self._call(made.frame, task, Owner(self._owner.client))
         self._drop(*(file.path for file in made.files))
         return FinishedFrame(made.frame, made.nonfinite_pixels)
 
@@ -227,8 +225,17 @@ class SessionShot:
         """Hand a frame's files over: `close` no longer frees them."""
         self._made -= {file.path for file in made.files}
 
+    def cancel(self) -> None:
+        """Let tasks that wait for a worker, or are at work, end soon; SessionCancelledError is raised where they were.
+
+        May be called more than once.
+        """
+        self._workers.turns.leave(self._owner)
+
     def close(self) -> None:
         """Free the files of frames that were not handed over."""
+        self.cancel()
+        self._memory.release(self)
         self._drop(*list(self._made))
 
     def release(self, frame: int) -> None:
@@ -288,36 +295,42 @@ class SessionShot:
             return self._request.paths.names[role, frame]
         return self._receiver.name(role, frame)
 
-    def _call(self, frame: int, task: Task[Result]) -> Result:
+    def _call(self, frame: int, task: Task[Result], owner: Owner | None = None) -> Result:
         """Run a task in a worker. Raises FrameError and InputError with the client's names of files."""
         try:
-            result = self._workers.call(task)
+            result = self._workers.call(task, owner or self._owner)
         except FrameError as error:
-            raise FrameError(error.frame, self._as_sent(str(error))) from error
+            raise FrameError(error.frame, self._as_sent(frame, str(error))) from error
         except InputError as error:
-            raise InputError(self._as_sent(str(error))) from error
+            raise InputError(self._as_sent(frame, str(error))) from error
         except (OverLimitError, WorkerDiedError) as error:
-            name = self._as_sent(str(error)) if isinstance(error, OverLimitError) else str(error)
+            name = self._as_sent(frame, str(error)) if isinstance(error, OverLimitError) else str(error)
             message = f"frame {frame} ({self._name(pb.ROLE_SOURCE, frame)}) cannot be relit: {name}"
             raise CodedFrameError(frame, code_pb2.RESOURCE_EXHAUSTED, message) from error
         except WorkerError as error:
             message = f"frame {frame}: the server failed at it: {error}"
-            raise CodedFrameError(frame, code_pb2.INTERNAL, self._as_sent(message)) from error
+            raise CodedFrameError(frame, code_pb2.INTERNAL, self._as_sent(frame, message)) from error
         self.watch.add(result.seconds)
         return result
 
-    def _as_sent(self, text: str) -> str:
-        """Replace the server's paths in a sentence by the client's names."""
-        if self._request.paths:
-            known = self._request.paths
-            pairs = [(str(file.path), known.names[key]) for key, file in known.inputs.items()]
-        else:
-            pairs = self._receiver.names_by_path()
+    def _as_sent(self, frame: int, text: str) -> str:
+        """Replace the server's paths of a frame's files, in a sentence, by the client's names."""
+        # Of these files alone: a job may have 20,000 frames, and as many errors.
+        mask = self._request.mask_of(frame)
+        near = {frame, self.frames[0], frame if mask is None else mask}
+        found = [self._path_and_name((role, each)) for role in pb.Role.values() for each in near]
+        pairs = [pair for pair in found if pair is not None]
         # Longest first, since one path may begin with another.
         for path, name in sorted(pairs, key=lambda pair: -len(pair[0])):
             if path != name:
                 text = text.replace(path, name)
         return text
+
+    def _path_and_name(self, key: FrameKey) -> tuple[str, str] | None:
+        known = self._request.paths
+        if known is None:
+            return self._receiver.path_and_name(key)
+        return (str(known.inputs[key].path), known.names[key]) if key in known.inputs else None
 
 
 def _of_job(text: str, error: FrameError) -> Exception:

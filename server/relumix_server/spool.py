@@ -121,6 +121,12 @@ class Spool:
                 self._forget(path)
                 del self._files[path]
 
+    def sweep(self, *paths: Path | None) -> None:
+        """Remove what a killed process left beside these files: hidden names that begin with theirs."""
+        for path in filter(None, paths):
+            for left in path.parent.glob(f".{path.stem}.*"):
+                left.unlink(missing_ok=True)
+
     def _forget(self, path: Path) -> None:
         file = self._files[path]
         file.folder.used_bytes -= file.bytes

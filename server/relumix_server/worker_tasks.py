@@ -23,9 +23,10 @@ from relumix.gain.proxy_shot import DownsampledShot, Light
 from relumix.gain.transfer import Gain
 from relumix.pipeline.write_frame import FrameWriter
 from relumix.shot.box import Box
-from relumix.shot.images import opened, what_went_wrong
+from relumix.shot.images import data_window, display_window, opened, what_went_wrong
 from relumix.shot.sequence import OutputPattern
 from relumix.types import Float32
+from relumix.util.native_name import native_name
 from relumix.v1 import relight_pb2 as pb
 from relumix_server.beneath import FileBeneath
 from relumix_server.frame_files import DTYPES, FrameFiles, PlaneShape, most_written, opened_source
@@ -91,6 +92,14 @@ class FirstReferenceRead(ReferenceRead):
 
 
 @dataclass(frozen=True, kw_only=True)
+class WorkingSize(TaskResult):
+    """width, height: of a shot at the working size; 0 where that cannot be told."""
+
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class FrameWritten(TaskResult):
     """nonfinite_pixels: of the plate."""
 
@@ -110,6 +119,25 @@ class Task(ABC, Generic[Result]):
     @abstractmethod
     def run(self) -> Result:
         """Do it. Raises FrameError, InputError and TooLargeError."""
+
+
+@dataclass(frozen=True)
+class MeasureWorkingSize(Task[WorkingSize]):
+    """Find out how large a shot is at the working size, from the header of its first reference's plate alone."""
+
+    files: FrameFiles
+    result_type = WorkingSize
+
+    def run(self) -> WorkingSize:
+        """Measure it. Raises FrameError, InputError and TooLargeError."""
+        with opened_source(self.files) as source:
+            if source.layout is None:  # It cannot be read, as who reads it will say.
+                return WorkingSize(width=0, height=0)
+            # Of the largest part, whichever is relit: an upper bound.
+            windows = [data_window(levels[0]).union(display_window(levels[0])) for levels in source.layout.specs]
+            sizes = [Canvas.fit(window, self.files.settings.work_size) for window in windows]
+            largest = max(sizes, key=lambda size: size.width * size.height)
+            return WorkingSize(width=largest.width, height=largest.height)
 
 
 @dataclass(frozen=True)
@@ -230,8 +258,11 @@ class PackPlanes(Task[TaskResult]):
         spec = oiio.ImageSpec(shape.width, shape.height, len(shape.channels), shape.kind)
         spec.channelnames = shape.channels
         spec.attribute("compression", "none")
-        output = oiio.ImageOutput.create(str(path))
-        if output is None or not (output.open(str(path), spec) and output.write_image(pixels) and output.close()):
+        path.touch()
+        with native_name(path) as name:
+            output = oiio.ImageOutput.create(name)
+            kept = output and output.open(name, spec) and output.write_image(pixels) and output.close()
+        if not kept:
             raise InputError(f"{self.raw} cannot be kept: {what_went_wrong(output or oiio)}")
         return TaskResult()
 

@@ -60,9 +60,9 @@ class EchoService(RelightService):
 
     kind: type[EchoSession] = EchoSession
 
-    def session(self, request: Request) -> Session:
+    def session(self, request: Request, client: str) -> Session:
         """Make what does a job."""
-        made = super().session(request)
+        made = super().session(request, client)
         made.__class__ = self.kind
         return made
 

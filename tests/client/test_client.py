@@ -15,7 +15,6 @@ from relumix.events import Done, Failed, FrameDone, Progress, Stage, Start, Warn
 from relumix.pipeline.fingerprint import FINGERPRINT_ATTRIBUTE
 from relumix.settings import Settings
 from relumix.v1 import relight_pb2 as pb
-from relumix.version import __version__
 from tests.client.scripted import WINDOW, address, always, damage_once, once, serving
 from tests.shot import files
 from tests.synthetic import make_shot
@@ -109,8 +108,7 @@ def test_a_server_of_the_time_before_confidence_is_not_asked_for_it(disk, asked)
         with pytest.raises(InputError) as caught:
             disk.relight(address(server), **asked)
         assert str(caught.value) == (
-            f"{address(server)} has relumix {__version__}, which knows no confidence: leave it out, or bring the "
-            "server up to date"
+            f"{address(server)} is of a version without confidence: use a newer server, or leave confidence out"
         )
         assert not server.openings
         assert disk.relight(address(server))[-1].written == len(FRAMES)

@@ -198,3 +198,19 @@ def test_arrays_with_a_paint_over(server):
     outside[10:30, 20:50] = False
     np.testing.assert_array_equal(here[0].pixels[outside], shot.plate[1][outside])
     assert (here[0].pixels[10:30, 20:50] == paint[10:30, 20:50, :3]).all()
+
+
+def test_a_shot_with_cuts(server, tmp_path):
+    references = write_shot(tmp_path, references=(1003, 1020))
+    here, there = both(tmp_path, server.address, references, cuts="1008,1014", unlit="plate", gain_out="yes")
+    assert_same(tmp_path, here, there)
+    told = [event.message for event in there if isinstance(event, Warned)]
+    assert told == ["frames 1008 to 1013 are left as the plate: the scene has no reference"]
+
+
+def test_arrays_with_cuts(server):
+    shot = make_shot(size=SIZE, frames=range(1001, 1010))
+    lit, settings = {1001: shot.truth[1001], 1009: shot.plate[1009] * 3}, Settings(cuts="1006")
+    here = {frame.frame: frame.pixels for frame in relumix.relit(shot.plate, lit, settings)}
+    for frame in RelightClient(server.address).relit(shot.plate, lit, settings):
+        np.testing.assert_array_equal(frame.pixels, here[frame.frame])

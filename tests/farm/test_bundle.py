@@ -6,6 +6,8 @@ import pytest
 import yaml
 
 from tests.farm.shots import FRAMES, bundled, relumix
+from tests.shot import files
+from tests.synthetic import make_shot
 
 
 def read(path):
@@ -105,3 +107,26 @@ def test_references_by_name_pattern_and_folder_are_written_out(shot):
         values = {each["name"]: each["value"] for each in read(shot / "job/parameter_values.yaml")["parameterValues"]}
         assert values["Reference"] == "\n".join(f"{frame}={shot}/hero/hero.{frame}.exr" for frame in (1003, 1009))
         assert values["Fit"] == "false"
+
+
+@pytest.mark.parametrize(
+    ("options", "cuts"), [((), "none"), (("--cuts", "1004,1007", "--unlit", "plate"), "1004,1007")]
+)
+def test_cuts_are_found_once_and_passed_on(shot, options, cuts):
+    folder = bundled(shot, *options)
+    given = {each["name"]: each["value"] for each in read(folder / "parameter_values.yaml")["parameterValues"]}
+    assert given["Cuts"] == cuts
+
+
+def test_a_cut_is_told_when_the_job_is_written_and_a_scene_without_a_reference_refused(shot):
+    other = make_shot(size=(96, 64), frames=FRAMES, pan=(2, 0), seed=9)
+    for frame in range(1006, 1010):
+        files.plain(shot / f"plate/p.{frame}.exr", other.plate[frame])
+    refused = relumix(shot, "farm", "bundle", "plate", "-r", "relit.1001.exr", "-o", "out", "--bundle", "job")
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("relumix: frames 1006 to 1009 are a scene without a reference: give one"), refused
+    given = ["-r", "relit.1001.exr", "--frames", "1001-1005"]
+    made = relumix(shot, "farm", "bundle", "plate", *given, "-o", "out", "--bundle", "job")
+    assert "there is a cut before frame 1006" in made.stdout
+    values = {each["name"]: each["value"] for each in read(shot / "job/parameter_values.yaml")["parameterValues"]}
+    assert values["Cuts"] == "1006"

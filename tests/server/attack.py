@@ -9,7 +9,7 @@ import zlib
 from contextlib import contextmanager
 from pathlib import Path
 
-HEADERS, RST_STREAM, SETTINGS, DATA = 1, 3, 4, 0
+HEADERS, RST_STREAM, SETTINGS, DATA, CONTINUATION = 1, 3, 4, 0, 9
 END_STREAM, END_HEADERS = 1, 4
 SERVICE = "relumix.v1.RelightService"
 

@@ -11,10 +11,12 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from relumix_server.access import MOST_WITHOUT_MESSAGE
 from tests.server.attack import (
+    CONTINUATION,
     END_HEADERS,
     HEADERS,
     RST_STREAM,
     SERVICE,
+    SETTINGS,
     connected,
     frame,
     headers,
@@ -222,3 +224,41 @@ def test_handshakes_that_never_end(tmp_path):
             time.sleep(0.2)
             assert len(took) < 300
         assert len(took) > 5
+
+
+def test_a_host_that_opens_connections_leaves_some_to_others(tmp_path):
+    """It held all that the server takes, and nobody else came in."""
+    with serving(tmp_path, "--max-connections", "200", "--max-host-connections", "50") as server, ExitStack() as stack:
+        idle = []
+        for _ in range(300):
+            with suppress(OSError):
+                idle.append(stack.enter_context(connected(server.address)))
+        host, port = server.address.rsplit(":", 1)
+
+        def other():
+            """Whether somebody from another host is spoken to."""
+            with suppress(OSError), socket.create_connection((host, int(port)), 5, ("127.0.0.9", 0)) as connection:
+                connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(SETTINGS, 0, 0))
+                return bool(connection.recv(1 << 12))
+            return False
+
+        assert until(other, 20)
+        assert until(lambda: sum(not closed(each) for each in idle) <= 50)
+        assert server.open_files() < 150
+
+
+def test_headers_that_never_end(guarded):
+    """One connection that began a header and went on with it took a GiB in 12 s, and others waited 5 s beside it."""
+    before, sent = peak_bytes(guarded.pid), 0
+    field = b"\0" + bytes((100,)) + b"x" * 100 + bytes((100,)) + b"y" * 100
+    flood = frame(CONTINUATION, 0, 1, field * 80) * 4
+    with connected(guarded.address) as connection:
+        drained(connection)
+        connection.sendall(frame(HEADERS, 0, 1, headers(f"/{SERVICE}/GetInfo")))
+        with suppress(OSError):
+            while sent < 4 << 30:
+                connection.sendall(flood)
+                sent += len(flood)
+    assert sent < 4 << 30, "it was not hung up on"
+    assert peak_bytes(guarded.pid) - before < 400 * MIB
+    health(guarded)

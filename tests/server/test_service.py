@@ -103,7 +103,7 @@ def test_a_file_that_goes_with_its_session_is_no_fault(parts, disk, monkeypatch,
 
     async def work():
         said = [messages.request_of(message.SerializeToString()) for message in disk.said()]
-        session = RelightService(*parts).session(check(said[0].open, engines, Options(), AllowedPaths(())))
+        session = RelightService(*parts).session(check(said[0].open, engines, Options(), AllowedPaths(())), "")
         for piece in said[1:-1]:
             session.receiver.piece(piece)
         session.receiver.close()
