@@ -115,7 +115,7 @@ class Session:
             )
         if self._job.wants_confidence and not limits.confidence:
             raise InputError(
-                f"{self._server.address} is of a version without confidence: use a newer server, or leave confidence out"
+                f"{self._server.address} is of a version without confidence: use a newer server, or leave it out"
             )
 
     def _responses(self, call: Any) -> Iterator[Delivery | FrameError]:

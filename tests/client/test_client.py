@@ -108,7 +108,7 @@ def test_a_server_of_the_time_before_confidence_is_not_asked_for_it(disk, asked)
         with pytest.raises(InputError) as caught:
             disk.relight(address(server), **asked)
         assert str(caught.value) == (
-            f"{address(server)} is of a version without confidence: use a newer server, or leave confidence out"
+            f"{address(server)} is of a version without confidence: use a newer server, or leave it out"
         )
         assert not server.openings
         assert disk.relight(address(server))[-1].written == len(FRAMES)
