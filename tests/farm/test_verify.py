@@ -46,6 +46,12 @@ def test_a_finished_job_is_found_whole_and_shown(finished):
     assert "Gain flicker" in (finished / "out/review/report.html").read_text()
 
 
+def test_a_layer_that_was_asked_for_has_to_be_there(finished):
+    done = verify(finished, "confidence_layer=true")
+    assert done.returncode != 0
+    assert "frame 1004: out/p.1004.exr has no channel confidence.Y: expected the confidence there" in done.stdout
+
+
 def test_what_people_look_at_goes_where_it_was_asked_for(finished):
     done = verify(finished, "preview=a/m.mp4", "contact_sheet=a/s.png", options=["--report=a/r.html"])
     assert done.returncode == 0, done.stderr
