@@ -176,6 +176,7 @@ class Answer:
     accepted: pb.Accepted | None = None
     results: dict[int, bytes] = field(default_factory=dict)
     gains: dict[int, bytes] = field(default_factory=dict)
+    confidence: dict[int, bytes] = field(default_factory=dict)
     shapes: dict[int, pb.RawPlanes] = field(default_factory=dict)
     done: dict[int, int] = field(default_factory=dict)
     order: list[int] = field(default_factory=list)
@@ -206,7 +207,9 @@ def _note(answer: Answer, response: pb.RelightResponse) -> None:
     message = getattr(response, kind)
     if kind == "chunk":
         assert google_crc32c.value(message.data) == message.crc32c
-        files = answer.results if message.role == pb.ROLE_RESULT else answer.gains
+        files = {pb.ROLE_RESULT: answer.results, pb.ROLE_GAIN: answer.gains, pb.ROLE_CONFIDENCE: answer.confidence}[
+            message.role
+        ]
         assert len(files.get(message.frame, b"")) == message.offset
         files[message.frame] = files.get(message.frame, b"") + message.data
         if message.HasField("raw"):
