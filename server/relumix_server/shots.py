@@ -339,7 +339,7 @@ class SessionShot:
         """Replace the server's paths of a frame's files, in a sentence, by the client's names."""
         # Of these files alone: a job may have 20,000 frames, and as many errors.
         mask = self._request.mask_of(frame)
-        near = {frame, self.frames[0], frame if mask is None else mask}
+        near = {frame, self.references[0], frame if mask is None else mask}
         found = [self._path_and_name((role, each)) for role in pb.Role.values() for each in near]
         pairs = [pair for pair in found if pair is not None]
         # Longest first, since one path may begin with another.
