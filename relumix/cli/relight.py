@@ -81,6 +81,7 @@ def _add_files(add: Add) -> None:
     add("--reference-colorspace", metavar="NAME", help="of the references (sRGB for integer files, else the plate's)")
     add("--layer", metavar="NAME", help="layer to relight (the main RGB)")
     add("--view", metavar="NAME", help="view to relight (the default one)")
+    add("--premult", choices=("auto", "yes", "no"), help="whether alpha is coverage or a matte (%(default)s: look)")
     add("--cuts", metavar="FRAMES", help="first frames of scenes, like 1008,1040, or auto or none (%(default)s)")
     add("--unlit", choices=("error", "plate"), help="what a scene without a reference is (%(default)s)")
     add("--missing", choices=("error", "skip"), help="what a gap in the plate is (%(default)s)")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import os
 import signal
@@ -23,6 +22,7 @@ from relumix.shot.plate import Plate
 from relumix.shot.sequence import Sequence as Shot
 from relumix.shot.source import PlateSource
 from relumix.util.stopwatch import Stopwatch
+from relumix.v1 import relight_pb2 as pb
 from relumix_server import header_limits
 from relumix_server.beneath import FileBeneath
 
@@ -37,6 +37,9 @@ HEADER_SECONDS = 5.0
 HEADER_BYTES = 1 << 20
 """A generous bound on the header of a result."""
 
+MADE_ROLES = (pb.ROLE_RESULT, pb.ROLE_GAIN, pb.ROLE_CONFIDENCE)
+"""What is made of a frame, in the order in which it is sent; light maps only where they are asked for."""
+
 
 class TooLargeError(Exception):
     """A file has more pixels than the server takes. Its text is one line."""
@@ -47,10 +50,10 @@ class FrameFiles:
     """One frame of a session's shot, and the files that belong to it.
 
     session          what keeps the first files of sessions apart.
-    first, path      file of the shot's first frame, which says how all of them are laid out; and of this frame.
+    first, path      file of the first reference's plate, which is laid out as all of them; and of this frame.
     reference, mask  files, None where this frame has none.
     reference_names  what all references of the job are called, by frame.
-    use_alpha        whether the plate's alpha says something (see relumix.shot.source).
+    matte            whether the plate's alpha is known to be no coverage (see relumix.shot.alpha).
     max_pixels       of any of these files.
     """
 
@@ -63,7 +66,7 @@ class FrameFiles:
     reference: AnyFile | None = None
     mask: AnyFile | None = None
     reference_names: Mapping[int, str] = field(default_factory=dict)
-    use_alpha: bool = True
+    matte: bool = False
     max_pixels: int = 1 << 27
 
 
@@ -112,17 +115,20 @@ def opened_source(files: FrameFiles) -> Iterator[SentSource]:
             raise TooLargeError(_named(str(error), links)) from None
 
 
-def most_written(source: SentSource) -> tuple[int, int]:
-    """Return the most bytes that the result of a frame, and its gain map, can have as files."""
+def most_written(source: SentSource) -> dict[int, int]:
+    """Return the most bytes that each file of a frame, result and light maps, can have, by pb.Role."""
     layout, bits = source.layout, source.settings.bits
     if layout is None:
-        return 0, 0
-    pixels = gains = 0
+        return dict.fromkeys(MADE_ROLES, 0)
+    result = largest = most_layer = 0
     for levels in layout.specs:
         sizes = [_channel_bytes(levels[0], channel, bits) for channel in range(levels[0].nchannels)]
-        pixels += sum(level.width * level.height for level in levels) * sum(sizes)
-        gains = max(gains, levels[0].width * levels[0].height * 3 * 2)
-    return pixels + HEADER_BYTES, gains + HEADER_BYTES
+        pixels = sum(level.width * level.height for level in levels)
+        result += pixels * sum(sizes)
+        largest, most_layer = max(largest, levels[0].width * levels[0].height), max(most_layer, pixels)
+    layer = most_layer if source.settings.confidence_layer else 0
+    halves = {pb.ROLE_RESULT: layer, pb.ROLE_GAIN: 3 * largest, pb.ROLE_CONFIDENCE: largest}
+    return {role: HEADER_BYTES + 2 * halves[role] + (result if role == pb.ROLE_RESULT else 0) for role in MADE_ROLES}
 
 
 def _channel_bytes(spec: object, channel: int, bits: str | None) -> int:
@@ -167,9 +173,13 @@ def _named(text: str, links: Mapping[str, str]) -> str:
 
 @lru_cache(maxsize=32)
 def _plate(session: str, first_frame: int, first: Path, settings: Settings) -> Plate:
-    """The plate of a session; only its first file is looked at, once."""
+    """The plate of a session; only the first reference's file is looked at, once."""
     return Plate(
-        Shot.of({first_frame: first}), layer=settings.layer, view=settings.view, colorspace=settings.colorspace
+        Shot.of({first_frame: first}),
+        layer=settings.layer,
+        view=settings.view,
+        colorspace=settings.colorspace,
+        premult=settings.premult,
     )
 
 
@@ -178,8 +188,8 @@ def _source(files: FrameFiles, paths: Mapping[str, Path | None]) -> SentSource:
     assert first is not None
     assert path is not None
     layouts = {each: _bounded_layout(each, files.max_pixels) for each in {first, path, reference, mask} if each}
-    plate = copy.copy(_plate(files.session, files.first_frame, first, files.settings))
-    shot = plate.sequence = Shot.of({files.first_frame: first, files.frame: path})
+    shot = Shot.of({files.first_frame: first, files.frame: path})
+    plate = _plate(files.session, files.first_frame, first, files.settings).of(shot, matte=files.matte)
     return SentSource(
         shot=shot,
         plate=plate,
@@ -187,7 +197,6 @@ def _source(files: FrameFiles, paths: Mapping[str, Path | None]) -> SentSource:
         masks=Shot.of({files.frame: mask}) if mask else None,
         settings=files.settings,
         watch=Stopwatch(),
-        use_alpha=files.use_alpha,
         names=files.reference_names,
         layout=layouts[path],
     )
