@@ -1,3 +1,4 @@
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -288,6 +289,16 @@ def test_a_real_plate(shared: Path) -> None:
     assert (left.choice.part, left.read(1).data_window) == (4, Box(688, 245, 877, 876))
     gray = shared / "plates" / "windows" / "luminance_chroma.exr"
     assert refusal(gray) == f"{gray} is a luminance image (Y): convert it to RGB first"
+
+
+@pytest.mark.parametrize(("rate", "told"), [((24, 1), 24.0), ((0, 1), None), ((24, 0), None), ((-24, 1), None)])
+def test_a_frame_rate_that_is_none(tmp_path: Path, rate: tuple[int, int], told: float | None) -> None:
+    path = files.by_hand(
+        tmp_path / "a.exr",
+        dict.fromkeys("RGB", np.zeros((4, 5), np.float16)),
+        attributes={"framesPerSecond": ("rational", struct.pack("<iI", *rate))},
+    )
+    assert plate_of(path).frames_per_second == told
 
 
 def test_alpha_that_is_no_coverage_is_left_out_of_a_colour_space(tmp_path: Path) -> None:
