@@ -186,13 +186,15 @@ def refuse_idle(args: argparse.Namespace) -> None:
 
 
 def show(job: Job, engine: Traits | None = None, program: str = __version__) -> int:
-    """Print what a job would do, as JSON. Returns the exit code.
+    """Print what a job would do, as JSON. Returns the exit code. Raises InputError where a run would.
 
     engine, program  what would make the frames: says which of them are up to date.
     """
+    from relumix.pipeline.rehearse import rehearse  # noqa: PLC0415  the parser must not wait for numpy
+
     said = dataclasses.asdict(job.start())
     if engine is not None:
-        from relumix.pipeline.fingerprint import Fingerprints  # noqa: PLC0415  the parser must not wait for numpy
+        from relumix.pipeline.fingerprint import Fingerprints  # noqa: PLC0415
         from relumix.pipeline.windows import plan  # noqa: PLC0415
 
         planned = plan(job.source.frames, job.source.references, engine.windowing, job.source.cuts)
@@ -200,9 +202,11 @@ def show(job: Job, engine: Traits | None = None, program: str = __version__) -> 
         fresh = [f for f in job.frames if prints.are_in(f, job.paths(f))]
         fresh = [] if job.source.settings.overwrite else fresh
         said |= {"up_to_date": fresh, "to_make": [frame for frame in job.frames if frame not in fresh]}
+    errors = rehearse(job)
     said["warnings"] = list(job.warnings)
+    said["errors"] = [{"frame": error.frame, "message": str(error)} for error in errors]
     print(as_json(said, encoding=sys.stdout.encoding, indent=2))
-    return 0
+    return EXIT_SOME_FAILED if errors else 0
 
 
 def _exit_code(end: Done) -> int:

@@ -137,19 +137,20 @@ class RelightClient:
         *,
         masks: Arrays | None = None,
         frames: Sequence[int] | None = None,
+        confidence: bool = False,
         stop: Stop | None = None,
     ) -> Generator[RelitFrame, None, None]:
         """Relight a shot of arrays; as relumix.relit, on servers.
 
-        Frames come as they are done: ascending from one server, in any order from several. Their stops are rounded to
-        half. Raises InputError, and FrameError for a frame of another size.
+        Frames come as they are done: ascending from one server, in any order from several. Their stops and
+        confidence are rounded to half. Raises InputError, and FrameError for a frame of another size.
         """
         settings = settings or Settings()
         shot = ArraySource(source, references, masks)
         wanted, engine = shot.choose(frames), self._engine(settings)
         refuse_chunks(engine, shot.frames, wanted)
         shot.find_cuts(settings.cuts, settings.unlit, wanted)
-        job = ArrayJob(shot, settings, engine)
+        job = ArrayJob(shot, settings, engine, confidence)
         with closing(self._frames(job, wanted, stop)) as made:
             for frame in made:
                 if isinstance(frame, FrameError):

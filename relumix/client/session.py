@@ -26,6 +26,7 @@ from relumix.v1.relight_pb2 import (
     Close,
     FrameAbsent,
     FrameDone,
+    Limits,
     Open,
     RelightRequest,
     Role,
@@ -69,11 +70,7 @@ class Session:
             info = self._server.info(self._channel)
             self._check(RemoteEngine.of(info, self._job.engine.name))
             opening = self._job.opening(self._frames)
-            if opening.cuts and not info.limits.cuts:
-                raise InputError(
-                    f"{self._server.address} is of a version without cuts, and the shot has {len(opening.cuts)}: use a "
-                    "newer server, or relight each scene in a job of its own with --frames and --cuts none"
-                )
+            self._refuse_unknown(opening, info.limits)
             requests = self._requests(opening, info.limits.max_chunk_bytes)
             call = relight(self._channel)(requests, metadata=self._server.metadata)
             try:
@@ -107,6 +104,18 @@ class Session:
             raise InputError(
                 f"{self._server.address} has {has}: expected {wanted.name} {wanted.windowing.version} of relumix "
                 f"{wanted.program} as at the start; run the same command again to go on with what is there now"
+            )
+
+    def _refuse_unknown(self, opening: Open, limits: Limits) -> None:
+        """Raise InputError for wishes that a server of an older version would pass over."""
+        if opening.cuts and not limits.cuts:
+            raise InputError(
+                f"{self._server.address} is of a version without cuts, and the shot has {len(opening.cuts)}: use a "
+                "newer server, or relight each scene in a job of its own with --frames and --cuts none"
+            )
+        if self._job.wants_confidence and not limits.confidence:
+            raise InputError(
+                f"{self._server.address} is of a version without confidence: use a newer server, or leave it out"
             )
 
     def _responses(self, call: Any) -> Iterator[Delivery | FrameError]:

@@ -28,6 +28,7 @@ def relit(
     masks: Arrays | None = None,
     frames: Sequence[int] | None = None,
     engine: Engine | None = None,
+    confidence: bool = False,
 ) -> Iterator[RelitFrame]:
     """Relight a shot of arrays; yields its frames in ascending order as they are done.
 
@@ -39,6 +40,7 @@ def relit(
     masks       frame number to matte [h, w] in 0..1; light changes only where it is above 0. None: everywhere.
     frames      the frames to yield; None: all. Any choice gives the same frames, bit for bit.
     engine      an engine already loaded, instead of the settings'.
+    confidence  whether frames come with their confidence.
 
     Raises InputError for arguments that do not fit together and for a scene without a reference, FrameError for a
     frame of another size.
@@ -51,14 +53,14 @@ def relit(
     shot.find_cuts(settings.cuts, settings.unlit, wanted)
     with Propagation(DownsampledShot(shot, settings.work_size), engine, cuts=shot.cuts) as propagation:
         transfer = transfer_for(settings.transfer, propagation.canvas)
-        for outcome in propagation.each(wanted, partial(_relit, shot, settings, transfer)):
+        for outcome in propagation.each(wanted, partial(_relit, shot, settings, transfer, confidence)):
             if isinstance(outcome, FrameError):
                 raise outcome
             yield outcome
 
 
 def _relit(
-    shot: ArraySource, settings: Settings, transfer: Transfer, gain: Gain | FrameError
+    shot: ArraySource, settings: Settings, transfer: Transfer, confidence: bool, gain: Gain | FrameError
 ) -> RelitFrame | FrameError:
     """Return a relit frame, or the error that its gain carries."""
     if isinstance(gain, FrameError):
@@ -67,8 +69,8 @@ def _relit(
     level, mask = picture.levels[0], shot.read_mask(gain.frame, picture)
     reference = shot.read_reference(gain.frame, picture) if gain.frame in shot.references else None
     blend = Blend(settings.mix, mask, reference)
-    result = relight(transfer, gain, level, picture.data_window, blend, keep_gain=True)
+    result = relight(transfer, gain, level, picture.data_window, blend, keep_gain=True, keep_confidence=confidence)
     assert result.gain_stops is not None
     alpha = picture.stored_alpha
     pixels = result.pixels if alpha is None else np.concatenate([result.pixels, alpha[..., None]], axis=-1)
-    return RelitFrame(gain.frame, pixels, result.gain_stops)
+    return RelitFrame(gain.frame, pixels, result.gain_stops, result.confidence)

@@ -129,16 +129,28 @@ def read_mask(path: Path, picture: Picture) -> NDArray[np.float32]:
     with _opened(path, "mask") as (image, layout):
         part, channel = _mask_channel(layout, path)
         spec = layout.specs[part][0]
-        place = windows.place(spec, layout.format == "openexr")
-        if place is None:
-            own = data_window(spec)
-            raise InputError(
-                f"mask {path} is {own.width}x{own.height}, but the plate's frame {picture.frame} is {windows}: "
-                "expected the same size"
-            )
+        place = _mask_place(spec, layout, path, windows, picture.frame)
         values = _mask_values(image, part, spec, channel)
     values = np.clip(np.nan_to_num(values, nan=0, posinf=0, neginf=0), 0, 1)
     return on(picture.data_window, place.window, values)
+
+
+def inspect_mask(path: Path, windows: Windows, frame: int) -> None:
+    """Look at the header of a mask. Raises InputError as read_mask does."""
+    with _opened(path, "mask") as (_, layout):
+        part, _ = _mask_channel(layout, path)
+        _mask_place(layout.specs[part][0], layout, path, windows, frame)
+
+
+def _mask_place(spec: Any, layout: FileLayout, path: Path, windows: Windows, frame: int) -> Place:
+    place = windows.place(spec, layout.format == "openexr")
+    if place is None:
+        own = data_window(spec)
+        raise InputError(
+            f"mask {path} is {own.width}x{own.height}, but the plate's frame {frame} is {windows}: "
+            "expected the same size"
+        )
+    return place
 
 
 @contextmanager

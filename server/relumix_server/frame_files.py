@@ -22,6 +22,7 @@ from relumix.shot.plate import Plate
 from relumix.shot.sequence import Sequence as Shot
 from relumix.shot.source import PlateSource
 from relumix.util.stopwatch import Stopwatch
+from relumix.v1 import relight_pb2 as pb
 from relumix_server import header_limits
 from relumix_server.beneath import FileBeneath
 
@@ -35,6 +36,9 @@ HEADER_SECONDS = 5.0
 
 HEADER_BYTES = 1 << 20
 """A generous bound on the header of a result."""
+
+MADE_ROLES = (pb.ROLE_RESULT, pb.ROLE_GAIN, pb.ROLE_CONFIDENCE)
+"""What is made of a frame, in the order in which it is sent; light maps only where they are asked for."""
 
 
 class TooLargeError(Exception):
@@ -111,17 +115,20 @@ def opened_source(files: FrameFiles) -> Iterator[SentSource]:
             raise TooLargeError(_named(str(error), links)) from None
 
 
-def most_written(source: SentSource) -> tuple[int, int]:
-    """Return the most bytes that the result of a frame, and its gain map, can have as files."""
+def most_written(source: SentSource) -> dict[int, int]:
+    """Return the most bytes that each file of a frame, result and light maps, can have, by pb.Role."""
     layout, bits = source.layout, source.settings.bits
     if layout is None:
-        return 0, 0
-    pixels = gains = 0
+        return dict.fromkeys(MADE_ROLES, 0)
+    result = largest = most_layer = 0
     for levels in layout.specs:
         sizes = [_channel_bytes(levels[0], channel, bits) for channel in range(levels[0].nchannels)]
-        pixels += sum(level.width * level.height for level in levels) * sum(sizes)
-        gains = max(gains, levels[0].width * levels[0].height * 3 * 2)
-    return pixels + HEADER_BYTES, gains + HEADER_BYTES
+        pixels = sum(level.width * level.height for level in levels)
+        result += pixels * sum(sizes)
+        largest, most_layer = max(largest, levels[0].width * levels[0].height), max(most_layer, pixels)
+    layer = most_layer if source.settings.confidence_layer else 0
+    halves = {pb.ROLE_RESULT: layer, pb.ROLE_GAIN: 3 * largest, pb.ROLE_CONFIDENCE: largest}
+    return {role: HEADER_BYTES + 2 * halves[role] + (result if role == pb.ROLE_RESULT else 0) for role in MADE_ROLES}
 
 
 def _channel_bytes(spec: object, channel: int, bits: str | None) -> int:

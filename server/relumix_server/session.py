@@ -148,5 +148,5 @@ class Session:
 
     def _discard(self, outcome: Outcome) -> None:
         if isinstance(outcome, FinishedFrame):
-            self._spool.release(outcome.result)
-            self._spool.release(outcome.gain)
+            for file in outcome.files:
+                self._spool.release(file.path)

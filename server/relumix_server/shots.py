@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import errno
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +17,7 @@ from relumix.gain.proxy import ProxyFrame
 from relumix.gain.proxy_shot import Light
 from relumix.gain.transfer import Gain
 from relumix.shot.alpha import looked_at
+from relumix.shot.confidence_layer import MAP_CHANNEL
 from relumix.util.stopwatch import Stopwatch
 from relumix.v1 import relight_pb2 as pb
 from relumix_server.chunk_rules import ReceivedFrame
@@ -43,19 +46,29 @@ from relumix_server.working_memory import Needs, WorkingMemory
 
 
 @dataclass(frozen=True)
-class FinishedFrame:
-    """A frame that was relit. Its files are None where they were written by path.
+class MadeFile:
+    """A file of a frame that was relit, in the spool.
 
+    role   result, gain or confidence.
+    shape  of its planes, None for OpenEXR.
+    """
+
+    role: pb.Role
+    path: Path
+    shape: PlaneShape | None = None
+
+
+@dataclass(frozen=True)
+class FinishedFrame:
+    """A frame that was relit.
+
+    files  the result first; none where they were written by path.
     matte  see relumix.pipeline.run.Made.
-    shape  of the planes of `result` and `gain`, None for OpenEXR.
     """
 
     frame: int
     nonfinite_pixels: int
-    result: Path | None = None
-    gain: Path | None = None
-    shape: PlaneShape | None = None
-    gain_shape: PlaneShape | None = None
+    files: tuple[MadeFile, ...] = ()
     matte: bool = False
 
 
@@ -80,7 +93,7 @@ class SessionShot:
         self._spool, self.watch, self._limits, self._memory = spool, watch, limits, memory
         self._matte = False
         self._made: set[Path] = set()
-        self._written: dict[int, tuple[int, int]] = {}
+        self._written: dict[int, dict[int, int]] = {}
         self._last_needed: dict[int, list[int]] = {}
         for source, last in request.last_use.items():
             if last is not None:
@@ -159,60 +172,62 @@ class SessionShot:
     def _finish(self, canvas: Canvas, gain: Gain) -> FinishedFrame:
         request, frame = self._request, gain.frame
         files = self._files(frame, reference=frame in self.references, mask=request.mask_of(frame))
-        most_result, most_gain = self._written[frame]
-        result = self._make(
-            ".exr", 2 * most_result
-        )  # twice, since OpenImageIO's file and the one with its header exist at once
-        gain_map = (
-            self._make(".exr", 2 * most_gain) if request.gains or (request.paths and request.paths.gains) else None
-        )
+        # Twice the size, since OpenImageIO's file and the one with its header exist at once.
+        outputs = {role: self._make(".exr", 2 * self._written[frame][role]) for role in request.made}
         try:
-            task = RelightFrame(files, canvas, gain, request.keys.get(frame, ""), result, gain_map)
-            written = self._call(frame, task)
-            made = FinishedFrame(frame, written.nonfinite_pixels, result, gain_map, matte=written.matte)
+            written = self._call(frame, RelightFrame(files, canvas, gain, request.keys.get(frame, ""), outputs))
+            made_files = tuple(MadeFile(*each) for each in outputs.items())
+            made = FinishedFrame(frame, written.nonfinite_pixels, made_files, written.matte)
             if request.raw:
                 made = self._unpacked(made)
             if request.paths:
                 return self._put(made, request.paths)
         except BaseException as error:
             if not isinstance(error, InputError):  # Perhaps the process was killed at it.
-                self._spool.sweep(result, gain_map)
-            self._drop(result, gain_map)
+                self._spool.sweep(*outputs.values())
+            self._drop(*outputs.values())
             if isinstance(error, InputError):
-                raise self._unwritten(frame, result, str(error)) from error
+                raise self._unwritten(frame, outputs, str(error)) from error
             raise
-        for path in (made.result, made.gain):
-            if path:
-                self._spool.settle(path)
+        for file in made.files:
+            self._spool.settle(file.path)
         return made
 
     def _put(self, made: FinishedFrame, paths: Paths) -> FinishedFrame:
-        """Move a frame's files to the client's paths; the gain map first, as the command does."""
-        for path, files in ((made.gain, paths.gains), (made.result, paths.results)):
-            if path:
-                # Not as the session's: ended in the midst of it, it would leave part of a file in the client's folder.
-                self._call(made.frame, PutFile(path, files[made.frame]), Owner(self._owner.client))
-        self._drop(made.result, made.gain)
-        return FinishedFrame(made.frame, made.nonfinite_pixels, matte=made.matte)
+        """Move a frame's files to the client's paths; the result last, as the command does."""
+        result, *maps = made.files
+        for file in (*maps, result):
+            # Not as the session's: ended in the midst of it, it would leave part of a file in the client's folder.
+            task = PutFile(file.path, paths.outputs[file.role][made.frame])
+            self._call(made.frame, task, Owner(self._owner.client))
+        self._drop(*(file.path for file in made.files))
+        return replace(made, files=())
 
-    def _unwritten(self, frame: int, result: Path, text: str) -> Exception:
-        if "no space left" in text:
+    def _unwritten(self, frame: int, outputs: Mapping[pb.Role, Path], text: str) -> Exception:
+        if os.strerror(errno.ENOSPC) in text:
             return full()
-        return InputError(text.replace(str(result), f"the result of frame {frame}"))
+        for role, path in outputs.items():
+            text = text.replace(str(path), f"the {pb.Role.Name(role).removeprefix('ROLE_').lower()} of frame {frame}")
+        return InputError(text)
 
     def _unpacked(self, made: FinishedFrame) -> FinishedFrame:
-        """Return a frame as raw planes of its source's type, instead of OpenEXR files."""
-        shape = self._receiver.wait(pb.ROLE_SOURCE, made.frame).shape
-        assert shape is not None
-        shape = replace(shape, kind=self._request.settings.bits or shape.kind)
-        gain_shape = PlaneShape(shape.width, shape.height, ("R", "G", "B"), "half")
-        result = self._planes(made.frame, made.result, shape)
-        gain = self._planes(made.frame, made.gain, gain_shape)
-        return FinishedFrame(made.frame, made.nonfinite_pixels, result, gain, shape, gain_shape, made.matte)
+        """Return a frame as raw planes, the result's of its source's type, instead of OpenEXR files."""
+        source = self._receiver.wait(pb.ROLE_SOURCE, made.frame).shape
+        assert source is not None
+        shapes = {
+            pb.ROLE_RESULT: replace(source, kind=self._request.settings.bits or source.kind),
+            pb.ROLE_GAIN: PlaneShape(source.width, source.height, ("R", "G", "B"), "half"),
+            pb.ROLE_CONFIDENCE: PlaneShape(source.width, source.height, (MAP_CHANNEL,), "half"),
+        }
+        return replace(
+            made,
+            files=tuple(
+                MadeFile(file.role, self._planes(made.frame, file.path, shapes[file.role]), shapes[file.role])
+                for file in made.files
+            ),
+        )
 
-    def _planes(self, frame: int, path: Path | None, shape: PlaneShape) -> Path | None:
-        if path is None:
-            return None
+    def _planes(self, frame: int, path: Path, shape: PlaneShape) -> Path:
         planes = self._make(".raw", shape.total_bytes)
         self._call(frame, UnpackPlanes(path, planes, shape.channels, shape.kind))
         self._drop(path)
@@ -223,14 +238,14 @@ class SessionShot:
         self._made.add(path)
         return path
 
-    def _drop(self, *paths: Path | None) -> None:
+    def _drop(self, *paths: Path) -> None:
         for path in paths:
             self._spool.release(path)
             self._made -= {path}
 
     def hand_over(self, made: FinishedFrame) -> None:
         """Hand a frame's files over: `close` no longer frees them."""
-        self._made -= {made.result, made.gain}
+        self._made -= {file.path for file in made.files}
 
     def cancel(self) -> None:
         """Let tasks that wait for a worker, or are at work, end soon; SessionCancelledError is raised where they were.

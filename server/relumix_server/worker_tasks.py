@@ -28,6 +28,7 @@ from relumix.shot.sequence import OutputPattern
 from relumix.shot.source import told_matte
 from relumix.types import Float32
 from relumix.util.native_name import native_name
+from relumix.v1 import relight_pb2 as pb
 from relumix_server.beneath import FileBeneath
 from relumix_server.frame_files import DTYPES, FrameFiles, PlaneShape, most_written, opened_source
 
@@ -43,7 +44,7 @@ class TaskResult:
 
 @dataclass(frozen=True, kw_only=True)
 class FrameRead(TaskResult):
-    """The fields of a ProxyFrame. written: the most bytes that its result and its gain map can have as files.
+    """The fields of a ProxyFrame. written: the most bytes that its files can have (see most_written).
 
     exposure: of the whole shot, see relumix.gain.downsample.Canvas.
     """
@@ -51,7 +52,7 @@ class FrameRead(TaskResult):
     rgb: Float32
     known: Float32
     exposure: float
-    written: tuple[int, int]
+    written: dict[int, int]
 
     def proxy(self, frame: int) -> ProxyFrame:
         """Return the frame as engines see it."""
@@ -227,29 +228,28 @@ class ReadFrame(Task[FrameRead]):
 
 @dataclass(frozen=True)
 class RelightFrame(Task[FrameWritten]):
-    """Relight a frame and write it, and its gain map where that is wanted.
+    """Relight a frame and write it, and its light maps where those are wanted.
 
-    key                what the frame is made from, written into it (see relumix.pipeline.fingerprint).
-    result, gain_path  files to write; gain_path None: no gain map.
+    key      what the frame is made from, written into it (see relumix.pipeline.fingerprint).
+    outputs  files to write by pb.Role, that of the result among them.
     """
 
     files: FrameFiles
     canvas: Canvas
     gain: Gain
     key: str
-    result: Path
-    gain_path: Path | None
+    outputs: Mapping[pb.Role, Path]
     result_type = FrameWritten
 
     def run(self) -> FrameWritten:
         """Write it. Raises FrameError, InputError and TooLargeError."""
         with opened_source(self.files) as source:
-            output, gain_output = (
-                OutputPattern(path, source.shot, [self.files.frame]) if path else None
-                for path in (self.result, self.gain_path)
-            )
-            assert output is not None
-            done = FrameWriter(source, output, gain_output, None, lambda _: self.key).write(self.canvas, self.gain)
+            outputs = {
+                role: OutputPattern(path, source.shot, [self.files.frame]) for role, path in self.outputs.items()
+            }
+            maps = outputs.get(pb.ROLE_GAIN), outputs.get(pb.ROLE_CONFIDENCE)
+            writer = FrameWriter(source, outputs[pb.ROLE_RESULT], *maps, lambda _: self.key)
+            done = writer.write(self.canvas, self.gain)
             if isinstance(done, FrameError):
                 raise done
             return FrameWritten(

@@ -287,6 +287,71 @@ def test_gain_maps_are_part_of_being_up_to_date(disk):
     assert disk.relight(gain_out=pattern).written == 1
 
 
+def test_confidence_is_part_of_being_up_to_date_and_the_same_everywhere(disk):
+    pattern = str(disk.folder / "sure.####.exr")
+    disk.relight(1001, 1007, bits="float")
+    asked = {"confidence_out": pattern, "bits": "float"}
+    assert disk.relight(1001, 1007, **asked).written == len(FRAMES)
+    assert disk.relight(1001, 1007, **asked).outputs == [str(disk.out), pattern]
+    (disk.folder / "sure.1004.exr").unlink()
+    assert disk.relight(1001, 1007, **asked).written == 1
+    half = {frame: p.astype(np.float16).astype(np.float32) for frame, p in disk.shot.plate.items()}
+    lit = {frame: disk.shot.truth[frame].astype(np.float16).astype(np.float32) for frame in (1001, 1007)}
+    for frame in relumix.relit(half, lit, confidence=True):
+        found = light(disk.folder / f"sure.{frame.frame}.exr")[..., 0]
+        np.testing.assert_array_equal(found, frame.confidence.astype(np.float16))
+        assert (found == 1).all() if frame.frame in lit else found.min() < 1
+
+
+def test_a_result_has_the_confidence_as_a_channel_where_it_is_asked_for(disk):
+    own = str(disk.folder / "sure.####.exr")
+    disk.relight()
+    plain_result = disk.result(1004)
+    assert disk.relight(confidence_layer=True, confidence_out=own).written == len(FRAMES)
+    assert disk.relight(confidence_layer=True, confidence_out=own).written == 0
+    wider = disk.result(1004)
+    np.testing.assert_array_equal(wider[..., :3], plain_result)
+    np.testing.assert_array_equal(wider[..., 3:], light(disk.folder / "sure.1004.exr"))
+    assert disk.relight().written == len(FRAMES)  # without it they are others again
+    np.testing.assert_array_equal(disk.result(1004), plain_result)
+
+
+def test_files_of_the_time_before_confidence_are_up_to_date():
+    assert "confidence_layer" not in Settings().pixels()
+    assert Settings(confidence_layer=True).pixels()["confidence_layer"] is True
+    assert "confidence_out" not in Settings(confidence_out="c").pixels()
+
+
+def test_a_plates_own_confidence_is_not_written_over(disk):
+    for frame, pixels in disk.shot.plate.items():
+        both = np.concatenate([pixels, pixels[..., :1]], -1).astype(np.float16)
+        plain(disk.plate / f"p.{frame}.exr", both, ["R", "G", "B", "confidence.Y"])
+    with pytest.raises(InputError, match=r"p\.1001\.exr has a channel confidence\.Y already: leave out"):
+        disk.relight(confidence_layer=True)
+    assert not disk.out.exists()
+
+
+@pytest.mark.parametrize("asked", [{"confidence_layer": True}, {"confidence_out": "sure.####.exr"}])
+def test_a_contact_sheet_shows_confidence_and_the_same_after_a_rerun(disk, asked):
+    asked = {name: value if value is True else str(disk.folder / value) for name, value in asked.items()}
+    sheet, taller = disk.folder / "sheet.png", []
+    for settings in ({}, asked, asked):
+        disk.relight(contact_sheet=str(sheet), **settings)
+        taller.append(sheet.read_bytes())
+    assert taller[1] == taller[2] != taller[0]
+
+
+def test_confidence_needs_names_of_its_own(disk):
+    references = {None: disk.folder / "relit.1001.exr"}
+    gains = str(disk.folder / "g.####.exr")
+    for settings, said in (
+        ({"confidence_out": str(disk.out)}, r"^confidence and relit frames would share .*out/p\.1001\.exr: choose"),
+        ({"gain_out": gains, "confidence_out": gains}, r"^confidence and gain maps would share .*g\.1001\.exr: choose"),
+    ):
+        with pytest.raises(InputError, match=f"{said} another --confidence-out$"):
+            prepare(disk.plate, references, disk.out, Settings(**settings))
+
+
 def test_gain_maps_and_frames_need_names_of_their_own(disk):
     with pytest.raises(InputError, match=r"^gain maps and relit frames would share"):
         prepare(disk.plate, {None: disk.folder / "relit.1001.exr"}, disk.out, Settings(gain_out=str(disk.out)))

@@ -398,6 +398,15 @@ class TestByPath:
             "INVALID_ARGUMENT",
             "gain maps and relit frames would share ROOT/statuses/out.exr: expected names of their own",
         )
+        assert self.refused(server, paths, confidence=paths["results"]) == (
+            "INVALID_ARGUMENT",
+            "confidence and relit frames would share ROOT/statuses/out.exr: expected names of their own",
+        )
+        other = {1001: f"{server.root}/statuses/map.exr"}
+        assert self.refused(server, paths, gains=other, confidence=other) == (
+            "INVALID_ARGUMENT",
+            "confidence and gain maps would share ROOT/statuses/map.exr: expected names of their own",
+        )
 
     def test_chunks(self, server, paths):
         answer = ask(server, [opening(by_path=pb.ByPath(**paths), deliver=[1001]), chunk()])
