@@ -84,7 +84,7 @@ def read_reference(
     rgb = relit.rgb
     if relit.alpha is not None:
         paint = _paint(relit, file, background)
-        role = paint.classify(background.rgb, background.alpha, plate.premult)
+        role = paint.classify(background.rgb, background.alpha, plate.premult, background.matte)
         if role is Alpha.EMPTY and not rgb.any():
             raise InputError(f"reference {path} is black and transparent everywhere: expected a relit frame")
         if role is Alpha.PAINTED and not paint.alpha.any():
@@ -112,7 +112,9 @@ def inspect_reference(
             return ReferenceSummary(file.place, Alpha.WHOLE)
         background = Background.of(read(), file.place)
         paint = _paint(read_rgba(image, file.spec, file.choice, file.space), file, background)
-    return ReferenceSummary(file.place, paint.classify(background.rgb, background.alpha, plate.premult))
+    return ReferenceSummary(
+        file.place, paint.classify(background.rgb, background.alpha, plate.premult, background.matte)
+    )
 
 
 def read_mask(path: Path, picture: Picture) -> NDArray[np.float32]:

@@ -81,9 +81,9 @@ class PlateSource:
         picture = self._kept[first] = self._reference_plate(first)
         if self.plate.premult != "auto" or picture.contents.choice.alpha is None:
             return self
-        if not picture.has_matte:
-            picture = next(filter(lambda other: other.has_matte, map(self._reference_plate, others)), picture)
-            if not picture.has_matte:
+        if picture.matte is None:
+            picture = next(filter(lambda other: other.matte is not None, map(self._reference_plate, others)), picture)
+            if picture.matte is None:
                 return self
             self._kept.clear()
         warnings = (*self.warnings, told_matte(picture.path))
@@ -91,7 +91,7 @@ class PlateSource:
 
     def reads_as_matte(self, picture: Picture) -> bool:
         """Tell whether a frame's alpha is no coverage by its own pixels alone, which was not said of the shot."""
-        return self.plate.premult == "auto" and not self.plate.matte and picture.has_matte
+        return self.plate.premult == "auto" and not self.plate.matte and picture.matte is not None
 
     def _reference_plate(self, frame: int) -> Picture:
         try:

@@ -310,7 +310,7 @@ def test_alpha_that_is_no_coverage_is_left_out_of_a_colour_space(tmp_path: Path)
     for name, more in (("a.exr", {}), ("a.tif", {"oiio__UnassociatedAlpha": 1})):
         picture = plate_of(files.plain(tmp_path / name, np.dstack([colour, matte]), **more), colorspace="sRGB").read(1)
         assert np.array_equal(picture.rgb, bare)
-        assert picture.has_matte
+        assert picture.matte is not None
     covered = colour * matte[..., None]
     picture = plate_of(files.plain(tmp_path / "c.exr", np.dstack([covered, matte])), colorspace="sRGB").read(1)
     assert picture.alpha is not None
