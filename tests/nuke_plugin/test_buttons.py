@@ -2,12 +2,13 @@
 
 import json
 import re
+import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-from tests.nuke_plugin.comps import Comp, script
+from tests.nuke_plugin.comps import RELUMIX, Comp, script
 from tests.shot import files
 
 FRAMES = range(1001, 1005)
@@ -245,6 +246,16 @@ def test_a_frame_is_suggested_and_gone_to(comp):
     assert told.read_text().splitlines() == [
         *("suggest", f"{folder}/source.main.####.exr", f"--reference=1001={folder}/reference.main.1001.exr", "--json")
     ]
+
+
+def test_the_command_itself_is_asked(comp):
+    commands = subprocess.run([RELUMIX, "--help"], capture_output=True, text=True, check=True).stdout
+    if "suggest" not in commands:
+        pytest.skip("this relumix has no suggest")
+    comp.press("suggest")
+    assert not comp.session.dialogs.messages
+    assert comp.nuke.frame() in FRAMES
+    assert "would help" in comp.status()
 
 
 def test_where_no_frame_would_help_nuke_stays_where_it_is(comp):
