@@ -26,6 +26,8 @@ class Settings:
     reference_colorspace  the same for the references; None: sRGB for integer files, the plate's own for float.
     fit                   references of another size are meant to be: fit them without a word.
     layer, view           which RGB is relit; None: the main one.
+    premult               whether alpha is coverage, by which colour is multiplied: "yes", "no" (it is passed through,
+                          and not used), or "auto": as the pixels say.
     gain_out              pattern for gain maps, in stops.
     confidence_out        pattern for confidence, 0..1 (see relumix.gain.confidence).
     confidence_layer      whether results have the confidence too, as a channel confidence.Y.
@@ -54,6 +56,7 @@ class Settings:
     fit: bool = False
     layer: str | None = None
     view: str | None = None
+    premult: Literal["auto", "yes", "no"] = "auto"
     gain_out: str | None = None
     confidence_out: str | None = None
     confidence_layer: bool = False
@@ -79,6 +82,7 @@ class Settings:
         choices: dict[str, tuple[object, ...]] = {
             "device": ("auto", "cpu", "cuda"),
             "transfer": ("gain", "direct"),
+            "premult": ("auto", "yes", "no"),
             "bits": (None, "half", "float"),
             "unlit": ("error", "plate"),
             "missing": ("error", "skip"),

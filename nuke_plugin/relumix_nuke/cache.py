@@ -47,6 +47,7 @@ class MadeFrom:
 
 
 MADE_FROM = "made_from.json"
+SHOWN_BY = "shown_by"
 KEY_DIGITS = 16
 _REPLACE_SECONDS = 2.0
 
@@ -71,7 +72,10 @@ class Folder:
 
     def made_from(self) -> MadeFrom | None:
         """Return what its frames are made from; None where it does not exist or is another plugin's."""
-        return _made_from(self.path) if self.path.name else None
+        found = _made_from(self.path) if self.path.name else None
+        if found is None:
+            _made_from.cache_clear()  # It may come: a disk that is mounted late, another machine.
+        return found
 
     def used(self) -> None:
         """Note that it is in use today: what was not used for longest is deleted first."""
@@ -177,13 +181,23 @@ def root_of(node: nuke.Node) -> Path:
 
 
 def delete(folder: Path) -> None:
-    """Delete a folder of the cache. Raises RelumixError where a file in it is in use or protected."""
+    """Delete a folder of the cache. Raises RelumixError where a file in it is in use or protected.
+
+    What tells that it is one goes last: so what could not be deleted now is found again.
+    """
     try:
-        shutil.rmtree(folder)
+        for each in sorted(folder.iterdir(), key=lambda path: path.name in (MADE_FROM, SHOWN_BY)):
+            if each.is_dir():
+                shutil.rmtree(each)
+            else:
+                each.unlink()
+        folder.rmdir()
     except FileNotFoundError:  # Another has been faster.
         pass
     except OSError as error:
-        raise RelumixError(f"{folder} cannot be deleted ({error.strerror}): delete it by hand") from error
+        raise RelumixError(
+            f"{folder} cannot be deleted ({error.strerror}): close what shows it, and press Clear again"
+        ) from error
     finally:
         _made_from.cache_clear()
 

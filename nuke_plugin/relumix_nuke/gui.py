@@ -95,6 +95,9 @@ def suggest(node: nuke.Node) -> None:
 
     def go() -> None:
         frame = suggesting.suggest(node)
+        if frame is None:
+            knobs.show(node, "no further reference would help much")
+            return
         nuke.frame(frame)
         knobs.show(node, f"a reference at {frame} would help most: relight that frame, and press add")
 

@@ -71,16 +71,24 @@ class Probe:
     def hash(self, upstream: nuke.Node, view: str, frame: int) -> int | None:
         """Return Nuke's hash of a node at a view and frame; None where Nuke has several and does not say which."""
         if upstream is not self._upstream:
-            self._nodes[0].setInput(0, upstream)
-            self._upstream = upstream
+            self.connect(upstream)
         values = self._values(view, frame)
         if len(values) != 1 and not limited():
             # It has kept hashes of what was looked at before: those of new nodes are of this frame alone.
             self.delete()
             self._make()
-            self._nodes[0].setInput(0, upstream)
+            self.connect(upstream)
             values = self._values(view, frame)
         return values.pop() if len(values) == 1 else None
+
+    def connect(self, upstream: nuke.Node) -> None:
+        """Look at a node from now on."""
+        self._nodes[0].setInput(0, upstream)
+        self._upstream = upstream
+
+    def values_before(self) -> list[int]:
+        """Return all hashes that Nuke has without a validation."""
+        return list(self._nodes[-1].opHashes())
 
     def values(self, view: str, frame: int) -> list[int]:
         """Return all hashes that Nuke has after it has validated a view and frame."""
@@ -131,8 +139,8 @@ def self_check(upstream: nuke.Node, frames: Sequence[int]) -> list[str]:
     """
     view, (one, other) = nuke.thisView(), frames
     with _probe() as probe:
-        before = list(probe._nodes[-1].opHashes())
-        probe._nodes[0].setInput(0, upstream)
+        before = probe.values_before()
+        probe.connect(upstream)
         first = probe.values(view, one)
         again = probe.values(view, one)
         second = probe.values(view, other)

@@ -268,7 +268,8 @@ def _frames(node: nuke.Node, source: nuke.Node) -> list[int]:
 def _server(node: nuke.Node) -> str | None:
     if node["where"].value() != "server":
         return None
-    address = text(node, "server")
+    # Not evaluated: [::1]:50051 is an address.
+    address = str(node["server"].value() or "").strip()
     if not address:
         raise RelumixError("no server is named: write HOST:PORT beside where, or choose this machine")
     return address

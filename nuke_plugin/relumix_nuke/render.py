@@ -156,8 +156,12 @@ class _Chosen:
             wanted = _only_channel(wanted, channels)
         if not self._node["mask_invert"].value():
             return upstream, wanted
-        values = {"inputs": [upstream], "channels": "all", "clamp": False, "disable": False}
-        return self._made.enter_context(_temporary(nuke.nodes.Invert, **values)), wanted
+        # On the pixels of Source: a matte that is smaller has nothing to invert outside.
+        source = self._node.input(INPUTS.index("Source"))
+        pair = {"from0": wanted, "to0": "rgba.alpha", "inputs": [source, upstream], "disable": False}
+        copied = self._made.enter_context(_temporary(nuke.nodes.Copy, **pair))
+        values = {"inputs": [copied], "channels": "rgba.alpha", "clamp": False, "disable": False}
+        return self._made.enter_context(_temporary(nuke.nodes.Invert, **values)), "rgba.alpha"
 
 
 def _only_channel(wanted: str, channels: list[str]) -> str:

@@ -6,6 +6,7 @@ that lie beside those in the list are searched for the folder's name as well.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import mmap
@@ -21,9 +22,9 @@ from relumix_nuke import cache, knobs
 from relumix_nuke.errors import writing
 from relumix_nuke.hashes import limited
 
-_LIST = "shown_by"
 _SCRIPTS = (".nk", ".nkind", ".nknc", ".autosave", ".nk~")
 _BAKED = "Reads"
+_KEY = re.compile(rf"[/.]([0-9a-f]{{{cache.KEY_DIGITS}}})(?![0-9a-f])".encode())
 
 
 def note(node: nuke.Node, *, baked: bool = False) -> None:
@@ -32,8 +33,8 @@ def note(node: nuke.Node, *, baked: bool = False) -> None:
     if folder.name and folder.is_dir():
         script, name = _script(), _BAKED if baked else node.fullName()
         with writing(folder):
-            (folder / _LIST).mkdir(exist_ok=True)
-            target = folder / _LIST / f"{_mark(script, name)}.json"
+            (folder / cache.SHOWN_BY).mkdir(exist_ok=True)
+            target = folder / cache.SHOWN_BY / f"{_mark(script, name)}.json"
             target.write_text(json.dumps({"script": script, "node": name}), encoding="utf-8")
 
 
@@ -46,7 +47,7 @@ def note_all() -> None:
 def forget(node: nuke.Node, folder: Path) -> None:
     """Take a node off a folder's list."""
     with suppress(OSError):  # It was not on it, or the folder has gone.
-        (folder / _LIST / f"{_mark(_script(), node.fullName())}.json").unlink()
+        (folder / cache.SHOWN_BY / f"{_mark(_script(), node.fullName())}.json").unlink()
 
 
 def noted(node: nuke.Node, root: Path) -> list[Path]:
@@ -55,7 +56,7 @@ def noted(node: nuke.Node, root: Path) -> list[Path]:
     shown = cache.folder_of(node).path
     stem = Path(_script()).stem or f"unsaved_{os.getpid()}"
     before = re.sub(r"[^\w.-]", "_", f"{stem}.{node.fullName()}")  # As folders were named before nodes shared them.
-    found = {path.parent.parent for path in root.glob(f"{'?' * cache.KEY_DIGITS}/{_LIST}/{mark}")}
+    found = {path.parent.parent for path in root.glob(f"{'?' * cache.KEY_DIGITS}/{cache.SHOWN_BY}/{mark}")}
     found |= {path.parent for path in root.glob(f"{before}.{'?' * cache.KEY_DIGITS}/{cache.MADE_FROM}")}
     if shown.name and shown.is_dir() and (shown / cache.MADE_FROM).is_file():
         found.add(shown)
@@ -99,7 +100,7 @@ def _ours() -> list[nuke.Node]:
 
 
 def _entries(folder: Path) -> Iterator[tuple[str, str]]:
-    for path in sorted((folder / _LIST).glob("*.json")):
+    for path in sorted((folder / cache.SHOWN_BY).glob("*.json")):
         with suppress(OSError, ValueError, KeyError, TypeError):  # Half-written by somebody else: it comes again.
             stored = json.loads(path.read_text(encoding="utf-8"))
             yield str(stored["script"]), str(stored["node"])
@@ -114,10 +115,17 @@ def _beside(scripts: Iterable[Path]) -> set[Path]:
 def _mentions(script: Path, name: str) -> bool:
     """Tell whether a saved script has the name of a folder in it."""
     try:
-        with script.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
-            return text.find(name.encode()) >= 0
+        status = script.stat()
+        return name[-cache.KEY_DIGITS :] in _names_in(script, status.st_mtime_ns, status.st_size)
     except (OSError, ValueError):  # Gone, or empty.
         return False
+
+
+@functools.lru_cache(maxsize=1024)
+def _names_in(script: Path, changed_ns: int, size: int) -> frozenset[str]:
+    """The keys of folders in a script as it was changed last: it is read once, however many folders are asked for."""
+    with script.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+        return frozenset(match[1].decode() for match in _KEY.finditer(text))
 
 
 def _script() -> str:

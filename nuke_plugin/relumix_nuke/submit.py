@@ -24,7 +24,7 @@ def submit(node: nuke.Node) -> list[Path]:
         arguments = command.bundle(prepared.program, prepared.request, prepared.folder, view, chunk_size, target)
         job.output(arguments, prepared.folder.log(view))
         bundles.append(target)
-    written = knobs.text(node, "farm_command")
+    written = str(node["farm_command"].value() or "").strip()
     for bundle in bundles if written else ():
         _hand_over(written, bundle)
     where = ", ".join(bundle.as_posix() for bundle in bundles)

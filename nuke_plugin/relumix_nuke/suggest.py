@@ -10,8 +10,8 @@ from relumix_nuke import command, job, work
 from relumix_nuke.errors import RelumixError
 
 
-def suggest(node: nuke.Node) -> int:
-    """Render what has changed of the inputs, and return the frame that would help most as a reference.
+def suggest(node: nuke.Node) -> int | None:
+    """Render what has changed of the inputs, and return the frame that would help most; None where none would.
 
     Raises RelumixError, CancelledError.
     """
@@ -21,6 +21,8 @@ def suggest(node: nuke.Node) -> int:
     said = job.output(arguments, prepared.folder.log(view))
     try:
         found = json.loads(said.strip().splitlines()[-1])
-        return int(found["frames"][0]["frame"])
+        return int(found["frames"][0]["frame"]) if found["frames"] else None
     except (ValueError, KeyError, IndexError, TypeError) as error:
-        raise RelumixError(f"{prepared.program.version} has suggested no frame (it said: {said[:200]})") from error
+        raise RelumixError(
+            f"{prepared.program.version} has not named a frame (it said: {said.strip()[:200]})"
+        ) from error

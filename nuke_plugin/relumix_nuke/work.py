@@ -79,6 +79,7 @@ class Work:
     _done: int = 0
     _stage: str = ""
     _arrived: set[int] = field(default_factory=set)
+    _said: str = ""
     _shown_at: float = float("-inf")
 
     def run(self, progress: Progress) -> None:
@@ -88,7 +89,7 @@ class Work:
 
         def stopped() -> bool:
             progress.tick()
-            self._show_arrived(progress, cancel)
+            self._show_news(progress, cancel)
             return cancel.is_set() or progress.cancelled()
 
         try:
@@ -102,7 +103,7 @@ class Work:
         finally:
             RUNNING.remove(self.folder)
             self._shown_at = float("-inf")
-            self._show_arrived(progress, cancel)
+            self._show_news(progress, cancel)
         self._finish()
 
     def _follow(
@@ -122,16 +123,19 @@ class Work:
         elif kind == "warning":
             self.warnings.append(str(event["message"]))
             progress.say(self.warnings[-1])
-            on_main(self._show, f"relighting; {self.warnings[-1]}", (), cancel)
+            self._said = f"relighting; {self.warnings[-1]}"
         elif kind == "error" and frame is not None:
             self.failed.setdefault(frame, str(event["message"]))
 
-    def _show_arrived(self, progress: Progress, cancel: threading.Event) -> None:
-        """Show what has arrived, all at once and not often: Nuke draws the whole script anew for each change."""
-        if self._arrived and time.monotonic() - self._shown_at >= _SHOW_SECONDS:
-            arrived, self._arrived, self._shown_at = tuple(sorted(self._arrived)), set(), time.monotonic()
-            said = [f"relighting, frame {arrived[-1]} has arrived", progress.remaining()]
-            on_main(self._show, ", ".join(filter(None, said)), arrived, cancel)
+    def _show_news(self, progress: Progress, cancel: threading.Event) -> None:
+        """Show what has arrived and was said, all at once and not often: Nuke draws the whole script anew each time."""
+        if not (self._arrived or self._said) or time.monotonic() - self._shown_at < _SHOW_SECONDS:
+            return
+        arrived, said = tuple(sorted(self._arrived)), self._said
+        self._arrived, self._said, self._shown_at = set(), "", time.monotonic()
+        if not said:
+            said = ", ".join(filter(None, [f"relighting, frame {arrived[-1]} has arrived", progress.remaining()]))
+        on_main(self._show, said, arrived, cancel)
 
     def _tell(self, progress: Progress, number: int, event: job.Event) -> None:
         """Show how far it is; relumix 0.1 tells frames alone, and no share of its time."""

@@ -202,7 +202,7 @@ def read_reference(path: Path, frame: int, plate: Float32, coding: Coding, own: 
     picture: Any = SimpleNamespace(
         frame=frame, display_window=box, data_window=box, rgb=np.ascontiguousarray(plate[..., :3]), alpha=alpha
     )
-    shot: Any = SimpleNamespace(layer=None, view=None, space=_working_space(coding.name))
+    shot: Any = SimpleNamespace(layer=None, view=None, premult="auto", space=_working_space(coding.name))
     rgb, known = read(path, picture, plate=shot, colorspace=own)
     return np.where(known[..., None], rgb, np.float32(np.nan))
 

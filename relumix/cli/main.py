@@ -27,6 +27,7 @@ from relumix.cli import (
 )
 from relumix.cli.parser import Parser
 from relumix.errors import InputError
+from relumix.util.system_errors import as_input_errors
 from relumix.util.words import one_line
 from relumix.version import __version__
 
@@ -98,7 +99,8 @@ def _run(argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
     if hasattr(args, "presets_for"):
         args = presets.applied(parser, argv, args)
-    code: int = args.run(args)
+    with as_input_errors():
+        code: int = args.run(args)
     _look_at_what_was_lost(args)
     return code
 

@@ -116,7 +116,8 @@ class FileJob:
             for role, pattern in self._outputs.items():
                 if role in delivery.payloads:
                     store(pattern.path(delivery.frame), delivery.payloads[role].parts)
-        return Made(FrameDone(delivery.frame, str(path), nonfinite_pixels=delivery.nonfinite_pixels))
+        event = FrameDone(delivery.frame, str(path), nonfinite_pixels=delivery.nonfinite_pixels)
+        return Made(event, matte=delivery.matte)
 
     def account(self, stage_seconds: Mapping[str, float]) -> None:
         """Add a server's stage times to those of this process."""
@@ -176,8 +177,7 @@ def refuse_names_of_bytes(job: Job, *, by_path: bool) -> None:
     """Raise InputError where a name that is sent is no UTF-8, which messages cannot hold."""
     source, settings = job.source, job.source.settings.asdict()
     paths = [*map(source.shot.path, source.frames), *source.other_inputs()]
-    for pattern in (job.output, job.gain_output) if by_path else ():
-        paths += map(pattern.path, job.frames) if pattern else ()
+    paths += [path for frame in job.frames for path in job.paths(frame)] if by_path else []
     for text in (*map(str, paths), *filter(None, map(settings.get, ("layer", "view", "colorspace")))):
         if not is_utf8(text):
             raise InputError(f"{one_line(text)} is no UTF-8 and cannot be sent to a server: rename it or relight here")

@@ -69,11 +69,15 @@ class RemoteEngine:
 
 @dataclass(frozen=True)
 class Delivery:
-    """A frame as a server sent it: its payloads by role (none where the server wrote files)."""
+    """A frame as a server sent it: its payloads by role (none where the server wrote files).
+
+    matte  whether the plate's alpha was found to be no coverage, which was not said of the shot.
+    """
 
     frame: int
     payloads: Mapping[Role, Received]
     nonfinite_pixels: int
+    matte: bool = False
 
 
 class RemoteJob(Protocol[Made_co]):

@@ -146,7 +146,7 @@ class Session:
         payloads = self._whole.pop(done.frame, {})
         if lacking := [Role.Name(role) for role in self._job.roles if role not in payloads]:
             raise DamagedError(f"frame {done.frame} came without {', '.join(lacking)}")
-        return Delivery(done.frame, payloads, done.nonfinite_pixels)
+        return Delivery(done.frame, payloads, done.nonfinite_pixels, done.matte)
 
     def _requests(self, opening: Open, most_bytes: int) -> Iterator[RelightRequest | Piece]:
         """Yield messages to send, in the order in which the server needs them. Runs on a thread of gRPC's."""

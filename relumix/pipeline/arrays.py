@@ -35,8 +35,8 @@ def relit(
     source      frame number to [h, w, 3] or [h, w, 4] (premultiplied alpha last), scene-linear, all of one size. It may
                 read lazily: frames are requested by number, more than once, from several threads.
     references  frame number to the relit frame [h, w, 3 or 4].
-    settings    engine, engine_options, model, device, work_size, mix, transfer, cuts and unlit are used; the rest is
-                about files. To find cuts every frame is read once; name them, or "none", to spare that.
+    settings    engine, engine_options, model, device, work_size, premult, mix, transfer, cuts and unlit are used; the
+                rest is about files. To find cuts every frame is read once; name them, or "none", to spare that.
     masks       frame number to matte [h, w] in 0..1; light changes only where it is above 0. None: everywhere.
     frames      the frames to yield; None: all. Any choice gives the same frames, bit for bit.
     engine      an engine already loaded, instead of the settings'.
@@ -46,7 +46,7 @@ def relit(
     frame of another size.
     """
     settings = settings or Settings()
-    shot = ArraySource(source, references, masks)
+    shot = ArraySource(source, references, masks, settings.premult)
     wanted = shot.choose(frames)
     engine = engine or engine_for(settings)
     refuse_chunks(engine, shot.frames, wanted)
@@ -71,6 +71,6 @@ def _relit(
     blend = Blend(settings.mix, mask, reference)
     result = relight(transfer, gain, level, picture.data_window, blend, keep_gain=True, keep_confidence=confidence)
     assert result.gain_stops is not None
-    alpha = level.alpha
+    alpha = picture.stored_alpha
     pixels = result.pixels if alpha is None else np.concatenate([result.pixels, alpha[..., None]], axis=-1)
     return RelitFrame(gain.frame, pixels, result.gain_stops, result.confidence)

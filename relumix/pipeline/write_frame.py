@@ -86,7 +86,8 @@ class FrameWriter:
             own = self.confidence_output.path(gain.frame) if self.confidence_output else None
             confidence = self.source.confidence(picture, path, own)
             shown = Shown.of(picture, result, reference=reference[0] if reference else None, confidence=confidence)
-        return Made(FrameDone(gain.frame, str(path), nonfinite_pixels=nonfinite(picture)), shown)
+        event = FrameDone(gain.frame, str(path), nonfinite_pixels=nonfinite(picture))
+        return Made(event, shown, matte=self.source.reads_as_matte(picture))
 
     def _relight(self, canvas: Canvas, gain: Gain, picture: Picture, reference: Relit | None) -> list[RelitLevel]:
         """Return the frame relit, with its mip levels."""

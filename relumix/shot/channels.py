@@ -156,7 +156,7 @@ def _main(groups: Sequence[_Group]) -> _Group | None:
 
 def _in_view(groups: Sequence[_Group], view: str, views: Sequence[str]) -> list[_Group]:
     """Return the groups of a view: its own, or those that name none where it is the default one and has none."""
-    default = not views or views[0].casefold() == view.casefold()
+    default = bool(views) and views[0].casefold() == view.casefold()
     return [group for group in groups if group.is_view(view) or (not group.view and default)]
 
 
@@ -175,6 +175,11 @@ def _names(groups: Sequence[_Group]) -> tuple[str, ...]:
         parts[group.name, group.view].add(group.part)
     shared = {name for (name, _), numbers in parts.items() if len(numbers) > 1}
     return tuple(dict.fromkeys(f"{g.part_name}.{g.layer}".rstrip(".") if g.name in shared else g.name for g in groups))
+
+
+def is_colour(channel: str) -> bool:
+    """Tell whether a channel is red, green or blue by its name."""
+    return _COMPONENTS.get(channel.rpartition(".")[2].casefold(), 3) < 3
 
 
 def _list(names: Iterable[str]) -> str:

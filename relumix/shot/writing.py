@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import re
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -27,6 +25,9 @@ from relumix.util.words import is_utf8
 HALF_MAX = 65504.0
 ROWS_AT_ONCE = 512
 """Rows that are assembled and written at once: a multiple of every tile and compression block."""
+
+_MOST_CHUNK_BYTES = 8 << 20
+"""More than what OpenEXR writes at once: where a chunk had no room, so much has none."""
 
 COMPRESSIONS = (*exr_header.COMPRESSION_CODES, "zstd")
 LOSSY = ("pxr24", "b44", "b44a", "dwaa", "dwab")
@@ -69,12 +70,12 @@ def write(
     parts = [relit if each is part else each for each in picture.contents.parts]
     parts = [replace(each, compression=compression or _lossless(each.compression)) for each in parts]
     with replacing(path) as whole, _pixels_file(path) as pixels:
-        _need_space(path.parent, parts)
         try:
             _write_pixels(pixels, picture, parts, rgb)
             headers = _headers(picture, parts, attributes, pixels)
             exr_header.transplant(pixels, whole, headers, picture.contents.version)
         except (ImageError, exr_header.HeaderError) as error:
+            _write_on(pixels)
             raise InputError(f"{path} cannot be written: {str(error).replace(str(pixels), path.name)}") from None
 
 
@@ -89,6 +90,12 @@ def _pixels_file(path: Path) -> Iterator[Path]:
         name.unlink(missing_ok=True)
 
 
+def _write_on(pixels: Path) -> None:
+    """Raise the OSError for which a file could not be written, if it stands: OpenImageIO does not say which it was."""
+    with pixels.open("ab") as file:
+        file.write(bytes(_MOST_CHUNK_BYTES))
+
+
 def check_compression(compression: str) -> None:
     """Raise InputError where a compression, such as `zip` or `dwaa:45`, is not one of OpenEXR's."""
     kind, colon, level = compression.partition(":")
@@ -96,15 +103,6 @@ def check_compression(compression: str) -> None:
         raise InputError(f"unknown compression '{compression}': expected one of {', '.join(COMPRESSIONS)}")
     if colon and not re.fullmatch(r"\d+(\.\d+)?", level):
         raise InputError(f"compression '{compression}' has no level behind its colon: expected a number, as in dwaa:45")
-
-
-def _need_space(folder: Path, parts: Sequence[Part]) -> None:
-    """Raise OSError where the disk may be too small for the file, since OpenEXR can hang on a full disk."""
-    pixels = sum(level.window.width * level.window.height * len(part.types) for part in parts for level in part.levels)
-    needed, free = 4 * pixels, shutil.disk_usage(folder).free
-    if free < needed:
-        reason = f"no space left in {folder} ({free >> 20} MiB free, a frame may take {(needed >> 20) + 1})"
-        raise OSError(errno.ENOSPC, reason)
 
 
 def _write_pixels(path: Path, picture: Picture, parts: Sequence[Part], rgb: Sequence[NDArray[np.float32]]) -> None:
@@ -135,6 +133,7 @@ def _write_parts(
 
 
 def _must(output: Any, done: bool) -> None:
+    """Raise ImageError where a call failed. Nothing more may be written then: OpenEXR would wait for ever."""
     if not done or output.has_error:
         raise ImageError(what_went_wrong(output))
 

@@ -110,7 +110,7 @@ class Open(_message.Message):
     def __init__(self, settings: _Optional[_Union[Settings, _Mapping]] = ..., frames: _Optional[_Iterable[int]] = ..., deliver: _Optional[_Iterable[int]] = ..., references: _Optional[_Iterable[int]] = ..., masks: _Optional[_Union[Masks, str]] = ..., encoding: _Optional[_Union[Encoding, str]] = ..., gains: bool = ..., keys: _Optional[_Mapping[int, str]] = ..., by_path: _Optional[_Union[ByPath, _Mapping]] = ..., cuts: _Optional[_Iterable[int]] = ..., confidence: bool = ...) -> None: ...
 
 class Settings(_message.Message):
-    __slots__ = ("engine", "work_size", "mix", "colorspace", "reference_colorspace", "layer", "view", "compression", "bits", "transfer", "engine_options", "confidence_layer")
+    __slots__ = ("engine", "work_size", "mix", "colorspace", "reference_colorspace", "layer", "view", "compression", "bits", "transfer", "engine_options", "confidence_layer", "premult")
     ENGINE_FIELD_NUMBER: _ClassVar[int]
     WORK_SIZE_FIELD_NUMBER: _ClassVar[int]
     MIX_FIELD_NUMBER: _ClassVar[int]
@@ -123,6 +123,7 @@ class Settings(_message.Message):
     TRANSFER_FIELD_NUMBER: _ClassVar[int]
     ENGINE_OPTIONS_FIELD_NUMBER: _ClassVar[int]
     CONFIDENCE_LAYER_FIELD_NUMBER: _ClassVar[int]
+    PREMULT_FIELD_NUMBER: _ClassVar[int]
     engine: str
     work_size: int
     mix: float
@@ -135,7 +136,8 @@ class Settings(_message.Message):
     transfer: str
     engine_options: _containers.RepeatedScalarFieldContainer[str]
     confidence_layer: bool
-    def __init__(self, engine: _Optional[str] = ..., work_size: _Optional[int] = ..., mix: _Optional[float] = ..., colorspace: _Optional[str] = ..., reference_colorspace: _Optional[str] = ..., layer: _Optional[str] = ..., view: _Optional[str] = ..., compression: _Optional[str] = ..., bits: _Optional[str] = ..., transfer: _Optional[str] = ..., engine_options: _Optional[_Iterable[str]] = ..., confidence_layer: bool = ...) -> None: ...
+    premult: str
+    def __init__(self, engine: _Optional[str] = ..., work_size: _Optional[int] = ..., mix: _Optional[float] = ..., colorspace: _Optional[str] = ..., reference_colorspace: _Optional[str] = ..., layer: _Optional[str] = ..., view: _Optional[str] = ..., compression: _Optional[str] = ..., bits: _Optional[str] = ..., transfer: _Optional[str] = ..., engine_options: _Optional[_Iterable[str]] = ..., confidence_layer: bool = ..., premult: _Optional[str] = ...) -> None: ...
 
 class ByPath(_message.Message):
     __slots__ = ("sources", "references", "masks", "results", "gains", "overwrite", "confidence")
@@ -276,12 +278,14 @@ class Progress(_message.Message):
     def __init__(self, done: _Optional[int] = ..., total: _Optional[int] = ...) -> None: ...
 
 class FrameDone(_message.Message):
-    __slots__ = ("frame", "nonfinite_pixels")
+    __slots__ = ("frame", "nonfinite_pixels", "matte")
     FRAME_FIELD_NUMBER: _ClassVar[int]
     NONFINITE_PIXELS_FIELD_NUMBER: _ClassVar[int]
+    MATTE_FIELD_NUMBER: _ClassVar[int]
     frame: int
     nonfinite_pixels: int
-    def __init__(self, frame: _Optional[int] = ..., nonfinite_pixels: _Optional[int] = ...) -> None: ...
+    matte: bool
+    def __init__(self, frame: _Optional[int] = ..., nonfinite_pixels: _Optional[int] = ..., matte: bool = ...) -> None: ...
 
 class FrameError(_message.Message):
     __slots__ = ("frame", "code", "message")

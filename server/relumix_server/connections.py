@@ -9,7 +9,6 @@ import stat
 import struct
 import sys
 import time
-from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import unquote
@@ -35,7 +34,10 @@ class _Connection:
 
 
 class Connections:
-    """Closes the youngest connections of hosts with too many, and those that flood without a call that was accepted.
+    """Closes connections of hosts with too many, and those that flood without a call that was accepted.
+
+    Of a host with too many, those without such a call go first, the oldest of them before the others: who asks at once
+    is answered at all times. Then the youngest.
 
     gRPC's sockets are its own, but they are files of this process, and a duplicate of a descriptor may be asked and
     shut down whatever becomes of the first meanwhile.
@@ -65,15 +67,21 @@ class Connections:
         for inode in sorted(found.keys() - self._seen.keys()):
             self._seen[inode] = _asked(found[inode], inode, port)
         self._accepted = (self._accepted | fresh) & {each.peer for each in self._seen.values() if each}
-        count, closed = Counter[str](), 0
-        for inode, connection in self._seen.items():  # In the order in which they were first seen.
-            if connection is None:
-                continue
-            host = peer_host(connection.peer)
-            count[host] += 1
-            if count[host] > self._most or self._floods(connection, found[inode], inode):
-                closed += _shut_down(found[inode], inode)
-        return closed
+        ours = {inode: connection for inode, connection in self._seen.items() if connection}
+        flooding = [inode for inode, each in ours.items() if self._floods(each, found[inode], inode)]
+        return sum(_shut_down(found[inode], inode) for inode in {*flooding, *self._too_many(ours)})
+
+    def _too_many(self, ours: dict[int, _Connection]) -> list[int]:
+        """Return which connections to close because their hosts have more than they may; `ours` is in order of age."""
+        of_hosts: dict[str, list[int]] = {}
+        for inode, connection in ours.items():
+            of_hosts.setdefault(peer_host(connection.peer), []).append(inode)
+        chosen: list[int] = []
+        for inodes in of_hosts.values():
+            strange = [inode for inode in inodes if ours[inode].peer not in self._accepted]
+            known = [inode for inode in reversed(inodes) if ours[inode].peer in self._accepted]
+            chosen += [*strange, *known][: max(0, len(inodes) - self._most)]
+        return chosen
 
     def _floods(self, connection: _Connection, descriptor: int, inode: int) -> bool:
         if connection.peer in self._accepted:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import os
 import signal
@@ -51,10 +50,10 @@ class FrameFiles:
     """One frame of a session's shot, and the files that belong to it.
 
     session          what keeps the first files of sessions apart.
-    first, path      file of the shot's first frame, which says how all of them are laid out; and of this frame.
+    first, path      file of the first reference's plate, which is laid out as all of them; and of this frame.
     reference, mask  files, None where this frame has none.
     reference_names  what all references of the job are called, by frame.
-    use_alpha        whether the plate's alpha says something (see relumix.shot.source).
+    matte            whether the plate's alpha is known to be no coverage (see relumix.shot.alpha).
     max_pixels       of any of these files.
     """
 
@@ -67,7 +66,7 @@ class FrameFiles:
     reference: AnyFile | None = None
     mask: AnyFile | None = None
     reference_names: Mapping[int, str] = field(default_factory=dict)
-    use_alpha: bool = True
+    matte: bool = False
     max_pixels: int = 1 << 27
 
 
@@ -174,9 +173,13 @@ def _named(text: str, links: Mapping[str, str]) -> str:
 
 @lru_cache(maxsize=32)
 def _plate(session: str, first_frame: int, first: Path, settings: Settings) -> Plate:
-    """The plate of a session; only its first file is looked at, once."""
+    """The plate of a session; only the first reference's file is looked at, once."""
     return Plate(
-        Shot.of({first_frame: first}), layer=settings.layer, view=settings.view, colorspace=settings.colorspace
+        Shot.of({first_frame: first}),
+        layer=settings.layer,
+        view=settings.view,
+        colorspace=settings.colorspace,
+        premult=settings.premult,
     )
 
 
@@ -185,8 +188,8 @@ def _source(files: FrameFiles, paths: Mapping[str, Path | None]) -> SentSource:
     assert first is not None
     assert path is not None
     layouts = {each: _bounded_layout(each, files.max_pixels) for each in {first, path, reference, mask} if each}
-    plate = copy.copy(_plate(files.session, files.first_frame, first, files.settings))
-    shot = plate.sequence = Shot.of({files.first_frame: first, files.frame: path})
+    shot = Shot.of({files.first_frame: first, files.frame: path})
+    plate = _plate(files.session, files.first_frame, first, files.settings).of(shot, matte=files.matte)
     return SentSource(
         shot=shot,
         plate=plate,
@@ -194,7 +197,6 @@ def _source(files: FrameFiles, paths: Mapping[str, Path | None]) -> SentSource:
         masks=Shot.of({files.frame: mask}) if mask else None,
         settings=files.settings,
         watch=Stopwatch(),
-        use_alpha=files.use_alpha,
         names=files.reference_names,
         layout=layouts[path],
     )

@@ -75,13 +75,13 @@ class FrameReceiver:
         chunk, data = piece.head, piece.data
         key = self._key(chunk.role, chunk.frame)
         self._rules.check(chunk, data)
-        self.received_bytes += len(data)
         received = self._frames.get(key)
         if received is None:
             received = self._begin(key, chunk)
         elif received.complete:
             self._repeat(key, received, chunk, data)
             return len(data)
+        self.received_bytes += len(data)  # Not what is sent again: that could go on for ever.
         _follow(key, received, chunk, data)
         with self._changed:  # Under the lock, so that no file appears after `end` removed them.
             if self._ended is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 
@@ -29,7 +30,9 @@ class _Json(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return as_json(line, encoding=sys.stderr.encoding)
+        text = as_json(line, encoding=sys.stderr.encoding)
+        # JSON escapes control characters of ASCII alone, and somebody may read it in a terminal.
+        return "".join(letter if letter.isprintable() else json.dumps(letter)[1:-1] for letter in text)
 
 
 def set_up(form: str) -> None:

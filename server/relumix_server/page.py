@@ -123,6 +123,7 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._free = threading.BoundedSemaphore(MOST_CONNECTIONS)
+        self._began: dict[socket.socket, float] = {}
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Answer on a thread if fewer than the limit run, else hang up."""
@@ -133,14 +134,20 @@ class _Server(ThreadingHTTPServer):
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Answer, and free the thread."""
-        late = threading.Timer(MOST_SECONDS, _hang_up, [request])
-        late.daemon = True
-        late.start()
+        self._began[request] = time.monotonic()
         try:
             super().process_request_thread(request, client_address)
         finally:
-            late.cancel()
+            self._began.pop(request, None)
             self._free.release()
+
+    def service_actions(self) -> None:
+        """Hang up on clients that take too long; called every half second."""
+        overdue = time.monotonic() - MOST_SECONDS
+        for request, began in list(self._began.items()):
+            if began < overdue:
+                self._began.pop(request, None)
+                _hang_up(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Ignore clients that hang up; log other errors as one line."""

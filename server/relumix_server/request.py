@@ -144,7 +144,7 @@ def check(
         raise _invalid(f"cuts are {cuts[0]} to {cuts[-1]}: expected them behind {frames[0]}, and up to {frames[-1]}")
     _refuse_long_chains(frames, references, engine, cuts)
     laid = plan(frames, references, engine.windowing, cuts)
-    order, last_use, windows = _needs(laid, frames[0], deliver, references, go_on)
+    order, last_use, windows = _needs(laid, deliver, references, go_on)
     request = Request(
         session=uuid.uuid4().hex[:12],
         settings=settings,
@@ -248,11 +248,11 @@ def _ascending(name: str, frames: Sequence[int]) -> tuple[int, ...]:
 
 
 def _needs(
-    laid: Plan, first: int, deliver: tuple[int, ...], references: tuple[int, ...], go_on: GoOn
+    laid: Plan, deliver: tuple[int, ...], references: tuple[int, ...], go_on: GoOn
 ) -> tuple[tuple[int, ...], dict[int, int | None], tuple[int, ...]]:
     """Return the sources that are needed in order, when each is needed last, and the windows in order."""
-    kept = {first, *references}
-    last_use: dict[int, int | None] = dict.fromkeys((first, *references))
+    kept = set(references)
+    last_use: dict[int, int | None] = dict.fromkeys(references)
     windows: dict[int, None] = {}
     for frame in deliver:
         go_on()

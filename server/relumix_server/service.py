@@ -26,6 +26,7 @@ from relumix_server.allowed_paths import AllowedPaths
 from relumix_server.connections import Connections
 from relumix_server.frame_receiver import FrameReceiver
 from relumix_server.metrics import Metrics
+from relumix_server.opening_size import TooMuchNamed, names_more_than
 from relumix_server.options import MAX_CHUNK_BYTES, Options
 from relumix_server.request import Request, check
 from relumix_server.scheduler import EngineThread, ScheduledEngine
@@ -136,6 +137,17 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
         if status:
             await self._abort(context, status, session)
 
+    def parsed(self, message: bytes) -> messages.Request | TooMuchNamed:
+        """Parse what a client says; a stand-in for an opening that names more than any that could be accepted."""
+        piece = messages.request_piece_of(message)
+        if piece is not None:
+            return piece
+        frames, references = self._options.max_frames, self._options.max_references
+        # The frames, those to deliver, their keys, and four paths of each; and room for the rest.
+        if names_more_than(8 * frames + 2 * references + 1000, message):
+            return TooMuchNamed()
+        return messages.request_of(message)
+
     def _client(self, context: Context) -> str:
         """Return what tells clients from each other: the host, and the token where one had to be known."""
         given = [value for key, value in context.invocation_metadata() or () if key == "authorization"]
@@ -231,7 +243,7 @@ def _limits(options: Options, *, by_path: bool) -> pb.Limits:
 def add_to(server: aio.Server, service: RelightService) -> None:
     """Add the service to a server. The generated function does the same, but copies each chunk more often."""
     methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
-        "Relight": grpc.stream_stream_rpc_method_handler(service.Relight, messages.request_of, messages.response_bytes),
+        "Relight": grpc.stream_stream_rpc_method_handler(service.Relight, service.parsed, messages.response_bytes),
         "GetInfo": grpc.unary_unary_rpc_method_handler(
             service.GetInfo, pb.GetInfoRequest.FromString, pb.GetInfoResponse.SerializeToString
         ),

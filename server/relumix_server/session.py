@@ -79,7 +79,7 @@ class Session:
 
     @property
     def shot_name(self) -> str:
-        """The client's name of the shot's first file, without folders; '' until it arrives."""
+        """The client's name of the first reference's plate, without folders; '' until it arrives."""
         return self._shot.name
 
     @property

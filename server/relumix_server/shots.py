@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -14,6 +16,7 @@ from relumix.gain.downsample import Canvas
 from relumix.gain.proxy import ProxyFrame
 from relumix.gain.proxy_shot import Light
 from relumix.gain.transfer import Gain
+from relumix.shot.alpha import looked_at
 from relumix.shot.confidence_layer import MAP_CHANNEL
 from relumix.util.stopwatch import Stopwatch
 from relumix.v1 import relight_pb2 as pb
@@ -26,6 +29,7 @@ from relumix_server.spool import Spool, full
 from relumix_server.status_errors import Code, CodedFrameError, StatusError, code_of
 from relumix_server.turns import Owner
 from relumix_server.worker_tasks import (
+    LookAtAlpha,
     MeasureWorkingSize,
     PackPlanes,
     PutFile,
@@ -56,11 +60,16 @@ class MadeFile:
 
 @dataclass(frozen=True)
 class FinishedFrame:
-    """A frame that was relit. files: the result first; none where they were written by path."""
+    """A frame that was relit.
+
+    files  the result first; none where they were written by path.
+    matte  see relumix.pipeline.run.Made.
+    """
 
     frame: int
     nonfinite_pixels: int
     files: tuple[MadeFile, ...] = ()
+    matte: bool = False
 
 
 class SessionShot:
@@ -82,7 +91,7 @@ class SessionShot:
         self._owner = Owner(client)
         workers.turns.enter(self._owner)
         self._spool, self.watch, self._limits, self._memory = spool, watch, limits, memory
-        self._use_alpha = True
+        self._matte = False
         self._made: set[Path] = set()
         self._written: dict[int, dict[int, int]] = {}
         self._last_needed: dict[int, list[int]] = {}
@@ -98,8 +107,8 @@ class SessionShot:
 
     @property
     def name(self) -> str:
-        """The client's name of its first file, without folders; '' until it arrives."""
-        return _without_folders(self._name(pb.ROLE_SOURCE, self.frames[0]))
+        """The client's name of its first reference's plate, without folders; '' until it arrives."""
+        return _without_folders(self._name(pb.ROLE_SOURCE, self.references[0]))
 
     @property
     def references(self) -> Sequence[int]:
@@ -113,14 +122,26 @@ class SessionShot:
             files = self._files(first, reference=True)
             size = self._call(first, MeasureWorkingSize(files))
             self._memory.hold(self, Needs.of(self._request, size.width, size.height))
-            read = self._call(first, ReadFirstReference(files))
-            self._use_alpha, self.warnings = read.use_alpha, [self._as_sent(first, text) for text in read.warnings]
+            self._look_at_alpha()
+            read = self._call(first, ReadFirstReference(replace(files, matte=self._matte)))
+            self._matte, self.warnings = (
+                read.matte,
+                self.warnings or [self._as_sent(first, text) for text in read.warnings],
+            )
             self._written[first] = read.written
             others = {frame: self._light(read.canvas, frame) for frame in self.references[1:]}
             return read.canvas, {first: read.light(first), **others}
         except FrameError as error:
             text = f"the plate of reference frame {error.frame} cannot be read: {error}"
             raise _of_job(text, error) from error
+
+    def _look_at_alpha(self) -> None:
+        """Look at the plates that say whether alpha is coverage, but the first, which is read anyway."""
+        for frame in looked_at(self.references)[1:]:
+            if self._matte or self._request.settings.premult != "auto":
+                return
+            seen = self._call(frame, LookAtAlpha(self._files(frame)))
+            self._matte, self.warnings = seen.matte, [self._as_sent(frame, text) for text in seen.warnings]
 
     def frame(self, canvas: Canvas, frame: int) -> ProxyFrame:
         """Return a plate frame. Raises FrameError."""
@@ -155,7 +176,8 @@ class SessionShot:
         outputs = {role: self._make(".exr", 2 * self._written[frame][role]) for role in request.made}
         try:
             written = self._call(frame, RelightFrame(files, canvas, gain, request.keys.get(frame, ""), outputs))
-            made = FinishedFrame(frame, written.nonfinite_pixels, tuple(MadeFile(*each) for each in outputs.items()))
+            made_files = tuple(MadeFile(*each) for each in outputs.items())
+            made = FinishedFrame(frame, written.nonfinite_pixels, made_files, written.matte)
             if request.raw:
                 made = self._unpacked(made)
             if request.paths:
@@ -179,10 +201,10 @@ class SessionShot:
             task = PutFile(file.path, paths.outputs[file.role][made.frame])
             self._call(made.frame, task, Owner(self._owner.client))
         self._drop(*(file.path for file in made.files))
-        return FinishedFrame(made.frame, made.nonfinite_pixels)
+        return replace(made, files=())
 
     def _unwritten(self, frame: int, outputs: Mapping[pb.Role, Path], text: str) -> Exception:
-        if "no space left" in text:
+        if os.strerror(errno.ENOSPC) in text:
             return full()
         for role, path in outputs.items():
             text = text.replace(str(path), f"the {pb.Role.Name(role).removeprefix('ROLE_').lower()} of frame {frame}")
@@ -249,11 +271,11 @@ class SessionShot:
 
     def _files(self, frame: int, *, reference: bool = False, mask: int | None = None) -> FrameFiles:
         """Wait for the files of a frame. Raises FrameError; StatusError for those that the whole job needs."""
-        request, first = self._request, self._request.frames[0]
+        request, first = self._request, self.references[0]
         try:
             first_path = self._path(pb.ROLE_SOURCE, first)
         except FrameError as error:
-            raise _of_job(f"the shot's first frame says how all are laid out: {error}", error) from error
+            raise _of_job(f"the first reference's plate says how all are laid out: {error}", error) from error
         try:
             reference_path = self._path(pb.ROLE_REFERENCE, frame) if reference else None
         except FrameError as error:
@@ -268,7 +290,7 @@ class SessionShot:
             reference=reference_path,
             mask=None if mask is None else self._path(pb.ROLE_MASK, mask),
             reference_names={r: _without_folders(self._name(pb.ROLE_REFERENCE, r)) for r in self.references},
-            use_alpha=self._use_alpha,
+            matte=self._matte,
             max_pixels=self._limits.max_frame_pixels,
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import itertools
 import shutil
+import sys
 import tempfile
 import threading
 from contextlib import suppress
@@ -152,4 +153,7 @@ def full() -> StatusError:
 
 
 def _free(folder: Path) -> int:
-    return shutil.disk_usage(folder).free - KEPT_FREE_BYTES
+    """Return how many bytes there are room for."""
+    usage = shutil.disk_usage(folder)
+    # Some file systems (FUSE, some quotas) know nothing of their size, and say 0 of 0: only writing can tell.
+    return usage.free - KEPT_FREE_BYTES if usage.total else sys.maxsize

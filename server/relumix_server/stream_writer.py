@@ -69,7 +69,7 @@ class StreamWriter:
         finally:
             for file in made.files:
                 self._spool.release(file.path)
-        done = pb.FrameDone(frame=made.frame, nonfinite_pixels=made.nonfinite_pixels)
+        done = pb.FrameDone(frame=made.frame, nonfinite_pixels=made.nonfinite_pixels, matte=made.matte)
         await self._write(pb.RelightResponse(done=done))
 
     async def _send_file(self, frame: int, made: MadeFile) -> None:

@@ -25,6 +25,7 @@ from relumix.pipeline.write_frame import FrameWriter
 from relumix.shot.box import Box
 from relumix.shot.images import data_window, display_window, opened, what_went_wrong
 from relumix.shot.sequence import OutputPattern
+from relumix.shot.source import told_matte
 from relumix.types import Float32
 from relumix.util.native_name import native_name
 from relumix.v1 import relight_pb2 as pb
@@ -73,14 +74,23 @@ class ReferenceRead(FrameRead):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AlphaSeen(TaskResult):
+    """matte: whether the plate's alpha is no coverage; warnings: what is to be said of it."""
+
+    matte: bool
+    warnings: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class FirstReferenceRead(ReferenceRead):
     """The first reference, with what the whole shot takes from it.
 
-    use_alpha  whether the plate's alpha is used.
-    box        x, y, width and height of what engines see, in plate pixels; size: its width and height in the proxy.
+    matte, warnings  see AlphaSeen.
+    box              x, y, width and height of what engines see, in plate pixels.
+    size             its width and height in the proxy.
     """
 
-    use_alpha: bool
+    matte: bool
     warnings: list[str]
     box: tuple[int, int, int, int]
     size: tuple[int, int]
@@ -101,9 +111,10 @@ class WorkingSize(TaskResult):
 
 @dataclass(frozen=True, kw_only=True)
 class FrameWritten(TaskResult):
-    """nonfinite_pixels: of the plate."""
+    """nonfinite_pixels: of the plate; matte: see relumix.pipeline.run.Made."""
 
     nonfinite_pixels: int
+    matte: bool
 
 
 # The tasks.
@@ -119,6 +130,23 @@ class Task(ABC, Generic[Result]):
     @abstractmethod
     def run(self) -> Result:
         """Do it. Raises FrameError, InputError and TooLargeError."""
+
+
+@dataclass(frozen=True)
+class LookAtAlpha(Task[AlphaSeen]):
+    """Look at the plate of a reference, to tell whether its alpha is coverage."""
+
+    files: FrameFiles
+    result_type = AlphaSeen
+
+    def run(self) -> AlphaSeen:
+        """Look at it. Raises FrameError, InputError and TooLargeError."""
+        with opened_source(self.files) as source:
+            if source.plate.choice.alpha is None:
+                return AlphaSeen(matte=False, warnings=[])
+            picture = source.read(self.files.frame)
+            warnings = [told_matte(picture.path)] if picture.has_matte else []
+            return AlphaSeen(matte=picture.has_matte, warnings=warnings, seconds=source.watch.seconds())
 
 
 @dataclass(frozen=True)
@@ -150,12 +178,12 @@ class ReadFirstReference(Task[FirstReferenceRead]):
     def run(self) -> FirstReferenceRead:
         """Read it. Raises FrameError, InputError and TooLargeError."""
         with opened_source(self.files) as found:
-            source = found.without_empty_alpha()
+            source = found.with_alpha_read()
             canvas, lights = DownsampledShot(source, self.files.settings.work_size).lights()
             seen = canvas.window
             return FirstReferenceRead(
                 **_fields(*lights[self.files.frame]),
-                use_alpha=source.use_alpha,
+                matte=source.plate.matte,
                 warnings=list(source.warnings),
                 box=(seen.x, seen.y, seen.width, seen.height),
                 size=(canvas.width, canvas.height),
@@ -223,7 +251,9 @@ class RelightFrame(Task[FrameWritten]):
             done = writer.write(self.canvas, self.gain)
             if isinstance(done, FrameError):
                 raise done
-            return FrameWritten(nonfinite_pixels=done.event.nonfinite_pixels, seconds=source.watch.seconds())
+            return FrameWritten(
+                nonfinite_pixels=done.event.nonfinite_pixels, matte=done.matte, seconds=source.watch.seconds()
+            )
 
 
 @dataclass(frozen=True)

@@ -43,4 +43,4 @@ def test_a_bundle_knows_the_command_that_installed_it(built, tmp_path, capsys):
 def test_a_folder_without_permission_is_said(tmp_path, capsys):
     (tmp_path / "locked").mkdir(mode=0o500)
     assert main(["ofx", "install", "--to", str(tmp_path / "locked/plugins")]) == 2
-    assert "no permission in" in capsys.readouterr().err
+    assert "Permission denied; run this as an administrator, or choose a folder with --to" in capsys.readouterr().err

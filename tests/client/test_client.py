@@ -1,6 +1,8 @@
 """The client against a server that plays by a script: what is sent, what is asked again, what is refused."""
 
 import asyncio
+import os
+import sys
 import threading
 import time
 
@@ -397,3 +399,17 @@ def test_arrays_are_checked_before_anything_is_sent():
         with pytest.raises(InputError, match=r"^reference frame 9 is not in the shot: expected one of 1 to 3$"):
             next(client.relit(shot.plate, {9: np.zeros((12, 16, 3))}))
         assert not server.openings
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no names that are not UTF-8")
+@pytest.mark.parametrize("by_path", [False, True])
+def test_names_that_cannot_travel_are_one_line(disk, by_path):
+    foreign = disk.folder / os.fsdecode(b"caf\xe9.exr")
+    (disk.folder / "relit.exr").rename(foreign)
+    with serving() as server:
+        client = RelightClient(address(server), patience_seconds=20.0)
+        with pytest.raises(InputError) as caught:
+            client.prepare(disk.folder / "plate", {1: foreign}, disk.folder / "out", by_path=by_path)
+    assert str(caught.value) == (
+        f"{disk.folder}/caf\\udce9.exr is no UTF-8 and cannot be sent to a server: rename it or relight here"
+    )

@@ -90,6 +90,40 @@ def test_damaged_and_odd_frames_cost_themselves(server, tmp_path):
     assert_same(tmp_path, here, there)
 
 
+@pytest.mark.parametrize("premult", ["auto", "yes", "no"])
+def test_alpha_that_is_no_coverage_in_some_frames(server, tmp_path, premult):
+    """Beside the second reference's plate, which speaks for the shot, and in one frame alone."""
+    references = write_shot(tmp_path, frames=range(1001, 1012), references=(1001, 1006, 1011), alpha=True)
+    for frame in (1003, 1009) if premult == "auto" else (1006,):
+        path = tmp_path / f"plate/p.{frame}.exr"
+        pixels = files.light(path)
+        pixels[: SIZE[1] // 2, :, 3] = 0
+        files.plain(path, pixels.astype(np.float16), display=(0, 0, *SIZE), shotName="beach")
+    here, there = both(tmp_path, server.address, references, premult=premult)
+    assert_same(tmp_path, here, there)
+    warned = [event.frame for event in here if isinstance(event, Warned) and "no coverage" in event.message]
+    assert warned == ([1003] if premult == "auto" else [])
+
+
+def test_alpha_that_a_later_reference_says_is_no_coverage(server, tmp_path):
+    references = write_shot(tmp_path, frames=range(1001, 1012), references=(1001, 1006, 1011), alpha=True)
+    path = tmp_path / "plate/p.1006.exr"
+    pixels = files.light(path)
+    pixels[: SIZE[1] // 2, :, 3] = 0
+    files.plain(path, pixels.astype(np.float16), display=(0, 0, *SIZE), shotName="beach")
+    here, there = both(tmp_path, server.address, references)
+    assert_same(tmp_path, here, there)
+    assert [event.frame for event in here if isinstance(event, Warned) and "no coverage" in event.message] == [None]
+
+
+def test_a_first_file_that_cannot_be_read(server, tmp_path):
+    references = write_shot(tmp_path, frames=range(1001, 1010), references=(1004,))
+    (tmp_path / "plate/p.1001.exr").write_bytes(b"no picture at all" * 100)
+    here, there = both(tmp_path, server.address, references)
+    assert [event.frame for event in here if isinstance(event, Failed)] == [1001]
+    assert_same(tmp_path, here, there)
+
+
 def test_a_mask_of_another_size_costs_its_frame(server, tmp_path):
     references = write_shot(tmp_path, frames=range(1001, 1006))
     masks = write_masks(tmp_path, range(1001, 1006))

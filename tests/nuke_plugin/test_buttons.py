@@ -91,6 +91,19 @@ def test_a_channel_of_the_mask_and_the_inverse_of_it(comp, inverted):
     assert "stale" in comp.session.drawn_label(comp.node)
 
 
+def test_the_inverse_of_a_small_matte_is_all_around_it(comp):
+    for frame in FRAMES:
+        matte = np.ones((48, 32, 1), np.float16)
+        path = comp.folder / f"matte/matte.{frame}.exr"
+        files.plain(path, matte, "A", window=(32, 0), display=(0, 0, 64, 48))
+    comp.node.setInput(2, comp.read("matte"))
+    comp.node["mask_invert"].setValue(True)
+    comp.relight()
+    plate, shown = comp.all_shown(comp.source), comp.all_shown()
+    np.testing.assert_array_equal(shown[:, :, 32:], plate[:, :, 32:])
+    assert np.abs(shown[:, :, :31] - plate[:, :, :31]).max() > 0.1
+
+
 @pytest.mark.parametrize("reopened", [False, True])
 def test_a_layer_is_relit_and_the_others_pass(comp, reopened):
     rgb, beauty = ["R", "G", "B"], ["beauty.R", "beauty.G", "beauty.B"]
@@ -214,18 +227,30 @@ elif "suggest" in sys.argv:
 """
 
 
-def test_a_frame_is_suggested_and_gone_to(comp):
+def suggesting(comp, answer):
+    """Press the button with a command that answers so; what it was told."""
     told = comp.folder / "told"
-    answer = json.dumps({"frames": [{"frame": 1003, "gain_db": 1.5}]})
     text = _SUGGESTS.format(python=sys.executable, told=str(told), answer=answer)
     comp.node["executable"].setValue(script(comp.folder / "suggests", text).as_posix())
     comp.press("suggest")
+    return told
+
+
+def test_a_frame_is_suggested_and_gone_to(comp):
+    told = suggesting(comp, json.dumps({"frames": [{"frame": 1003, "error_stops": 0.2}]}))
     assert comp.status() == "a reference at 1003 would help most: relight that frame, and press add"
     assert comp.nuke.frame() == 1003
     folder = comp.node["folder"].value()
     assert told.read_text().splitlines() == [
         *("suggest", f"{folder}/source.main.####.exr", f"--reference=1001={folder}/reference.main.1001.exr", "--json")
     ]
+
+
+def test_where_no_frame_would_help_nuke_stays_where_it_is(comp):
+    suggesting(comp, json.dumps({"frames": []}))
+    assert (comp.status(), comp.nuke.frame()) == ("no further reference would help much", 1001)
+    suggesting(comp, "a wish")
+    assert said(comp) == "relumix 0.1.0 has not named a frame (it said: a wish)"
 
 
 def test_the_folder_and_the_log_are_opened(comp, monkeypatch):

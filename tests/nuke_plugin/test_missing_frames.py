@@ -5,7 +5,6 @@ import pytest
 
 from tests.nuke_plugin.comps import Comp
 from tests.nuke_plugin.host import expressions, pictures
-from tests.shot import files
 
 FRAMES = range(1001, 1005)
 
@@ -40,25 +39,14 @@ def test_a_render_of_a_partly_relit_shot_fails_and_says_where(partly, running):
     assert sorted(path.name for path in partly.folder.glob("comp.*.exr")) == ["comp.1001.exr", "comp.1002.exr"]
 
 
-def test_a_gap_in_the_relit_range_fails_a_render_too(partly, running):
+def test_a_gap_in_the_relit_range_fails_a_render_too_whatever_lies_in_the_folder(partly, running):
     partly.node["frames"].setValue("1001, 1003")
     partly.relight()
     nuke = in_a_render(partly, running)
     nuke.execute(nuke.toNode("Write1"), 1003, 1003)
-    with pytest.raises(RuntimeError, match=r"ReadResult: .*/result\.main\.1002\.exr"):
+    assert list((partly.folder / "cache").rglob("result.main.1002.exr")), "of the range before"
+    with pytest.raises(RuntimeError, match="has no relit frame 1002"):
         nuke.execute(nuke.toNode("Write1"), 1002, 1002)
-
-
-def test_a_render_takes_frames_that_a_farm_has_made_since_the_script_was_saved(partly, running):
-    partly.node["frames"].setValue("1001-1004")
-    partly.relight()
-    relit = partly.all_shown()
-    partly.node["arrived"].setValue("1001-1002")
-    partly.node["ready"].setExpression("frame<1002.5")
-    nuke = in_a_render(partly, running)
-    nuke.execute(nuke.toNode("Write1"), 1001, 1004)
-    written = np.stack([files.light(partly.folder / f"comp.{frame}.exr") for frame in FRAMES])
-    np.testing.assert_array_equal(written[..., :3], relit)
 
 
 def test_a_node_that_was_never_relit_fails_a_render_unless_the_plate_is_wanted(nuke, tmp_path, running):

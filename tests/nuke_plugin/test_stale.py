@@ -147,8 +147,8 @@ def test_ten_nodes_are_enough_however_many_are_selected(comp):
     comp.session.module.env["indie"] = True
     for _ in range(20):
         comp.nuke.nodes.NoOp().setSelected(True)
-    comp.session.touched.clear()
-    comp.session.node_limit = 10
+    comp.session.touches.nodes.clear()
+    comp.session.touches.limit = 10
     comp.relight()
     assert checked(comp).startswith("up to date, as far as Nuke tells: this edition lets a plugin see ten nodes")
 
@@ -179,8 +179,8 @@ def test_ten_nodes_are_enough_for_a_layer_and_for_a_mask(comp, masked):
         comp.node["mask_channel"].setValue("spec.red")
     else:
         comp.node["layer"].setValue("spec")
-    comp.session.touched.clear()
-    comp.session.node_limit = 10
+    comp.session.touches.nodes.clear()
+    comp.session.touches.limit = 10
     comp.relight()
     assert comp.status().endswith("are relit")
 

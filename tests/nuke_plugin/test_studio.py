@@ -110,6 +110,9 @@ def test_a_result_that_nuke_holds_open_stops_nothing(comp):
         (message,) = comp.session.dialogs.messages
         assert re.fullmatch(r".* cannot be deleted \(The process cannot .*\): .*", message)
     comp.session.dialogs.messages.clear()
+    comp.session.dialogs.answers = [True]
+    comp.press("clear")
+    assert not list((comp.folder / "cache").iterdir()), "what was held is found again"
 
 
 def test_what_knobs_say_is_evaluated(comp, monkeypatch):

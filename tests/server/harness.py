@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -65,8 +66,13 @@ class Server:
 
     @property
     def page(self) -> str:
-        (text,) = [line["message"] for line in self.log if line["message"].startswith("listening")]
-        return text.split()[-1]
+        deadline = time.monotonic() + 20  # The log is read by a thread of its own.
+        while time.monotonic() < deadline:
+            for line in list(self.log):
+                if line["message"].startswith("listening"):
+                    return line["message"].split()[-1]
+            time.sleep(0.02)
+        raise AssertionError(f"the server says nothing of its page: {self.log}")
 
     def children(self) -> list[int]:
         return [int(p) for p in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from relumix.v1 import relight_pb2 as pb
-from tests.server.attack import peak_bytes
+from tests.server.attack import SERVICE, opening_of_keys, peak_bytes
 from tests.server.harness import CLOSE, FRAMES, ask, opening, pieces, serving, write_exr
 from tests.server.test_header_limits import START, attribute, channels
 from tests.server.test_life import Held, held, rested, until  # noqa: F401
@@ -36,6 +36,25 @@ def test_a_window_that_would_take_too_much_memory(tmp_path, disk, made):
         answer = ask(server, disk.said(settings=pb.Settings(engine="flow", work_size=64)))
         assert answer.summary.written == 6
         assert until(lambda: rested(server))
+
+
+def test_an_opening_of_a_million_keys_is_not_parsed(roomy, disk, made):
+    """That took ten seconds for 12 MiB, and nobody else was answered meanwhile."""
+    before = server_seconds(roomy)
+    with roomy.channel() as channel, pytest.raises(grpc.RpcError) as refused:
+        list(channel.stream_stream(f"/{SERVICE}/Relight")(iter([opening_of_keys(1_500_000)]), timeout=60))
+    assert (refused.value.code().name, refused.value.details()) == (
+        "RESOURCE_EXHAUSTED",
+        "the opening names more frames, or options, than this server takes of a shot",
+    )
+    assert server_seconds(roomy) - before < 2
+    assert ask(roomy, disk.said(keys=disk.keys(made))).results == made
+
+
+def server_seconds(server):
+    """The processor time that a server's own process has taken."""
+    fields = Path(f"/proc/{server.pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 def flat(path, size):

@@ -23,15 +23,27 @@ def listening():
         yield port, connected
 
 
-def test_the_youngest_of_a_host_with_too_many_are_closed(listening):
+def test_a_host_with_too_many_loses_the_oldest_that_have_no_accepted_call(listening):
     port, connected = listening
-    counted = Connections(most=3)
+    guard = Connections(most=3)
     first, other = [connected("127.0.0.1") for _ in range(2)], connected("127.0.0.2")
-    assert counted.sweep(port) == 0
-    more = [connected("127.0.0.1") for _ in range(5)]
-    assert counted.sweep(port) == 4
-    assert not any(map(closed, [*first, other]))
-    assert [closed(each) for each in more].count(True) == 4
+    guard.accept(f"ipv4:127.0.0.1:{first[0].getsockname()[1]}")
+    assert guard.sweep(port) == 0
+    more = [connected("127.0.0.1") for _ in range(4)]
+    assert guard.sweep(port) == 3
+    assert [closed(each) for each in (*first, other)] == [False, True, False]
+    assert [closed(each) for each in more].count(True) == 2
+
+
+def test_of_connections_with_accepted_calls_the_youngest_go(listening):
+    port, connected = listening
+    guard, held = Connections(most=2), []
+    for _ in range(4):
+        held.append(connected("127.0.0.1"))
+        guard.accept(f"ipv4:127.0.0.1:{held[-1].getsockname()[1]}")
+        guard.sweep(port)
+    assert [closed(each) for each in held[:2]] == [False, False]
+    assert all(map(closed, held[2:]))
 
 
 def test_sockets_of_other_ports_are_let_be(listening):

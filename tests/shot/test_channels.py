@@ -82,6 +82,12 @@ def test_what_is_chosen(parts: list[PartNames], layer: str | None, view: str | N
             None,
             "a.exr has no red, green and blue channels, only Z, N.x: expected R, G, B or a layer of them",
         ),
+        (
+            [RGBA],
+            None,
+            "left",
+            "a.exr has no view 'left' with red, green and blue: it has the layers (plain)",
+        ),
         ([part("Y", "A")], None, None, "a.exr is a luminance image (Y, A): convert it to RGB first"),
         (
             [LAYERS],

@@ -46,7 +46,7 @@ class Nodes:
         def make(*args: Any, **values: Any) -> Node:
             return self._session.make(item, *args, **values)
 
-        return guarded_function(self._session.entered(make))
+        return guarded_function(self._session.touches.entered(make))
 
 
 def start(gui: bool = True) -> Session:
@@ -54,8 +54,8 @@ def start(gui: bool = True) -> Session:
     session = Session(gui)
     nuke = session.module
     for name in _FUNCTIONS:
-        setattr(nuke, name, guarded_function(session.entered(getattr(session, name))))
-    nuke.root = guarded_function(session.entered(session.thisRoot))
+        setattr(nuke, name, guarded_function(session.touches.entered(getattr(session, name))))
+    nuke.root = guarded_function(session.touches.entered(session.thisRoot))
     nuke.render = nuke.execute
     nuke.filenameFilter = guarded_function(session.callbacks.filter_path)
     nuke.INPUTS, nuke.HIDDEN_INPUTS, nuke.EXPRESSIONS, nuke.LINKINPUTS = 1, 2, 4, 8

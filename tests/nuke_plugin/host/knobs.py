@@ -260,7 +260,7 @@ class Script_Knob(String_Knob):
         """What a press of the button does, in the window or from Python."""
         assert self._node is not None
         session = self._node._session
-        session.touched.clear()
+        session.touches.nodes.clear()
         with session.called_for(self._node, self, inside=True):
             exec(compile(self._state, f"{self._node.fullName()}.{self._name}", "exec"), {"nuke": session.module})
 

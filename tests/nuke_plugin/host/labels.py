@@ -34,7 +34,7 @@ class Labels:
         """A knob of this node was changed: it alone is drawn. A new wire draws nothing."""
         if not self._session.gui or self._session.loading or node is self._session.root:
             return
-        with self._session.touching():
+        with self._session.touches.of():
             said = [text for text in self._session.callbacks.run("Autolabel", node) if text]
             self.drawn[node] = str(said[0]) if said else f"{node.name()}\n{_evaluated(node['label'])}".strip()
             self.asked[node.name()] += 1

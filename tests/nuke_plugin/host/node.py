@@ -67,7 +67,7 @@ class Node(MainThreadOnly):
         return []
 
     def _touched(self) -> AbstractContextManager[None]:
-        return self._session.touching(self)
+        return self._session.touches.of(self)
 
     def _put(self, knob: Knob) -> None:
         knob._node = self

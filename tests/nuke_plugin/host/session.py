@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-import functools
 import sys
 import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,9 @@ from .labels import Labels
 from .main_thread import MainLoop
 from .node import Context, Node
 from .pictures import Format, FrameRanges, Picture
+from .script_files import Gone, ScriptFiles
 from .tcl import commands, quoted
+from .touches import Touches
 from .undo import Undos
 from .windows import Dialogs, Menu, Tasks, ViewerWindow
 
@@ -30,14 +31,14 @@ KINDS: dict[str, type[Node]] = {**SIMPLE, "Read": Read, "Write": Write}
 REPLACE = 4
 
 
-class Session:
+class Session(ScriptFiles):
     """What the functions of `nuke` work on; a test looks at its members.
 
     gui       whether there is a window: dialogs, and a main loop that takes calls of other threads.
     rendered  (full name of a Write, frame) of every frame that was rendered, in order.
     validations        the node and frame of every validation, each of which costs Nuke time.
     labels             what is written on the nodes, and how often that was asked for.
-    node_limit         of how many nodes Python may touch until a button is pressed again; None: any number.
+    touches            the nodes that Python has touched, and of how many it may.
     keeps_old_ops      whether a node goes on having hashes of ops that nothing uses any more.
     down               how far the Viewer that looks reduces the picture.
     """
@@ -56,14 +57,12 @@ class Session:
         self.redrawn: list[str] = []
         self.rendered: list[tuple[str, int]] = []
         self.validations: list[tuple[str, int]] = []
-        self.node_limit: int | None = None
-        self.touched: set[Node] = set()
+        self.touches = Touches()
         self.keeps_old_ops = False
         self.down = 1
         self.changes = 0
         self.layers = {"rgb", "rgba", "alpha", "depth", "motion", "forward", "backward", "mask", "other", "none", "all"}
         self.preferences: Node | None = None
-        self._inside = 0
         self.loading = False
         self.view = "main"
         self._context: list[tuple[Node, Knob | None]] = []
@@ -85,33 +84,6 @@ class Session:
 
     def validated(self, node: Node) -> None:
         self.validations.append((node.fullName(), int(self.now)))
-
-    @contextmanager
-    def touching(self, *nodes: Node) -> Iterator[None]:
-        """Count the nodes that Python touches. What the host itself does with nodes meanwhile counts nothing."""
-        if not self._inside:
-            self.touched.update(node for node in nodes if not isinstance(node, Root) and node is not self.preferences)
-            if self.node_limit is not None and len(self.touched) > self.node_limit:
-                raise RuntimeError(f"this edition of Nuke lets Python touch {self.node_limit} nodes")
-        self._inside += 1
-        try:
-            yield
-        finally:
-            self._inside -= 1
-
-    def entered(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """A function of the module: what it hands out is touched."""
-
-        @functools.wraps(function)
-        def call(*args: Any, **kwargs: Any) -> Any:
-            with self.touching():
-                found = function(*args, **kwargs)
-            with self.touching(
-                *[each for each in (found if isinstance(found, list) else [found]) if isinstance(each, Node)]
-            ):
-                return found
-
-        return call
 
     def nothing(self) -> Picture:
         """What an input that is not connected gives."""
@@ -148,7 +120,7 @@ class Session:
     ) -> Iterator[None]:
         """Run something of a node: thisNode and thisKnob are its; a button of a group runs inside the group."""
         before, self._frame_now = self._frame_now, self._frame_now if frame is None else frame
-        inside, self._inside = self._inside, 0
+        inside, self.touches.inside = self.touches.inside, 0
         self._context.append((node, knob))
         depth = len(self.groups)
         self.groups.append(node if inside and isinstance(node, Group) else node._group or self.root)
@@ -157,7 +129,7 @@ class Session:
         finally:
             del self.groups[depth:]
             self._context.pop()
-            self._frame_now, self._inside = before, inside
+            self._frame_now, self.touches.inside = before, inside
 
     def free_name(self, node: Node) -> str:
         taken = {n.name() for n in node.parent()._children if n is not node}
@@ -302,7 +274,7 @@ class Session:
                 other._wires = wires
 
         knobs = n._knobs
-        n._knobs = _Gone()
+        n._knobs = Gone()
         self.changes += 1
         self.undos.record(f"delete {n._class}", put_back)
 
@@ -380,95 +352,9 @@ class Session:
         self.knob_defaults[classknob] = value
         return None
 
-    def scriptName(self) -> str:
-        if self.root.name() == "Root":
-            raise RuntimeError("no script is open under a name")
-        return self.root.name()
-
-    def modified(self, state: bool | None = None) -> bool:
-        if state is not None:
-            self.root._modified = state
-        return self.root._modified
-
-    def scriptSaveAs(self, filename: str | None = None, overwrite: int | bool = -1) -> None:
-        if filename is None:
-            raise RuntimeError("a test gives a name")
-        self.callbacks.run("OnScriptSave", self.root)  # Which still has its old name.
-        with self.quietly():
-            self.root["name"]._state = filename
-        Path(filename).write_text(script.save(self), encoding="utf-8")
-        self.root._modified = False
-
-    def scriptSave(self, filename: str | None = None) -> bool:
-        self.scriptSaveAs(filename or self.scriptName(), 1)
-        return True
-
-    def scriptOpen(self, filename: str | None = None) -> None:
-        assert filename is not None
-        self.scriptClear()
-        script.load(self, Path(filename).read_text(encoding="utf-8"), self.root)
-        self.root["name"]._state = filename
-        self._created(self.root._children)
-        self.callbacks.run("OnScriptLoad", self.root)
-        self.labels.draw_all()
-
-    def _created(self, nodes: Sequence[Node]) -> None:
-        """Tell of nodes that were read from text. Those in a gizmo are the gizmo's own affair."""
-        for node in list(nodes):
-            self.callbacks.run("OnCreate", node)
-            if isinstance(node, Group) and not isinstance(node, Gizmo):
-                self._created(node._children)
-
-    def scriptClear(self) -> None:
-        """Every node goes, and nobody who held one can use it any more."""
-        self.callbacks.run("OnScriptClose", self.root)
-        for node in list(self.root._children):
-            self.callbacks.run("OnDestroy", node)
-            self._remove(node)
-            node._knobs = _Gone()
-        self.root = Root(self)
-        self.groups[:] = [self.root]
-        self.undos.steps.clear()
-        self.labels.drawn.clear()
-
-    def scriptClose(self) -> None:
-        self.scriptClear()
-
-    def scriptReadText(self, s: str) -> None:
-        self._pasted(s)
-
-    def _pasted(self, text: str) -> list[Node]:
-        made = script.load(self, text, self.groups[-1])
-        self._created(made)
-        for node in made:
-            self.labels.draw(node)
-        return made
-
-    def nodePaste(self, s: str) -> Node | None:
-        """What `nodeCopy` has written, or any script, into the group that is worked in; its first nodes see nothing."""
-        made = self._pasted(Path(s).read_text(encoding="utf-8"))
-        return made[-1] if made else None
-
-    def nodeCopy(self, s: str) -> None:
-        """Write the selected nodes to a file, as the clipboard has them."""
-        Path(s).write_text(script.written(list(reversed(self.selectedNodes()))), encoding="utf-8")
-
     def drawn_label(self, node: Node) -> str:
         """What is written on a node now: as of the last event that made Nuke draw it."""
         return self.labels.drawn.get(node, node.name())
-
-
-class _Gone(dict[str, Knob]):
-    """The knobs of a node that is not there any more."""
-
-    def __missing__(self, key: str) -> Knob:
-        raise ValueError("A PythonObject is not attached to a node")
-
-    def get(self, key: str, default: Any = None) -> Any:
-        return self[key]
-
-    def __contains__(self, key: object) -> bool:
-        raise ValueError("A PythonObject is not attached to a node")
 
 
 def _lines(knobs: str) -> str:
