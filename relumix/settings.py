@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from relumix.errors import InputError
 
+_LATER = ("align", "reference_weights")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -25,6 +27,9 @@ class Settings:
     colorspace            OCIO name of the plate's colour space; None: scene-linear.
     reference_colorspace  the same for the references; None: sRGB for integer files, the plate's own for float.
     fit                   references of another size are meant to be: fit them without a word.
+    align                 move references that are shifted or scaled against their plate back onto it.
+    reference_masks       mattes of single references, each "FRAME=FILE": where one is 0 the plate keeps its light.
+    reference_weights     how much of single references counts, each "FRAME=0..1".
     layer, view           which RGB is relit; None: the main one.
     gain_out              pattern for gain maps, in stops.
     compression           EXR compression ("dwaa:45", "zip", …); None: the plate's if it is lossless, else zip.
@@ -50,6 +55,9 @@ class Settings:
     colorspace: str | None = None
     reference_colorspace: str | None = None
     fit: bool = False
+    align: bool = False
+    reference_masks: tuple[str, ...] = ()
+    reference_weights: tuple[str, ...] = ()
     layer: str | None = None
     view: str | None = None
     gain_out: str | None = None
@@ -92,6 +100,8 @@ class Settings:
         """Return the settings that change a frame's file, and its fingerprint (see relumix.pipeline.fingerprint)."""
         elsewhere = (
             *("frames", "preview", "contact_sheet", "fit", "missing", "overwrite", "gain_out", "mask", "model"),
-            *("cuts", "unlit"),
+            *("cuts", "unlit", "reference_masks"),
         )
-        return {name: value for name, value in self.asdict().items() if name not in elsewhere}
+        found = {name: value for name, value in self.asdict().items() if name not in elsewhere}
+        # Left out while they change nothing, so that frames of earlier versions stay up to date.
+        return {name: value for name, value in found.items() if name not in _LATER or value}

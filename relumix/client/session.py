@@ -21,11 +21,13 @@ from relumix.v1.relight_pb2 import (
     MASKS_ONE,
     ROLE_MASK,
     ROLE_REFERENCE,
+    ROLE_REFERENCE_MASK,
     ROLE_SOURCE,
     Accepted,
     Close,
     FrameAbsent,
     FrameDone,
+    Limits,
     Open,
     RelightRequest,
     Role,
@@ -69,11 +71,7 @@ class Session:
             info = self._server.info(self._channel)
             self._check(RemoteEngine.of(info, self._job.engine.name))
             opening = self._job.opening(self._frames)
-            if opening.cuts and not info.limits.cuts:
-                raise InputError(
-                    f"{self._server.address} is of a version without cuts, and the shot has {len(opening.cuts)}: use a "
-                    "newer server, or relight each scene in a job of its own with --frames and --cuts none"
-                )
+            self._refuse_unheeded(opening, info.limits)
             requests = self._requests(opening, info.limits.max_chunk_bytes)
             call = relight(self._channel)(requests, metadata=self._server.metadata)
             try:
@@ -108,6 +106,16 @@ class Session:
                 f"{self._server.address} has {has}: expected {wanted.name} {wanted.windowing.version} of relumix "
                 f"{wanted.program} as at the start; run the same command again to go on with what is there now"
             )
+
+    def _refuse_unheeded(self, opening: Open, limits: Limits) -> None:
+        """Raise InputError where a server of an earlier version would pass over what the job asks for."""
+        asked = {
+            "cuts": bool(opening.cuts) and not limits.cuts,
+            "masks and weights of references, and align": not limits.reference_parts
+            and bool(opening.reference_weights or opening.reference_masks or opening.settings.align),
+        }
+        if unknown := next((what for what, unheeded in asked.items() if unheeded), None):
+            raise InputError(f"{self._server.address} is of a version that does not know {unknown}: use a newer server")
 
     def _responses(self, call: Any) -> Iterator[Delivery | FrameError]:
         for response in call:
@@ -173,6 +181,8 @@ def _order(opening: Open, sources: Sequence[int], deliver: Sequence[int]) -> Ite
     """Yield each frame and role to send: what all frames need comes first, then each source with its mask."""
     for frame in opening.references:
         yield frame, ROLE_REFERENCE
+        if frame in opening.reference_masks:
+            yield frame, ROLE_REFERENCE_MASK
     if opening.masks == MASKS_ONE:
         yield opening.references[0], ROLE_MASK
     asked = set(deliver)

@@ -20,8 +20,10 @@ _ENOUGH_BLOCKS = 64
 """Blocks of rows that are read of a tall picture, at least."""
 
 
-def read_small(image: Any, spec: Any, choice: Choice, longest: int) -> NDArray[np.float32]:
-    """Return red, green and blue [h, w, 3] float32 of the display window averaged down (see Plate.read_small).
+def read_small(image: Any, spec: Any, choice: Choice, longest: int, *, whole: bool = False) -> NDArray[np.float32]:
+    """Return red, green and blue [h, w, 3] float32 averaged down, as they are stored (see Plate.read_small).
+
+    whole  of the data window, and every row; else of the display window.
 
     Raises ImageError.
     """
@@ -29,7 +31,9 @@ def read_small(image: Any, spec: Any, choice: Choice, longest: int) -> NDArray[n
     channels, window, shown = range(first, last + 1), data_window(spec), display_window(spec)
     step = max(1, spec.height // (_BLOCK_ROWS * _ENOUGH_BLOCKS))
     with np.errstate(all="ignore"):
-        if step > 1 and window == shown and not spec.tile_width and spec.getattribute("compression") in _IN_BLOCKS:
+        if whole:
+            pixels = pixels_of(image, choice.part, 0, channels, "float")
+        elif step > 1 and window == shown and not spec.tile_width and spec.getattribute("compression") in _IN_BLOCKS:
             pixels = _some_rows(image, spec, choice.part, channels, step)
         else:
             pixels = on(shown, window, pixels_of(image, choice.part, 0, channels, "float"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from os import PathLike
@@ -17,14 +17,19 @@ from relumix.shot.cuts import LOOK_PX, Look, find_cuts, given_cuts, look_at, tol
 from relumix.shot.paint import Alpha
 from relumix.shot.picture import Level, Picture
 from relumix.shot.plate import Plate
-from relumix.shot.reference import ReferenceSummary, inspect_reference, read_mask, read_reference
+from relumix.shot.reference import ReferenceSummary, inspect_reference, read_beside, read_mask, read_reference
+from relumix.shot.reference_checks import FRAMES_AROUND, Given, misfits, refuse_part
 from relumix.shot.reference_files import References as References  # noqa: PLC0414  whoever names a source names these
 from relumix.shot.reference_files import find_references, span
+from relumix.shot.reference_parts import Part, given_parts, part_of
 from relumix.shot.sequence import Sequence as Shot
 from relumix.shot.sequence import parse_frames
 from relumix.types import Float32
 from relumix.util.ordered_pool import ordered
 from relumix.util.stopwatch import Stopwatch
+
+MOST_COMPARED = 12
+"""References that are compared with their plate's frames before a job begins."""
 
 READERS = 2
 """Threads that look for cuts."""
@@ -39,6 +44,7 @@ class PlateSource:
     masks            the mattes' files, None without; a single file serves all frames.
     use_alpha        False where the plate's alpha is ignored (see `without_empty_alpha`).
     cuts             the first frame of each scene but the first, ascending (see `with_cuts`).
+    parts            how much of a reference counts, by frame; all of those that are not in it.
     warnings         found while looking at the input.
     """
 
@@ -50,6 +56,7 @@ class PlateSource:
     watch: Stopwatch
     use_alpha: bool = True
     cuts: tuple[int, ...] = ()
+    parts: Mapping[int, Part] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     _kept: dict[int, Picture] = field(default_factory=dict, repr=False)
 
@@ -60,7 +67,12 @@ class PlateSource:
         plate = Plate(shot, layer=settings.layer, view=settings.view, colorspace=settings.colorspace)
         paths = find_references(shot, references)
         masks = Shot.find(settings.mask) if settings.mask else None
-        return cls(shot, plate, paths, masks, settings, Stopwatch()).without_empty_alpha()._with_reference_warnings()
+        parts = given_parts(settings.reference_masks, settings.reference_weights, paths)
+        return (
+            cls(shot, plate, paths, masks, settings, Stopwatch(), parts=parts)
+            .without_empty_alpha()
+            ._with_reference_warnings()
+        )
 
     def without_empty_alpha(self) -> PlateSource:
         """Return this source; with a warning and without alpha where the plate's alpha is 0 everywhere.
@@ -101,7 +113,24 @@ class PlateSource:
     def _with_reference_warnings(self) -> PlateSource:
         """Return this source with warnings about its references. Raises InputError where one is unusable."""
         summaries = {path: self._summary(frame, path) for frame, path in self.reference_paths.items()}
-        return replace(self, warnings=(*self.warnings, *_reference_warnings(summaries, quiet=self.settings.fit)))
+        told = [*self.warnings, *_reference_warnings(summaries, quiet=self.settings.fit)]
+        paths = list(self.reference_paths.items())
+        # References by the dozen are made alike: some tell what is wrong with all.
+        for frame, path in paths[:: -(-len(paths) // MOST_COMPARED)]:
+            told += self._misfits(frame, path)
+        return replace(self, warnings=tuple(told))
+
+    def _misfits(self, frame: int, path: Path) -> list[str]:
+        """Return the warnings about one reference. Raises InputError where one of another size is a part alone."""
+        picture = self._plate_of(frame)
+        read = read_beside(path, picture, plate=self.plate, colorspace=self.settings.reference_colorspace)
+        given = Given(path, frame, read, self.settings.align)
+        if not self.settings.fit:
+            refuse_part(given, picture.rgb)
+        at = self.frames.index(frame)
+        around = self.frames[max(0, at - FRAMES_AROUND) : at + FRAMES_AROUND + 1]
+        near = sorted((each for each in around if each != frame), key=lambda each: abs(each - frame))
+        return list(misfits(given, near, self.plate.read))
 
     def _summary(self, frame: int, path: Path) -> ReferenceSummary:
         try:
@@ -154,7 +183,7 @@ class PlateSource:
     def other_inputs(self) -> list[Path]:
         """Return every input file but the plate's."""
         masks = [self.masks.path(f) for f in self.masks.frames] if self.masks else []
-        return [*self.reference_paths.values(), *masks]
+        return [*self.reference_paths.values(), *masks, *(part.mask for part in self.parts.values() if part.mask)]
 
     def mask_path(self, frame: int) -> Path | None:
         """Return the matte's file for a frame, None without mattes."""
@@ -188,12 +217,17 @@ class PlateSource:
     def read_reference(self, frame: int, picture: Picture) -> tuple[Float32, NDArray[np.bool_]]:
         """Return the relit version of a frame and where it is known (see relumix.shot.read_reference)."""
         with self.watch.stage("read"):
-            return read_reference(
+            rgb, known = read_reference(
                 self.reference_paths[frame],
                 picture,
                 plate=self.plate,
                 colorspace=self.settings.reference_colorspace,
+                align=self.settings.align,
             )
+            if (part := self.parts.get(frame)) is None:
+                return rgb, known
+            share = part.weight if part.mask is None else part.weight * read_mask(part.mask, picture)
+        return part_of(picture.rgb, rgb, known, share)
 
     def read_mask(self, frame: int, picture: Picture) -> Float32 | None:
         """Return the matte of a frame, None without mattes. Raises FrameError."""

@@ -19,6 +19,7 @@ from relumix.settings import Settings
 from relumix.shot.images import ImageError, data_window, display_window, opened
 from relumix.shot.layout import FileLayout, layout_of
 from relumix.shot.plate import Plate
+from relumix.shot.reference_parts import Part
 from relumix.shot.sequence import Sequence as Shot
 from relumix.shot.source import PlateSource
 from relumix.util.stopwatch import Stopwatch
@@ -47,6 +48,7 @@ class FrameFiles:
     reference, mask  files, None where this frame has none.
     reference_names  what all references of the job are called, by frame.
     use_alpha        whether the plate's alpha says something (see relumix.shot.source).
+    weight           how much of the reference counts, 0..1; reference_mask: file of its matte, None: everywhere.
     max_pixels       of any of these files.
     """
 
@@ -60,6 +62,8 @@ class FrameFiles:
     mask: AnyFile | None = None
     reference_names: Mapping[int, str] = field(default_factory=dict)
     use_alpha: bool = True
+    weight: float = 1.0
+    reference_mask: AnyFile | None = None
     max_pixels: int = 1 << 27
 
 
@@ -96,7 +100,7 @@ def opened_source(files: FrameFiles) -> Iterator[SentSource]:
     """The source of one frame. Errors call its files as people do. Raises FrameError, InputError and TooLargeError."""
     with ExitStack() as stack:
         links: dict[str, str] = {}
-        names = ("first", "path", "reference", "mask")
+        names = ("first", "path", "reference", "mask", "reference_mask")
         paths = {name: stack.enter_context(_path(getattr(files, name), links)) for name in names}
         try:
             yield _source(files, paths)
@@ -166,9 +170,10 @@ def _plate(session: str, first_frame: int, first: Path, settings: Settings) -> P
 
 def _source(files: FrameFiles, paths: Mapping[str, Path | None]) -> SentSource:
     first, path, reference, mask = (paths[name] for name in ("first", "path", "reference", "mask"))
+    matte = paths["reference_mask"]
     assert first is not None
     assert path is not None
-    layouts = {each: _bounded_layout(each, files.max_pixels) for each in {first, path, reference, mask} if each}
+    layouts = {each: _bounded_layout(each, files.max_pixels) for each in {first, path, reference, mask, matte} if each}
     plate = copy.copy(_plate(files.session, files.first_frame, first, files.settings))
     shot = plate.sequence = Shot.of({files.first_frame: first, files.frame: path})
     return SentSource(
@@ -179,6 +184,7 @@ def _source(files: FrameFiles, paths: Mapping[str, Path | None]) -> SentSource:
         settings=files.settings,
         watch=Stopwatch(),
         use_alpha=files.use_alpha,
+        parts={} if matte is None and files.weight == 1 else {files.frame: Part(files.weight, matte)},
         names=files.reference_names,
         layout=layouts[path],
     )

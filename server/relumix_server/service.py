@@ -218,6 +218,7 @@ def _limits(options: Options, *, by_path: bool) -> pb.Limits:
         idle_seconds=options.idle_seconds,
         by_path=by_path,
         cuts=True,
+        reference_parts=True,
     )
 
 

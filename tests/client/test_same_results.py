@@ -203,3 +203,17 @@ def test_arrays_with_cuts(server):
     here = {frame.frame: frame.pixels for frame in relumix.relit(shot.plate, lit, settings)}
     for frame in RelightClient(server.address).relit(shot.plate, lit, settings):
         np.testing.assert_array_equal(frame.pixels, here[frame.frame])
+
+
+def test_weights_and_mattes_of_references(server, tmp_path):
+    references = write_shot(tmp_path, frames=range(1001, 1010), references=(1001, 1009))
+    matte = write_masks(tmp_path, [1009], "matte").replace("####", "1009")
+    parts = {"reference_weights": ("1001=0.5",), "reference_masks": (f"1009={matte}",)}
+    assert_same(tmp_path, *both(tmp_path, server.address, references, **parts))
+    (tmp_path / "log").mkdir()
+    with serving(tmp_path / "log", "--root", str(tmp_path)) as beside:
+        client, settings = RelightClient(beside.address), Settings(**parts, overwrite=True)
+        there = [*client.relight(tmp_path / "plate", references, tmp_path / "there", settings, by_path=True)]
+    assert there[-1].written == 9
+    for frame in range(1001, 1010):
+        files.assert_same_pixels(tmp_path / f"here/p.{frame}.exr", tmp_path / f"there/p.{frame}.exr")
