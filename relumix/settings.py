@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from relumix.errors import InputError
 
-_LATER = ("align", "reference_weights")
+_LATER = ("align",)
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Settings:
         """Return the settings that change a frame's file, and its fingerprint (see relumix.pipeline.fingerprint)."""
         elsewhere = (
             *("frames", "preview", "contact_sheet", "fit", "missing", "overwrite", "gain_out", "mask", "model"),
-            *("cuts", "unlit", "reference_masks"),
+            *("cuts", "unlit", "reference_masks", "reference_weights"),
         )
         found = {name: value for name, value in self.asdict().items() if name not in elsewhere}
         # Left out while they change nothing, so that frames of earlier versions stay up to date.

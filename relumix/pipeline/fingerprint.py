@@ -38,6 +38,8 @@ class Fingerprints:
             "model": self._stat(_files(Path(model))) if model else [],
             "references": {frame: self._stat(self._reference(frame)) for frame in source.references},
         }
+        if weights := {frame: part.weight for frame, part in source.parts.items() if part.weight != 1}:
+            self._common["reference_weights"] = weights
 
     def _reference(self, frame: int) -> list[Path]:
         """Return the files of a reference: the relit frame, and its matte where it has one."""

@@ -35,6 +35,9 @@ _NOTICEABLE_PX = 0.6
 _SCALES = 0.96 ** np.arange(1, 35)
 """Of a picture that may be a part of the plate, to the plate's width: down to a quarter."""
 
+_LEAST_PX = 64
+"""Of the short edge: smaller pictures show too little to be found in another."""
+
 _FOUND = 16.0
 """Least peak of a part that is found at the best of all scales: chance reaches 8 to 11, crops of plates 40 to 70."""
 
@@ -130,7 +133,7 @@ def part_shown(plate: Float32, relit: Float32) -> Box | None:
     whole = shrunk(np.nan_to_num(plate), SMALL_PX)
     edges = edges_of(log_luminance(whole))
     height, width = whole.shape[:2]
-    if edges is None or min(height, width) < 32:
+    if edges is None or min(height, width, *relit.shape[:2]) < _LEAST_PX:
         return None
     step = plate.shape[1] / width
     best, found = max(_FOUND, _CLEARLY * _peak_of_all(whole, relit)), None

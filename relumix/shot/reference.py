@@ -89,7 +89,7 @@ def read_reference(
     """
     read = read_beside(path, picture, plate=plate, colorspace=colorspace)
     rgb, known = read.rgb, read.known
-    if align and is_off(found := measure(read.background.rgb, read.filled)) and found:
+    if align and is_off(found := measure(read.plate, read.filled)) and found:
         rgb, known = aligned(rgb, known, found)
     return read.background.enlarged(rgb, known, picture, read.place)
 
@@ -98,19 +98,26 @@ def read_reference(
 class Beside:
     """A relit frame and its plate's, pixel for pixel: at the plate's size, or at the relit frame's if that is smaller.
 
-    rgb    [h, w, 3] float32 on the background's pixels, premultiplied; known [h, w]: where its light is known.
-    place  where it lies on the plate.
+    rgb      [h, w, 3] float32 on the background's pixels, premultiplied; known [h, w]: where its light is known.
+    place    where it lies on the plate.
+    painted  whether it is a paint-over: what was not painted is the background's.
     """
 
     background: Background
     rgb: NDArray[np.float32]
     known: NDArray[np.bool_]
     place: Place
+    painted: bool = False
+
+    @property
+    def plate(self) -> NDArray[np.float32]:
+        """[h, w, 3]: the plate's frame, 0 where it is not finite."""
+        return np.asarray(np.nan_to_num(self.background.rgb, nan=0, posinf=0, neginf=0), np.float32)
 
     @property
     def filled(self) -> NDArray[np.float32]:
         """[h, w, 3]: the relit frame, and the plate's where its light is not known."""
-        return np.where(self.known[..., None], self.rgb, self.background.rgb)
+        return np.where(self.known[..., None], self.rgb, self.plate)
 
 
 def read_beside(path: Path, picture: Picture, *, plate: Plate, colorspace: str | None = None) -> Beside:
@@ -127,7 +134,7 @@ def read_beside(path: Path, picture: Picture, *, plate: Plate, colorspace: str |
             paint = _paint(relit, file, background)
             role = paint.classify(background.alpha)
             if role is Alpha.PAINTED:
-                return Beside(background, *paint.over(background.rgb, background.alpha), file.place)
+                return Beside(background, *paint.over(background.rgb, background.alpha), file.place, painted=True)
         if role is Alpha.EMPTY and file.straight:
             relit = read_rgba(image, file.spec, replace(file.choice, alpha=None), file.space)
     if role is Alpha.EMPTY and not relit.rgb.any():

@@ -43,11 +43,11 @@ def misfits(given: Given, near: Iterable[int], read: Callable[[int], Picture]) -
 
     near  other frames of the shot that it may be of; read returns one of them, and may raise FrameError.
     """
-    plate, relit, known = given.read.background.rgb, given.read.filled, given.read.known
+    plate, relit, known = given.read.plate, given.read.filled, given.read.known
     name = f"reference {given.path}"
     if given.read.place.words:
         yield f"{name} has another shape than frame {given.frame}: by what it shows it is {given.read.place.words}"
-    if is_display_referred(plate, relit):
+    if not given.read.painted and is_display_referred(plate, relit):
         yield (
             f"{name} looks display-referred, as sRGB is, where the plate is linear: say what it is with "
             "--reference-colorspace, like sRGB - Texture (relumix colorspaces lists the names)"
@@ -60,7 +60,7 @@ def misfits(given: Given, near: Iterable[int], read: Callable[[int], Picture]) -
     if given.aligned and is_off(fit := measure(plate, relit)) and fit:
         relit, known = aligned(relit, known, fit)
         relit = np.where(known[..., None], relit, plate)
-    elif place := _place(name, given.frame, plate, relit, near, beside):
+    elif not given.read.painted and (place := _place(name, given.frame, plate, relit, near, beside)):
         yield place
         return
     if has_hard_edge(plate, relit, known):
@@ -75,7 +75,7 @@ def misfits(given: Given, near: Iterable[int], read: Callable[[int], Picture]) -
 def refuse_part(given: Given, plate: Float32) -> None:
     """Raise InputError where a relit frame of another size shows a part of the plate [h, w, 3] alone."""
     place = given.read.place
-    if place.fitted is None or measure(given.read.background.rgb, given.read.filled) is not None:
+    if place.fitted is None or given.read.painted or measure(given.read.plate, given.read.filled) is not None:
         return
     if box := part_shown(plate, given.read.filled):
         size = f"{place.fitted.width}x{place.fitted.height}"

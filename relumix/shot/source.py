@@ -122,15 +122,19 @@ class PlateSource:
 
     def _misfits(self, frame: int, path: Path) -> list[str]:
         """Return the warnings about one reference. Raises InputError where one of another size is a part alone."""
-        picture = self._plate_of(frame)
+        try:
+            picture = self._plate_of(frame)
+        except FrameError as error:
+            raise InputError(f"the plate of reference frame {frame} cannot be read: {error}") from error
         read = read_beside(path, picture, plate=self.plate, colorspace=self.settings.reference_colorspace)
         given = Given(path, frame, read, self.settings.align)
-        if not self.settings.fit:
-            refuse_part(given, picture.rgb)
         at = self.frames.index(frame)
         around = self.frames[max(0, at - FRAMES_AROUND) : at + FRAMES_AROUND + 1]
         near = sorted((each for each in around if each != frame), key=lambda each: abs(each - frame))
-        return list(misfits(given, near, self.plate.read))
+        with np.errstate(all="ignore"):  # Pixels may hold anything.
+            if not self.settings.fit:
+                refuse_part(given, picture.rgb)
+            return list(misfits(given, near, self.plate.read))
 
     def _summary(self, frame: int, path: Path) -> ReferenceSummary:
         try:
