@@ -8,8 +8,6 @@ from typing import Any, Literal
 
 from relumix.errors import InputError
 
-_LATER = ("align",)
-
 
 @dataclass(frozen=True)
 class Settings:
@@ -31,7 +29,11 @@ class Settings:
     reference_masks       mattes of single references, each "FRAME=FILE": where one is 0 the plate keeps its light.
     reference_weights     how much of single references counts, each "FRAME=0..1".
     layer, view           which RGB is relit; None: the main one.
+    premult               whether alpha is coverage, by which colour is multiplied: "yes", "no" (it is passed through,
+                          and not used), or "auto": as the pixels say.
     gain_out              pattern for gain maps, in stops.
+    confidence_out        pattern for confidence, 0..1 (see relumix.gain.confidence).
+    confidence_layer      whether results have the confidence too, as a channel confidence.Y.
     compression           EXR compression ("dwaa:45", "zip", …); None: the plate's if it is lossless, else zip.
     bits                  "half" or "float" for the relit channels; None: as the plate's.
     preview               MP4 file of plate and result.
@@ -60,7 +62,10 @@ class Settings:
     reference_weights: tuple[str, ...] = ()
     layer: str | None = None
     view: str | None = None
+    premult: Literal["auto", "yes", "no"] = "auto"
     gain_out: str | None = None
+    confidence_out: str | None = None
+    confidence_layer: bool = False
     compression: str | None = None
     bits: Literal["half", "float"] | None = None
     preview: str | None = None
@@ -83,6 +88,7 @@ class Settings:
         choices: dict[str, tuple[object, ...]] = {
             "device": ("auto", "cpu", "cuda"),
             "transfer": ("gain", "direct"),
+            "premult": ("auto", "yes", "no"),
             "bits": (None, "half", "float"),
             "unlit": ("error", "plate"),
             "missing": ("error", "skip"),
@@ -98,10 +104,11 @@ class Settings:
 
     def pixels(self) -> dict[str, Any]:
         """Return the settings that change a frame's file, and its fingerprint (see relumix.pipeline.fingerprint)."""
-        elsewhere = (
-            *("frames", "preview", "contact_sheet", "fit", "missing", "overwrite", "gain_out", "mask", "model"),
-            *("cuts", "unlit", "reference_masks", "reference_weights"),
-        )
-        found = {name: value for name, value in self.asdict().items() if name not in elsewhere}
-        # Left out while they change nothing, so that frames of earlier versions stay up to date.
-        return {name: value for name, value in found.items() if name not in _LATER or value}
+        elsewhere = {"frames", "preview", "contact_sheet", "fit", "missing", "overwrite", "mask", "model"}
+        elsewhere |= {"gain_out", "confidence_out", "cuts", "unlit"}
+        elsewhere |= {"reference_masks", "reference_weights"}
+        if not self.align:
+            elsewhere.add("align")
+        if not self.confidence_layer:  # files of the time before there was one have no word of it, and are up to date
+            elsewhere.add("confidence_layer")
+        return {name: value for name, value in self.asdict().items() if name not in elsewhere}

@@ -69,11 +69,15 @@ class RemoteEngine:
 
 @dataclass(frozen=True)
 class Delivery:
-    """A frame as a server sent it: its payloads by role (none where the server wrote files)."""
+    """A frame as a server sent it: its payloads by role (none where the server wrote files).
+
+    matte  whether the plate's alpha was found to be no coverage, which was not said of the shot.
+    """
 
     frame: int
     payloads: Mapping[Role, Received]
     nonfinite_pixels: int
+    matte: bool = False
 
 
 class RemoteJob(Protocol[Made_co]):
@@ -92,6 +96,11 @@ class RemoteJob(Protocol[Made_co]):
     @property
     def roles(self) -> Sequence[Role]:
         """Roles of a delivery's payloads."""
+        ...
+
+    @property
+    def wants_confidence(self) -> bool:
+        """Whether the server has to know of confidence."""
         ...
 
     def opening(self, frames: Sequence[int]) -> Open:

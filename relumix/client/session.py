@@ -71,7 +71,7 @@ class Session:
             info = self._server.info(self._channel)
             self._check(RemoteEngine.of(info, self._job.engine.name))
             opening = self._job.opening(self._frames)
-            self._refuse_unheeded(opening, info.limits)
+            self._refuse_unknown(opening, info.limits)
             requests = self._requests(opening, info.limits.max_chunk_bytes)
             call = relight(self._channel)(requests, metadata=self._server.metadata)
             try:
@@ -107,15 +107,24 @@ class Session:
                 f"{wanted.program} as at the start; run the same command again to go on with what is there now"
             )
 
-    def _refuse_unheeded(self, opening: Open, limits: Limits) -> None:
-        """Raise InputError where a server of an earlier version would pass over what the job asks for."""
-        asked = {
-            "cuts": bool(opening.cuts) and not limits.cuts,
-            "masks and weights of references, and align": not limits.reference_parts
-            and bool(opening.reference_weights or opening.reference_masks or opening.settings.align),
-        }
-        if unknown := next((what for what, unheeded in asked.items() if unheeded), None):
-            raise InputError(f"{self._server.address} is of a version that does not know {unknown}: use a newer server")
+    def _refuse_unknown(self, opening: Open, limits: Limits) -> None:
+        """Raise InputError for wishes that a server of an older version would pass over."""
+        if opening.cuts and not limits.cuts:
+            raise InputError(
+                f"{self._server.address} is of a version without cuts, and the shot has {len(opening.cuts)}: use a "
+                "newer server, or relight each scene in a job of its own with --frames and --cuts none"
+            )
+        if self._job.wants_confidence and not limits.confidence:
+            raise InputError(
+                f"{self._server.address} is of a version without confidence: use a newer server, or leave it out"
+            )
+        if not limits.reference_parts and (
+            opening.reference_weights or opening.reference_masks or opening.settings.align
+        ):
+            raise InputError(
+                f"{self._server.address} is of a version without masks and weights of references, and align: use a "
+                "newer server, or leave them out"
+            )
 
     def _responses(self, call: Any) -> Iterator[Delivery | FrameError]:
         for response in call:
@@ -145,7 +154,7 @@ class Session:
         payloads = self._whole.pop(done.frame, {})
         if lacking := [Role.Name(role) for role in self._job.roles if role not in payloads]:
             raise DamagedError(f"frame {done.frame} came without {', '.join(lacking)}")
-        return Delivery(done.frame, payloads, done.nonfinite_pixels)
+        return Delivery(done.frame, payloads, done.nonfinite_pixels, done.matte)
 
     def _requests(self, opening: Open, most_bytes: int) -> Iterator[RelightRequest | Piece]:
         """Yield messages to send, in the order in which the server needs them. Runs on a thread of gRPC's."""

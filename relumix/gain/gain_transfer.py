@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from relumix.gain.downsample import LUMINANCE, Canvas, Pixels
+from relumix.gain.downsample import Canvas, Pixels
 from relumix.gain.guided_filter import LuminanceLines
-from relumix.gain.log_gain import BLACK_OFFSET, apply
-from relumix.gain.transfer import FittedTransfer, Gain, RelitPixels, Strip, black_offset
+from relumix.gain.log_gain import apply
+from relumix.gain.transfer import FittedTransfer, Gain, RelitPixels, Strip, black_offset, full_log_luminance
 from relumix.shot.box import Box
 from relumix.types import Float32
 
@@ -38,16 +36,7 @@ class _FittedGain:
     canvas: Canvas
 
     def relight(self, strip: Strip) -> RelitPixels:
-        guide = _full_log_luminance(strip.plate, strip.alpha, self.canvas)
+        guide = full_log_luminance(strip.plate, strip.alpha, self.canvas)
         local = self.lines.evaluate(strip.rows, guide, strip.sound)
         pixels = apply(strip.plate, local, self.median_gain, black_offset(strip.alpha, self.canvas))
         return RelitPixels(pixels, local + self.median_gain)
-
-
-def _full_log_luminance(plate: Float32, alpha: Float32 | None, canvas: Canvas) -> Float32:
-    """Return log2 luminance of full-size pixels, as log_luminance does for working pixels, [h, w]."""
-    luminance = np.maximum(plate @ LUMINANCE, 0)
-    if alpha is not None:
-        # Where alpha is 0 the pixel is additive light (a flare): its luminance needs no unpremultiplying.
-        luminance = np.divide(luminance, alpha, out=luminance, where=alpha > 1e-3)
-    return np.asarray(np.log2(luminance * np.float32(canvas.exposure) + np.float32(BLACK_OFFSET)), np.float32)

@@ -26,12 +26,14 @@ class Gain:
     gain_stops   [h, w, 3] float32 at the working size: log2 gain, the median gain included.
     median_gain  [3] float32 stops: the part of it that is the same everywhere, the grade.
     guide        [h, w] float32: log2 luminance of the frame (`log_luminance`), kept instead of the larger frame.
+    error_stops  [h, w] float32, >= 0: the absolute error expected of gain_stops; 0 at a reference's own frame.
     """
 
     frame: int
     gain_stops: Float32
     median_gain: Float32
     guide: Float32
+    error_stops: Float32
 
 
 class RelitPixels(NamedTuple):
@@ -68,6 +70,11 @@ class FittedTransfer(Protocol):
 class Transfer(Protocol):
     """The transfer of one job's frames."""
 
+    @property
+    def canvas(self) -> Canvas:
+        """Where the engine's results lie."""
+        ...
+
     def fit(self, gain: Gain, pixels: Pixels, data_window: Box) -> FittedTransfer:
         """Do the whole-frame work. `pixels` is the plate, or a mip level of it, on data_window."""
         ...
@@ -76,6 +83,15 @@ class Transfer(Protocol):
 def log_luminance(frame: ProxyFrame) -> Float32:
     """Return log2 of a proxy frame's luminance over BLACK_OFFSET, [h, w] in stops."""
     return np.asarray(np.log2(frame.rgb @ LUMINANCE + np.float32(BLACK_OFFSET)), np.float32)
+
+
+def full_log_luminance(plate: Float32, alpha: Float32 | None, canvas: Canvas) -> Float32:
+    """Return log2 luminance of full-size pixels, as log_luminance does for working pixels, [h, w]."""
+    luminance = np.maximum(plate @ LUMINANCE, 0)
+    if alpha is not None:
+        # Where alpha is 0 the pixel is additive light (a flare): its luminance needs no unpremultiplying.
+        luminance = np.divide(luminance, alpha, out=luminance, where=alpha > 1e-3)
+    return np.asarray(np.log2(luminance * np.float32(canvas.exposure) + np.float32(BLACK_OFFSET)), np.float32)
 
 
 def black_offset(alpha: Float32 | None, canvas: Canvas) -> Float32:

@@ -22,8 +22,8 @@ REFERENCES_ATTRIBUTE = "relumix:references"
 class Fingerprints:
     """The fingerprints of a job's frames.
 
-    It covers the version of program and engine, the settings, and name, size and modification time of every input that
-    the frame depends on, neighbours included. Folders do not count, so a shot may be moved.
+    It covers the version of program and engine, the settings, how alpha is read, and name, size and modification time
+    of every input that the frame depends on, neighbours included. Folders do not count, so a shot may be moved.
     """
 
     def __init__(self, source: PlateSource, engine: Traits, plan: Plan, program: str = __version__) -> None:
@@ -35,6 +35,7 @@ class Fingerprints:
             "program": program,
             "engine": [engine.name, engine.windowing.version],
             "settings": source.settings.pixels(),
+            **({"matte": True} if source.plate.matte else {}),
             "model": self._stat(_files(Path(model))) if model else [],
             "references": {frame: self._stat(self._reference(frame)) for frame in source.references},
         }

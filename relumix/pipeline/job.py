@@ -99,7 +99,9 @@ class LocalBackend:
         if not todo:
             return
         job, source = self._job, self._job.source
-        writer = FrameWriter(source, job.output, job.gain_output, self.fingerprints.of, wants_preview)
+        writer = FrameWriter(
+            source, job.output, job.gain_output, job.confidence_output, self.fingerprints.of, wants_preview
+        )
         made: dict[int, Outcome] = {}
 
         def on_reference(read: ReadReference[Picture]) -> None:

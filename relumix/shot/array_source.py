@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from relumix.errors import FrameError, InputError
+from relumix.shot.alpha import Premult, is_coverage, looked_at
 from relumix.shot.box import Box
 from relumix.shot.cuts import Look, find_cuts, given_cuts, look_at
 from relumix.shot.paint import Alpha, Paint
@@ -26,8 +28,11 @@ class _Level:
 
 @dataclass(frozen=True)
 class _Picture:
+    """stored_alpha: [h, w] as given, None where the plate has none; that of its levels is coverage alone."""
+
     levels: tuple[_Level, ...]
     data_window: Box
+    stored_alpha: Float32 | None
 
     @property
     def display_window(self) -> Box:
@@ -37,8 +42,8 @@ class _Picture:
 class ArraySource:
     """A relumix.gain.proxy_shot.Source of arrays (see relumix.pipeline.arrays.relit)."""
 
-    def __init__(self, source: Arrays, references: Arrays, masks: Arrays | None) -> None:
-        """Raises InputError for arguments that do not fit together."""
+    def __init__(self, source: Arrays, references: Arrays, masks: Arrays | None, premult: Premult = "auto") -> None:
+        """premult: see relumix.Settings. Raises InputError for arguments that do not fit together."""
         if not source:
             raise InputError("the source has no frames: expected at least one array by frame number")
         if not references:
@@ -48,7 +53,7 @@ class ArraySource:
             if frame not in source:
                 raise InputError(f"reference frame {frame} is not in the shot: expected one of {_span(self.frames)}")
         self.cuts: tuple[int, ...] = ()
-        self._source, self._relit, self._masks = source, references, masks
+        self._source, self._relit, self._masks, self._premult = source, references, masks, premult
         self._shape = _floats(source[self.references[0]], f"frame {self.references[0]}").shape
 
     @property
@@ -112,7 +117,19 @@ class ArraySource:
         pixels = np.asarray(self.plate(frame), np.float32)
         alpha = pixels[..., 3] if pixels.shape[2] == 4 else None
         box = Box(0, 0, pixels.shape[1], pixels.shape[0])
-        return _Picture((_Level(np.ascontiguousarray(pixels[..., :3]), alpha),), box)
+        used = None if alpha is None or self._matte or not self._is_coverage(pixels) else alpha
+        return _Picture((_Level(np.ascontiguousarray(pixels[..., :3]), used),), box, alpha)
+
+    @cached_property
+    def _matte(self) -> bool:
+        """Whether alpha is no coverage in the plate of a reference, and so in none (see alpha.looked_at)."""
+        if self._shape[2:] != (4,):
+            return False
+        plates = (np.asarray(self.plate(frame), np.float32) for frame in looked_at(self.references))
+        return not all(map(self._is_coverage, plates))
+
+    def _is_coverage(self, rgba: Float32) -> bool:
+        return is_coverage(rgba[..., :3], rgba[..., 3], self._premult)
 
     def read_reference(self, frame: int, picture: _Picture) -> tuple[Float32, NDArray[np.bool_]]:
         """Return a relit frame, over the plate where its alpha says so (see shot.paint), and where it is known."""
@@ -122,8 +139,9 @@ class ArraySource:
         if relit.shape[2] == 3:
             return rgb, known
         alpha, level = np.nan_to_num(relit[..., 3], nan=1.0, posinf=1.0, neginf=0.0), picture.levels[0]
-        paint = Paint(np.where(known[..., None], rgb, np.float32(0)), known, alpha, np.ones_like(known), straight=False)
-        if paint.classify(level.alpha) is Alpha.PAINTED:
+        shown = np.where(known[..., None], rgb, np.float32(0))
+        paint = Paint(shown, shown, known, alpha, np.ones_like(known), straight=False)
+        if paint.classify(level.rgb, level.alpha, self._premult) is Alpha.PAINTED:
             return paint.over(level.rgb, level.alpha)
         return rgb, known
 

@@ -15,7 +15,8 @@ def read(path):
 
 
 def test_the_files_hold_the_job(shot):
-    folder = bundled(shot, "--mix", "0.5", "--gain-out", "gain/g.####.exr", "--frames", "1001-1007x2", "--overwrite")
+    maps = ["--gain-out", "gain/g.####.exr", "--confidence-out", "sure/s.####.exr", "--confidence-layer"]
+    folder = bundled(shot, "--mix", "0.5", *maps, "--frames", "1001-1007x2", "--overwrite")
     assert sorted(path.name for path in folder.iterdir()) == [
         "asset_references.yaml",
         "parameter_values.yaml",
@@ -29,12 +30,13 @@ def test_the_files_hold_the_job(shot):
     assert given["Reference"] == f"1001={shot}/relit.1001.exr"
     assert given["Output"] == f"{shot}/out"
     assert given["GainOut"] == f"{shot}/gain/g.####.exr"
+    assert (given["ConfidenceOut"], given["ConfidenceLayer"]) == (f"{shot}/sure/s.####.exr", "true")
     assert (given["Frames"], given["ChunkSize"], given["Mix"], given["Overwrite"]) == ("1001-1007:2", 3, 0.5, "true")
     assert (given["HoldServer"], given["Report"], given["Mask"]) == ("false", "", "")
     assets = read(folder / "asset_references.yaml")["assetReferences"]
     plates = [f"{shot}/plate/p.{frame}.exr" for frame in FRAMES]
     assert assets["inputs"] == {"filenames": [*plates, f"{shot}/relit.1001.exr"], "directories": []}
-    assert assets["outputs"]["directories"] == [f"{shot}/gain", f"{shot}/out", f"{shot}/out/review"]
+    assert assets["outputs"]["directories"] == [f"{shot}/{name}" for name in ("gain", "out", "out/review", "sure")]
 
 
 @pytest.mark.parametrize(("report", "parameter"), [("none", "none"), ("r.html", "{shot}/r.html")])

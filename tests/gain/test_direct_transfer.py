@@ -38,7 +38,7 @@ def relit(rgb, shown, canvas=HALF, box=BOX, *, alpha=None, grade=0.0):
     """The full-size result of an engine that shows `shown` [h, w, 3], without the grade, at the canvas' size."""
     seen = proxy_frame(canvas, 1, Level(rgb, alpha), box)
     grade = np.full(3, grade, np.float32)
-    gain = Gain(1, stops_to(seen.rgb, shown) + grade, grade, log_luminance(seen))
+    gain = Gain(1, stops_to(seen.rgb, shown) + grade, grade, log_luminance(seen), np.zeros_like(seen.known))
     return relight(DirectTransfer(canvas), gain, Level(rgb, alpha), box, keep_gain=True)
 
 
@@ -113,7 +113,8 @@ def test_data_windows_and_mip_levels_lie_where_they_belong(window):
     columns = MID_GREY * np.exp2(np.arange(window.x, window.x + window.width) / 64)
     rgb = np.ascontiguousarray(np.broadcast_to(columns[None, :, None], (window.height, window.width, 3)), np.float32)
     seen = as_seen(rgb, box=window)
-    gain = Gain(1, stops_to(seen, 2 * seen), np.zeros(3, np.float32), np.zeros(seen.shape[:2], np.float32))
+    flat = np.zeros(seen.shape[:2], np.float32)
+    gain = Gain(1, stops_to(seen, 2 * seen), np.zeros(3, np.float32), flat, flat)
     inside = window.intersect(BOX).slices_in(window)
     whole = relight(DirectTransfer(HALF), gain, Level(rgb), window).pixels
     np.testing.assert_allclose(whole[inside], 2 * rgb[inside], rtol=0.03)

@@ -20,7 +20,8 @@ class Level:
 
 def light_on(rgb, canvas, box, stops, grade=0.0, alpha=None):
     seen = proxy_frame(canvas, 1, Level(rgb, alpha), box)
-    return Gain(1, np.asarray(stops, np.float32), np.full(3, grade, np.float32), log_luminance(seen))
+    sure = np.zeros_like(seen.known)
+    return Gain(1, np.asarray(stops, np.float32), np.full(3, grade, np.float32), log_luminance(seen), sure)
 
 
 def relit(level, box, canvas, gain):
@@ -117,7 +118,8 @@ def test_alpha_premultiplies_the_light_in_black():
     alpha = np.broadcast_to(np.linspace(0, 1, 64, dtype=np.float32), (32, 64))
     canvas = Canvas.fit(box, 64)
     seen = ProxyFrame(1, rgb, np.ones((32, 64), np.float32))
-    gain = Gain(1, np.full((32, 64, 3), 3, np.float32), np.zeros(3, np.float32), log_luminance(seen))
+    sure = np.zeros_like(seen.known)
+    gain = Gain(1, np.full((32, 64, 3), 3, np.float32), np.zeros(3, np.float32), log_luminance(seen), sure)
     result = relit(Level(rgb, alpha), box, canvas, gain)
     assert np.all(result[:, 0] == 0)
     np.testing.assert_allclose(result[..., 0], 7 * canvas.black_offset * alpha, rtol=1e-5)
@@ -129,7 +131,8 @@ def test_a_mip_level_gets_the_light_of_its_place(x, scale):
     canvas = Canvas(Box(0, 0, 64, 32), 64, 32)
     ramp = np.broadcast_to(np.arange(64, dtype=np.float32)[None, :, None] / 32, (32, 64, 3))
     level = np.full((32 // scale, 64 // scale, 3), MID_GREY, np.float32)
-    flat = Gain(1, ramp, np.zeros(3, np.float32), np.zeros((32, 64), np.float32))
+    zeros = np.zeros((32, 64), np.float32)
+    flat = Gain(1, ramp, np.zeros(3, np.float32), zeros, zeros)
     place = np.clip(x + (np.arange(64 // scale) + 0.5) * scale - 0.5, 0, 63)
     result = stops_of(Level(level), box, canvas, flat)
     np.testing.assert_allclose(result[5, :, 1], place / 32, atol=1e-5)
