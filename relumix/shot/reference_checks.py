@@ -50,7 +50,7 @@ def misfits(given: Given, near: Iterable[int], read: Callable[[int], Picture]) -
     if not given.read.painted and is_display_referred(plate, relit):
         yield (
             f"{name} looks display-referred, as sRGB is, where the plate is linear: say what it is with "
-            "--reference-colorspace, like sRGB - Texture (relumix colorspaces lists the names)"
+            "--reference-colorspace, like 'sRGB Encoded Rec.709 (sRGB)' (relumix colorspaces lists the names)"
         )
         return
 

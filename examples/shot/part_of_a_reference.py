@@ -1,10 +1,8 @@
-"""Draws docs/part_of_a_reference.jpg: one reference with all of its light, half of it, and a part of it.
-
-Run it from the repository, in the environment of `make demo`.
-"""
+"""Draws one reference of the example shot with all of its light, half of it, and a part of it (docs/references.md)."""
 
 from __future__ import annotations
 
+import argparse
 import tempfile
 from pathlib import Path
 
@@ -15,8 +13,7 @@ from PIL import Image, ImageDraw
 import relumix
 from relumix.preview.display import auto_exposure, display
 
-ROOT = Path(__file__).parents[1]
-SHOT, REFERENCE, SHOWN = ROOT / "examples/shot", 1008, 1011
+SHOT, REFERENCE, SHOWN = Path(__file__).parent, 1008, 1011
 WIDTH, HEIGHT, TITLE = 320, 180, 20
 
 
@@ -39,6 +36,9 @@ def write_matte(path: Path, height: int, width: int) -> None:
 
 def main() -> None:
     """Draw it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.jpg", help="where the picture goes")
+    out = parser.parse_args().out
     with tempfile.TemporaryDirectory() as folder:
         matte, plate = Path(folder, "matte.exr"), pixels(SHOT / f"plate/example.{SHOWN}.exr")
         write_matte(matte, *plate.shape[:2])
@@ -63,7 +63,7 @@ def main() -> None:
             small = Image.fromarray(display(shown, exposure)).resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS)
             sheet.paste(small, (x, y + TITLE))
             draw.text((x + 6, y + 4), name, fill="white")
-        sheet.save(ROOT / "docs/part_of_a_reference.jpg", quality=88)
+        sheet.save(out, quality=88)
 
 
 if __name__ == "__main__":
