@@ -80,20 +80,20 @@ def relight(
     pixels       the plate on `data_window`, in plate pixels; a mip level is given with the same data window.
     keep_gain    whether the gain at full size is wanted: it takes as much memory as the frame.
 
-    Pixels of the plate that are not finite come back as they are.
+    Pixels of the plate that are not finite come back as they are; so do those whose relit values float32 cannot hold.
     """
     # Whole-frame work is done at the proxy size; at full size only the results exceed a strip.
     fitted = transfer.fit(gain, pixels, data_window)
     out = np.empty_like(pixels.rgb)
     gain_stops = np.empty_like(pixels.rgb) if keep_gain else None
     for strip in _strips(pixels):
-        relit = fitted.relight(strip)
+        with np.errstate(over="ignore", invalid="ignore"):  # found by what follows
+            relit = fitted.relight(strip)
+            delivered = blend.over(strip, relit.pixels)
         if gain_stops is not None:
             gain_stops[strip.rows] = relit.gain_stops
-        delivered = blend.over(strip, relit.pixels)
-        if strip.sound is not None:
-            delivered = np.where(strip.sound[..., None], delivered, pixels.rgb[strip.rows])
-        out[strip.rows] = delivered
+        kept = finite(delivered) if strip.sound is None else finite(delivered) & strip.sound
+        out[strip.rows] = delivered if kept.all() else np.where(kept[..., None], delivered, pixels.rgb[strip.rows])
     return RelitLevel(out, gain_stops)
 
 

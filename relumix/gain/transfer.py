@@ -6,13 +6,13 @@ fitted to a frame once and then evaluated strip by strip (see `relumix.gain.reli
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relumix.gain.downsample import LUMINANCE, Canvas, Pixels
+from relumix.gain.downsample import LUMINANCE, Pixels
 from relumix.gain.log_gain import BLACK_OFFSET
 from relumix.gain.proxy import ProxyFrame
 from relumix.shot.box import Box
@@ -26,12 +26,21 @@ class Gain:
     gain_stops   [h, w, 3] float32 at the working size: log2 gain, the median gain included.
     median_gain  [3] float32 stops: the part of it that is the same everywhere, the grade.
     guide        [h, w] float32: log2 luminance of the frame (`log_luminance`), kept instead of the larger frame.
+    exposure     factor from plate values to those of the guide; noise: of the frame, at that exposure (see ProxyFrame).
     """
 
     frame: int
     gain_stops: Float32
     median_gain: Float32
     guide: Float32
+    exposure: float = field(default=1.0, kw_only=True)
+    noise: float = field(default=0.0, kw_only=True)
+
+    @classmethod
+    def on(cls, frame: ProxyFrame, gain_stops: Float32, median_gain: Float32) -> Gain:
+        """Return the gain on a frame, with what its transfer needs of the frame."""
+        guide = log_luminance(frame)
+        return cls(frame.frame, gain_stops, median_gain, guide, exposure=frame.exposure, noise=frame.noise)
 
 
 class RelitPixels(NamedTuple):
@@ -78,8 +87,7 @@ def log_luminance(frame: ProxyFrame) -> Float32:
     return np.asarray(np.log2(frame.rgb @ LUMINANCE + np.float32(BLACK_OFFSET)), np.float32)
 
 
-def black_offset(alpha: Float32 | None, canvas: Canvas) -> Float32:
-    """Return eps in plate values, premultiplied as the plate is: a scalar, or [h, w, 1]."""
-    # Premultiplied like the plate, or it would add light where alpha is 0.
-    offset = np.asarray(canvas.black_offset, np.float32)
+def black_offset(alpha: Float32 | None, exposure: float) -> Float32:
+    """Return BLACK_OFFSET in plate values, premultiplied as the plate is: a scalar, or [h, w, 1]."""
+    offset = np.asarray(BLACK_OFFSET / exposure, np.float32)
     return offset if alpha is None else (offset * np.clip(np.nan_to_num(alpha), 0, 1))[..., None]

@@ -106,7 +106,7 @@ class FrameWriter:
                 self.gain_output.path(frame),
                 gain_map_image(picture),
                 [stops],
-                attributes={**made_by, "relumix:unit": "stops", "relumix:blackOffset": canvas.black_offset},
+                attributes={**made_by, "relumix:unit": "stops", "relumix:blackOffset": 0.0},
             )
         write(
             self.output.path(frame),
