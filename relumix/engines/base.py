@@ -38,6 +38,19 @@ class Window:
     keyframe_paths: tuple[tuple[int, ...], ...]
 
 
+@dataclass(frozen=True)
+class Carried:
+    """The light of one window's frames, as an engine carried it.
+
+    gain_stops   [n, h, w, 3] float32: log2 gain in stops, finite.
+    error_stops  [n, h, w] float32, finite and >= 0: how far the engine expects that to be from the truth, the absolute
+                 error in stops, mean over the channels. 0 at a reference's own frame.
+    """
+
+    gain_stops: Float32
+    error_stops: Float32
+
+
 class Propagator(Protocol):
     """An engine at work on one shot. It may cache what it computed from references and frames."""
 
@@ -46,13 +59,11 @@ class Propagator(Protocol):
         frames: Sequence[ProxyFrame],
         references: Sequence[ProxyReference],
         keyframe_paths: Sequence[Sequence[Keyframe]],
-    ) -> Float32:
+    ) -> Carried:
         """Carry the gain of the references to the frames of one window.
 
         The arguments hold the frames of a Window, in its order; unreadable `frames` are left out. The result must
         depend on them alone, not on earlier windows: else farm chunks would differ from a whole run.
-
-        Returns [len(frames), h, w, 3] float32: log2 gain in stops, finite.
         """
         ...
 

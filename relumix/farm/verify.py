@@ -33,7 +33,7 @@ def check_frames(job: Job, review: Review, on_frame: OnFrame) -> list[FrameError
     """Read every frame of a finished job beside its plate; returns what is wrong, a FrameError a frame.
 
     A frame has to be there, written by relumix, with the plate's windows, and finite wherever the plate is; so has its
-    gain map, where there are some. The movie and the contact sheet show those that are as they should be.
+    light maps, where there are some. The movie and the contact sheet show those that are as they should be.
     """
     settings = dataclasses.replace(
         job.source.settings, preview=str(review.preview), contact_sheet=str(review.contact_sheet)
@@ -83,21 +83,19 @@ def _look(job: Job, frame: int) -> Shown | FrameError:
         light = _checked(job.output, frame, plate, settings.layer, settings.view)
         if job.gain_output:
             _checked(job.gain_output, frame, plate)
+        confidence = source.confidence(plate, job.output.path(frame), _present(job.confidence_output, frame))
         reference = source.read_reference(frame, plate)[0] if frame in source.references else None
     except FrameError as fault:
         return fault
-    return Shown.of(plate, light, reference=reference)
+    return Shown.of(plate, light, reference=reference, confidence=confidence)
 
 
 def _checked(
     output: OutputPattern, frame: int, plate: Picture, layer: str | None = None, view: str | None = None
 ) -> Float32:
     """Return what was written of a frame, [h, w, 3]. Raises FrameError unless it is as it should be."""
-    path = output.path(frame)
-    if not path.exists():
-        raise FrameError(frame, f"frame {frame}: {path} is not there: relight it again")
-    if stored_fingerprint(path) is None:
-        raise FrameError(frame, f"frame {frame}: {path} was not written by relumix: remove it, and relight it")
+    path = _present(output, frame)
+    assert path is not None
     try:
         found = Plate(Shot.find(path), layer=layer, view=view)
     except InputError as error:
@@ -109,6 +107,18 @@ def _checked(
     if bad := int(np.count_nonzero((np.isfinite(plate.rgb) & ~np.isfinite(picture.rgb)).any(-1))):
         raise FrameError(frame, f"frame {frame}: {path} has {bad} pixels of NaN or infinity that the plate has not")
     return picture.rgb
+
+
+def _present(output: OutputPattern | None, frame: int) -> Path | None:
+    """Return the file of a frame, None where there is to be none. Raises FrameError where relumix did not write it."""
+    if output is None:
+        return None
+    path = output.path(frame)
+    if not path.exists():
+        raise FrameError(frame, f"frame {frame}: {path} is not there: relight it again")
+    if stored_fingerprint(path) is None:
+        raise FrameError(frame, f"frame {frame}: {path} was not written by relumix: remove it, and relight it")
+    return path
 
 
 def _windows(result: Picture, plate: Picture) -> Iterator[tuple[str, object, object]]:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from relumix.gain.downsample import BRIGHTEST, LUMINANCE, Canvas, Pixels
+from relumix.gain.downsample import Canvas, Pixels
 from relumix.gain.guided_filter import LuminanceLines
 from relumix.gain.log_gain import BLACK_OFFSET, apply, damped
-from relumix.gain.transfer import FittedTransfer, Gain, RelitPixels, Strip
+from relumix.gain.transfer import FittedTransfer, Gain, RelitPixels, Strip, full_log_luminance
 from relumix.shot.box import Box
 from relumix.types import Float32
 
@@ -55,18 +55,7 @@ class _FittedGain:
     gain: Gain
 
     def relight(self, strip: Strip) -> RelitPixels:
-        guide = _full_log_luminance(strip.plate, strip.alpha, self.gain.exposure)
+        guide = full_log_luminance(strip.plate, strip.alpha, self.gain.exposure)
         local = self.lines.evaluate(strip.rows, guide, strip.sound)
         pixels = apply(strip.plate, local, self.gain.median_gain)
         return RelitPixels(pixels, local + self.gain.median_gain)
-
-
-def _full_log_luminance(plate: Float32, alpha: Float32 | None, exposure: float) -> Float32:
-    """Return log2 luminance of full-size pixels, as log_luminance does for working pixels, [h, w]."""
-    with np.errstate(over="ignore"):
-        luminance = np.maximum(plate @ LUMINANCE, 0)
-        if alpha is not None:
-            # Where alpha is 0 the pixel is additive light (a flare): its luminance needs no unpremultiplying.
-            luminance = np.divide(luminance, alpha, out=luminance, where=alpha > 1e-3)
-        luminance = np.minimum(luminance * np.float32(exposure), np.float32(BRIGHTEST))
-    return np.asarray(np.log2(luminance + np.float32(BLACK_OFFSET)), np.float32)

@@ -6,7 +6,7 @@ and Sun, "Fast Guided Filter", 2015). There are two versions here:
 
 `LuminanceLines`  with a luminance guide, for the gain of a frame on its way to full size: a line takes two numbers a
                   pixel and channel, and can be evaluated a strip at a time on plates of any size. The small map itself
-                  is reproduced exactly, since at a reference it is the artist's own gain.
+                  is reproduced exactly, since at a reference it is the artist's own gain. For its confidence too.
 `upsample_by_color`  with all three channels, for small maps inside an engine: surfaces that differ in hue alone are
                   told apart. What the map has that the guide has not is taken for noise, and smoothed.
 """
@@ -33,7 +33,7 @@ _LINES_RADIUS_PX, _COLOR_RADIUS_PX = 4, 2
 class LuminanceLines:
     """A small map as lines over a luminance guide, slope * guide + base, columns already at full width.
 
-    slope, base  [h, W, 3] float32; rows are at the small size, interpolated as they are asked for.
+    slope, base  [h, W, c] float32; rows are at the small size, interpolated as they are asked for.
     guide        [h, W] float32: the small guide, for pixels that have none of their own.
     rows         where each full-size row lies.
     """
@@ -47,7 +47,7 @@ class LuminanceLines:
     def fit(
         cls, values: Float32, guide: Float32, columns: NDArray[np.float64], rows: NDArray[np.float64]
     ) -> LuminanceLines:
-        """Fit lines to values [h, w, 3] over guide [h, w].
+        """Fit lines to values [h, w, c] over guide [h, w].
 
         columns [W], rows [H]: where full-size pixels lie, in small pixels; beyond the map its edge is repeated.
         """
@@ -61,7 +61,7 @@ class LuminanceLines:
         return cls(widen(slope), widen(base), widen(guide), _Taps.at(rows, guide.shape[0]))
 
     def evaluate(self, rows: slice, guide: Float32, sound: NDArray[np.bool_] | None) -> Float32:
-        """Return the map for full-size rows [n, W, 3]; guide [n, W] counts where sound (None: everywhere)."""
+        """Return the map for full-size rows [n, W, c]; guide [n, W] counts where sound (None: everywhere)."""
         if sound is not None:
             guide = np.where(sound, guide, self._between(self.guide, rows))
         values = self._between(self.slope, rows)
@@ -93,7 +93,7 @@ class _Taps:
 
 
 def _fit_lines(guide: Float32, values: Float32) -> tuple[Float32, Float32]:
-    """Return slope and base [h, w, 3] with slope * guide + base = values at every small pixel."""
+    """Return slope and base [h, w, c] with slope * guide + base = values at every small pixel."""
     # Centred first: in float32 the variance of values far from 0 would be rounding noise.
     centred = guide - np.float32(guide.mean())
     guide_mean, values_mean = _reflected_mean(centred), _reflected_mean(values)
@@ -138,7 +138,8 @@ def _held_mean(values: Float32) -> Float32:
 
 def _mean(values: Float32, radius_px: int, border: int) -> Float32:
     side = 2 * radius_px + 1
-    return np.asarray(cv2.blur(values, (side, side), borderType=border), np.float32)
+    # OpenCV drops the axis of a single channel.
+    return np.asarray(cv2.blur(values, (side, side), borderType=border), np.float32).reshape(values.shape)
 
 
 def _enlarged(image: Float32, shape: tuple[int, ...]) -> Float32:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from relumix.gain.confidence import FittedConfidence
 from relumix.gain.direct_transfer import DirectTransfer
 from relumix.gain.downsample import Canvas, Pixels, finite
 from relumix.gain.gain_transfer import GainTransfer
@@ -60,10 +61,12 @@ class RelitLevel:
     pixels      [h, w, 3] float32, premultiplied as the plate is.
     gain_stops  [h, w, 3] float32: the log2 gain from plate to relit pixels, before they were blended; None where it was
                 not asked for.
+    confidence  [h, w] float32 in 0..1 (see relumix.gain.confidence); None where it was not asked for.
     """
 
     pixels: Float32
     gain_stops: Float32 | None
+    confidence: Float32 | None
 
 
 def relight(
@@ -74,11 +77,13 @@ def relight(
     blend: Blend = Blend(),
     *,
     keep_gain: bool = False,
+    keep_confidence: bool = False,
 ) -> RelitLevel:
     """Relight one frame, or one mip level of it.
 
-    pixels       the plate on `data_window`, in plate pixels; a mip level is given with the same data window.
-    keep_gain    whether the gain at full size is wanted: it takes as much memory as the frame.
+    pixels           the plate on `data_window`, in plate pixels; a mip level is given with the same data window.
+    keep_gain        whether the gain at full size is wanted: it takes as much memory as the frame.
+    keep_confidence  whether the confidence is, which takes a third of that.
 
     Pixels of the plate that are not finite come back as they are; so do those whose relit values float32 cannot hold.
     """
@@ -86,15 +91,19 @@ def relight(
     fitted = transfer.fit(gain, pixels, data_window)
     out = np.empty_like(pixels.rgb)
     gain_stops = np.empty_like(pixels.rgb) if keep_gain else None
+    fitted_confidence = FittedConfidence.fit(transfer.canvas, gain, pixels, data_window) if keep_confidence else None
+    confidence = np.empty(pixels.rgb.shape[:2], np.float32) if keep_confidence else None
     for strip in _strips(pixels):
         with np.errstate(over="ignore", invalid="ignore"):  # found by what follows
             relit = fitted.relight(strip)
             delivered = blend.over(strip, relit.pixels)
         if gain_stops is not None:
             gain_stops[strip.rows] = relit.gain_stops
+        if fitted_confidence is not None and confidence is not None:
+            confidence[strip.rows] = fitted_confidence.of(strip)
         kept = finite(delivered) if strip.sound is None else finite(delivered) & strip.sound
         out[strip.rows] = delivered if kept.all() else np.where(kept[..., None], delivered, pixels.rgb[strip.rows])
-    return RelitLevel(out, gain_stops)
+    return RelitLevel(out, gain_stops, confidence)
 
 
 def _strips(pixels: Pixels) -> Iterator[Strip]:

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from relumix.gain.downsample import LUMINANCE, Pixels
+from relumix.gain.downsample import BRIGHTEST, LUMINANCE, Canvas, Pixels
 from relumix.gain.log_gain import BLACK_OFFSET
 from relumix.gain.proxy import ProxyFrame
 from relumix.shot.box import Box
@@ -26,6 +26,7 @@ class Gain:
     gain_stops   [h, w, 3] float32 at the working size: log2 gain, the median gain included.
     median_gain  [3] float32 stops: the part of it that is the same everywhere, the grade.
     guide        [h, w] float32: log2 luminance of the frame (`log_luminance`), kept instead of the larger frame.
+    error_stops  [h, w] float32, >= 0: the absolute error expected of gain_stops; 0 at a reference's own frame.
     exposure     factor from plate values to those of the guide; noise: of the frame, at that exposure (see ProxyFrame).
     """
 
@@ -33,14 +34,18 @@ class Gain:
     gain_stops: Float32
     median_gain: Float32
     guide: Float32
+    error_stops: Float32
     exposure: float = field(default=1.0, kw_only=True)
     noise: float = field(default=0.0, kw_only=True)
 
     @classmethod
-    def on(cls, frame: ProxyFrame, gain_stops: Float32, median_gain: Float32) -> Gain:
+    def on(
+        cls, frame: ProxyFrame, gain_stops: Float32, median_gain: Float32, error_stops: Float32 | float = 0.0
+    ) -> Gain:
         """Return the gain on a frame, with what its transfer needs of the frame."""
-        guide = log_luminance(frame)
-        return cls(frame.frame, gain_stops, median_gain, guide, exposure=frame.exposure, noise=frame.noise)
+        error = np.asarray(np.broadcast_to(np.float32(error_stops), frame.known.shape), np.float32)
+        made = frame.frame, gain_stops, median_gain, log_luminance(frame), error
+        return cls(*made, exposure=frame.exposure, noise=frame.noise)
 
 
 class RelitPixels(NamedTuple):
@@ -77,6 +82,11 @@ class FittedTransfer(Protocol):
 class Transfer(Protocol):
     """The transfer of one job's frames."""
 
+    @property
+    def canvas(self) -> Canvas:
+        """Where the engine's results lie."""
+        ...
+
     def fit(self, gain: Gain, pixels: Pixels, data_window: Box) -> FittedTransfer:
         """Do the whole-frame work. `pixels` is the plate, or a mip level of it, on data_window."""
         ...
@@ -85,6 +95,17 @@ class Transfer(Protocol):
 def log_luminance(frame: ProxyFrame) -> Float32:
     """Return log2 of a proxy frame's luminance over BLACK_OFFSET, [h, w] in stops."""
     return np.asarray(np.log2(frame.rgb @ LUMINANCE + np.float32(BLACK_OFFSET)), np.float32)
+
+
+def full_log_luminance(plate: Float32, alpha: Float32 | None, exposure: float) -> Float32:
+    """Return log2 luminance of full-size pixels, as log_luminance does for working pixels, [h, w]."""
+    with np.errstate(over="ignore"):
+        luminance = np.maximum(plate @ LUMINANCE, 0)
+        if alpha is not None:
+            # Where alpha is 0 the pixel is additive light (a flare): its luminance needs no unpremultiplying.
+            luminance = np.divide(luminance, alpha, out=luminance, where=alpha > 1e-3)
+        luminance = np.minimum(luminance * np.float32(exposure), np.float32(BRIGHTEST))
+    return np.asarray(np.log2(luminance + np.float32(BLACK_OFFSET)), np.float32)
 
 
 def black_offset(alpha: Float32 | None, exposure: float) -> Float32:

@@ -11,9 +11,13 @@ from relumix.errors import InputError
 from relumix.events import Start
 from relumix.pipeline.fingerprint import stored_fingerprint
 from relumix.settings import Settings
+from relumix.shot.confidence_layer import refuse_taken
+from relumix.shot.scenes import Scenes, refuse_unlit
 from relumix.shot.sequence import OutputPattern
 from relumix.shot.source import PlateSource, References
 from relumix.shot.writing import check_compression
+from relumix.util.atomic_file import refuse_unwritable, writing
+from relumix.util.system_errors import as_input_errors
 from relumix.version import __version__
 
 
@@ -21,6 +25,7 @@ from relumix.version import __version__
 class Job:
     """A checked job: what `--dry-run` shows.
 
+    gain_output, confidence_output  where light maps go, None without.
     frames    to deliver, ascending.
     warnings  found by the checks.
     """
@@ -28,8 +33,19 @@ class Job:
     source: PlateSource
     output: OutputPattern
     gain_output: OutputPattern | None
+    confidence_output: OutputPattern | None
     frames: tuple[int, ...]
     warnings: tuple[str, ...]
+
+    @property
+    def outputs(self) -> tuple[OutputPattern, ...]:
+        """Where all of its files go: the results first."""
+        maps = (self.gain_output, self.confidence_output)
+        return (self.output, *(pattern for pattern in maps if pattern))
+
+    def paths(self, frame: int) -> list[Path]:
+        """Return all files of a frame, its result first."""
+        return [pattern.path(frame) for pattern in self.outputs]
 
     def start(self) -> Start:
         """Return the event that says what will be done."""
@@ -39,10 +55,12 @@ class Job:
             output=str(self.output),
             frames=list(self.frames),
             references={frame: str(path) for frame, path in self.source.reference_paths.items()},
+            cuts=list(self.source.cuts),
             settings=self.source.settings.asdict(),
         )
 
 
+@as_input_errors()
 def check(
     source: str | PathLike[str], references: References, output: str | PathLike[str], settings: Settings | None = None
 ) -> Job:
@@ -50,26 +68,50 @@ def check(
     settings = settings or Settings()
     if settings.compression:
         check_compression(settings.compression)
-    plates = PlateSource.find(source, references, settings)
+    plates = PlateSource.find(source, references, settings).with_cuts()
     frames, warnings = plates.choose(settings.frames, settings.missing)
-    outputs = OutputPattern(os.fspath(output), plates.shot, frames)
-    gains = OutputPattern(settings.gain_out, plates.shot, frames) if settings.gain_out else None
-    for pattern in (outputs, *([gains] if gains else [])):
-        pattern.refuse_overwriting(plates.other_inputs())
-        _refuse_unwritable(pattern.path(frames[0]).parent)
-        for path in map(pattern.path, frames):
-            if not settings.overwrite and path.exists() and stored_fingerprint(path) is None:
-                raise InputError(f"{path} exists and relumix did not write it: choose another output, or --overwrite")
-    if gains and any(gains.path(frame) == outputs.path(frame) for frame in frames):
-        raise InputError(f"gain maps and relit frames would share {gains.path(frames[0])}: choose another --gain-out")
-    return Job(plates, outputs, gains, frames, (*plates.warnings, *warnings))
+    scenes = Scenes(tuple(plates.references), plates.cuts)
+    warnings += refuse_unlit(plates.frames, scenes, frames, settings.unlit)
+    if settings.confidence_layer:
+        refuse_taken(plates.plate.confidence_channel, plates.plate.relit_part.channels, plates.plate.path)
+    results, gains, confidences = (
+        OutputPattern(where, plates.shot, frames) if where else None
+        for where in (os.fspath(output), settings.gain_out, settings.confidence_out)
+    )
+    assert results is not None
+    job = Job(plates, results, gains, confidences, frames, (*plates.warnings, *warnings))
+    _check_outputs(job)
+    return job
 
 
-def _refuse_unwritable(folder: Path) -> None:
-    """Raise InputError where frames could not be written to a folder, which need not exist yet."""
-    # The folder is made later: its nearest existing parent decides.
-    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not existing.is_dir():
-        raise InputError(f"{folder} cannot be written to: {existing} is a file, not a folder")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise InputError(f"{folder} cannot be written to: no permission in {existing}; choose another output")
+def _check_outputs(job: Job) -> None:
+    """Raise InputError where something would be overwritten, or could not be written at all."""
+    settings = job.source.settings
+    for pattern in job.outputs:
+        refuse_unwritable(pattern.path(job.frames[0]).parent)
+        with writing(pattern.path(job.frames[-1])):
+            pattern.refuse_overwriting(job.source.other_inputs())
+            for path in map(pattern.path, job.frames):
+                if not settings.overwrite and path.exists() and stored_fingerprint(path) is None:
+                    raise InputError(
+                        f"{path} exists and relumix did not write it: choose another output, or --overwrite"
+                    )
+    _refuse_shared(job)
+    for preview in filter(None, (settings.preview, settings.contact_sheet)):
+        refuse_unwritable(Path(preview).parent)
+
+
+def _refuse_shared(job: Job) -> None:
+    """Raise InputError where two kinds of files would have one name."""
+    kinds = [("relit frames", "--output", job.output)]
+    for words, option, pattern in (
+        ("gain maps", "--gain-out", job.gain_output),
+        ("confidence", "--confidence-out", job.confidence_output),
+    ):
+        if pattern is None:
+            continue
+        own = {pattern.path(frame) for frame in job.frames}
+        for others, _, other in kinds:
+            if shared := own & {other.path(frame) for frame in job.frames}:
+                raise InputError(f"{words} and {others} would share {min(shared)}: choose another {option}")
+        kinds.append((words, option, pattern))

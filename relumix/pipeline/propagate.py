@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from relumix.util.stopwatch import Stopwatch
 READERS = 2
 """Threads that read ahead of the engine."""
 
+_UNLIT_ERROR_STOPS = 16.0
+"""The error where no reference says anything of a frame's light: a confidence of 0, but for rounding."""
+
 OnWindow = Callable[[int, float], None]
 """Called on the engine's thread with a window's index and the share (0..1) of its gain that is known."""
 
@@ -36,13 +39,38 @@ def reference_gain(light: Light) -> Gain:
     return Gain.on(reference, reference.gain_stops, median_gain)
 
 
+class _Light(NamedTuple):
+    """The light of one frame, by one window (see `Carried`)."""
+
+    gain_stops: Float32
+    error_stops: Float32
+
+    def copy(self) -> _Light:
+        return _Light(self.gain_stops.copy(), self.error_stops.copy())
+
+
+def _blended(shares: Sequence[tuple[np.float32, _Light]]) -> _Light:
+    """Return the light of a frame that lies in several windows, by their weights, which add up to 1."""
+    gain, error = (sum((weight * light[i] for weight, light in shares), np.float32(0)) for i in range(2))
+    return _Light(np.asarray(gain, np.float32), np.asarray(error, np.float32))
+
+
 class Propagation:
     """An engine at work on one shot. A context manager: leaving it stops the threads that read ahead."""
 
     def __init__(
-        self, shot: ProxyShot, engine: Engine, watch: Stopwatch | None = None, on_window: OnWindow = lambda *_: None
+        self,
+        shot: ProxyShot,
+        engine: Engine,
+        watch: Stopwatch | None = None,
+        on_window: OnWindow = lambda *_: None,
+        *,
+        cuts: Sequence[int] = (),
     ) -> None:
-        """Read the references; raises InputError where one of them, or its plate frame, cannot be read."""
+        """Read the references; raises InputError where one of them, or its plate frame, cannot be read.
+
+        cuts  the first frame of each scene but the first, ascending: no light crosses one.
+        """
         self._shot, self._watch, self._on_window = shot, watch or Stopwatch(), on_window
         self._propagator = engine.start()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="relumix-read")
@@ -51,7 +79,7 @@ class Propagation:
         self._chained = engine.windowing.chained
         if isinstance(self._propagator, Reporting):
             self._propagator.report_to(self._report)
-        self.plan: Plan = plan(shot.frames, shot.references, engine.windowing)
+        self.plan: Plan = plan(shot.frames, shot.references, engine.windowing, cuts)
         self.canvas, lights = shot.lights()
         self._references = {frame: light for frame, (light, _) in lights.items()}
         self._median_gains = {frame: median for frame, (_, median) in lights.items()}
@@ -73,12 +101,12 @@ class Propagation:
         last_use = {share.window: frame for frame in frames for share in self.plan.shares.get(frame, ())}
         order = self.plan.windows_of(frames)
         self._keyframe_uses = {} if self._chained else self.plan.keyframe_uses(order)
-        done: dict[int, dict[int, Float32]] = {}
+        done: dict[int, dict[int, _Light]] = {}
         for frame in frames:
             shares = self.plan.shares.get(frame, ())
             for i in (share.window for share in shares if share.window not in done):
                 # Copies of what is still needed, so that the window's whole array can be freed before the next is made.
-                done = {w: {f: stops.copy() for f, stops in rest.items() if f >= frame} for w, rest in done.items()}
+                done = {w: {f: light.copy() for f, light in rest.items() if f >= frame} for w, rest in done.items()}
                 done[i] = self._run(order, order.index(i))
             yield self._gain(frame, [(share.weight, done[share.window]) for share in shares])
             for i in [i for i in done if last_use[i] <= frame]:
@@ -88,26 +116,28 @@ class Propagation:
         """Yield `finish(gain)` of each of `frames`, in order; it runs on threads."""
         return ordered((partial(finish, gain) for gain in self.gains(frames)), WRITERS, "relumix-write")
 
-    def _gain(self, frame: int, shares: list[tuple[float, dict[int, Float32]]]) -> Gain | FrameError:
+    def _gain(self, frame: int, shares: list[tuple[float, dict[int, _Light]]]) -> Gain | FrameError:
         if frame in self._references:
             return reference_gain((self._references[frame], self._median_gains[frame]))
         try:
             proxy = self._proxy(frame)
         except FrameError as error:
             return error
+        if not shares:  # of a scene without a reference
+            return Gain.on(proxy, np.zeros_like(proxy.rgb), np.zeros(3, np.float32), _UNLIT_ERROR_STOPS)
         median = self._median_gain(frame)
-        if proxy.black:
+        if proxy.black:  # stays so, whatever the light
             return Gain.on(proxy, np.broadcast_to(median, proxy.rgb.shape), median)
-        stops = sum((np.float32(weight) * window[frame] for weight, window in shares), np.float32(0))
-        return Gain.on(proxy, np.asarray(stops, np.float32), median)
+        light = _blended([(np.float32(weight), window[frame]) for weight, window in shares])
+        return Gain.on(proxy, light.gain_stops, median, light.error_stops)
 
     def _median_gain(self, frame: int) -> Float32:
-        """Return the median gain at a frame [3]: interpolated linearly between the references', in stops."""
-        at = list(self._median_gains)
+        """Return the median gain at a frame [3]: interpolated linearly between its scene's references', in stops."""
+        at = self.plan.scenes.lit_from(frame)
         return np.array([np.interp(frame, at, [self._median_gains[r][c] for r in at]) for c in range(3)], np.float32)
 
-    def _run(self, order: Sequence[int], at: int) -> dict[int, Float32]:
-        """Return the stops of window `at` of the order, by frame, while the next is being read.
+    def _run(self, order: Sequence[int], at: int) -> dict[int, _Light]:
+        """Return the light of window `at` of the order, by frame, while the next one is being read.
 
         Frames that cannot be read, or show nothing, have none.
         """
@@ -121,9 +151,12 @@ class Propagation:
         lights = [self._references[r] for r in window.references]
         keyframe_paths = [[_Keyframe(frame, self) for frame in side] for side in window.keyframe_paths]
         with self._watch.stage("engine"):
-            stops = self._propagator.propagate(frames, lights, keyframe_paths)
+            carried = self._propagator.propagate(frames, lights, keyframe_paths)
         self._report(1.0)
-        return {proxy.frame: stops[i] for i, proxy in enumerate(frames)}
+        return {
+            proxy.frame: _Light(*each)
+            for proxy, *each in zip(frames, carried.gain_stops, carried.error_stops, strict=True)
+        }
 
     def _report(self, share: float) -> None:
         self._on_window(self._window, share)

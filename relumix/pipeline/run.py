@@ -18,6 +18,7 @@ from relumix.pipeline.estimate import Estimate
 from relumix.pipeline.fingerprint import Fingerprints
 from relumix.pipeline.windows import Plan
 from relumix.settings import Settings
+from relumix.shot.source import told_matte
 from relumix.util.ordered_pool import WRITERS
 
 if TYPE_CHECKING:
@@ -26,10 +27,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Made:
-    """A frame that is on disk, and its preview where the writer had the pixels in memory."""
+    """A frame that is on disk, and its preview where the writer had the pixels in memory.
+
+    matte  whether the plate's alpha was found to be no coverage, which no check had said.
+    """
 
     event: FrameDone
     shown: Shown | None = None
+    matte: bool = False
 
 
 Outcome = Made | FrameError
@@ -96,6 +101,7 @@ def run(job: Job, backend: Backend) -> Generator[AnyEvent, None, None]:
     tally = Tally()
     yield job.start()
     yield from map(Warned, job.warnings)
+    matte = False
     with previews_of(job) as previews:
         todo = [frame for frame in job.frames if not _is_fresh(job, backend, frame)]
         estimate = Estimate.of(backend.plan, todo, lambda: _seconds_a_frame(job, tally))
@@ -104,20 +110,22 @@ def run(job: Job, backend: Backend) -> Generator[AnyEvent, None, None]:
             if isinstance(outcome, Warned | Stage):
                 yield outcome
                 continue
+            if isinstance(outcome, Made) and outcome.matte and not matte:
+                matte = True
+                yield Warned(told_matte(job.source.shot.path(outcome.event.frame)), outcome.event.frame)
             event = _event(_show(job, previews, outcome))
             tally.count(failed=isinstance(event, Failed), skipped=isinstance(event, FrameDone) and event.skipped)
             yield event
             # Where all frames are up to date only the previews take time.
             share = estimate.share if todo else round(tally.done / len(job.frames), 4)
             yield Progress(tally.done, len(job.frames), share, _rounded(estimate.remaining_seconds))
-    gains = [str(job.gain_output)] if job.gain_output else []
     yield Done(
         tally.written,
         tally.skipped,
         tally.failed,
         tally.seconds,
         job.source.watch.seconds(),
-        [str(job.output), *gains, *(previews.written if previews else [])],
+        [*map(str, job.outputs), *(previews.written if previews else [])],
     )
 
 
@@ -142,11 +150,10 @@ def _seconds_a_frame(job: Job, tally: Tally) -> float:
 
 
 def _is_fresh(job: Job, backend: Backend, frame: int) -> bool:
-    """Tell whether a frame, and its gain map, are on disk and up to date."""
+    """Tell whether all files of a frame are on disk and up to date."""
     if job.source.settings.overwrite:
         return False
-    wanted = [pattern.path(frame) for pattern in (job.output, job.gain_output) if pattern]
-    return backend.fingerprints.are_in(frame, wanted)
+    return backend.fingerprints.are_in(frame, job.paths(frame))
 
 
 def _in_order(
@@ -211,7 +218,9 @@ def _show(job: Job, previews: Previews | None, made: Outcome) -> Outcome:
     from relumix.preview.previews import Shown  # noqa: PLC0415
 
     try:
-        previews.add(made.shown or Shown.written(job.source, made.event.frame, Path(made.event.path)))
+        frame, confidences = made.event.frame, job.confidence_output
+        own = confidences.path(frame) if confidences else None
+        previews.add(made.shown or Shown.written(job.source, frame, Path(made.event.path), own))
     except FrameError as error:
         return error
     return made

@@ -7,7 +7,6 @@ References' plates are read once: their gain is known at once, so their frames a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -23,12 +22,14 @@ from relumix.gain.transfer import Gain
 from relumix.pipeline.fingerprint import FINGERPRINT_ATTRIBUTE, REFERENCES_ATTRIBUTE
 from relumix.pipeline.run import Made
 from relumix.preview.previews import Shown
-from relumix.shot.gain_map_image import gain_map_image
+from relumix.shot.confidence_layer import with_confidence
+from relumix.shot.map_images import confidence_image, gain_map_image
 from relumix.shot.picture import Picture, nonfinite
 from relumix.shot.sequence import OutputPattern
 from relumix.shot.source import PlateSource
 from relumix.shot.writing import write
 from relumix.types import Float32
+from relumix.util.words import as_json
 from relumix.version import __version__
 
 Relit = tuple[Float32, NDArray[np.bool_]]
@@ -39,7 +40,7 @@ Relit = tuple[Float32, NDArray[np.bool_]]
 class FrameWriter:
     """Makes and writes frames; thread-safe.
 
-    gain_output    where gain maps go, None without.
+    gain_output, confidence_output  where light maps go, None without.
     fingerprint    of a frame, by its number (see relumix.pipeline.fingerprint).
     wants_preview  whether a frame is needed for previews, by its number.
     """
@@ -47,13 +48,14 @@ class FrameWriter:
     source: PlateSource
     output: OutputPattern
     gain_output: OutputPattern | None
+    confidence_output: OutputPattern | None
     fingerprint: Callable[[int], str]
     wants_preview: Callable[[int], bool] = lambda frame: False
 
     def write(
         self, canvas: Canvas, gain: Gain | FrameError, reference: ReadReference[Picture] | None = None
     ) -> Made | FrameError:
-        """Relight a frame and write it and its gain map; returns the error of a frame that fails.
+        """Relight a frame and write it and its light maps; returns the error of a frame that fails.
 
         reference  at a reference's own frame: its pictures, if they are in memory.
 
@@ -81,8 +83,11 @@ class FrameWriter:
         if self.wants_preview(gain.frame):
             # Read back from disk, so that a rerun that skips the frame shows the same preview.
             result = self.source.result(path, gain.frame)
-            shown = Shown.of(picture, result, reference=reference[0] if reference else None)
-        return Made(FrameDone(gain.frame, str(path), nonfinite_pixels=nonfinite(picture)), shown)
+            own = self.confidence_output.path(gain.frame) if self.confidence_output else None
+            confidence = self.source.confidence(picture, path, own)
+            shown = Shown.of(picture, result, reference=reference[0] if reference else None, confidence=confidence)
+        event = FrameDone(gain.frame, str(path), nonfinite_pixels=nonfinite(picture))
+        return Made(event, shown, matte=self.source.reads_as_matte(picture))
 
     def _relight(self, canvas: Canvas, gain: Gain, picture: Picture, reference: Relit | None) -> list[RelitLevel]:
         """Return the frame relit, with its mip levels."""
@@ -92,22 +97,35 @@ class FrameWriter:
         levels = []
         with self.source.watch.stage("transfer"):
             for i, level in enumerate(picture.levels):
-                full_size = i == 0  # mip levels have no reference and no gain map
+                full_size = i == 0  # mip levels have no reference and no light maps
                 blend = Blend(settings.mix, _at_size(mask, level.rgb), reference if full_size else None)
-                keep_gain = full_size and self.gain_output is not None
-                levels.append(relight(transfer, gain, level, picture.data_window, blend, keep_gain=keep_gain))
+                kept = {
+                    "keep_gain": full_size and self.gain_output is not None,
+                    "keep_confidence": settings.confidence_layer or (full_size and self.confidence_output is not None),
+                }
+                levels.append(relight(transfer, gain, level, picture.data_window, blend, **kept))
         return levels
 
     def _write_files(self, canvas: Canvas, picture: Picture, levels: list[RelitLevel]) -> None:
-        settings, frame, stops = self.source.settings, picture.frame, levels[0].gain_stops
+        settings, frame, full = self.source.settings, picture.frame, levels[0]
         made_by = self._made_by(self.fingerprint(frame))
-        if self.gain_output and stops is not None:
+        if self.gain_output and full.gain_stops is not None:
             write(
                 self.gain_output.path(frame),
                 gain_map_image(picture),
-                [stops],
+                [full.gain_stops],
                 attributes={**made_by, "relumix:unit": "stops", "relumix:blackOffset": 0.0},
             )
+        if self.confidence_output and full.confidence is not None:
+            write(
+                self.confidence_output.path(frame),
+                confidence_image(picture),
+                [full.confidence[..., None]],
+                attributes={**made_by, "relumix:unit": "2 ** -stops"},
+            )
+        if settings.confidence_layer:
+            confidence = [level.confidence for level in levels if level.confidence is not None]
+            picture = with_confidence(picture, self.source.plate.confidence_channel, confidence)
         write(
             self.output.path(frame),
             picture,
@@ -123,8 +141,8 @@ class FrameWriter:
         return {
             "relumix:version": __version__,
             "relumix:engine": settings.engine,
-            REFERENCES_ATTRIBUTE: json.dumps(references, ensure_ascii=False),
-            "relumix:settings": json.dumps(settings.pixels(), ensure_ascii=False),
+            REFERENCES_ATTRIBUTE: as_json(references),
+            "relumix:settings": as_json(settings.pixels()),
             FINGERPRINT_ATTRIBUTE: fingerprint,
         }
 

@@ -1,4 +1,4 @@
-"""A contact sheet of a shot: plate, references, result and gain, in one picture."""
+"""A contact sheet of a shot: plate, references, result, gain and its confidence, in one picture."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ CELL_WIDTH_PX = 384
 _GAP, _MARGIN, _GUTTER, _HEAD, _FOOT = 8, 24, 104, 40, 40
 _GROUND, _LINE, _TEXT, _FAINT = (20, 20, 22), (70, 70, 75), (225, 225, 228), (140, 140, 146)
 
+_CONFIDENCE_LEGEND = "confidence: white is certain, middle grey off by one stop, black by many"
+
 _LIGHT = np.array([(120, 200, 255), (35, 105, 235), (26, 26, 30), (235, 120, 20), (255, 225, 130)], np.float32)
 """False colour of a gain in stops, from the darkest to the brightest end: blue takes light away, orange adds it."""
 
@@ -29,10 +31,11 @@ class _Column:
     result: UInt8
     reference: UInt8 | None
     stops: Float32
+    confidence: UInt8 | None
 
 
 class ContactSheet:
-    """Collects thumbnails while a shot goes by, and writes a PNG with the rows plate, reference, result and light.
+    """Collects thumbnails while a shot goes by, and writes a PNG: plate, reference, result, light, confidence.
 
     path          where the PNG goes.
     frames        the frames of the shot, ascending: the columns are chosen from them, evenly.
@@ -66,10 +69,18 @@ class ContactSheet:
         """Tell whether `add` does anything with this frame: it is a column, or the first, which sets the exposure."""
         return frame in self._chosen or frame == self._sets_exposure
 
-    def add(self, frame: int, plate: Float32, result: Float32, *, reference: Float32 | None = None) -> None:
+    def add(
+        self,
+        frame: int,
+        plate: Float32,
+        result: Float32,
+        *,
+        reference: Float32 | None = None,
+        confidence: Float32 | None = None,
+    ) -> None:
         """Offer a frame; it is kept, small, if it is one of the columns.
 
-        plate, result, reference [h, w, 3] float32, scene-linear, the display window.
+        plate, result, reference [h, w, 3] float32, scene-linear, confidence [h, w] in 0..1: the display window.
         """
         if self._exposure is None:
             self._exposure = auto_exposure(plate)
@@ -88,6 +99,7 @@ class ContactSheet:
             display(result, exposure),
             None if reference is None else display(small(reference), exposure),
             light_added(plate, result, exposure),
+            None if confidence is None else as_grey(small(confidence)),
         )
 
     def close(self) -> None:
@@ -123,6 +135,10 @@ class ContactSheet:
             if title == "reference":
                 _draw_reach(draw, [cell is None for cell in cells], y + self._height // 2)
         _draw_scale(sheet, _MARGIN + _GUTTER, height - _FOOT + 12, top_stops)
+        if "confidence" in rows:
+            draw.text(
+                (width - _MARGIN, height - _FOOT + 17), _CONFIDENCE_LEGEND, _FAINT, ImageFont.load_default(14), "rm"
+            )
         return sheet
 
     def _rows(self, top_stops: float) -> dict[str, list[UInt8 | None]]:
@@ -133,6 +149,7 @@ class ContactSheet:
             "reference": [c.reference for c in columns],
             "result": [c.result for c in columns],
             "light": [false_color(c.stops, top_stops) for c in columns],
+            "confidence": [c.confidence for c in columns],
         }
         return {title: cells for title, cells in rows.items() if any(cell is not None for cell in cells)}
 
@@ -156,6 +173,12 @@ def false_color(stops: Float32, top_stops: float) -> UInt8:
     anchors = np.linspace(-top_stops, top_stops, len(_LIGHT))
     channels = [np.interp(stops, anchors, _LIGHT[:, c]) for c in range(3)]
     return (np.stack(channels, -1) + 0.5).astype(np.uint8)
+
+
+def as_grey(confidence: Float32) -> UInt8:
+    """Return confidence [h, w] in 0..1 as grey, [h, w, 3]."""
+    grey = (np.clip(confidence, 0, 1) * 255 + 0.5).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=-1)
 
 
 def _draw_reach(draw: ImageDraw.ImageDraw, empty: Sequence[bool], y: int) -> None:

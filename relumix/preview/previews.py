@@ -25,15 +25,26 @@ FRAMES_PER_SECOND = 24
 
 @dataclass(frozen=True)
 class Shown:
-    """A frame at a size to be looked at: its display window, [h, w, 3] float32, scene-linear, finite."""
+    """A frame at a size to be looked at: its display window, [h, w, 3] float32, scene-linear, finite.
+
+    confidence  [h, w] float32 in 0..1, None where it was not asked for.
+    """
 
     frame: int
     plate: Float32
     result: Float32
     reference: Float32 | None
+    confidence: Float32 | None
 
     @classmethod
-    def of(cls, picture: Picture, result: Float32, *, reference: Float32 | None = None) -> Shown:
+    def of(
+        cls,
+        picture: Picture,
+        result: Float32,
+        *,
+        reference: Float32 | None = None,
+        confidence: Float32 | None = None,
+    ) -> Shown:
         """Make it from full-size pixels on the picture's data window."""
 
         width, height = picture.display_window.size
@@ -48,14 +59,16 @@ class Shown:
             small(picture.levels[0].rgb),
             small(result),
             None if reference is None else small(reference),
+            None if confidence is None else small(confidence),
         )
 
     @classmethod
-    def written(cls, source: PlateSource, frame: int, path: Path) -> Shown:
-        """Make it from a result on disk. Raises FrameError."""
+    def written(cls, source: PlateSource, frame: int, path: Path, confidence_path: Path | None) -> Shown:
+        """Make it from a result on disk, and its confidence where that has a file of its own. Raises FrameError."""
         picture = source.read(frame)
         reference = source.read_reference(frame, picture)[0] if frame in source.references else None
-        return cls.of(picture, source.result(path, frame), reference=reference)
+        confidence = source.confidence(picture, path, confidence_path)
+        return cls.of(picture, source.result(path, frame), reference=reference, confidence=confidence)
 
 
 class Previews:
@@ -99,4 +112,6 @@ class Previews:
         if self._movie:
             self._movie.add(shown.frame, shown.plate, shown.result)
         if self._sheet:
-            self._sheet.add(shown.frame, shown.plate, shown.result, reference=shown.reference)
+            self._sheet.add(
+                shown.frame, shown.plate, shown.result, reference=shown.reference, confidence=shown.confidence
+            )

@@ -10,9 +10,8 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 
 import numpy as np
 
-from relumix.engines.base import Engine, Keyframe, Propagator, Reporting
+from relumix.engines.base import Carried, Engine, Keyframe, Propagator, Reporting
 from relumix.gain.proxy import ProxyFrame, ProxyReference
-from relumix.types import Float32
 from relumix_server.status_errors import SessionCancelledError
 
 
@@ -52,14 +51,14 @@ class EngineThread:
             self._share = share
             self._watch()
 
-    def submit(self, call: Callable[[], Float32]) -> Future[Float32]:
+    def submit(self, call: Callable[[], Carried]) -> Future[Carried]:
         """Queue a window."""
         future = self._thread.submit(self._work, call)
         self._count(1)
         future.add_done_callback(lambda _: self._count(-1))
         return future
 
-    def _work(self, call: Callable[[], Float32]) -> Float32:
+    def _work(self, call: Callable[[], Carried]) -> Carried:
         self._share = 0.0
         self._watch()
         try:
@@ -104,7 +103,7 @@ class ScheduledEngine:
         self.name, self.windowing = engine.name, engine.windowing
         self._engine, self._device = engine, device
         self._await_frames, self._on_window = await_frames, on_window
-        self._running: Future[Float32] | None = None
+        self._running: Future[Carried] | None = None
         self._propagator: Propagator | None = None
         self._tell: Callable[[float], None] = lambda share: None
         self._cancelled = False
@@ -122,10 +121,10 @@ class ScheduledEngine:
         frames: Sequence[ProxyFrame],
         references: Sequence[ProxyReference],
         keyframe_paths: Sequence[Sequence[Keyframe]],
-    ) -> Float32:
+    ) -> Carried:
         """Carry light (see relumix.engines.base.Propagator). Raises SessionCancelledError."""
 
-        def call() -> Float32:
+        def call() -> Carried:
             if self._propagator is None:
                 self._propagator = self._engine.start()
                 if isinstance(self._propagator, Reporting):
@@ -137,11 +136,11 @@ class ScheduledEngine:
         if self._cancelled:
             self._running.cancel()
         try:
-            stops = self._running.result()
+            carried = self._running.result()
         except CancelledError:
             raise SessionCancelledError from None
         self._on_window()
-        return stops
+        return carried
 
     def _report(self, share: float) -> None:
         self._device.advance(share)

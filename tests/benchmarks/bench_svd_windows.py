@@ -25,7 +25,7 @@ import torch
 
 from relumix.dataset.pairs import Pair, draw
 from relumix.dataset.shards import Shards
-from relumix.engines.base import Engine, Keyframe, Windowing
+from relumix.engines.base import Carried, Engine, Keyframe, Windowing
 from relumix.engines.registry import configured, load_engine
 from relumix.gain.direct_transfer import stops_between
 from relumix.gain.log_gain import BLACK_OFFSET, apply
@@ -40,7 +40,7 @@ MOST_DISTANCES = 7
 
 
 @dataclass(frozen=True)
-class Carried:
+class CarriedShot:
     """Light carried over one shot.
 
     off      [T] stops: mean distance from the truth.
@@ -55,7 +55,7 @@ class Carried:
     seconds: float
 
     @classmethod
-    def of(cls, made: Float32, truth: Float32, plan: Plan, chained: bool, seconds: float) -> Carried:
+    def of(cls, made: Float32, truth: Float32, plan: Plan, chained: bool, seconds: float) -> CarriedShot:
         """Compare stops [T, h, w, 3] of frames 0 to T - 1, relit by the light of frame 0."""
         error = made - truth
         homes: list[object] = [plan.shares[frame] for frame in range(1, len(made))]
@@ -80,12 +80,13 @@ class GradeAlone:
         frames: Sequence[ProxyFrame],
         references: Sequence[ProxyReference],
         keyframe_paths: Sequence[Sequence[Keyframe]],
-    ) -> Float32:
+    ) -> Carried:
         """Return the same stops everywhere."""
-        return np.stack([np.broadcast_to(references[0].median_gain(), frame.rgb.shape) for frame in frames])
+        stops = np.stack([np.broadcast_to(references[0].median_gain(), frame.rgb.shape) for frame in frames])
+        return Carried(stops, np.zeros(stops.shape[:3], np.float32))
 
 
-def carry(pair: Pair, engine: Engine, work_size: int) -> Carried:
+def carry(pair: Pair, engine: Engine, work_size: int) -> CarriedShot:
     """Carry the light of a shot's first frame."""
     shot = ArraySource(dict(enumerate(pair.plate)), {0: pair.reference}, None)
     with Propagation(DownsampledShot(shot, work_size), engine) as light:
@@ -106,10 +107,10 @@ def carry(pair: Pair, engine: Engine, work_size: int) -> Carried:
     )
     offset = np.float32(BLACK_OFFSET / done[0].exposure)
     made, truth = (stops_between(plates, result, offset) for result in (made, lit))
-    return Carried.of(made, truth, light.plan, engine.windowing.chained, seconds)
+    return CarriedShot.of(made, truth, light.plan, engine.windowing.chained, seconds)
 
 
-def row(name: str, shots: Sequence[Carried], distances: Sequence[int]) -> str:
+def row(name: str, shots: Sequence[CarriedShot], distances: Sequence[int]) -> str:
     """Return a row of the table: means over shots."""
     off = np.mean([shot.off for shot in shots], axis=0)
     first = np.mean([shot.jumps[0] for shot in shots])

@@ -30,7 +30,8 @@ def noise(height=HEIGHT, width=WIDTH, seed=0):
 
 def relit(name, rgb, blend=Blend(), **options):  # noqa: B008  it is frozen
     stops = np.random.default_rng(1).normal(0, 1, (HALF.height, HALF.width, 3)).astype(np.float32)
-    gain = Gain(1, stops, np.zeros(3, np.float32), np.zeros(stops.shape[:2], np.float32))
+    flat = np.zeros(stops.shape[:2], np.float32)
+    gain = Gain(1, stops, np.zeros(3, np.float32), flat, flat)
     return relight(transfer_for(name, HALF), gain, Level(rgb), BOX, blend, **options)
 
 

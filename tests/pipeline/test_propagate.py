@@ -4,7 +4,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from relumix.engines.base import Windowing
+from relumix.engines.base import Carried, Windowing
 from relumix.gain.proxy_shot import DownsampledShot
 from relumix.pipeline.propagate import Propagation
 from relumix.shot.array_source import ArraySource
@@ -27,7 +27,7 @@ class Forgotten:
         self.still_held.append(self._last() is not None)
         light = np.zeros((len(frames), *frames[0].rgb.shape), np.float32)
         self._last = weakref.ref(light)
-        return light
+        return Carried(light, light[..., 0])
 
 
 def test_a_window_is_not_held_while_the_next_is_computed():
@@ -54,7 +54,8 @@ class Looking:
         for path in keyframe_paths:
             assert all(keyframe.read().frame == keyframe.frame for keyframe in path)
         self.tell(0.5)
-        return np.zeros((len(frames), *frames[0].rgb.shape), np.float32)
+        light = np.zeros((len(frames), *frames[0].rgb.shape), np.float32)
+        return Carried(light, light[..., 0])
 
 
 class Counted(DownsampledShot):

@@ -18,10 +18,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from relumix.cli.main import main
-from relumix.engines.base import Keyframe, Propagator
+from relumix.engines.base import Carried, Keyframe, Propagator
 from relumix.engines.registry import load_engine
 from relumix.gain.proxy import ProxyFrame, ProxyReference
-from relumix.types import Float32
 from relumix_server import serve
 
 
@@ -51,7 +50,7 @@ class Hanging:
         frames: Sequence[ProxyFrame],
         references: Sequence[ProxyReference],
         keyframe_paths: Sequence[Sequence[Keyframe]],
-    ) -> Float32:
+    ) -> Carried:
         """Carry light, once."""
         how, _, file = os.environ["RELUMIX_HANGS"].partition(":")
         if self._warm and how == "lock":

@@ -9,10 +9,12 @@ import weakref
 import numpy as np
 import pytest
 
-from relumix.engines.base import Windowing
+from relumix.engines.base import Carried, Windowing
 from relumix.gain.proxy import ProxyFrame
 from relumix_server.scheduler import EngineThread, ScheduledEngine, warm
 from relumix_server.status_errors import SessionCancelledError
+
+NO_LIGHT = Carried(np.zeros((1, 1, 1, 3), np.float32), np.zeros((1, 1, 1), np.float32))
 
 
 class SlowEngine:
@@ -29,7 +31,7 @@ class SlowEngine:
         time.sleep(0.05)  # Long enough for the others to come back to the queue.
         self.worked.append(frames[0])
         self.threads.add(threading.current_thread().name)
-        return np.zeros((1, 1, 1, 3), np.float32)
+        return NO_LIGHT
 
 
 @pytest.fixture
@@ -169,7 +171,7 @@ def test_progress_is_told_on_and_counted_anew_with_each_window(device):
                 before = device.seconds
                 self.tell(share)
                 moved.append(device.seconds < before)
-            return np.zeros((1, 1, 1, 3), np.float32)
+            return NO_LIGHT
 
     moved, told = [], []
     scheduled = ScheduledEngine(Reports(), device)

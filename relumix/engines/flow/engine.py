@@ -6,19 +6,17 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
-from relumix.engines.base import Keyframe, Propagator, Windowing
+from relumix.engines.base import Carried, Keyframe, Propagator, Windowing
 from relumix.engines.tracking.appearance import match
 from relumix.engines.tracking.correspondence import Track
 from relumix.engines.tracking.log_frame import LogFrame
-from relumix.engines.tracking.motion_averaging import WeightedGain, average, mix
-from relumix.engines.tracking.reference_light import ReferenceLight, carry, combine
+from relumix.engines.tracking.motion_averaging import WeightedGain, average, mix_window
+from relumix.engines.tracking.reference_light import ReferenceLight, carry, combine, expected_error
 from relumix.engines.tracking.tracks import Tracker, WindowMotion
 from relumix.engines.tracking.window_progress import WindowProgress
 from relumix.gain.proxy import ProxyFrame, ProxyReference
-from relumix.types import Float32
 
 _THREADS = 2
 
@@ -51,12 +49,12 @@ class FlowPropagator:
         frames: Sequence[ProxyFrame],
         references: Sequence[ProxyReference],
         keyframe_paths: Sequence[Sequence[Keyframe]],
-    ) -> Float32:
+    ) -> Carried:
         """Carry the light of the references to the frames of one window (see `Propagator.propagate`)."""
         with threadpool_limits(1, user_api="blas"):  # the products are small: BLAS threads would only wait
             window = WindowMotion.of(frames)
             self._progress.begin(2 * len(frames) * len(references))
-            gains = []
+            gains, errors = [], []
             for reference, keyframe_path in zip(references, keyframe_paths, strict=True):
                 light = ReferenceLight.of(reference)
                 # 1. Track: where each pixel of each frame is in the reference.
@@ -64,10 +62,14 @@ class FlowPropagator:
                 # 2. to 4. Carry, match and combine, frame by frame.
                 relit = self._pool.map(partial(_relight, light), window.frames, tracks)
                 del tracks  # large: without this list the pool frees each as its frame is done
+                found = list(self._progress.each(relit))
                 # 5. Average along the motion, against flicker.
-                gains.append(average(list(self._progress.each(relit)), window))
+                gains.append(average(found, window))
+                # Of each frame's own gain: what averaging makes of it is not known here.
+                errors.append([expected_error(each.weight, light.deviation_stops) for each in found])
+                del found  # before the next reference's are made
             # 6. Mix the references' gains.
-            return np.stack([mix(frame.frame, references, on_it) for frame, *on_it in zip(frames, *gains, strict=True)])
+            return mix_window(window.frames, references, gains, errors)
 
 
 def _relight(light: ReferenceLight, frame: LogFrame, track: Track) -> WeightedGain:

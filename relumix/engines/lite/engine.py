@@ -15,7 +15,7 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from relumix.engines.base import Keyframe, Propagator, Windowing
+from relumix.engines.base import Carried, Keyframe, Propagator, Windowing
 from relumix.engines.lite.attention import attend_in_torch
 from relumix.engines.lite.features import (
     NET_EDGE_PX,
@@ -30,7 +30,7 @@ from relumix.engines.lite.weights import digest_of, load_network, shipped_weight
 from relumix.engines.tracking.appearance import match
 from relumix.engines.tracking.correspondence import Track
 from relumix.engines.tracking.log_frame import LogFrame
-from relumix.engines.tracking.motion_averaging import WeightedGain, average, mix
+from relumix.engines.tracking.motion_averaging import WeightedGain, average, mix_window
 from relumix.engines.tracking.reference_light import carry, combine
 from relumix.engines.tracking.tracks import Tracker, WindowMotion
 from relumix.engines.tracking.window_progress import WindowProgress
@@ -102,7 +102,7 @@ class LitePropagator:
         frames: Sequence[ProxyFrame],
         references: Sequence[ProxyReference],
         keyframe_paths: Sequence[Sequence[Keyframe]],
-    ) -> Float32:
+    ) -> Carried:
         """Carry the light of the references to the frames of one window (see `Propagator.propagate`).
 
         Steps 1 to 6 are the flow engine's (see relumix.engines.flow.engine), with the network between 5 and 6.
@@ -110,7 +110,7 @@ class LitePropagator:
         with threadpool_limits(1, user_api="blas"):  # the products are small: BLAS threads would only wait
             window = WindowMotion.of(frames)
             self._progress.begin(3 * len(frames) * len(references))
-            gains = []
+            gains, errors = [], []
             for reference, keyframe_path in zip(references, keyframe_paths, strict=True):
                 corrector = _Corrector.of(self._engine, reference)
                 # 1. Track.
@@ -125,12 +125,13 @@ class LitePropagator:
                 # 5a. The network: a correction and its weight.
                 corrected = map(corrector.correction, window.frames, averaged, found)
                 corrections = list(self._progress.each(corrected))
+                errors.append([corrector.expected_error(each.weight) for each in corrections])
                 # 5b. Average the corrections too, since each is made from one frame alone; less than the gain.
                 corrections = average(corrections, window, _KEEP)
                 gains.append([_corrected(*each) for each in zip(averaged, corrections, strict=True)])
                 del found, averaged, corrections  # before the next reference's are made
             # 6. Mix the references' gains.
-            return np.stack([mix(frame.frame, references, on_it) for frame, *on_it in zip(frames, *gains, strict=True)])
+            return mix_window(window.frames, references, gains, errors)
 
 
 @dataclass(frozen=True)
@@ -179,6 +180,11 @@ class _Corrector:
             added = upsample_by_color(added, shrink(frame.log_rgb, size), frame.log_rgb)
         log_error = np.asarray(cv2.resize(log_error, (width, height)), np.float32)
         return WeightedGain(added, np.float32(1) / (np.exp2(log_error) + np.float32(_LEAST_ERROR)))
+
+    def expected_error(self, weight: Float32) -> Float32:
+        """Return [h, w] stops: the error that the network expects, from the weight of its correction."""
+        spreads = np.maximum(np.float32(1) / weight - np.float32(_LEAST_ERROR), 0)
+        return np.asarray(spreads * np.float32(self.reference.spread_stops), np.float32)
 
 
 def _corrected(averaged: WeightedGain, correction: WeightedGain) -> WeightedGain:

@@ -12,7 +12,7 @@ import numpy as np
 from relumix.engines.tracking.correspondence import Track, squared_length, warp
 from relumix.engines.tracking.log_frame import LogFrame, darker
 from relumix.engines.tracking.motion_averaging import WeightedGain
-from relumix.engines.tracking.reference_light import Carried, ReferenceLight
+from relumix.engines.tracking.reference_light import ReferenceLight, TrackedGain
 from relumix.gain.proxy import ProxyReference
 from relumix.types import Float16, Float32
 
@@ -55,7 +55,7 @@ class SpreadLight:
 
 
 def frame_features(
-    reference: SpreadLight, frame: LogFrame, track: Track, carried: Carried, matched: Float32, size: tuple[int, int]
+    reference: SpreadLight, frame: LogFrame, track: Track, carried: TrackedGain, matched: Float32, size: tuple[int, int]
 ) -> Float16:
     """Return [19, h, w] at `size` (width, height): the features of a frame by itself.
 

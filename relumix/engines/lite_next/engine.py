@@ -13,7 +13,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from relumix.engines.base import Keyframe, Propagator, Windowing
+from relumix.engines.base import Carried, Keyframe, Propagator, Windowing
 from relumix.engines.lite_next.candidates import match
 from relumix.engines.lite_next.layers import resized, sample
 from relumix.engines.lite_next.network import STRIDE, Answer, LightNet, Look, Reference
@@ -80,7 +80,7 @@ class LiteNextPropagator:
         frames: Sequence[ProxyFrame],
         references: Sequence[ProxyReference],
         keyframe_paths: Sequence[Sequence[Keyframe]],
-    ) -> Float32:
+    ) -> Carried:
         """Carry the light of the references to the frames of one window (see `Propagator.propagate`)."""
         with self._engine.lock, torch.inference_mode():  # one window at a time: it uses all processors
             levels = [one.median_gain() for one in references]
@@ -91,14 +91,17 @@ class LiteNextPropagator:
             answers = [self._engine.network(look, known, scale) for look in looks]
             gains = _held_still(looks, answers)
         own = {one.frame: one.gain_stops for one in references}
-        return np.stack(
-            [
-                own[frame.frame]
-                if frame.frame in own
-                else _level(frame.frame, references, levels) + _enlarged(gain, look, frame) * np.float32(spread)
-                for frame, look, gain in zip(frames, looks, gains, strict=True)
-            ]
-        )
+        stops = [
+            own[frame.frame]
+            if frame.frame in own
+            else _level(frame.frame, references, levels) + _enlarged(gain, look, frame) * np.float32(spread)
+            for frame, look, gain in zip(frames, looks, gains, strict=True)
+        ]
+        errors = [
+            np.zeros_like(frame.known) if frame.frame in own else _miss(answer, frame) * np.float32(spread)
+            for frame, answer in zip(frames, answers, strict=True)
+        ]
+        return Carried(np.stack(stops), np.stack(errors))
 
     def _look(self, frame: ProxyFrame) -> Look:
         look: Look = self._engine.network.look(self._shrunk(_log(frame.rgb), frame))
@@ -170,6 +173,13 @@ def _gathered(looks: Sequence[Look], own: Sequence[Tensor]) -> list[Tensor]:
         miss = (sample(looks[i - 1].picture, there) - looks[i].picture).abs().mean(1, keepdim=True)
         found.append(own[i] + _KEEP * alike * torch.exp2(-2 * miss) * sample(found[-1], there))
     return found
+
+
+def _miss(answer: Answer, frame: ProxyFrame) -> Float32:
+    """The error that the network expects of its answer, [H, W] in units of spread."""
+    height, width = frame.rgb.shape[:2]
+    miss = resized(torch.exp2(answer.miss), torch.empty(1, 1, height, width))
+    return np.asarray(miss[0, 0].float().cpu().numpy(), np.float32)
 
 
 def _enlarged(gain: Tensor, look: Look, frame: ProxyFrame) -> Float32:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +21,25 @@ LINKS_KEPT = 64
 
 @dataclass(frozen=True)
 class Anchor:
-    """The relit frame that a clip begins with, and its gain [h, w, 3] in stops without the reference's median gain."""
+    """The relit frame that a clip begins with, and its gain [h, w, 3] in stops without the reference's median gain.
+
+    error_stops  expected of that gain: 0 for a reference.
+    """
 
     frame: ProxyFrame
     local: Float32
+    error_stops: float = 0.0
 
 
-Carry = Callable[[Anchor, Sequence[ProxyFrame], ProxyReference, ReferenceLight], Float32]
-"""The local stops of frames that follow an anchor."""
+class CarriedClip(NamedTuple):
+    """The local gain [n, h, w, 3] in stops of frames that follow an anchor, and the absolute error expected of it."""
+
+    local: Float32
+    error_stops: float
+
+
+Carry = Callable[[Anchor, Sequence[ProxyFrame], ProxyReference, ReferenceLight], CarriedClip]
+"""The light of frames that follow an anchor."""
 
 
 class ChainedWindows:
@@ -38,7 +50,7 @@ class ChainedWindows:
 
     def __init__(self, step: int, carry: Carry) -> None:
         self._step, self._carry = step, carry
-        self._links: OrderedDict[tuple[int, int], tuple[int, NDArray[np.float16]]] = OrderedDict()
+        self._links: OrderedDict[tuple[int, int], tuple[int, NDArray[np.float16], float]] = OrderedDict()
 
     def anchor(self, reference: ProxyReference, light: ReferenceLight, keyframe_path: Sequence[Keyframe]) -> Anchor:
         """Return the frame that a window begins with.
@@ -57,7 +69,7 @@ class ChainedWindows:
             if not hop:
                 continue
             carried = self._carry(anchor, hop, reference, light)
-            anchor = self._remember(reference, keyframe_path[there].frame, hop[-1], carried[-1])
+            anchor = self._remember(reference, keyframe_path[there].frame, hop[-1], carried)
         return anchor
 
     def keep(
@@ -65,24 +77,24 @@ class ChainedWindows:
         reference: ProxyReference,
         keyframe_path: Sequence[Keyframe],
         frames: Sequence[ProxyFrame],
-        carried: Float32,
+        carried: CarriedClip,
     ) -> None:
         """Remember the last frame of a window, where the next one begins with just that."""
         if (len(keyframe_path) - 1) % self._step == 0 and len(frames) == self._step:
-            self._remember(reference, frames[-1].frame, frames[-1], carried[-1])
+            self._remember(reference, frames[-1].frame, frames[-1], carried)
 
     def _known(self, reference: ProxyReference, keyframe_path: Sequence[Keyframe], cut: int) -> Anchor | None:
         key = reference.frame, keyframe_path[cut].frame
         if key not in self._links:
             return None
         self._links.move_to_end(key)
-        frame, local = self._links[key]
+        frame, local, error = self._links[key]
         seen = next(keyframe for keyframe in keyframe_path if keyframe.frame == frame).read()
-        return None if seen is None else Anchor(seen, local.astype(np.float32))
+        return None if seen is None else Anchor(seen, local.astype(np.float32), error)
 
-    def _remember(self, reference: ProxyReference, at: int, frame: ProxyFrame, local: Float32) -> Anchor:
-        half = local.astype(np.float16)
-        self._links[reference.frame, at] = frame.frame, half
+    def _remember(self, reference: ProxyReference, at: int, frame: ProxyFrame, carried: CarriedClip) -> Anchor:
+        half = carried.local[-1].astype(np.float16)
+        self._links[reference.frame, at] = frame.frame, half, carried.error_stops
         while len(self._links) > LINKS_KEPT:
             self._links.popitem(last=False)
-        return Anchor(frame, half.astype(np.float32))
+        return Anchor(frame, half.astype(np.float32), carried.error_stops)

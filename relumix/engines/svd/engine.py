@@ -12,10 +12,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
-from relumix.engines.base import Keyframe, Propagator
-from relumix.engines.svd.chained_windows import Anchor, ChainedWindows
+from relumix.engines.base import Carried, Keyframe, Propagator
+from relumix.engines.svd.chained_windows import Anchor, CarriedClip, ChainedWindows
 from relumix.engines.svd.clip_sampler import ClipSampler
 from relumix.engines.svd.conditioning import EncodedFrame
 from relumix.engines.svd.decoded_gain import gain, pixels
@@ -79,39 +80,49 @@ class SvdPropagator:
         frames: Sequence[ProxyFrame],
         references: Sequence[ProxyReference],
         keyframe_paths: Sequence[Sequence[Keyframe]],
-    ) -> Float32:
-        """Carry the light of the references to the frames of one window (see `Propagator.propagate`)."""
-        sides = [self._by(reference, frames, path) for reference, path in zip(references, keyframe_paths, strict=True)]
-        return np.stack(
-            [_mixed(frame.frame, references, [side[i] for side in sides]) for i, frame in enumerate(frames)]
-        )
+    ) -> Carried:
+        """Carry the light of the references to the frames of one window (see `Propagator.propagate`).
 
-    def _by(self, reference: ProxyReference, frames: Sequence[ProxyFrame], path: Sequence[Keyframe]) -> Float32:
-        """[n, h, w, 3] stops on the frames, by the light of one reference."""
+        The network does not say how sure it is. The error expected of a clip is what its answer was off, in the mean,
+        on the frame that it began with, where the light is known; the same for all of its pixels.
+        """
+        sides = [self._by(reference, frames, path) for reference, path in zip(references, keyframe_paths, strict=True)]
+        mixed = [
+            _mixed(frame.frame, references, [(side.gain_stops[i], side.error_stops[i]) for side in sides])
+            for i, frame in enumerate(frames)
+        ]
+        return Carried(np.stack([gain for gain, _ in mixed]), np.stack([error for _, error in mixed]))
+
+    def _by(self, reference: ProxyReference, frames: Sequence[ProxyFrame], path: Sequence[Keyframe]) -> Carried:
+        """Return the light of the frames, by one reference."""
         light = ReferenceLight.of(reference)
         stops = np.broadcast_to(light.median_gain, (len(frames), *reference.gain_stops.shape)).copy()
+        errors = np.zeros(stops.shape[:3], np.float32)
         if light.plain and self._options.calibrate and not self._direct:
-            return stops
+            return Carried(stops, errors)
         outwards = sorted(range(len(frames)), key=lambda i: abs(frames[i].frame - reference.frame))
         window = [frames[i] for i in outwards]
         anchor = Anchor(reference, light.local)
         if self._chain is not None:
             anchor = self._chain.anchor(reference, light, path)
-        local = {anchor.frame.frame: anchor.local}
+        local = {anchor.frame.frame: (anchor.local, anchor.error_stops)}
         rest = [frame for frame in window if frame.frame not in (reference.frame, anchor.frame.frame)]
         if rest:
             carried = self._relight_window(anchor, rest, reference, light)
-            local |= {frame.frame: each for frame, each in zip(rest, carried, strict=True)}
+            for frame, each in zip(rest, carried.local, strict=True):
+                local[frame.frame] = each, carried.error_stops
             if self._chain is not None:
                 self._chain.keep(reference, path, rest, carried)
-        for i in outwards:
-            stops[i] += local.get(frames[i].frame, np.float32(0))
-        return stops
+        for i, frame in enumerate(frames):
+            if frame.frame in local:
+                added, errors[i] = local[frame.frame]
+                stops[i] += added
+        return Carried(stops, errors)
 
     def _relight_window(
         self, anchor: Anchor, frames: Sequence[ProxyFrame], reference: ProxyReference, light: ReferenceLight
-    ) -> Float32:
-        """[n, h, w, 3] local stops on frames that follow an anchor outwards, in a clip; in two where one is too short.
+    ) -> CarriedClip:
+        """Return the light of frames that follow an anchor outwards, in a clip; in two where one is too short.
 
         Leading windows beyond the first have not the reference among their frames, and with it are one too many.
         """
@@ -119,17 +130,17 @@ class SvdPropagator:
         if len(frames) <= most:
             return self._relight_clip(anchor, frames, reference, light)
         shared = min(most, TRAINED_FRAMES[0] - 1)
-        first = self._relight_clip(anchor, frames[:most], reference, light)
-        last = self._relight_clip(anchor, frames[-shared:], reference, light)
+        first, error = self._relight_clip(anchor, frames[:most], reference, light)
+        last, other = self._relight_clip(anchor, frames[-shared:], reference, light)
         made = np.concatenate([first, last[-1:]])
         weight = np.linspace(0, 1, shared + 1, dtype=np.float32)[1:-1, None, None, None]
         made[-shared:-1] += weight * (last[:-1] - made[-shared:-1])
-        return made
+        return CarriedClip(made, max(error, other))
 
     def _relight_clip(
         self, anchor: Anchor, frames: Sequence[ProxyFrame], reference: ProxyReference, light: ReferenceLight
-    ) -> Float32:
-        """[n, h, w, 3] local stops on frames that follow an anchor outwards: the method, one clip of it."""
+    ) -> CarriedClip:
+        """Return the light of frames that follow an anchor outwards: the method, one clip of it."""
         options, clip = self._options, [anchor.frame, *frames]
         height, width = reference.rgb.shape[:2]
         clips = self._clips = self._clips or ClipSampler(self._model, options, (height, width))
@@ -154,19 +165,20 @@ class SvdPropagator:
         # 5. Decoding. The answer, and the source too, so that what the VAE blurs it blurs in both.
         backward = frames[0].frame < anchor.frame.frame
         result = self._decoded(clips, latents, clip, backward, shown.relit)
+        answered = light.trusted if anchor.frame is reference else anchor.frame.known > 0.5
         if self._direct:
-            return np.stack([pixels(shown, frame.rgb, each) for frame, each in zip(frames, result[1:], strict=True)])
+            made = np.stack([pixels(shown, frame.rgb, each) for frame, each in zip(clip, result, strict=True)])
+            return _checked(made, anchor, answered)
         plate_latents = clips.padded([plate.clean for plate in plates])
         plate = self._decoded(clips, plate_latents, clip, backward, shown.plate)
 
         # 6. Light. One over the other is the gain.
         made = gain(shown, plate, result)
         if not options.calibrate:
-            return made[1:]
+            return _checked(made, anchor, answered)
 
         # 7. Calibration. Where the clip began the answer is known; and no light is beyond what the reference shows.
-        answered = light.trusted if anchor.frame is reference else anchor.frame.known > 0.5
-        return light.calibrated(made[1:], made[0], anchor.local, answered)
+        return _checked(light.calibrated(made, made[0], anchor.local, answered), anchor, answered)
 
     def _plate(self, clips: ClipSampler, shown: ShownLight, frame: ProxyFrame) -> EncodedFrame:
         """Return a source frame as the networks see it."""
@@ -207,6 +219,16 @@ class SvdPropagator:
         return np.stack([clips.reformat.take(picture, outside(frame.rgb)) for picture, frame in pairs])
 
 
+def _checked(made: Float32, anchor: Anchor, answered: NDArray[np.bool_]) -> CarriedClip:
+    """Return a clip's light beyond its first frame, and the error to be expected of it.
+
+    made      [1 + n, h, w, 3] local stops, the anchor's first.
+    answered  [h, w]: where the anchor's light is known.
+    """
+    off = np.abs(made[0] - anchor.local)[answered]
+    return CarriedClip(made[1:], anchor.error_stops + (float(off.mean()) if off.size else 0.0))
+
+
 def _not_finite(latents: Tensor, frames: Sequence[int]) -> InputError:
     """Return the error to raise for a clip whose decoded pictures are not finite."""
     sampled = bool(latents.isfinite().all())
@@ -217,13 +239,16 @@ def _not_finite(latents: Tensor, frames: Sequence[int]) -> InputError:
     )
 
 
-def _mixed(frame: int, references: Sequence[ProxyReference], sides: Sequence[Float32]) -> Float32:
-    """[h, w, 3]: a reference is its own; between two, light passes from one to the other, in stops."""
+def _mixed(
+    frame: int, references: Sequence[ProxyReference], sides: Sequence[tuple[Float32, Float32]]
+) -> tuple[Float32, Float32]:
+    """Return gain and expected error: a reference is its own; between two, light passes from one to the other."""
     for reference in references:
         if reference.frame == frame:
-            return reference.gain_stops
+            return reference.gain_stops, np.zeros_like(reference.known)
     if len(sides) == 1:
         return sides[0]
     first, last = (reference.frame for reference in references)
     share = np.float32((frame - first) / (last - first))
-    return (1 - share) * sides[0] + share * sides[1]
+    gain, error = ((1 - share) * one + share * other for one, other in zip(*sides, strict=True))
+    return gain, error

@@ -43,13 +43,19 @@ class ReferenceLight:
         bank = Bank.of(log_frame, local, trusted, edge_px)
         return cls(log_frame, reference.gain_stops, median_gain, local, trusted, bank)
 
+    @property
+    def deviation_stops(self) -> float:
+        """Mean absolute deviation from the median: how far off the median gain alone is, as far as this frame tells."""
+        seen = self.local_stops[self.trusted > 0.5]
+        return float(np.abs(seen).mean()) if len(seen) else 0.0
+
     def own_gain(self) -> WeightedGain:
         """Return the gain on the reference's own picture: exact, weighted by where it is known."""
         return WeightedGain(self.gain_stops, self.trusted + np.float32(_MATCHED_WEIGHT))
 
 
 @dataclass(frozen=True)
-class Carried:
+class TrackedGain:
     """Local gain on a frame, carried along the flow.
 
     local_stops  [h, w, 3].
@@ -60,7 +66,7 @@ class Carried:
     confidence: Float32
 
 
-def carry(light: ReferenceLight, frame: LogFrame, track: Track) -> Carried:
+def carry(light: ReferenceLight, frame: LogFrame, track: Track) -> TrackedGain:
     """Take a reference's gain along a frame's track to it."""
     # Next to unknown pixels the gain is the mean of the known ones, sum(w g) / sum(w), rather than a fade to 0.
     known = warp(light.trusted, track.forward)
@@ -68,13 +74,23 @@ def carry(light: ReferenceLight, frame: LogFrame, track: Track) -> Carried:
     local: Float32 = weighted / np.maximum(known, np.float32(1e-6))[..., None]
     # A product, since one failure is enough: inconsistent flow, another surface, or unknown pixels at either end.
     confidence = track.consistency * track.similarity(frame, light.log_frame) * known * frame.known
-    return Carried(local, confidence)
+    return TrackedGain(local, confidence)
 
 
-def combine(light: ReferenceLight, carried: Carried, matched: Float32) -> WeightedGain:
+def combine(light: ReferenceLight, carried: TrackedGain, matched: Float32) -> WeightedGain:
     """Combine the carried gain, by its confidence, and the matched gain [h, w, 3] for the rest.
 
     gain = median + matched + confidence * (carried - matched)
     """
     gain_stops = light.median_gain + matched + carried.confidence[..., None] * (carried.local_stops - matched)
     return WeightedGain(gain_stops, carried.confidence + np.float32(_MATCHED_WEIGHT))
+
+
+def expected_error(weight: Float32, deviation_stops: float) -> Float32:
+    """Return [h, w] stops: the expected error of combined gain.
+
+    weight           [h, w], as `combine` gives it.
+    deviation_stops  of the reference's light: what is not seen in it is taken to be as far off as its median gain.
+    """
+    unseen = np.clip(np.float32(1 + _MATCHED_WEIGHT) - weight, 0, 1)
+    return np.asarray(unseen * np.float32(deviation_stops), np.float32)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relumix.engines.base import Engine
+from relumix.engines.base import Carried, Engine
 from relumix.engines.flow.engine import FlowEngine
 from relumix.gain.proxy import ProxyFrame, ProxyReference
 from relumix.types import Float32
@@ -21,6 +21,12 @@ def panned() -> SyntheticShot:
 def relight(
     frames: list[ProxyFrame], *references: ProxyReference, keyframe_paths: list[list[Keyframe]] | None = None
 ) -> Float32:
+    return carried(frames, *references, keyframe_paths=keyframe_paths).gain_stops
+
+
+def carried(
+    frames: list[ProxyFrame], *references: ProxyReference, keyframe_paths: list[list[Keyframe]] | None = None
+) -> Carried:
     return FlowEngine().start().propagate(frames, references, keyframe_paths or [[] for _ in references])
 
 
@@ -88,7 +94,8 @@ def test_a_window_does_not_depend_on_those_before_it(panned: SyntheticShot) -> N
     used.propagate(frames[2:4], light, [keyframes(frames[0], frames[2])])
     again = used.propagate(frames[4:], light, [keyframes(frames[0], frames[2])])
     fresh = FlowEngine().start().propagate(frames[4:], light, [keyframes(frames[0], frames[2])])
-    assert np.array_equal(again, fresh)
+    assert np.array_equal(again.gain_stops, fresh.gain_stops)
+    assert np.array_equal(again.error_stops, fresh.error_stops)
 
 
 def test_other_ways_are_not_mistaken_for_those_before(panned: SyntheticShot) -> None:
@@ -96,7 +103,8 @@ def test_other_ways_are_not_mistaken_for_those_before(panned: SyntheticShot) -> 
     used = FlowEngine().start()
     used.propagate(frames[5:], light, [keyframes(frames[1], frames[3])])
     again = used.propagate(frames[5:], light, [keyframes(frames[2], frames[3])])
-    assert np.array_equal(again, FlowEngine().start().propagate(frames[5:], light, [keyframes(frames[2], frames[3])]))
+    fresh = FlowEngine().start().propagate(frames[5:], light, [keyframes(frames[2], frames[3])])
+    assert np.array_equal(again.gain_stops, fresh.gain_stops)
 
 
 class Lost:
@@ -111,7 +119,7 @@ class Lost:
 def test_a_keyframe_that_cannot_be_read_is_stepped_over(panned: SyntheticShot) -> None:
     frames, light = working(panned), [reference(panned, 1001)]
     out = FlowEngine().start().propagate(frames[5:], light, [[Keyframe(frames[1]), Lost(), Keyframe(frames[3])]])
-    assert np.array_equal(out, relight(frames[5:], *light, keyframe_paths=[keyframes(frames[1], frames[3])]))
+    assert np.array_equal(out.gain_stops, relight(frames[5:], *light, keyframe_paths=[keyframes(frames[1], frames[3])]))
 
 
 class Counted:
@@ -184,13 +192,29 @@ def test_exposure_that_flickers_does_not_disturb(panned: SyntheticShot) -> None:
     assert np.abs(out - steady).mean() < 0.1
 
 
+def test_it_expects_more_error_where_the_reference_shows_less(panned: SyntheticShot) -> None:
+    out = carried(working(panned), reference(panned, 1001))
+    truth = np.stack([panned.stops[f] for f in panned.frames])
+    assert not out.error_stops[0].any()
+    assert (np.diff(out.error_stops.mean((1, 2))) > 0).all()  # the pan moves on to what it never showed
+    wrong, unsure = np.abs(out.gain_stops - truth).mean(-1), out.error_stops
+    assert wrong[unsure > 0.3].mean() > 3 * wrong[unsure < 0.1].mean()
+
+
+def test_of_a_plain_grade_no_error_is_expected(panned: SyntheticShot) -> None:
+    grade = np.full_like(panned.stops[1001], 1.5)
+    assert not carried(working(panned), reference(panned, 1001, grade)).error_stops.any()
+
+
 @pytest.mark.parametrize("size", [(1, 1), (2, 7), (33, 5)])
 def test_tiny_frames(size: tuple[int, int]) -> None:
     random = np.random.default_rng(1)
     known = np.ones(size, np.float32)
     frames = [ProxyFrame(i, random.random((*size, 3), np.float32), known) for i in range(3)]
     stops = random.random((*size, 3), np.float32)
-    out = relight(frames, ProxyReference(0, frames[0].rgb, known, stops, known))
-    assert out.shape == (3, *size, 3)
-    assert out.dtype == np.float32
-    assert np.isfinite(out).all()
+    out = carried(frames, ProxyReference(0, frames[0].rgb, known, stops, known))
+    for planes, shape in ((out.gain_stops, (3, *size, 3)), (out.error_stops, (3, *size))):
+        assert planes.shape == shape
+        assert planes.dtype == np.float32
+        assert np.isfinite(planes).all()
+    assert (out.error_stops >= 0).all()

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from relumix.engines.base import Engine
+from relumix.engines.base import Carried, Engine
 from relumix.engines.lite_next.engine import LiteNextEngine
 from relumix.engines.lite_next.network import LightNet
 from relumix.errors import InputError
@@ -41,9 +41,13 @@ def reference(number: int, stops: np.ndarray) -> ProxyReference:
     return ProxyReference(number, shown.rgb, shown.known, gain, np.ones((40, 56), np.float32))
 
 
-def relit(engine: Engine, *references: ProxyReference) -> np.ndarray:
+def carried(engine: Engine, *references: ProxyReference) -> Carried:
     frames = [frame(number) for number in (1, 2, 3)]
     return engine.start().propagate(frames, references, [[] for _ in references])
+
+
+def relit(engine: Engine, *references: ProxyReference) -> np.ndarray:
+    return carried(engine, *references).gain_stops
 
 
 SHADOW = np.where(np.arange(56) < 28, -1.0, 0.5)[None, :, None]
@@ -62,6 +66,15 @@ def test_the_reference_comes_back_at_its_frame(engine):
     assert result.shape == (3, 40, 56, 3)
     assert result.dtype == np.float32
     assert np.isfinite(result).all()
+
+
+def test_it_says_how_far_off_it_may_be(engine):
+    errors = carried(engine, reference(2, SHADOW)).error_stops
+    assert errors.shape == (3, 40, 56)
+    assert errors.dtype == np.float32
+    assert np.isfinite(errors).all()
+    assert errors[0].min() > 0 and not errors[1].any()
+    assert not carried(engine, reference(2, np.ones(3))).error_stops.any()
 
 
 def test_light_changes_over_time_between_two_references(engine):

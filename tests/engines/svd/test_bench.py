@@ -12,7 +12,7 @@ from relumix.engines.base import Windowing
 from relumix.pipeline.windows import plan
 from tests.benchmarks import bench_svd
 from tests.benchmarks.bench_svd import TINY, Bench
-from tests.benchmarks.bench_svd_windows import Carried
+from tests.benchmarks.bench_svd_windows import CarriedShot
 from tests.benchmarks.tiny_svd import box_vae
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -113,7 +113,7 @@ def test_borders_are_where_windows_pass_a_shot_on(overlap, chained, borders):
     laid = plan(range(8), [0], Windowing("1", 4 if overlap else 3, overlap, tracks=False, chained=chained))
     truth = np.zeros((8, 2, 2, 3), np.float32)
     made = truth + np.arange(8, dtype=np.float32)[:, None, None, None] / 10
-    carried = Carried.of(made, truth, laid, chained, 0.0)
+    carried = CarriedShot.of(made, truth, laid, chained, 0.0)
     assert [i + 1 for i in np.flatnonzero(carried.borders)] == borders
     np.testing.assert_allclose(carried.off, np.arange(8) / 10, atol=1e-6)
     np.testing.assert_allclose(carried.jumps, 0.1, atol=1e-6)

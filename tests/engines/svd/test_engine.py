@@ -121,3 +121,15 @@ def test_the_seed_decides(model):
     one, same, other = (run(model, shot, [1001], f"seed={seed}")[1003].stops for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, same)
     assert np.abs(one - other).max() > 0
+
+
+@pytest.mark.parametrize("options", [(), ("chained=true",), ("calibrate=no",)], ids=str)
+def test_it_expects_what_it_was_off_where_the_light_is_known(model, options):
+    shot = small_shot(5)
+    engine = load_engine("svd", model=model, device="cpu", options=(*QUICK, *options))
+    with Propagation(DownsampledShot(ArraySource(shot.plate, {1001: shot.truth[1001]}, None), 64), engine) as light:
+        errors = [gain.error_stops for gain in light.gains(shot.frames)]
+    assert not errors[0].any()
+    assert all(np.isfinite(error).all() and error.min() > 0.01 for error in errors[1:])
+    if options == ("chained=true",):  # each link of a chain adds its own
+        assert errors[-1].mean() > errors[1].mean()

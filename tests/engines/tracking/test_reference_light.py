@@ -3,7 +3,7 @@ import pytest
 
 from relumix.engines.tracking.correspondence import Track, identity_track
 from relumix.engines.tracking.log_frame import LogFrame
-from relumix.engines.tracking.reference_light import Carried, ReferenceLight, carry, combine
+from relumix.engines.tracking.reference_light import ReferenceLight, TrackedGain, carry, combine
 from relumix.gain.proxy import ProxyReference
 from relumix.types import Float32
 from tests.engines.tracking.frames import reference, working
@@ -60,7 +60,7 @@ def test_a_surface_that_looks_other_is_not_believed(shot: SyntheticShot) -> None
 @pytest.mark.parametrize(("confidence", "expected"), [(0.0, -1.0), (0.25, 0.0), (1.0, 3.0)])
 def test_carried_gain_is_believed_as_far_as_it_is_sure(shot: SyntheticShot, confidence: float, expected: float) -> None:
     light = ReferenceLight.of(reference(shot, 1))
-    carried = Carried(np.full_like(light.local_stops, 3), np.full(light.trusted.shape, confidence, np.float32))
+    carried = TrackedGain(np.full_like(light.local_stops, 3), np.full(light.trusted.shape, confidence, np.float32))
     matched: Float32 = np.full_like(light.local_stops, -1)
     gain = combine(light, carried, matched)
     assert gain.gain_stops == pytest.approx(light.median_gain + np.full_like(matched, expected), abs=1e-5)
