@@ -104,10 +104,10 @@ class _FittedPixels:
 def stops_between(plate: Float32, result: Float32, offset: Float32) -> Float32:
     """Return the gain from plate to result in stops, [..., 3], for the gain map.
 
-    offset  eps in plate values, premultiplied as the plate is. Where that and the plate are 0, the gain is 0.
+    offset  eps in plate values, premultiplied as the plate is. Where it is 0 and so is one of the two, the gain is 0.
     """
     before, after = np.maximum(plate, 0) + offset, np.maximum(result, 0) + offset
-    ratio = np.divide(after, before, out=np.ones_like(after), where=before > 0)
+    ratio = np.divide(after, before, out=np.ones_like(after), where=(before > 0) & (after > 0))
     stops: Float32 = np.log2(ratio)
     return stops
 

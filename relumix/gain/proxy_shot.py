@@ -161,7 +161,7 @@ class DownsampledShot(Generic[AnyPicture]):
     def _light(self, canvas: Canvas, frame: int, picture: AnyPicture) -> Light:
         relit, known = self._source.read_reference(frame, picture)
         light = proxy_reference(canvas, frame, picture.levels[0], picture.data_window, relit, known)
-        if light[0].black and relit[known].any():
+        if light[0].black and (relit > np.maximum(picture.levels[0].rgb, 0))[known].any():
             raise InputError(
                 f"the plate is black at frame {frame}, so its reference does not show what light does to the shot: "
                 "expected the relit version of a frame that shows something"
