@@ -1,4 +1,3 @@
-import numpy as np
 import pytest
 
 from relumix.errors import InputError
@@ -72,11 +71,3 @@ def test_none_is_no_count(panned: SyntheticShot) -> None:
     with pytest.raises(InputError, match=r"^0 frames to suggest: expected 1 or more$"):
         suggested(panned, 1001, count=0)
 
-
-def test_a_part_whose_light_is_not_known_is_no_reference(panned: SyntheticShot) -> None:
-    whole = suggested(panned, 1001).error_stops
-    alpha = np.ones((64, 96, 1), np.float32)
-    alpha[:, :48] = 0
-    relit = {1001: np.concatenate([panned.truth[1001] * alpha, alpha], -1)}
-    part = suggest(DownsampledShot(ArraySource(panned.plate, relit, None), 96))
-    assert part.error_stops > whole
