@@ -5,7 +5,9 @@ import traceback
 try:
     import nuke
     import relumix_nuke
+    import relumix_nuke.loaded
 
+    relumix_nuke.loaded.install()
     nuke.addOnScriptClose(relumix_nuke.cancel_all)
 except Exception:
     traceback.print_exc()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
+
+from relumix.util.words import as_json
 
 
 @dataclass(frozen=True)
@@ -14,14 +15,17 @@ class Event:
 
     event: ClassVar[str]
 
-    def to_json(self) -> str:
-        """Return the event as one line of JSON."""
-        return json.dumps({"event": self.event, **asdict(self)}, ensure_ascii=False)
+    def to_json(self, encoding: str | None = "utf-8") -> str:
+        """Return the event as one line of JSON, which `encoding` can say: what it lacks is escaped."""
+        return as_json({"event": self.event, **asdict(self)}, encoding=encoding)
 
 
 @dataclass(frozen=True)
 class Start(Event):
-    """The input passed all checks and work begins. `frames` are to be delivered, `settings` are Settings.asdict()."""
+    """The input passed all checks and work begins.
+
+    `frames` are to be delivered, `settings` are Settings.asdict(), `cuts` the first frames of scenes but the first.
+    """
 
     event: ClassVar[str] = "start"
     version: str
@@ -30,6 +34,7 @@ class Start(Event):
     frames: list[int]
     references: dict[int, str]
     settings: dict[str, Any]
+    cuts: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

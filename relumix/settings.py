@@ -26,6 +26,8 @@ class Settings:
     reference_colorspace  the same for the references; None: sRGB for integer files, the plate's own for float.
     fit                   references of another size are meant to be: fit them without a word.
     layer, view           which RGB is relit; None: the main one.
+    premult               whether alpha is coverage, by which colour is multiplied: "yes", "no" (it is passed through,
+                          and not used), or "auto": as the pixels say.
     gain_out              pattern for gain maps, in stops.
     confidence_out        pattern for confidence, 0..1 (see relumix.gain.confidence).
     confidence_layer      whether results have the confidence too, as a channel confidence.Y.
@@ -33,6 +35,9 @@ class Settings:
     bits                  "half" or "float" for the relit channels; None: as the plate's.
     preview               MP4 file of plate and result.
     contact_sheet         PNG file of plate, reference, result, and the light between them.
+    cuts                  where a new scene begins: "auto" finds it, "none", or its first frames ("1008,1040"). Light
+                          crosses no cut.
+    unlit                 what a scene without a reference is: "error", or "plate": its frames stay as they are.
     missing               what a gap in the plate is: "error", or "skip".
     overwrite             write frames again that are up to date, and over files that relumix did not write.
     """
@@ -51,6 +56,7 @@ class Settings:
     fit: bool = False
     layer: str | None = None
     view: str | None = None
+    premult: Literal["auto", "yes", "no"] = "auto"
     gain_out: str | None = None
     confidence_out: str | None = None
     confidence_layer: bool = False
@@ -58,6 +64,8 @@ class Settings:
     bits: Literal["half", "float"] | None = None
     preview: str | None = None
     contact_sheet: str | None = None
+    cuts: str = "auto"
+    unlit: Literal["error", "plate"] = "error"
     missing: Literal["error", "skip"] = "error"
     overwrite: bool = False
 
@@ -74,7 +82,9 @@ class Settings:
         choices: dict[str, tuple[object, ...]] = {
             "device": ("auto", "cpu", "cuda"),
             "transfer": ("gain", "direct"),
+            "premult": ("auto", "yes", "no"),
             "bits": (None, "half", "float"),
+            "unlit": ("error", "plate"),
             "missing": ("error", "skip"),
         }
         for name, allowed in choices.items():
@@ -89,7 +99,7 @@ class Settings:
     def pixels(self) -> dict[str, Any]:
         """Return the settings that change a frame's file, and its fingerprint (see relumix.pipeline.fingerprint)."""
         elsewhere = {"frames", "preview", "contact_sheet", "fit", "missing", "overwrite", "mask", "model"}
-        elsewhere |= {"gain_out", "confidence_out"}
+        elsewhere |= {"gain_out", "confidence_out", "cuts", "unlit"}
         if not self.confidence_layer:  # files of the time before there was one have no word of it, and are up to date
             elsewhere.add("confidence_layer")
         return {name: value for name, value in self.asdict().items() if name not in elsewhere}

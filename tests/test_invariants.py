@@ -151,6 +151,34 @@ def test_7_non_finite_pixels_spoil_no_neighbour(engine, data):
         assert stops.mean() < 0.1
 
 
+def sure(shot, references, engine, **options):
+    settings = engine(work_size=64)
+    own = loaded(settings.engine, settings.engine_options, settings.model)
+    made = relit(shot.plate, references, settings, engine=own, confidence=True, **options)
+    return {frame.frame: frame.confidence for frame in made}
+
+
+@every_engine(data=st.data())
+def test_9_confidence_is_never_out_of_range_and_1_where_the_light_was_given(engine, data):
+    shot = data.draw(shots(bad_pixels=data.draw(st.integers(0, 9))))
+    at = some_frame(data, shot)
+    for frame, confidence in sure(shot, {at: shot.truth[at]}, engine).items():
+        assert confidence.shape == shot.plate[frame].shape[:2]
+        assert ((confidence >= 0) & (confidence <= 1)).all()
+        assert frame != at or (confidence == 1).all()
+
+
+@every_engine([case for case in CASES if not case.chained], data=st.data())
+def test_9_any_split_into_chunks_gives_the_same_confidence_bit_for_bit(engine, data):
+    shot = data.draw(shots(frames=range(1001, 1001 + data.draw(st.integers(2, 24))), size=(48, 32)))
+    references = {f: shot.truth[f] for f in data.draw(st.sets(st.sampled_from(shot.frames), min_size=1, max_size=2))}
+    whole = sure(shot, references, engine)
+    start = data.draw(st.sampled_from(shot.frames))
+    chunk = [f for f in shot.frames if start <= f < start + data.draw(st.integers(1, 9))]
+    for frame, confidence in sure(shot, references, engine, frames=chunk).items():
+        np.testing.assert_array_equal(confidence, whole[frame])
+
+
 @every_engine(TRAINED, data=st.data())
 def test_two_references_with_different_light_change_it_over_time_in_stops(engine, data):
     frames = range(1001, 1010)

@@ -1,8 +1,8 @@
 """The folders in which inputs are rendered and relit frames are kept.
 
-A folder is named after what its frames are made from: the hash of every input at every frame, and the settings. So
-its frames are never out of date, a saved script finds its result again, and undo finds the one before. Files that two
-folders share are linked, not rendered or relit again.
+A folder is named after what its frames are made from: the key of every input at every frame, and the settings. So its
+frames are never out of date, a saved script finds its result again, undo finds the one before, and nodes and scripts
+that want the same frames share them. Files that two folders share are linked, not rendered or relit again.
 """
 
 from __future__ import annotations
@@ -13,38 +13,43 @@ import json
 import os
 import re
 import shutil
+import socket
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import nuke
 
+from relumix_nuke import knobs
 from relumix_nuke.errors import RelumixError, writing
+from relumix_nuke.hashes import Keys
 from relumix_nuke.knobs import Request
-
-Hashes = dict[str, dict[int, str]]
-"""Nuke's hash of each input at each frame."""
+from relumix_nuke.upstream import State
 
 
 @dataclass(frozen=True)
 class MadeFrom:
     """What the frames of a folder are made from.
 
-    inputs    the inputs at the frames at which they are rendered, for all requested views together.
-    by_view   the inputs at every frame of the shot, view by view: so a changed Reference shows as stale at any frame.
+    keys      of the inputs at the frames at which they are rendered, by view.
     settings  how frames are relit and written, as JSON.
+    files     upstream of the inputs, with their state when they were rendered.
     """
 
-    inputs: Hashes
-    by_view: dict[str, Hashes]
+    keys: Keys
     settings: dict[str, Any]
+    files: dict[str, State]
 
 
-_MADE_FROM = "made_from.json"
-_KEY_DIGITS = 16
+MADE_FROM = "made_from.json"
+SHOWN_BY = "shown_by"
+KEY_DIGITS = 16
+_REPLACE_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -66,47 +71,52 @@ class Folder:
         return self.path / f"relumix.{view}.log"
 
     def made_from(self) -> MadeFrom | None:
-        """Return what its frames are made from; None where the folder does not exist."""
-        return _made_from(self.path) if self.path.name else None
+        """Return what its frames are made from; None where it does not exist or is another plugin's."""
+        found = _made_from(self.path) if self.path.name else None
+        if found is None:
+            _made_from.cache_clear()  # It may come: a disk that is mounted late, another machine.
+        return found
+
+    def used(self) -> None:
+        """Note that it is in use today: what was not used for longest is deleted first."""
+        with suppress(OSError):  # Where it cannot be written it is not ours to delete either.
+            os.utime(self.path / MADE_FROM)
 
     def take_over(self, other: Folder, views: tuple[str, ...]) -> None:
-        """Link what another folder has and this one lacks: inputs that are the same, and every relit frame.
+        """Take what another folder has and this one lacks: inputs that are the same, and every relit frame.
 
         The command knows itself which relit frames are still right, and replaces the others. Raises RelumixError.
         """
         mine, theirs = self.made_from(), other.made_from()
         if self == other or mine is None or theirs is None or mine.settings["bits"] != theirs.settings["bits"]:
             return
-        for name, hashes in mine.inputs.items():
-            same = [frame for frame, value in hashes.items() if theirs.inputs.get(name, {}).get(frame) == value]
-            for view in views:
-                for frame in same:
-                    _link(other.file(name, view, frame), self.file(name, view, frame))
+        for view in views:
+            for name, by_frame in mine.keys[view].items():
+                before = theirs.keys.get(view, {}).get(name, {})
+                for frame, key in by_frame.items():
+                    if key is not None and before.get(frame) == key:
+                        _link(other.file(name, view, frame), self.file(name, view, frame))
+        # Nuke may hold a result open under each of its names: where an open file cannot be replaced it is copied.
+        share = _copy if nuke.env.get("WIN32") else _link
         for what in ("result", "gain"):
             for file in sorted(other.path.glob(f"{what}.*.exr")):
-                _link(file, self.path / file.name)
+                share(file, self.path / file.name)
 
 
-def open_folder(node: nuke.Node, request: Request, inputs: Hashes, by_view: dict[str, Hashes], version: str) -> Folder:
-    """Return the folder for a request, made if need be. Raises RelumixError.
+def open_folder(root: Path, request: Request, made: MadeFrom, version: str) -> Folder:
+    """Return the folder of the cache for a request, made if need be. Raises RelumixError.
 
-    inputs, by_view  as in MadeFrom.
-    version          of the command: another one may make other frames.
+    made     what its frames are made from; where a key is not known, the folder is a new one.
+    version  of the command: another one may make other frames.
     """
-    text = json.dumps([inputs, request.settings.asdict(), version], sort_keys=True)
-    key = hashlib.sha256(text.encode()).hexdigest()[:_KEY_DIGITS]
-    folder = Folder(_root(node) / f"{_owner(node)}.{key}")
-    before = folder.made_from()
-    made_from = {
-        "inputs": inputs,
-        "seen": {**(before.by_view if before else {}), **by_view},
-        "look": request.settings.asdict(),
-    }
+    known = all(key is not None for names in made.keys.values() for by in names.values() for key in by.values())
+    text = json.dumps([made.keys, made.settings, version, "" if known else str(uuid.uuid4())], sort_keys=True)
+    folder = Folder(root / hashlib.sha256(text.encode()).hexdigest()[:KEY_DIGITS])
     with writing(folder.path):
         folder.path.mkdir(parents=True, exist_ok=True)
-        part = folder.path / f"{_MADE_FROM}.{os.getpid()}"
-        part.write_text(json.dumps(made_from), encoding="utf-8")
-        part.replace(folder.path / _MADE_FROM)
+        part = folder.path / f"{MADE_FROM}.{_process()}"
+        part.write_text(json.dumps({"keys": made.keys, "look": made.settings, "files": made.files}), encoding="utf-8")
+        replace(part, folder.path / MADE_FROM)
     _made_from.cache_clear()
     return folder
 
@@ -117,7 +127,7 @@ def rendering(folder: Folder, files: list[tuple[str, str, int]]) -> Iterator[Fol
 
     So a frame that Nuke was writing when it was stopped never counts as rendered.
     """
-    parts = Folder(folder.path / f"rendering.{os.getpid()}")
+    parts = Folder(folder.path / f"rendering.{_process()}")
     with writing(parts.path):
         parts.path.mkdir(exist_ok=True)
     complete = False
@@ -130,28 +140,34 @@ def rendering(folder: Folder, files: list[tuple[str, str, int]]) -> Iterator[Fol
             # After a cancel the newest file may be half-written: leave it out.
             made.sort(key=lambda pair: pair[0].stat().st_mtime_ns)
             for part, target in made if complete else made[:-1]:
-                part.replace(target)
+                replace(part, target)
             shutil.rmtree(parts.path)
+
+
+def replace(part: Path, target: Path) -> None:
+    """Give a file its name. Where another process holds the one that has it, as on Windows, wait a little.
+
+    Raises OSError.
+    """
+    end = time.monotonic() + _REPLACE_SECONDS
+    while True:
+        try:
+            part.replace(target)
+            return
+        except PermissionError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)
 
 
 def folder_of(node: nuke.Node) -> Folder:
     """Return the folder that a node shows now; it may not exist."""
-    return Folder(Path(node["folder"].value()))
+    return Folder(Path(knobs.path(node, "folder")))
 
 
-def delete(node: nuke.Node) -> None:
-    """Delete every folder of the cache that this node of this script has made. Raises RelumixError."""
-    for made in sorted(_root(node).glob(f"{_owner(node)}.{'?' * _KEY_DIGITS}/{_MADE_FROM}")):
-        try:
-            shutil.rmtree(made.parent)
-        except OSError as error:
-            raise RelumixError(f"{made.parent} cannot be deleted ({error.strerror}): delete it by hand") from error
-    _made_from.cache_clear()
-
-
-def _root(node: nuke.Node) -> Path:
-    """The cache folder: as the knob says, or beside the script, or among temporary files."""
-    written = str(cast("nuke.File_Knob", node["cache"]).evaluate() or "").strip()
+def root_of(node: nuke.Node) -> Path:
+    """Return the cache folder: as the knob says, or beside the script, or a temporary one. Raises RelumixError."""
+    written = knobs.path(node, "cache")
     script = nuke.root()["name"].value()
     if written:
         folder = Path(written)
@@ -164,25 +180,46 @@ def _root(node: nuke.Node) -> Path:
     return folder.absolute()
 
 
-def _owner(node: nuke.Node) -> str:
-    """The script and the node, as the beginning of a file name. Unsaved scripts go by the process id."""
-    script = Path(nuke.root()["name"].value() or f"unsaved_{os.getpid()}.nk").stem
-    return re.sub(r"[^\w.-]", "_", f"{script}.{node.fullName()}")
+def delete(folder: Path) -> None:
+    """Delete a folder of the cache. Raises RelumixError where a file in it is in use or protected.
+
+    What tells that it is one goes last: so what could not be deleted now is found again.
+    """
+    try:
+        for each in sorted(folder.iterdir(), key=lambda path: path.name in (MADE_FROM, SHOWN_BY)):
+            if each.is_dir():
+                shutil.rmtree(each)
+            else:
+                each.unlink()
+        folder.rmdir()
+    except FileNotFoundError:  # Another has been faster.
+        pass
+    except OSError as error:
+        raise RelumixError(
+            f"{folder} cannot be deleted ({error.strerror}): close what shows it, and press Clear again"
+        ) from error
+    finally:
+        _made_from.cache_clear()
+
+
+def _process() -> str:
+    """This process among all that may share a cache folder."""
+    return f"{re.sub(r'[^-.0-9A-Za-z]', '_', socket.gethostname())}.{os.getpid()}"
 
 
 @functools.lru_cache(maxsize=32)
 def _made_from(path: Path) -> MadeFrom | None:
     try:
-        stored = json.loads((path / _MADE_FROM).read_text(encoding="utf-8"))
-        by_view = {view: _by_frame(hashes) for view, hashes in stored["seen"].items()}
-        return MadeFrom(_by_frame(stored["inputs"]), by_view, stored["look"])
-    except (OSError, ValueError, KeyError, AttributeError):  # Gone, or another plugin's: nothing to take over.
+        stored = json.loads((path / MADE_FROM).read_text(encoding="utf-8"))
+        files = {name: (int(time_ns), int(size)) for name, (time_ns, size) in stored["files"].items()}
+        return MadeFrom({view: _by_frame(names) for view, names in stored["keys"].items()}, stored["look"], files)
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):  # Gone, or another plugin's.
         return None
 
 
-def _by_frame(stored: dict[str, dict[str, str]]) -> Hashes:
-    """Hashes as read from JSON, whose keys are text, by number again."""
-    return {name: {int(frame): value for frame, value in hashes.items()} for name, hashes in stored.items()}
+def _by_frame(stored: Mapping[str, Mapping[str, str | None]]) -> dict[str, dict[int, str | None]]:
+    """Keys as read from JSON, whose frames are text, by number again."""
+    return {name: {int(frame): value for frame, value in by.items()} for name, by in stored.items()}
 
 
 def _link(source: Path, target: Path) -> None:
@@ -192,7 +229,13 @@ def _link(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except OSError:  # Across disks, and on those that have no links.
-        with writing(target):
-            part = target.with_name(f"{target.name}.{os.getpid()}")
-            shutil.copy2(source, part)
-            part.replace(target)
+        _copy(source, target)
+
+
+def _copy(source: Path, target: Path) -> None:
+    if target.exists() or not source.exists():
+        return
+    with writing(target):
+        part = target.with_name(f"{target.name}.{_process()}")
+        shutil.copy2(source, part)
+        replace(part, target)

@@ -6,8 +6,12 @@ import os
 import re
 import shutil
 import subprocess
+import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import nuke
 
 from relumix_nuke import frames
 from relumix_nuke.cache import Folder
@@ -18,6 +22,12 @@ COMPATIBLE = ((0, 1), (1, 0))
 """Versions of the command that the plugin knows how to talk to: from the first one to below the second."""
 
 _VERSION_TIMEOUT_SECONDS = 60
+
+_NUKES_OWN = re.compile(r"(?i)(PYTHON.*|__PYVENV_LAUNCHER__|VIRTUAL_ENV.*|QT_.*|QTWEBENGINE.*|QML.*)$")
+"""Variables that Nuke, or what started it, has set for Nuke's Python and Nuke's Qt."""
+
+_LIBRARY_PATHS = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FRAMEWORK_PATH")
+_NAMES_COLORS = re.compile(r"--(reference-)?colorspace|--config")
 
 
 @dataclass(frozen=True)
@@ -43,21 +53,47 @@ def find(written: str) -> Program:
     return Program(found, _version(found))
 
 
-def relight(program: Program, request: Request, folder: Folder, view: str) -> list[str]:
-    """Return the command line that relights a view of the rendered inputs."""
-    return [program.path, "relight", *_job(request, folder, view), "--progress", "json"]
+def relight(program: Program, request: Request, folder: Folder, view: str, only: int | None = None) -> list[str]:
+    """Return the command line that relights a view of the rendered inputs; only one frame of it where that is said."""
+    wanted = request.frames if only is None else (only,)
+    return [program.path, "relight", *_job(request, folder, view, wanted), "--progress", "json"]
+
+
+def suggest(program: Program, request: Request, folder: Folder, view: str) -> list[str]:
+    """Return the command line that names the frame which to relight next."""
+    return [program.path, "suggest", *_inputs(request, folder, view), "--json"]
 
 
 def bundle(program: Program, request: Request, folder: Folder, view: str, chunk_size: int, target: Path) -> list[str]:
     """Return the command line that writes the job bundle of a view for a render farm."""
     options = ["--chunk-size", str(chunk_size), "--bundle", str(target)]
-    return [program.path, "farm", "bundle", *_job(request, folder, view), *options]
+    return [program.path, "farm", "bundle", *_job(request, folder, view, request.frames), *options]
 
 
-def environment() -> dict[str, str]:
-    """Return the environment of the command: Nuke's own, without the variables that would break another Python."""
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONHOME"}
-    return {**kept, "PYTHONUTF8": "1"}
+def environment(options: Sequence[str] = ()) -> dict[str, str]:
+    """Return the environment of a child: Nuke's own, without what would break another Python, its libraries or its Qt.
+
+    options  of the command. OCIO, which in Nuke is for Nuke's own colours, goes to the command where one of them names
+             a colour space or a file of options, and is left out elsewhere: what Nuke renders for it is raw.
+    """
+    kept = {name: value for name, value in os.environ.items() if not _NUKES_OWN.match(name)}
+    if not any(_NAMES_COLORS.match(word) for word in options):
+        kept.pop("OCIO", None)
+    for name in _LIBRARY_PATHS:
+        if name in kept:
+            kept[name] = os.pathsep.join(path for path in kept[name].split(os.pathsep) if not _within_nuke(path))
+            if not kept[name]:
+                del kept[name]
+    return {**kept, "PYTHONUTF8": "1", "PYTHONNOUSERSITE": "1"}
+
+
+def start_beside(arguments: Sequence[str]) -> None:
+    """Start a program that goes on by itself. Raises OSError where it cannot be started."""
+    child = subprocess.Popen(
+        arguments, env=environment(), stdin=subprocess.DEVNULL, creationflags=no_window(), close_fds=True
+    )
+    # A child that nobody waits for stays in the list of processes until Nuke ends.
+    threading.Thread(target=child.wait, name="relumix beside", daemon=True).start()
 
 
 def no_window() -> int:
@@ -65,24 +101,39 @@ def no_window() -> int:
     return getattr(subprocess, "CREATE_NO_WINDOW", 0)
 
 
-def _job(request: Request, folder: Folder, view: str) -> list[str]:
+def _within_nuke(path: str) -> bool:
+    """Tell whether a folder is one of Nuke's installation: the libraries in it are for Nuke alone."""
+    executable = str(nuke.env.get("ExecutablePath") or "")
+    if not path or not executable:
+        return False
+    home = Path(executable).parent
+    return home == Path(path) or home in Path(path).parents
+
+
+def _job(request: Request, folder: Folder, view: str, wanted: tuple[int, ...]) -> list[str]:
     settings = request.settings
     options = {
         "gain-out": folder.pattern("gain", view),
-        "frames": frames.text(request.frames),
+        "frames": frames.text(wanted),
         "engine": settings.engine,
         "work-size": settings.work_size,
         "compression": settings.compression,
+        "device": request.device,
         "mask": folder.pattern("Mask", view) if "Mask" in request.inputs else None,
         "server": request.server,
     }
     return [
-        folder.pattern("Source", view),
-        *(f"--reference={frame}={folder.file('Reference', view, frame)}" for frame in request.references),
+        *_inputs(request, folder, view),
         f"--output={folder.pattern('result', view)}",
+        "--confidence-layer",
         *(f"--{name}={value}" for name, value in options.items() if value is not None),
         *request.options,
     ]
+
+
+def _inputs(request: Request, folder: Folder, view: str) -> list[str]:
+    references = (f"--reference={frame}={folder.file('Reference', view, frame)}" for frame in request.references)
+    return [folder.pattern("Source", view), *references]
 
 
 def _version(executable: str) -> str:

@@ -44,5 +44,15 @@ def text(frames: Iterable[int]) -> str:
 
 
 def expression(frames: Iterable[int]) -> str:
-    """Return a Nuke expression that is 1 on these frames and 0 elsewhere."""
-    return "||".join(f"(frame>={first}&&frame<={last})" for first, last in runs(frames)) or "0"
+    """Return a Nuke expression that is 1 on these frames and 0 elsewhere; half frames count as the nearest."""
+    return "||".join(f"(frame>={first - 0.5}&&frame<{last + 0.5})" for first, last in runs(frames)) or "0"
+
+
+def nearest(frames: Iterable[int]) -> str:
+    """Return a Nuke expression for that of these frames which is nearest; of two, the earlier."""
+    found, before = "", None
+    for first, last in reversed(runs(frames)):
+        inside = f"min(max(rint(frame),{first}),{last})"
+        found = inside if before is None else f"(frame-{last}<={before}-frame?{inside}:{found})"
+        before = first
+    return found or "0"

@@ -47,13 +47,14 @@ def events(arguments: Sequence[str], log: Path, cancelled: Callable[[], bool]) -
         raise RelumixError(said or _crash(arguments[0], code, log))
 
 
-def run(arguments: Sequence[str], log: Path) -> None:
-    """Run a command to its end. Raises RelumixError with what it said last where it fails."""
+def output(arguments: Sequence[str], log: Path) -> str:
+    """Run a command to its end and return what it prints. Raises RelumixError with what it said last where it fails."""
     with _opened(log) as errors:
         child = _start(arguments, errors)
-        child.communicate()
+        said, _ = child.communicate()
     if child.returncode != _DONE:
         raise RelumixError(_last_words(log) or _crash(arguments[0], child.returncode, log))
+    return said
 
 
 def _opened(log: Path) -> IO[str]:
@@ -70,7 +71,7 @@ def _start(arguments: Sequence[str], errors: IO[str]) -> subprocess.Popen[str]:
             stderr=errors,
             encoding="utf-8",
             errors="replace",
-            env=command.environment(),
+            env=command.environment(arguments),
             creationflags=command.no_window(),
         )
     except OSError as error:

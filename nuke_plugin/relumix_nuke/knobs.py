@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shlex
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from typing import cast
 
 import nuke
 
@@ -27,6 +29,8 @@ class RenderSettings:
     bits: str
     compression: str
     options: str
+    mask: str
+    layer: str
 
     @classmethod
     def of(cls, node: nuke.Node) -> RenderSettings:
@@ -37,6 +41,8 @@ class RenderSettings:
             bits=_BITS[node["bits"].value()],
             compression=node["compression"].value(),
             options=str(node["options"].value() or "").strip(),
+            mask=mask_of(node),
+            layer=layer(node),
         )
 
     def asdict(self) -> dict[str, str | int]:
@@ -51,6 +57,7 @@ class Request:
     frames      to relight, ascending.
     references  frames of the Reference, ascending.
     settings    how frames are relit and written.
+    device      where the engine runs; None: as it sees fit.
     server      HOST:PORT, or several with commas between them; None: this machine.
     views       to relight.
     inputs      names of the inputs that something is connected to.
@@ -60,6 +67,7 @@ class Request:
     frames: tuple[int, ...]
     references: tuple[int, ...]
     settings: RenderSettings
+    device: str | None
     server: str | None
     views: tuple[str, ...]
     inputs: tuple[str, ...]
@@ -82,6 +90,7 @@ class Request:
             frames=tuple(wanted),
             references=tuple(references),
             settings=settings,
+            device=None if (device := str(node["device"].value())) == "auto" else device,
             server=_server(node),
             views=_views(node),
             inputs=connected(node),
@@ -99,6 +108,38 @@ class Request:
         return {"Source": tuple(self.shot), "Reference": self.references, "Mask": self.frames}[name]
 
 
+def is_ours(node: nuke.Node) -> bool:
+    """Tell whether a node is a Relumix: the gizmo, or the group that is the same without one."""
+    return node.Class() == "Relumix" or (node.Class() == "Group" and node.knob("not_relit") is not None)
+
+
+def text(node: nuke.Node, name: str) -> str:
+    """Return what a knob says, with expressions and variables in it evaluated."""
+    knob = node[name]
+    found = knob.evaluate() if hasattr(knob, "evaluate") else knob.value()
+    return os.path.expandvars(str(found or "")).strip()
+
+
+def path(node: nuke.Node, name: str) -> str:
+    """Return the path that a knob says, on this machine: as the studio's file name filters translate it."""
+    written = text(node, name)
+    translated: Callable[[str], str | None] = nuke.filenameFilter
+    return str(translated(written) or written) if written else ""
+
+
+def layer(node: nuke.Node) -> str:
+    """Return the layer that is relit: "rgba" for the main one."""
+    chosen = str(node["layer"].value()).split(".")[0]
+    return "rgba" if chosen in ("rgb", "rgba", "none", "all", "") else chosen
+
+
+def mask_of(node: nuke.Node) -> str:
+    """Return what of the Mask input counts: its channel, and whether it is inverted; nothing where there is none."""
+    if node.input(INPUTS.index("Mask")) is None:
+        return ""
+    return f"{node['mask_channel'].value()}{' inverted' if node['mask_invert'].value() else ''}"
+
+
 def connected(node: nuke.Node) -> tuple[str, ...]:
     """Return the names of the inputs that something is connected to."""
     return tuple(name for number, name in enumerate(INPUTS) if node.input(number))
@@ -106,7 +147,7 @@ def connected(node: nuke.Node) -> tuple[str, ...]:
 
 def reference_frames(node: nuke.Node) -> list[int]:
     """Return the reference frames as written; none stand for the first frame. Raises RelumixError."""
-    return frames.parse(node["reference_frames"].value(), "reference frames")
+    return frames.parse(text(node, "reference_frames"), "reference frames")
 
 
 def words(text: str, knob: str) -> tuple[str, ...]:
@@ -129,13 +170,24 @@ def show(node: nuke.Node, status: str, arrived: Iterable[int] = ()) -> None:
         before = frames.parse(node["arrived"].value(), "arrived")
         if new := set(arrived).difference(before):
             _set_arrived(node, new.union(before))
-        node["status"].setValue(status)
+        if node["status"].value() != status:
+            node["status"].setValue(status)
     finally:
         nuke.Undo.enable()
 
 
-def show_folder(node: nuke.Node, folder: str, shot: range) -> None:
-    """Point the node at a folder of the cache. Undoable: undo brings the former result back.
+def show_checked(node: nuke.Node, verdict: str) -> None:
+    """Let the label say what a check has found: "stale", "unknown", or nothing. Not undoable."""
+    if node["checked"].value() != verdict:
+        nuke.Undo.disable()
+        try:
+            node["checked"].setValue(verdict)
+        finally:
+            nuke.Undo.enable()
+
+
+def show_folder(node: nuke.Node, folder: str, shot: range, layer: str) -> None:
+    """Point the node at a folder of the cache with frames of a layer. Undoable: undo brings the former result back.
 
     Where it is another folder than before, the node passes the plate until frames arrive.
     """
@@ -144,6 +196,19 @@ def show_folder(node: nuke.Node, folder: str, shot: range) -> None:
         _set_arrived(node, ())
     node["result_first"].setValue(shot.start)
     node["result_last"].setValue(shot.stop - 1)
+    if layer != (node["result_layer"].value() or "rgba"):
+        node["result_layer"].setValue(layer)
+        show_layer(node)
+
+
+def show_layer(node: nuke.Node) -> None:
+    """Let the nodes inside take from Source, and put into it, the layer that was relit. A gizmo does not keep it."""
+    shown = str(node["result_layer"].value() or "rgba")
+    for name, end in (("FromLayer", "from"), ("ToLayer", "to")):
+        inside = cast("nuke.Group", node).node(name)
+        for number, channel in enumerate(("red", "green", "blue")):
+            if inside is not None:
+                inside[f"{end}{number}"].setValue(f"{shown}.{channel}")
 
 
 def show_nothing(node: nuke.Node) -> None:
@@ -151,6 +216,7 @@ def show_nothing(node: nuke.Node) -> None:
     nuke.Undo.disable()
     try:
         node["folder"].setValue("")
+        node["checked"].setValue("")
         _set_arrived(node, ())
         node["status"].setValue(_NOT_RELIT)
     finally:
@@ -161,6 +227,8 @@ def _set_arrived(node: nuke.Node, arrived: Iterable[int]) -> None:
     arrived = sorted(arrived)
     node["arrived"].setValue(frames.text(arrived))
     node["ready"].setExpression(frames.expression(arrived))
+    node["nearest"].setExpression(frames.nearest(arrived))
+    node["arrived_count"].setValue(len(arrived))
 
 
 def _checked_source(node: nuke.Node) -> nuke.Node:
@@ -186,7 +254,7 @@ def _checked_source(node: nuke.Node) -> nuke.Node:
 def _frames(node: nuke.Node, source: nuke.Node) -> list[int]:
     kind = node["range"].value()
     if kind == "custom":
-        wanted = frames.parse(node["frames"].value(), "frame range")
+        wanted = frames.parse(text(node, "frames"), "frame range")
         if not wanted:
             raise RelumixError("frame range is custom but empty: write frames beside it, such as 1001-1100")
         return wanted
@@ -200,7 +268,8 @@ def _frames(node: nuke.Node, source: nuke.Node) -> list[int]:
 def _server(node: nuke.Node) -> str | None:
     if node["where"].value() != "server":
         return None
-    address = str(node["server"].value()).strip()
+    # Not evaluated: [::1]:50051 is an address.
+    address = str(node["server"].value() or "").strip()
     if not address:
         raise RelumixError("no server is named: write HOST:PORT beside where, or choose this machine")
     return address

@@ -21,8 +21,9 @@ def on_main(call: Callable[..., Any], *arguments: Any) -> None:
 class Progress:
     """A progress bar with a clock. Made on the main thread; goes away with the last reference to it."""
 
-    def __init__(self, title: str) -> None:
-        self._title = title
+    def __init__(self, title: str, *, quiet: bool = False) -> None:
+        """Open the bar. quiet: without a window, say nothing."""
+        self._title, self._quiet = title, quiet
         self._task = nuke.ProgressTask(title) if nuke.GUI else None
         self._began = self._told = self._drawn = time.monotonic()
         self._text = ""
@@ -31,7 +32,7 @@ class Progress:
     def show(self, text: str, share: float, remaining_seconds: float | None = None) -> None:
         """Show what is going on, how much of all is done (0..1), and how long the rest takes, where that is known."""
         if self._task is None:
-            if text != self._text:
+            if text != self._text and not self._quiet:
                 nuke.tprint(f"{self._title}: {text}")
         else:
             self._task.setProgress(int(100 * share))
@@ -42,6 +43,11 @@ class Progress:
         if self._task is None:
             nuke.tprint(f"{self._title}: {text}")
         self._say(text, None)
+
+    def remaining(self) -> str:
+        """Return about how long the rest takes, for people; nothing where that is not known."""
+        left = (self._remaining_seconds or 0.0) - (time.monotonic() - self._told)
+        return f"about {_clock(left)} to go" if left > 0 else ""
 
     def tick(self) -> None:
         """Let the clock go on; to be called now and then while nothing is told."""
@@ -61,10 +67,7 @@ class Progress:
         if self._task is None:
             return
         words = [self._text, f"{_clock(self._drawn - self._began)} gone"]
-        left = (self._remaining_seconds or 0.0) - (self._drawn - self._told)
-        if left > 0:
-            words.append(f"about {_clock(left)} to go")
-        self._task.setMessage(", ".join(words))
+        self._task.setMessage(", ".join(filter(None, [*words, self.remaining()])))
 
 
 _TICK_SECONDS = 1.0

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import cast
+from contextlib import ExitStack, contextmanager, suppress
 
 import nuke
 
-from relumix_nuke import cache, frames
-from relumix_nuke.cache import Folder, Hashes
+from relumix_nuke import cache, frames, knobs
+from relumix_nuke.cache import Folder
 from relumix_nuke.errors import CancelledError, RelumixError, named
+from relumix_nuke.hashes import limited
 from relumix_nuke.knobs import INPUTS, Request
 
 _DATATYPES = {"half": "16 bit half", "float": "32 bit float"}
+
+_CALLBACKS = (
+    *("beforeRender", "beforeFrameRender", "afterFrameRender", "afterRender", "renderProgress"),
+    *("onCreate", "onDestroy", "knobChanged", "updateUI", "autolabel"),
+)
+"""Knobs that hold Python, which a studio may have given every Write."""
+
+_NEEDED = {"raw": True, "compression": "Zip (1 scanline)", "use_limit": False, "reading": False, "disable": False}
+_WHERE_THERE = {
+    "autocrop": False,
+    "interleave": "channels, layers and views",
+    "metadata": "no metadata",
+    "standard_layer_name_format": False,
+    "write_full_layer_names": False,
+    "premultiplied": False,
+    "create_directories": False,
+}
+"""Knobs of a Write that decide what is in the file, against the defaults of a studio."""
 
 
 @contextmanager
@@ -29,10 +46,12 @@ def undo_step(name: str) -> Iterator[None]:
 
 @contextmanager
 def left_as_it_was(node: nuke.Node) -> Iterator[None]:
-    """Work at full size beside a node, and put proxy mode, the current frame and view and the selection back."""
+    """Work at full size beside a node, and put proxy mode, the current frame and the selection back."""
     with node.parent():  # Nuke runs a group's buttons inside the group.
-        proxy, frame, view, selected = nuke.root()["proxy"], nuke.frame(), nuke.thisView(), nuke.selectedNodes()
+        proxy, frame = nuke.root()["proxy"], nuke.frame()
         was_proxy = proxy.value()
+        # In an edition that lets Python touch ten nodes, the selected ones may be too many.
+        selected = [] if limited() else nuke.selectedNodes()
         try:
             if was_proxy:
                 proxy.setValue(False)
@@ -42,131 +61,116 @@ def left_as_it_was(node: nuke.Node) -> Iterator[None]:
                 proxy.setValue(True)
             if nuke.frame() != frame:
                 nuke.frame(frame)
-            _show_view(view)
-            for other in [*nuke.selectedNodes(), *selected]:
+            for other in [] if limited() else [*nuke.selectedNodes(), *selected]:
                 other.setSelected(other in selected)
-
-
-def hashes_by_view(node: nuke.Node, request: Request) -> dict[str, Hashes]:
-    """Return, by view, the `hash_now` of every input at each frame of the shot.
-
-    Of the requested views if there is a viewer to show them, else of the current one alone. Moves the current frame
-    and view.
-    """
-    found: dict[str, Hashes] = {}
-    for view in request.views:
-        _show_view(view)
-        hashes = found.setdefault(nuke.thisView(), {name: {} for name in request.inputs})
-        for frame in request.shot:
-            nuke.frame(frame)
-            for name in request.inputs:
-                hashes[name][frame] = hash_now(node, name)
-    return found
-
-
-def hashes(node: nuke.Node, request: Request, by_view: dict[str, Hashes]) -> Hashes:
-    """Return the hash of every input at the frames at which it is rendered: one for all requested views.
-
-    by_view  what `hashes_by_view` returned, which is used where only one view is requested.
-
-    It does not depend on the current view, nor on a GUI. Moves the current frame.
-    """
-    if len(request.views) == 1:
-        (of_view,) = by_view.values()
-        return {name: {frame: by[frame] for frame in request.frames_of(name)} for name, by in of_view.items()}
-    found: Hashes = {name: {} for name in request.inputs}
-    for name in request.inputs:
-        with _in_each_view(node, name, request.views) as nodes:
-            for frame in request.frames_of(name):
-                nuke.frame(frame)
-                found[name][frame] = _hash_of(nodes, name)
-    return found
-
-
-def hash_now(node: nuke.Node, name: str) -> str:
-    """Return the hash of an input at the current frame and view: it changes with any pixel upstream.
-
-    Taken from a node inside the group that reads the input alone, since the connected node may have no hash of its own
-    (Dot, FrameHold).
-    """
-    inside = cast(nuke.Group, node).node(f"{name}Hash")
-    if inside is None:
-        raise RelumixError(f"{node.fullName()} has no node {name}Hash inside: make a new Relumix node")
-    return _hash_of([inside], name)
 
 
 def render(node: nuke.Node, request: Request, folder: Folder) -> None:
     """Render every frame of every input that the folder lacks. Raises RelumixError, CancelledError."""
-    for name in request.inputs:
-        missing = [
-            frame
-            for frame in request.frames_of(name)
-            if not all(folder.file(name, view, frame).exists() for view in request.views)
-        ]
-        if missing:
+    lacking = {name: _missing(name, request, folder) for name in request.inputs}
+    if not any(lacking.values()):
+        return
+    with ExitStack() as made:
+        chosen = _Chosen(node, made)
+        write = made.enter_context(_temporary(nuke.nodes.Write, file_type="exr"))
+        for name, missing in lacking.items():
             files = [(name, view, frame) for frame in missing for view in request.views]
-            with cache.rendering(folder, files) as parts, _write(node, name, request, parts) as write:
+            upstream = node.input(INPUTS.index(name))
+            if not files or upstream is None:
+                continue
+            seen, channels = chosen.of(upstream, name)
+            with cache.rendering(folder, files) as parts:
+                write.setInput(0, seen)
+                _set_up(write, parts.pattern(name, "%V"), request, channels)
                 for first, last in frames.runs(missing):
                     _execute(write, first, last, name, request.views)
 
 
-@contextmanager
-def _write(node: nuke.Node, name: str, request: Request, folder: Folder) -> Iterator[nuke.Node]:
-    """A Write behind an input of the node, there as long as it is needed."""
-    upstream = node.input(INPUTS.index(name))
-    assert upstream is not None
-    write = nuke.nodes.Write(file_type="exr")
-    try:
-        write.setInput(0, upstream)
-        write["file"].setValue(folder.pattern(name, "%V"))
-        write["datatype"].setValue(_DATATYPES[request.settings.bits])
-        write["channels"].setValue(_channels(upstream, name))
-        write["raw"].setValue(True)
-        write["views"].setValue(" ".join(request.views))
-        yield write
-    finally:
-        nuke.delete(write)
-
-
-def _hash_of(nodes: list[nuke.Node], name: str) -> str:
-    with named(name):
-        for each in nodes:
-            each.forceValidate()
-        of_nodes = [sorted(each.opHashes()) for each in nodes]
-    return hashlib.sha256(repr(of_nodes).encode()).hexdigest()[:16]
+def _missing(name: str, request: Request, folder: Folder) -> list[int]:
+    return [
+        frame
+        for frame in request.frames_of(name)
+        if not all(folder.file(name, view, frame).exists() for view in request.views)
+    ]
 
 
 @contextmanager
-def _in_each_view(node: nuke.Node, name: str, views: tuple[str, ...]) -> Iterator[list[nuke.Node]]:
-    """Nodes that read an input, one a view.
-
-    Nuke gives hashes of the current view alone, and without a GUI that cannot be changed: a OneView reaches each.
-    """
-    made: list[nuke.Node] = []
+def _temporary(make: object, **values: object) -> Iterator[nuke.Node]:
+    """A node that is there as long as it is needed."""
+    made: nuke.Node = make(**values)  # type: ignore[operator]
     try:
-        for view in views:
-            made.append(nuke.nodes.OneView(view=view, inputs=[node.input(INPUTS.index(name))]))
-            made.append(nuke.nodes.Multiply(inputs=[made[-1]]))  # A OneView may have no hash of its own.
-        yield made[1::2]
+        yield made
     finally:
-        for each in reversed(made):
-            nuke.delete(each)
+        nuke.delete(made)
 
 
-def _show_view(view: str) -> None:
-    """Make a view the current one, if a viewer is open."""
-    viewer = nuke.activeViewer() if nuke.GUI and nuke.thisView() != view else None
-    if viewer:
-        viewer.setView(view)
+def _set_up(write: nuke.Node, pattern: str, request: Request, channels: str) -> None:
+    """Say all that decides what a Write does: what is not said is as the studio's defaults have it."""
+    write["file"].setValue(pattern)
+    for name, value in {**_NEEDED, "datatype": _DATATYPES[request.settings.bits], "channels": channels}.items():
+        write[name].setValue(value)
+    for name, value in _WHERE_THERE.items():
+        if (knob := write.knob(name)) is not None:
+            with suppress(TypeError, ValueError):  # Knobs and choices come and go with versions of Nuke.
+                knob.setValue(value)
+    for name in _CALLBACKS:
+        if (knob := write.knob(name)) is not None and knob.value():
+            knob.setValue("")
+    write["views"].setValue(" ".join(request.views))
 
 
-def _channels(upstream: nuke.Node, name: str) -> str:
-    """The channels that the job needs; the plate's others pass through the node itself."""
-    with named(name):
-        channels = upstream.channels()
-    if "rgba.alpha" not in channels:
-        return "rgb"
-    return "alpha" if name == "Mask" else "rgba"
+class _Chosen:
+    """What is rendered of each input: a node that shows it in rgb or alpha, and its channels."""
+
+    def __init__(self, node: nuke.Node, made: ExitStack) -> None:
+        """made  deletes the nodes that this takes, at its end."""
+        self._node, self._made = node, made
+        self._copy: nuke.Node | None = None
+
+    def of(self, upstream: nuke.Node, name: str) -> tuple[nuke.Node, str]:
+        """Return it; the plate's other channels pass through the node itself. Raises RelumixError."""
+        with named(name):
+            channels = upstream.channels()
+        if name == "Mask":
+            return self._mask(upstream, channels)
+        layer, written = knobs.layer(self._node), "rgba" if "rgba.alpha" in channels else "rgb"
+        if layer == "rgba" or (name == "Reference" and f"{layer}.red" not in channels):
+            return upstream, written
+        return self._as_rgb(upstream, layer, channels), written
+
+    def _as_rgb(self, upstream: nuke.Node, layer: str, channels: list[str]) -> nuke.Node:
+        if f"{layer}.red" not in channels:
+            layers = sorted({each.split(".")[0] for each in channels})
+            raise RelumixError(f"Source has no layer {layer}, it has {', '.join(layers)}: choose another as layer")
+        # One for both inputs: an edition of Nuke lets Python touch ten nodes.
+        self._copy = self._copy or self._made.enter_context(_temporary(nuke.nodes.Copy, disable=False))
+        for number, channel in enumerate(("red", "green", "blue")):
+            self._copy[f"from{number}"].setValue(f"{layer}.{channel}")
+            self._copy[f"to{number}"].setValue(f"rgba.{channel}")
+            self._copy.setInput(number % 2, upstream)
+        return self._copy
+
+    def _mask(self, upstream: nuke.Node, channels: list[str]) -> tuple[nuke.Node, str]:
+        wanted = str(self._node["mask_channel"].value())
+        if wanted not in channels:
+            wanted = _only_channel(wanted, channels)
+        if not self._node["mask_invert"].value():
+            return upstream, wanted
+        # On the pixels of Source: a matte that is smaller has nothing to invert outside.
+        source = self._node.input(INPUTS.index("Source"))
+        pair = {"from0": wanted, "to0": "rgba.alpha", "inputs": [source, upstream], "disable": False}
+        copied = self._made.enter_context(_temporary(nuke.nodes.Copy, **pair))
+        values = {"inputs": [copied], "channels": "rgba.alpha", "clamp": False, "disable": False}
+        return self._made.enter_context(_temporary(nuke.nodes.Invert, **values)), "rgba.alpha"
+
+
+def _only_channel(wanted: str, channels: list[str]) -> str:
+    """The channel of a matte that lacks the one that is asked for: its red where nobody has chosen."""
+    if wanted == "rgba.alpha" and "rgba.red" in channels:
+        return "rgba.red"
+    raise RelumixError(
+        f"Mask has no channel {wanted}, it has {', '.join(channels) or 'none'}: choose another as mask channel"
+    )
 
 
 def _execute(write: nuke.Node, first: int, last: int, name: str, views: tuple[str, ...]) -> None:

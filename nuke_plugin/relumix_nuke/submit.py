@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import nuke
@@ -23,7 +22,7 @@ def submit(node: nuke.Node) -> list[Path]:
     for view in prepared.request.views:
         target = prepared.folder.path / f"farm.{view}"
         arguments = command.bundle(prepared.program, prepared.request, prepared.folder, view, chunk_size, target)
-        job.run(arguments, prepared.folder.log(view))
+        job.output(arguments, prepared.folder.log(view))
         bundles.append(target)
     written = str(node["farm_command"].value() or "").strip()
     for bundle in bundles if written else ():
@@ -36,6 +35,6 @@ def submit(node: nuke.Node) -> list[Path]:
 def _hand_over(written: str, bundle: Path) -> None:
     arguments = [*knobs.words(written, "submit with"), str(bundle)]
     try:
-        subprocess.Popen(arguments, env=command.environment(), stdin=subprocess.DEVNULL)
+        command.start_beside(arguments)
     except OSError as error:
         raise RelumixError(f"'{written}' cannot be run ({error}): correct submit with; the job is {bundle}") from error

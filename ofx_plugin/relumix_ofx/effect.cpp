@@ -87,7 +87,9 @@ Fields Effect::request(const char* purpose, std::string& trouble) const {
   fields["model"] = parameters_.text(name::kModel);
   fields["work_size"] = std::to_string(parameters_.integer(name::kWorkSize));
   fields["coding"] = parameters_.coding();
-  fields["output"] = parameters_.output() == Output::kGain ? "gain" : "result";
+  fields["output"] = parameters_.output() == Output::kGain         ? "gain"
+                     : parameters_.output() == Output::kConfidence ? "confidence"
+                                                                   : "result";
   if (parameters_.reference_is_file()) {
     fields["reference_file"] = parameters_.text(name::kReferenceFile);
     fields["reference_coding"] = parameters_.file_coding();

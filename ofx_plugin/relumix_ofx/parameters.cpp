@@ -153,8 +153,10 @@ void describe_job(Describer& add) {
 }
 
 void describe_look(Describer& add) {
-  add.choice(name::kOutput, "Output", "The relit picture, the light that was added in stops, or the plate.",
-             {"result", "gain in stops", "plate"});
+  add.choice(name::kOutput, "Output",
+             "The relit picture, the light that was added in stops, the plate, or how sure the light is: 1 is certain, "
+             "0.5 off by a stop, 0.25 by two.",
+             {"result", "gain in stops", "plate", "confidence"});
   add.share(name::kMix, "Mix", "0 is the plate, 1 the relit picture. Changing it needs no new relighting.");
   add.choice(name::kMaskChannel, "Mask channel", "What of the Mask input says where light changes.",
              {"alpha", "red", "green", "blue"});

@@ -42,7 +42,8 @@ constexpr const char* kId = "id";
 constexpr const char* kMade = "made";
 }  // namespace name
 
-enum class Output { kResult, kGain, kPlate };
+// Projects are saved with these numbers.
+enum class Output { kResult, kGain, kPlate, kConfidence };
 
 void describe_parameters(OfxImageEffectHandle effect);
 

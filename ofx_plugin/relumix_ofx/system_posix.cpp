@@ -36,7 +36,7 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 
 // Hosts set these for themselves; another Python would load the host's libraries and modules by them.
 bool is_the_hosts(const char* entry) {
-  for (const char* prefix : {"LD_LIBRARY_PATH=", "LD_PRELOAD=", "DYLD_", "PYTHON"}) {
+  for (const char* prefix : {"LD_LIBRARY_PATH=", "LD_PRELOAD=", "DYLD_", "PYTHON", "VIRTUAL_ENV", "QT_", "QML"}) {
     if (std::strncmp(entry, prefix, std::strlen(prefix)) == 0) return true;
   }
   return false;

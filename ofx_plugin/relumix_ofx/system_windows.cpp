@@ -60,12 +60,19 @@ std::wstring quoted(const std::wstring& argument) {
   return result.append(backslashes, L'\\') + L"\"";
 }
 
+bool is_the_hosts(const wchar_t* entry) {
+  for (const wchar_t* prefix : {L"PYTHON", L"VIRTUAL_ENV", L"QT_", L"QML"}) {
+    if (_wcsnicmp(entry, prefix, std::wcslen(prefix)) == 0) return true;
+  }
+  return false;
+}
+
 // The host's environment without what would change what another Python loads.
 std::wstring clean_environment() {
   std::wstring kept;
   wchar_t* all = GetEnvironmentStringsW();
   for (const wchar_t* entry = all; entry && *entry; entry += std::wcslen(entry) + 1) {
-    if (_wcsnicmp(entry, L"PYTHON", 6) != 0) kept.append(entry, std::wcslen(entry) + 1);
+    if (!is_the_hosts(entry)) kept.append(entry, std::wcslen(entry) + 1);
   }
   if (all) FreeEnvironmentStringsW(all);
   return kept + L'\0';

@@ -62,7 +62,7 @@ class Wait:
 
 @dataclass(frozen=True)
 class Result:
-    """A relit frame, or its stops: [h, w, 3] float32, rows from the top."""
+    """A relit frame, its stops or its confidence: [h, w, 3] float32, rows from the top."""
 
     frame: int
     values: Float32

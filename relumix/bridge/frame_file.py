@@ -1,7 +1,7 @@
-"""A relit frame as a file of the store: its record, pixels and stops.
+"""A relit frame as a file of the store: its record, pixels, stops and confidence.
 
-"RLXF", the length of a JSON object, that object, red, green and blue as float32, their stops as half; little-endian,
-rows from the top. The object holds the fields of FrameRecord and the CRC32C of all that follows.
+"RLXF", the length of a JSON object, that object, red, green and blue as float32, their stops as half, the confidence as
+half; little-endian, rows from the top. The object holds the fields of FrameRecord and the CRC32C of all that follows.
 """
 
 from __future__ import annotations
@@ -20,7 +20,18 @@ from relumix.types import Float32
 _MAGIC = b"RLXF"
 _HEAD = struct.Struct("<4sI")
 _MOST_HEAD_BYTES = 1 << 20
-_BYTES_A_PIXEL = 3 * (4 + 2)
+OUTPUTS = ("result", "gain", "confidence")
+"""What can be had of a relit frame: pixels, gain in stops, and how sure that is (see relumix.gain.confidence)."""
+
+_PLANES = {"result": ("<f4", 3), "gain": ("<f2", 3), "confidence": ("<f2", 1)}
+
+
+def _bytes_a_pixel(output: str) -> int:
+    kind, channels = _PLANES[output]
+    return np.dtype(kind).itemsize * channels
+
+
+_BYTES_A_PIXEL = sum(map(_bytes_a_pixel, OUTPUTS))
 
 
 @dataclass(frozen=True)
@@ -47,9 +58,10 @@ class FrameRecord:
     reference_thumbnails: tuple[tuple[float, ...], ...]
 
 
-def write(path: Path, made: FrameRecord, rgb: Float32, stops: Float32) -> None:
-    """Write pixels and stops, [h, w, 3] float32. Raises OSError."""
-    body = [np.ascontiguousarray(rgb, "<f4"), np.ascontiguousarray(stops, "<f2")]
+def write(path: Path, made: FrameRecord, rgb: Float32, stops: Float32, confidence: Float32) -> None:
+    """Write pixels and stops [h, w, 3], and confidence [h, w], float32. Raises OSError."""
+    kinds = (kind for kind, _ in _PLANES.values())
+    body = [np.ascontiguousarray(each, kind) for each, kind in zip((rgb, stops, confidence), kinds, strict=True)]
     checksum = 0
     for values in body:
         checksum = google_crc32c.extend(checksum, values.tobytes())
@@ -72,8 +84,11 @@ def read_record(path: Path) -> FrameRecord | None:
     return made if rest == made.width * made.height * _BYTES_A_PIXEL else None
 
 
-def read(path: Path, *, gain: bool) -> Float32 | None:
-    """Return the pixels, or the stops, [h, w, 3] float32; None where the file is gone or damaged."""
+def read(path: Path, output: str) -> Float32 | None:
+    """Return one of OUTPUTS, [h, w, 3] float32; None where the file is gone or damaged.
+
+    Confidence is the same in all three.
+    """
     try:
         with path.open("rb") as file:
             head = _head(file)
@@ -83,11 +98,14 @@ def read(path: Path, *, gain: bool) -> Float32 | None:
             return None
     except (OSError, ValueError, KeyError, TypeError, struct.error):
         return None
-    count, shape = made.width * made.height * 3, (made.height, made.width, 3)
-    if len(body) != made.width * made.height * _BYTES_A_PIXEL:
+    pixels = made.width * made.height
+    if len(body) != pixels * _BYTES_A_PIXEL:
         return None
-    kind, start = ("<f2", count * 4) if gain else ("<f4", 0)
-    return np.frombuffer(body, kind, count, start).reshape(shape).astype(np.float32, copy=False)
+    before = OUTPUTS[: OUTPUTS.index(output)]
+    start = pixels * sum(_bytes_a_pixel(each) for each in before)
+    kind, channels = _PLANES[output]
+    values = np.frombuffer(body, kind, pixels * channels, start).reshape(made.height, made.width, channels)
+    return np.broadcast_to(values.astype(np.float32, copy=False), (made.height, made.width, 3))
 
 
 def _head(file: BinaryIO) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from relumix.bridge.request import Request
 from relumix.bridge.store import Store
 from relumix.errors import InputError
 from relumix.pipeline.relit_frame import RelitFrame
+from relumix.shot.alpha import is_coverage, looked_at
 from relumix.types import Float32
 
 Images = Mapping[tuple[str, int], Image]
@@ -65,9 +66,12 @@ class Pictures:
 
     @cached_property
     def _uses_alpha(self) -> bool:
-        """Whether alpha is used: camera plates often carry zeros. The same rule as `relumix relight`'s."""
-        first = self._request.references[0]
-        return self._images[SOURCE, first].alpha and bool(np.any(self._pixels(SOURCE, first)[..., 3] > 0))
+        """Whether the source's alpha is coverage: the same rule as `relumix relight`'s."""
+        return all(map(self._is_coverage, looked_at(self._request.references)))
+
+    def _is_coverage(self, frame: int) -> bool:
+        pixels = self._pixels(SOURCE, frame) if self._images[SOURCE, frame].alpha else None
+        return pixels is not None and is_coverage(pixels[..., :3], pixels[..., 3], "auto")
 
     def _pixels(self, clip: str, frame: int) -> Float32:
         image = self._images[clip, frame]

@@ -46,7 +46,7 @@ class Relighter(Protocol):
         ...
 
     def relit(self, source: Pixels, references: Pixels, frames: Sequence[int]) -> Iterator[RelitFrame]:
-        """Relight frames (see relumix.relit). The caller may close the iterator early."""
+        """Relight frames with their confidence (see relumix.relit). The caller may close the iterator early."""
         ...
 
     def cancel(self) -> None:
@@ -117,7 +117,7 @@ class _LocalRelighter(_Planned):
     def relit(self, source: Pixels, references: Pixels, frames: Sequence[int]) -> Iterator[RelitFrame]:
         from relumix.pipeline.arrays import relit  # noqa: PLC0415  heavy, and not needed with a server
 
-        made = relit(source, references, self._settings, frames=frames, engine=self._engine)
+        made = relit(source, references, self._settings, frames=frames, engine=self._engine, confidence=True)
         with self._engines.exclusive(lambda: self._cancelled) as mine, closing(cast(Any, made)):
             for frame in made if mine else ():
                 yield frame
@@ -151,7 +151,7 @@ class _RemoteRelighter(_Planned):
         self.version = f"{found.name} {found.windowing.version} {found.program}"
 
     def relit(self, source: Pixels, references: Pixels, frames: Sequence[int]) -> Iterator[RelitFrame]:
-        return self._client.relit(source, references, self._settings, frames=frames, stop=self._stop)
+        return self._client.relit(source, references, self._settings, frames=frames, confidence=True, stop=self._stop)
 
     def cancel(self) -> None:
         self._stop.set()
@@ -202,7 +202,7 @@ def read_reference(path: Path, frame: int, plate: Float32, coding: Coding, own: 
     picture: Any = SimpleNamespace(
         frame=frame, display_window=box, data_window=box, rgb=np.ascontiguousarray(plate[..., :3]), alpha=alpha
     )
-    shot: Any = SimpleNamespace(layer=None, view=None, space=_working_space(coding.name))
+    shot: Any = SimpleNamespace(layer=None, view=None, premult="auto", space=_working_space(coding.name))
     rgb, known = read(path, picture, plate=shot, colorspace=own)
     return np.where(known[..., None], rgb, np.float32(np.nan))
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from relumix.bridge.frame_file import OUTPUTS
 from relumix.errors import InputError
 from relumix.settings import Settings
 
@@ -44,7 +45,7 @@ class Request:
     reference_file    file of the references or pattern of several; None: they are a clip of the host's.
     coding            OCIO name of the clips' colour space, None for scene-linear; reference_coding: of the file, None
                       where its type says it.
-    gain              whether the gain is wanted, in stops, instead of pixels.
+    output            what is wanted of a frame: one of OUTPUTS.
     servers           None: this machine, or what the bridge was started with.
     """
 
@@ -60,7 +61,7 @@ class Request:
     work_size: int
     coding: str | None
     reference_coding: str | None
-    gain: bool
+    output: str
     servers: Servers | None
 
     @classmethod
@@ -83,7 +84,7 @@ class Request:
             work_size=_whole(fields, "work_size", 768),
             coding=fields.get("coding") or None,
             reference_coding=fields.get("reference_coding") or None,
-            gain=_one_of(fields, "output", ("result", "gain"), "result") == "gain",
+            output=_one_of(fields, "output", OUTPUTS, OUTPUTS[0]),
             servers=_servers(fields),
         )
         request.settings()
@@ -101,7 +102,7 @@ class Request:
 
     def settings(self) -> Settings:
         """Return the engine's settings. Raises InputError."""
-        return Settings(engine=self.engine, model=self.model, work_size=self.work_size)
+        return Settings(engine=self.engine, model=self.model, work_size=self.work_size, cuts="none")
 
     def reference_path(self, frame: int) -> Path:
         """Return the file of a reference. Raises InputError."""

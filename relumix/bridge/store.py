@@ -76,11 +76,14 @@ class Store:
         with self._lock:
             return self._pixels_path(fingerprint) in self._sizes
 
-    def add(self, made: FrameRecord, rgb: Float32, stops: Float32) -> None:
-        """Keep a relit frame: pixels and stops, [h, w, 3] float32. Raises InputError where it cannot be written."""
+    def add(self, made: FrameRecord, rgb: Float32, stops: Float32, confidence: Float32) -> None:
+        """Keep a relit frame: pixels and stops [h, w, 3], and confidence [h, w], float32.
+
+        Raises InputError where it cannot be written.
+        """
         path = self._frame_path(made.key)
         with replacing(path) as name:
-            frame_file.write(name, made, rgb, stops)
+            frame_file.write(name, made, rgb, stops, confidence)
         with self._lock:
             self._records[made.key] = made
             self._enter(path)
@@ -97,13 +100,13 @@ class Store:
             found = [each for each in self._records.values() if each.look_key == look_key]
             return sorted(found, key=lambda each: age[self._frame_path(each.key)])
 
-    def read(self, key: str, *, gain: bool) -> Float32 | None:
-        """Return a relit frame's pixels or stops [h, w, 3] float32; None where they are gone or damaged."""
+    def read(self, key: str, output: str) -> Float32 | None:
+        """Return one of OUTPUTS of a relit frame, [h, w, 3] float32; None where it is gone or damaged."""
         path = self._frame_path(key)
         with self._lock:
             if not self._touch(path):
                 return None
-        values = frame_file.read(path, gain=gain)
+        values = frame_file.read(path, output)
         if values is None:
             with self._lock:
                 self._drop(path)

@@ -142,7 +142,7 @@ class _Task:
         """Return the frame from the store: as it was made, or scaled down from a larger one."""
         source = self._images[SOURCE, self._request.frame]
         record = self._store.record(self._key(source)) or self._larger(source)
-        values = self._store.read(record.key, gain=self._request.gain) if record else None
+        values = self._store.read(record.key, self._request.output) if record else None
         if record is None or values is None:
             return None
         if (record.width, record.height) != (source.width, source.height):
@@ -242,7 +242,8 @@ class _Task:
             references=tuple(reference.fingerprint or "" for reference in references),
             reference_thumbnails=tuple(reference.thumbnail for reference in references),
         )
-        self._store.add(record, rgb, relit.stops)
+        assert relit.confidence is not None
+        self._store.add(record, rgb, relit.stops, relit.confidence)
 
 
 def _file_fingerprint(request: Request, frame: int) -> str:

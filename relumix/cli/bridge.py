@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from relumix.cli.threads import let_idle_threads_sleep
 from relumix.cli.values import byte_count
 from relumix.errors import InputError
+from relumix.util.child import relumix_command
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -91,7 +92,7 @@ def _in_background(args: argparse.Namespace) -> int:
         if file.tell() > _MOST_LOG_BYTES:
             file.truncate(0)
         child = subprocess.Popen(
-            [sys.executable, "-m", "relumix.cli.main", "bridge", *_words(args)],
+            [*relumix_command(), "bridge", *_words(args)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=file,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
+import sys
 from typing import TYPE_CHECKING
+
+from relumix.util.words import as_json
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -21,7 +23,7 @@ def add_parser(commands: Subparsers) -> None:
     )
     parser.add_argument("word", metavar="WORD", nargs="?", help="only those with this in one of their names")
     parser.add_argument("--json", action="store_true", help="as JSON: names, each with its others")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, answers=True)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -30,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
 
     found = named_spaces(args.word)
     if args.json:
-        print(json.dumps(found, indent=2, ensure_ascii=False))
+        print(as_json(found, encoding=sys.stdout.encoding, indent=2))
         return 0
     width = max(map(len, found))
     for name, others in found.items():

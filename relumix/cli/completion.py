@@ -24,7 +24,7 @@ def add_parser(commands: Subparsers, whole: argparse.ArgumentParser) -> None:
         ),
     )
     parser.add_argument("shell", choices=SHELLS, help="whose language to use")
-    parser.set_defaults(run=run, whole=whole)
+    parser.set_defaults(run=run, whole=whole, answers=True)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -38,7 +38,7 @@ def add_parser(commands: Subparsers) -> None:
     add("--no-hdr-flip", action="store_true", help="leave out HDR-FLIP: most of the time goes there")
     add("--json", metavar="FILE", type=Path, help="also write every number as JSON")
     add("--report", metavar="FILE.html", type=Path, help="also write a report that stands alone")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, answers=True)
 
 
 @needed("evaluate", "local")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from relumix.cli.progress import OpenJD
 from relumix.cli.relight import EXIT_SOME_FAILED, WITH_SERVER, parse_references, refuse_idle, settings_of, show
-from relumix.errors import InputError
+from relumix.errors import FrameError, InputError
 from relumix.farm import CHUNK_SIZE
 from relumix.settings import Settings
 from relumix.util.extras import needed
@@ -37,7 +37,7 @@ def add_parser(commands: Subparsers) -> None:
     verbs = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_bundle(verbs, relight)
     template = verbs.add_parser("template", help="print the job template, for any shot")
-    template.set_defaults(run=_template, relight=relight)
+    template.set_defaults(run=_template, relight=relight, answers=True)
     for verb, run, about in (
         ("start", _start, "hold a server for a worker's session"),
         ("run", _run, "relight one chunk of frames"),
@@ -93,10 +93,14 @@ def _bundle(args: argparse.Namespace) -> int:
     if args.hold_server and args.server:
         raise InputError(f"a worker holds a server of its own, or asks {args.server}: give --hold-server or --server")
     refuse_idle(args)
+    if not args.server:  # whose engines are its own
+        from relumix.engines.registry import refuse_impossible  # noqa: PLC0415
+
+        refuse_impossible(settings_of(args))
     job = _checked(args)
     if args.dry_run:
         return show(job)
-    for warning in job.warnings:
+    for warning in (*job.warnings, *map(str, _would_fail(job))):
         OpenJD().status(f"warning: {warning}")
     write_bundle(
         args.bundle,
@@ -172,6 +176,16 @@ def _verify(args: argparse.Namespace) -> int:
             tell.status(f"no report: {error}")
     tell.status("wrote " + ", ".join(str(path) for path in made.files if path.exists()))
     return 0
+
+
+def _would_fail(job: Job) -> tuple[FrameError, ...]:
+    """Return the errors of frames that would fail. Raises InputError where all of them would, or the run."""
+    from relumix.pipeline.rehearse import rehearse  # noqa: PLC0415
+
+    errors = rehearse(job)
+    if len(errors) == len(job.frames):
+        raise InputError(str(errors[0]))
+    return errors
 
 
 def _checked(args: argparse.Namespace) -> Job:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
+import sys
 from typing import TYPE_CHECKING
 
 from relumix.cli.parser import OneShot
+from relumix.util.words import as_json
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -31,7 +32,7 @@ def add_parser(commands: Subparsers) -> None:
     parser.add_argument("--view", metavar="NAME", help="view to look in (the default one)")
     parser.add_argument("--no-scan", action="store_true", help="read headers alone: no count of non-finite pixels")
     parser.add_argument("--json", action="store_true", help="as JSON")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, answers=True)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -39,5 +40,5 @@ def run(args: argparse.Namespace) -> int:
     from relumix.shot.info import describe  # noqa: PLC0415  the parser must not wait for numpy
 
     found = describe(args.pattern, layer=args.layer, view=args.view, scan=not args.no_scan)
-    print(json.dumps(found.to_json(), indent=2, ensure_ascii=False) if args.json else found.text())
+    print(as_json(found.to_json(), encoding=sys.stdout.encoding, indent=2) if args.json else found.text())
     return 0

@@ -13,6 +13,7 @@ from relumix.cli import (
     bridge,
     colorspaces,
     completion,
+    console,
     convert,
     dataset,
     evaluate,
@@ -27,6 +28,8 @@ from relumix.cli import (
 )
 from relumix.cli.parser import Parser
 from relumix.errors import InputError
+from relumix.util.system_errors import as_input_errors
+from relumix.util.words import one_line
 from relumix.version import __version__
 
 EXIT_BAD_INPUT = 2
@@ -64,11 +67,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command. Returns 0 done, 2 bad input or usage, 3 some frames failed, 130 interrupted, 143 terminated."""
     previous = signal.signal(signal.SIGTERM, _terminate)
     try:
-        code = _run(sys.argv[1:] if argv is None else argv)
-        sys.stdout.flush()
-        return code
+        with console.forgiving():
+            return _ended(sys.argv[1:] if argv is None else argv)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _ended(argv: Sequence[str]) -> int:
+    """Run the command, and say in one line why it ended early."""
+    try:
+        return _run(argv)
     except InputError as error:
-        print(f"relumix: {error}", file=sys.stderr)
+        print(f"relumix: {one_line(str(error))}", file=sys.stderr)
         return EXIT_BAD_INPUT
     except KeyboardInterrupt:
         print("relumix: interrupted; finished frames are kept, run the same command again to go on", file=sys.stderr)
@@ -80,8 +90,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of our output went away: nothing more can be said, and closing stdout must not say so either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_TERMINATED
-    finally:
-        signal.signal(signal.SIGTERM, previous)
 
 
 def _run(argv: Sequence[str]) -> int:
@@ -92,8 +100,19 @@ def _run(argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
     if hasattr(args, "presets_for"):
         args = presets.applied(parser, argv, args)
-    code: int = args.run(args)
+    with as_input_errors():
+        code: int = args.run(args)
+    _look_at_what_was_lost(args)
     return code
+
+
+def _look_at_what_was_lost(args: argparse.Namespace) -> None:
+    """Say that stdout could not be written. Raises InputError where that was all that was wanted of the command."""
+    if error := console.lost(sys.stdout):
+        text = f"stdout cannot be written ({error.strerror}): what was said there is lost"
+        if getattr(args, "answers", False) or getattr(args, "dry_run", False):
+            raise InputError(text)
+        print(f"relumix: {text}", file=sys.stderr)
 
 
 def _terminate(number: int, frame: object) -> NoReturn:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relumix.errors import InputError
-from relumix.util.atomic_file import replacing_folder
+from relumix.util.atomic_file import refuse_unwritable, replacing_folder
+from relumix.util.child import relumix_command
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -43,15 +44,17 @@ def run(args: argparse.Namespace) -> int:
     from relumix_ofx.build import BUNDLE, BuildError, build_here  # noqa: PLC0415
 
     folder = Path(args.to or _folder())
-    _refuse_unwritable(folder)
+    refuse_unwritable(
+        folder, "run this as an administrator, or choose a folder with --to and name it in OFX_PLUGIN_PATH"
+    )
     with tempfile.TemporaryDirectory() as built:
         try:
             bundle = build_here(Path(built))
         except BuildError as error:
             raise InputError(str(error)) from None
         # So the plugin finds this installation of relumix, whatever PATH its host has.
-        command = "\n".join([sys.executable, "-m", "relumix.cli.main"])
-        (bundle / "Contents/Resources/relumix-command.txt").write_text(f"{command}\n", encoding="utf-8")
+        command = "\n".join(relumix_command())
+        (bundle / "Contents/Resources/relumix-command.txt").write_bytes(os.fsencode(f"{command}\n"))
         target = folder / BUNDLE
         with replacing_folder(target) as name:
             shutil.copytree(bundle, name, dirs_exist_ok=True)
@@ -63,12 +66,3 @@ def run(args: argparse.Namespace) -> int:
 
 def _folder() -> str:
     return _FOLDERS.get(sys.platform, _ELSEWHERE)
-
-
-def _refuse_unwritable(folder: Path) -> None:
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not os.access(there, os.W_OK):
-        raise InputError(
-            f"{folder} cannot be written to: no permission in {there}; run this as an administrator, or choose a "
-            "folder with --to and name it in OFX_PLUGIN_PATH"
-        )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import itertools
 import re
+import sys
 import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,6 +15,9 @@ from typing import Any, NoReturn
 from relumix.errors import InputError
 
 _NO_CHOICE = re.compile(r"invalid choice: '(.*?)'")
+
+
+_REQUIRED = "the following arguments are required"
 
 
 class Parser(argparse.ArgumentParser):
@@ -24,6 +29,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._examples = examples
+        self._words: list[str] = []
 
     def format_help(self) -> str:
         """Return the help, the examples first."""
@@ -32,16 +38,29 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise InputError with a message, and where there is help."""
+        if message.startswith(_REQUIRED) and (unknown := self._unknown_options()):
+            message = self._what_is(unknown)  # argparse looks at what is missing first, and the mistake is here
         if match := _NO_CHOICE.search(message):
             message += near(match[1], re.findall(r"[\w-]+", message.partition("choose from")[2]))
         raise InputError(f"{message} (see {self.prog} --help)")
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         """Parse; what is not known is an error of the command that it was given to, not of the one above it."""
+        self._words = sys.argv[1:] if args is None else list(args)
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
             self.error(self._what_is(unknown))
         return found, []
+
+    def _unknown_options(self) -> list[str]:
+        """Return the words that look like options and are none, before those of a subcommand."""
+        words = list(itertools.takewhile(lambda word: word != "--", self._words))
+        names = (word.partition("=")[0] for word in words if re.match(r"--\w", word))
+        return (
+            []
+            if self._subparsers
+            else [name for name in names if not any(known.startswith(name) for known in self._option_string_actions)]
+        )
 
     def _what_is(self, unknown: Sequence[str]) -> str:
         first = unknown[0]

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from relumix.events import AnyEvent, Done, Failed, OnEvent, Progress, Stage, Start, Warned
-from relumix.util.words import number_of
+from relumix.util.words import number_of, one_line
 
 
 class Show(enum.Enum):
@@ -144,7 +144,7 @@ def _clock(seconds: float) -> str:
 
 
 def _print_json(event: AnyEvent) -> None:
-    print(event.to_json(), flush=True)
+    print(event.to_json(sys.stdout.encoding), flush=True)
 
 
 class OpenJD:
@@ -191,11 +191,11 @@ class OpenJD:
 
     def status(self, text: str) -> None:
         """Tell what is going on."""
-        print(f"openjd_status: {text}", flush=True)
+        print(f"openjd_status: {one_line(text)}", flush=True)
 
     def fail(self, text: str) -> None:
         """Tell why it fails; an exit code other than 0 has to follow."""
-        print(f"openjd_fail: {text}", flush=True)
+        print(f"openjd_fail: {one_line(text)}", flush=True)
 
 
 class _Words:
@@ -224,7 +224,7 @@ class _Words:
 
     def _say(self, text: str) -> None:
         self._bar.clear()
-        print(f"relumix: {text}", file=sys.stderr)
+        print(f"relumix: {one_line(text)}", file=sys.stderr)
 
 
 def _summary(end: Done) -> str:

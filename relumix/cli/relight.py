@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import os
 import re
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from relumix.errors import InputError
 from relumix.events import Done, Failed, OnEvent
 from relumix.settings import Settings
 from relumix.util.extras import needed
+from relumix.util.words import as_json
 from relumix.version import __version__
 
 if TYPE_CHECKING:
@@ -80,6 +81,9 @@ def _add_files(add: Add) -> None:
     add("--reference-colorspace", metavar="NAME", help="of the references (sRGB for integer files, else the plate's)")
     add("--layer", metavar="NAME", help="layer to relight (the main RGB)")
     add("--view", metavar="NAME", help="view to relight (the default one)")
+    add("--premult", choices=("auto", "yes", "no"), help="whether alpha is coverage or a matte (%(default)s: look)")
+    add("--cuts", metavar="FRAMES", help="first frames of scenes, like 1008,1040, or auto or none (%(default)s)")
+    add("--unlit", choices=("error", "plate"), help="what a scene without a reference is (%(default)s)")
     add("--missing", choices=("error", "skip"), help="what a gap in the plate is (%(default)s)")
 
 
@@ -182,23 +186,27 @@ def refuse_idle(args: argparse.Namespace) -> None:
 
 
 def show(job: Job, engine: Traits | None = None, program: str = __version__) -> int:
-    """Print what a job would do, as JSON. Returns the exit code.
+    """Print what a job would do, as JSON. Returns the exit code. Raises InputError where a run would.
 
     engine, program  what would make the frames: says which of them are up to date.
     """
+    from relumix.pipeline.rehearse import rehearse  # noqa: PLC0415  the parser must not wait for numpy
+
     said = dataclasses.asdict(job.start())
     if engine is not None:
-        from relumix.pipeline.fingerprint import Fingerprints  # noqa: PLC0415  the parser must not wait for numpy
+        from relumix.pipeline.fingerprint import Fingerprints  # noqa: PLC0415
         from relumix.pipeline.windows import plan  # noqa: PLC0415
 
-        planned = plan(job.source.frames, job.source.references, engine.windowing)
+        planned = plan(job.source.frames, job.source.references, engine.windowing, job.source.cuts)
         prints = Fingerprints(job.source, engine, planned, program)
         fresh = [f for f in job.frames if prints.are_in(f, job.paths(f))]
         fresh = [] if job.source.settings.overwrite else fresh
         said |= {"up_to_date": fresh, "to_make": [frame for frame in job.frames if frame not in fresh]}
+    errors = rehearse(job)
     said["warnings"] = list(job.warnings)
-    print(json.dumps(said, indent=2, ensure_ascii=False))
-    return 0
+    said["errors"] = [{"frame": error.frame, "message": str(error)} for error in errors]
+    print(as_json(said, encoding=sys.stdout.encoding, indent=2))
+    return EXIT_SOME_FAILED if errors else 0
 
 
 def _exit_code(end: Done) -> int:

@@ -73,7 +73,8 @@ def _add_engines(add: Add) -> None:
 
 
 def _add_frames(add: Add) -> None:
-    add("--max-connections", type=int, metavar="N", help="connections at once (4000)")
+    add("--max-connections", type=int, metavar="N", help="connections at once (1000)")
+    add("--max-host-connections", type=int, metavar="N", help="of those, the connections of one host (128)")
     add("--max-sessions", type=int, metavar="N", help="streams at once (8)")
     add("--max-client-sessions", type=int, metavar="N", help="of those, of one client: host and token (all but one)")
     add("--max-waiting", type=int, metavar="N", help="streams that may wait for a place (64)")

@@ -72,10 +72,13 @@ class AsyncRelightClient:
         *,
         masks: Arrays | None = None,
         frames: Sequence[int] | None = None,
+        confidence: bool = False,
     ) -> AsyncGenerator[RelitFrame, None]:
         """Relight a shot of arrays (see RelightClient.relit)."""
         return _stepped(
-            lambda stop: self._client.relit(source, references, settings, masks=masks, frames=frames, stop=stop)
+            lambda stop: self._client.relit(
+                source, references, settings, masks=masks, frames=frames, confidence=confidence, stop=stop
+            )
         )
 
 

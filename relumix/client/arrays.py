@@ -16,6 +16,7 @@ from relumix.v1.relight_pb2 import (
     ENCODING_RAW,
     MASKS_EACH,
     MASKS_UNSPECIFIED,
+    ROLE_CONFIDENCE,
     ROLE_GAIN,
     ROLE_MASK,
     ROLE_REFERENCE,
@@ -32,6 +33,7 @@ class ArrayJob:
     shot: ArraySource
     settings: Settings
     engine: RemoteEngine
+    wants_confidence: bool = False
 
     @property
     def plan(self) -> Plan:
@@ -41,19 +43,21 @@ class ArrayJob:
     @property
     def roles(self) -> tuple[Role, ...]:
         """Roles of a delivery's payloads."""
-        return (ROLE_RESULT, ROLE_GAIN)
+        return (ROLE_RESULT, ROLE_GAIN, *([ROLE_CONFIDENCE] if self.wants_confidence else []))
 
     def opening(self, frames: Sequence[int]) -> Open:
         """Return the message that asks for `frames`."""
         return Open(
             # Results are float32 whatever the input, as in-process.
-            settings=settings_message(replace(self.settings, bits="float")),
+            settings=settings_message(replace(self.settings, bits="float", confidence_layer=False)),
             frames=self.shot.frames,
             deliver=frames,
             references=self.shot.references,
+            cuts=self.shot.cuts,
             masks=MASKS_EACH if self.shot.masked else MASKS_UNSPECIFIED,
             encoding=ENCODING_RAW,
             gains=True,
+            confidence=self.wants_confidence,
         )
 
     def load(self, frame: int, role: Role) -> Payload:
@@ -66,7 +70,8 @@ class ArrayJob:
 
     def receive(self, delivery: Delivery) -> RelitFrame:
         """Return a relit frame."""
-        return RelitFrame(delivery.frame, delivery.payloads[ROLE_RESULT].array(), delivery.payloads[ROLE_GAIN].array())
+        pixels, stops, *confidence = (delivery.payloads[role].array() for role in self.roles)
+        return RelitFrame(delivery.frame, pixels, stops, confidence[0][..., 0] if confidence else None)
 
     def account(self, stage_seconds: Mapping[str, float]) -> None:
         """Ignored: a job on arrays reports no times."""

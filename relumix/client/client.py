@@ -14,7 +14,7 @@ import grpc
 
 from relumix.client.arrays import ArrayJob
 from relumix.client.connection import Server, servers
-from relumix.client.files import FileJob, RemoteBackend
+from relumix.client.files import FileJob, RemoteBackend, refuse_names_of_bytes
 from relumix.client.fleet import FailureStreak, Fleet
 from relumix.client.remote_job import Made, RemoteEngine, RemoteJob, batches
 from relumix.client.rpc_errors import TryAgainError, error_of
@@ -104,6 +104,7 @@ class RelightClient:
         job = check(source, references, output, settings)
         job.source.forget()
         refuse_chunks(engine, job.source.frames, job.frames)
+        refuse_names_of_bytes(job, by_path=by_path)
         return PreparedJob(job, engine, by_path)
 
     def run(self, prepared: PreparedJob, *, stop: Stop | None = None) -> Generator[AnyEvent, None, None]:
@@ -136,18 +137,20 @@ class RelightClient:
         *,
         masks: Arrays | None = None,
         frames: Sequence[int] | None = None,
+        confidence: bool = False,
         stop: Stop | None = None,
     ) -> Generator[RelitFrame, None, None]:
         """Relight a shot of arrays; as relumix.relit, on servers.
 
-        Frames come as they are done: ascending from one server, in any order from several. Their stops are rounded to
-        half. Raises InputError, and FrameError for a frame of another size.
+        Frames come as they are done: ascending from one server, in any order from several. Their stops and
+        confidence are rounded to half. Raises InputError, and FrameError for a frame of another size.
         """
         settings = settings or Settings()
         shot = ArraySource(source, references, masks)
         wanted, engine = shot.choose(frames), self._engine(settings)
         refuse_chunks(engine, shot.frames, wanted)
-        job = ArrayJob(shot, settings, engine)
+        shot.find_cuts(settings.cuts, settings.unlit, wanted)
+        job = ArrayJob(shot, settings, engine, confidence)
         with closing(self._frames(job, wanted, stop)) as made:
             for frame in made:
                 if isinstance(frame, FrameError):

@@ -16,11 +16,14 @@ from relumix.pipeline.fingerprint import Fingerprints
 from relumix.pipeline.run import Made, Notice, Outcome
 from relumix.pipeline.windows import Plan
 from relumix.settings import Settings
+from relumix.shot.sequence import OutputPattern
 from relumix.util.atomic_file import replacing
+from relumix.util.words import is_utf8, one_line
 from relumix.v1.relight_pb2 import (
     MASKS_EACH,
     MASKS_ONE,
     MASKS_UNSPECIFIED,
+    ROLE_CONFIDENCE,
     ROLE_GAIN,
     ROLE_MASK,
     ROLE_REFERENCE,
@@ -58,9 +61,18 @@ class FileJob:
     @property
     def roles(self) -> tuple[Role, ...]:
         """Roles of a delivery's payloads."""
-        if self.by_path:
-            return ()
-        return (ROLE_RESULT, ROLE_GAIN) if self.job.gain_output else (ROLE_RESULT,)
+        return () if self.by_path else tuple(self._outputs)
+
+    @property
+    def wants_confidence(self) -> bool:
+        """Whether the server has to know of confidence."""
+        return self.job.confidence_output is not None or self.job.source.settings.confidence_layer
+
+    @property
+    def _outputs(self) -> dict[Role, OutputPattern]:
+        """Where the files of a frame go, its result last."""
+        maps = {ROLE_GAIN: self.job.gain_output, ROLE_CONFIDENCE: self.job.confidence_output}
+        return {**{role: pattern for role, pattern in maps.items() if pattern}, ROLE_RESULT: self.job.output}
 
     def opening(self, frames: Sequence[int]) -> Open:
         """Return the message that asks for `frames`."""
@@ -70,8 +82,10 @@ class FileJob:
             frames=source.frames,
             deliver=frames,
             references=source.references,
+            cuts=source.cuts,
             masks=self._masks,
             gains=self.job.gain_output is not None,
+            confidence=self.job.confidence_output is not None,
             keys={frame: self.fingerprints.of(frame) for frame in frames},
             by_path=self._paths(frames) if self.by_path else None,
         )
@@ -96,14 +110,14 @@ class FileJob:
         raise FrameError(frame, f"{what} cannot be read: {reason}")
 
     def receive(self, delivery: Delivery) -> Made:
-        """Write a relit frame, after its gain map. Raises InputError where that cannot be done."""
+        """Write a relit frame, after its light maps. Raises InputError where that cannot be done."""
         path = self.job.output.path(delivery.frame)
         with self.job.source.watch.stage("write"):
-            if self.job.gain_output and ROLE_GAIN in delivery.payloads:
-                store(self.job.gain_output.path(delivery.frame), delivery.payloads[ROLE_GAIN].parts)
-            if ROLE_RESULT in delivery.payloads:
-                store(path, delivery.payloads[ROLE_RESULT].parts)
-        return Made(FrameDone(delivery.frame, str(path), nonfinite_pixels=delivery.nonfinite_pixels))
+            for role, pattern in self._outputs.items():
+                if role in delivery.payloads:
+                    store(pattern.path(delivery.frame), delivery.payloads[role].parts)
+        event = FrameDone(delivery.frame, str(path), nonfinite_pixels=delivery.nonfinite_pixels)
+        return Made(event, matte=delivery.matte)
 
     def account(self, stage_seconds: Mapping[str, float]) -> None:
         """Add a server's stage times to those of this process."""
@@ -117,15 +131,20 @@ class FileJob:
         return MASKS_ONE if len(masks.frames) == 1 else MASKS_EACH
 
     def _paths(self, frames: Sequence[int]) -> ByPath:
-        source, first, gains = self.job.source, self.job.source.references[0], self.job.gain_output
+        source, first = self.job.source, self.job.source.references[0]
         inputs = {source.frames[0], *source.references, *(f for frame in frames for f in self.plan.inputs(frame))}
         masked = [first] if self._masks == MASKS_ONE else frames if self._masks == MASKS_EACH else []
+        written = {
+            role: {frame: str(pattern.path(frame).absolute()) for frame in frames}
+            for role, pattern in self._outputs.items()
+        }
         return ByPath(
             sources={frame: str(source.shot.path(frame).absolute()) for frame in inputs},
             references={frame: str(path.absolute()) for frame, path in source.reference_paths.items()},
             masks={frame: str(path.absolute()) for frame in masked if (path := source.mask_path(frame))},
-            results={frame: str(self.job.output.path(frame).absolute()) for frame in frames},
-            gains={frame: str(gains.path(frame).absolute()) for frame in frames} if gains else {},
+            results=written[ROLE_RESULT],
+            gains=written.get(ROLE_GAIN),
+            confidence=written.get(ROLE_CONFIDENCE),
             overwrite=source.settings.overwrite,
         )
 
@@ -152,6 +171,16 @@ class RemoteBackend:
     ) -> Generator[Outcome | Notice, None, None]:
         """Make frames (see Backend). `estimate` and `wants_preview` are unused: previews are read from disk."""
         yield from self.make(self.job, todo)
+
+
+def refuse_names_of_bytes(job: Job, *, by_path: bool) -> None:
+    """Raise InputError where a name that is sent is no UTF-8, which messages cannot hold."""
+    source, settings = job.source, job.source.settings.asdict()
+    paths = [*map(source.shot.path, source.frames), *source.other_inputs()]
+    paths += [path for frame in job.frames for path in job.paths(frame)] if by_path else []
+    for text in (*map(str, paths), *filter(None, map(settings.get, ("layer", "view", "colorspace")))):
+        if not is_utf8(text):
+            raise InputError(f"{one_line(text)} is no UTF-8 and cannot be sent to a server: rename it or relight here")
 
 
 def settings_message(settings: Settings) -> SettingsMessage:

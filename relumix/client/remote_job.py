@@ -29,6 +29,11 @@ class Shot(Protocol):
         """Those that have a relit version."""
         ...
 
+    @property
+    def cuts(self) -> Sequence[int]:
+        """The first frame of each scene but the first."""
+        ...
+
 
 @dataclass(frozen=True)
 class RemoteEngine:
@@ -59,16 +64,20 @@ class RemoteEngine:
 
     def plan(self, shot: Shot) -> Plan:
         """Lay its windows over a shot."""
-        return plan(shot.frames, shot.references, self.windowing)
+        return plan(shot.frames, shot.references, self.windowing, shot.cuts)
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """A frame as a server sent it: its payloads by role (none where the server wrote files)."""
+    """A frame as a server sent it: its payloads by role (none where the server wrote files).
+
+    matte  whether the plate's alpha was found to be no coverage, which was not said of the shot.
+    """
 
     frame: int
     payloads: Mapping[Role, Received]
     nonfinite_pixels: int
+    matte: bool = False
 
 
 class RemoteJob(Protocol[Made_co]):
@@ -87,6 +96,11 @@ class RemoteJob(Protocol[Made_co]):
     @property
     def roles(self) -> Sequence[Role]:
         """Roles of a delivery's payloads."""
+        ...
+
+    @property
+    def wants_confidence(self) -> bool:
+        """Whether the server has to know of confidence."""
         ...
 
     def opening(self, frames: Sequence[int]) -> Open:

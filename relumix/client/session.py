@@ -26,6 +26,7 @@ from relumix.v1.relight_pb2 import (
     Close,
     FrameAbsent,
     FrameDone,
+    Limits,
     Open,
     RelightRequest,
     Role,
@@ -69,6 +70,7 @@ class Session:
             info = self._server.info(self._channel)
             self._check(RemoteEngine.of(info, self._job.engine.name))
             opening = self._job.opening(self._frames)
+            self._refuse_unknown(opening, info.limits)
             requests = self._requests(opening, info.limits.max_chunk_bytes)
             call = relight(self._channel)(requests, metadata=self._server.metadata)
             try:
@@ -104,6 +106,18 @@ class Session:
                 f"{wanted.program} as at the start; run the same command again to go on with what is there now"
             )
 
+    def _refuse_unknown(self, opening: Open, limits: Limits) -> None:
+        """Raise InputError for wishes that a server of an older version would pass over."""
+        if opening.cuts and not limits.cuts:
+            raise InputError(
+                f"{self._server.address} is of a version without cuts, and the shot has {len(opening.cuts)}: use a "
+                "newer server, or relight each scene in a job of its own with --frames and --cuts none"
+            )
+        if self._job.wants_confidence and not limits.confidence:
+            raise InputError(
+                f"{self._server.address} is of a version without confidence: use a newer server, or leave it out"
+            )
+
     def _responses(self, call: Any) -> Iterator[Delivery | FrameError]:
         for response in call:
             if isinstance(response, Piece):
@@ -132,7 +146,7 @@ class Session:
         payloads = self._whole.pop(done.frame, {})
         if lacking := [Role.Name(role) for role in self._job.roles if role not in payloads]:
             raise DamagedError(f"frame {done.frame} came without {', '.join(lacking)}")
-        return Delivery(done.frame, payloads, done.nonfinite_pixels)
+        return Delivery(done.frame, payloads, done.nonfinite_pixels, done.matte)
 
     def _requests(self, opening: Open, most_bytes: int) -> Iterator[RelightRequest | Piece]:
         """Yield messages to send, in the order in which the server needs them. Runs on a thread of gRPC's."""

@@ -17,6 +17,7 @@ from relumix.dataset.light_stage.surfaces import Photos
 from relumix.dataset.pairs import light_mix, mix
 from relumix.errors import InputError
 from relumix.util.atomic_file import replacing
+from relumix.util.native_name import native_name
 
 LIGHTINGS = ("source", "relit_a", "relit_b")
 FIRST_FRAME = 1001
@@ -81,8 +82,11 @@ def _write(path: Path, image: NDArray[np.float32] | NDArray[np.uint8], kind: str
     if kind == "half":
         spec.attribute("compression", "zip")
         spec.attribute("chromaticities", oiio.TypeDesc("float[8]"), REC709)
-    output = oiio.ImageOutput.create(str(path))
+    path.touch()
     pixels = np.ascontiguousarray(image)
-    if not (output and output.open(str(path), spec) and output.write_image(pixels) and output.close()):
+    with native_name(path) as name:
+        output = oiio.ImageOutput.create(name)
+        written = output and output.open(name, spec) and output.write_image(pixels) and output.close()
+    if not written:
         trouble = output.geterror() if output else oiio.geterror()
         raise InputError(f"{path} could not be written: {trouble}; make room, or choose another --out")

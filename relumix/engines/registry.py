@@ -7,14 +7,16 @@ an `Engine`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from types import MappingProxyType
 
 from relumix.engines.base import Configurable, Engine, refuse_options
 from relumix.errors import InputError
 from relumix.settings import Settings
-from relumix.util.extras import needed
+from relumix.util.extras import MissingPackageError, needed
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,18 @@ def load_engine(name: str, *, model: str | None = None, device: str = "auto", op
     with needed(f"engine {name}", entry.extra):
         load: Callable[[str | None, str, Sequence[str]], Engine] = import_module(f"relumix.engines.{name}").load
         return load(model, device, options)
+
+
+def refuse_impossible(settings: Settings) -> None:
+    """Raise InputError where no machine can load the engine of the settings, without loading what is heavy."""
+    name, model = settings.engine, settings.model
+    if name not in _ENTRIES or not _ENTRIES[name].takes_model:
+        with suppress(MissingPackageError):  # which other machines have
+            engine_for(settings)
+    elif model is not None and not Path(model).exists():
+        raise InputError(f"no weights for engine {name} at {model}: give a file or folder that has them")
+    elif settings.transfer == "direct" and not _ENTRIES[name].makes_pixels:
+        raise InputError(f"engine {name} makes light and no pixels: --transfer direct needs one that does, svd")
 
 
 def engine_for(settings: Settings) -> Engine:

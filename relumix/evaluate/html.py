@@ -33,7 +33,7 @@ def write_html(report: Report, path: Path) -> None:
         light_stops=LIGHT_STOPS,
     )
     with replacing(path) as name:
-        name.write_text(text, encoding="utf-8")
+        name.write_text(text, encoding="utf-8", errors="backslashreplace")  # names of files may be no UTF-8
 
 
 def _chart(report: Report, metric: Metric) -> str:

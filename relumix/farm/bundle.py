@@ -7,10 +7,11 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
-from relumix.farm.parameters import absolute, as_range, check_length, options, parameter_name, values
+from relumix.farm.parameters import absolute, as_range, check_text, options, parameter_name, values
 from relumix.farm.review import NO_REPORT, review
 from relumix.farm.template import as_yaml, job_template
 from relumix.pipeline.check import Job
+from relumix.shot.cuts import NONE
 from relumix.util.atomic_file import replacing
 
 
@@ -41,7 +42,7 @@ def write_bundle(
         "Report": absolute(report) if report not in ("", NO_REPORT) else report,
     }
     for name, text in job_values.items():
-        check_length(name, text)
+        check_text(name, text)
     template = job_template(relight, f"relumix {Path(job.source.shot.pattern).name}", job_values)
     parameters = [{"name": each["name"], "value": each["default"]} for each in template["parameterDefinitions"]]
     for name, content in (
@@ -60,6 +61,8 @@ def parameter_values(job: Job, relight: ArgumentParser, args: Namespace) -> dict
     given["reference"] = "\n".join(
         f"{frame}={absolute(str(path))}" for frame, path in job.source.reference_paths.items()
     )
+    # Found once, so that no chunk has to look at the whole shot.
+    given["cuts"] = ",".join(map(str, job.source.cuts)) or NONE
     named = {parameter_name(action): given[action.dest] for action in options(relight)}
     return {**named, "Frames": as_range(job.frames)}
 

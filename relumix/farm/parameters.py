@@ -17,6 +17,7 @@ from fileseq.frameset import FrameSet
 
 from relumix.errors import InputError
 from relumix.shot.sequence import parse_frames
+from relumix.util.words import is_utf8, one_line
 
 Definition = dict[str, Any]
 """A job parameter as Open Job Description's 2023-09 template schema has it."""
@@ -95,8 +96,10 @@ def absolute(path: str) -> str:
     return os.path.join(os.getcwd(), path)  # noqa: PTH109, PTH118  pathlib would take the slash away
 
 
-def check_length(name: str, text: str) -> None:
+def check_text(name: str, text: str) -> None:
     """Raise InputError where a job parameter cannot hold a text."""
+    if not is_utf8(text):
+        raise InputError(f"{name} is '{one_line(text)}', no UTF-8: a farm's job cannot hold it; rename the file")
     if len(text) > MOST_CHARACTERS:
         raise InputError(
             f"{name} takes {len(text)} characters: expected {MOST_CHARACTERS} at most in a farm's job; use shorter "

@@ -13,7 +13,6 @@ import secrets
 import signal
 import socket
 import subprocess
-import sys
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -21,6 +20,7 @@ from pathlib import Path
 
 from relumix.errors import InputError
 from relumix.util.atomic_file import replacing
+from relumix.util.child import relumix_command
 
 START_SECONDS, STOP_SECONDS = 900.0, 30.0
 IDLE_SECONDS = 900.0
@@ -49,7 +49,7 @@ def start(session: Path, *, engine: str, model: str | None, device: str) -> Held
     token.touch(mode=0o600)
     token.write_text(secrets.token_hex(32))
     lease.touch()
-    command = [sys.executable, "-m", "relumix.cli.main", "serve", f"--lease={lease}", f"--token-file={token}"]
+    command = [*relumix_command(), "serve", f"--lease={lease}", f"--token-file={token}"]
     command += ["--listen=127.0.0.1:0", "--metrics=none", f"--drain-seconds={DRAIN_SECONDS}"]
     command += [f"--exit-idle-seconds={IDLE_SECONDS}", f"--engine={engine}", f"--device={device}"]
     command += [f"--model={model}"] if model else []

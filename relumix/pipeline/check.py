@@ -12,9 +12,12 @@ from relumix.events import Start
 from relumix.pipeline.fingerprint import stored_fingerprint
 from relumix.settings import Settings
 from relumix.shot.confidence_layer import refuse_taken
+from relumix.shot.scenes import Scenes, refuse_unlit
 from relumix.shot.sequence import OutputPattern
 from relumix.shot.source import PlateSource, References
 from relumix.shot.writing import check_compression
+from relumix.util.atomic_file import refuse_unwritable, writing
+from relumix.util.system_errors import as_input_errors
 from relumix.version import __version__
 
 
@@ -52,10 +55,12 @@ class Job:
             output=str(self.output),
             frames=list(self.frames),
             references={frame: str(path) for frame, path in self.source.reference_paths.items()},
+            cuts=list(self.source.cuts),
             settings=self.source.settings.asdict(),
         )
 
 
+@as_input_errors()
 def check(
     source: str | PathLike[str], references: References, output: str | PathLike[str], settings: Settings | None = None
 ) -> Job:
@@ -63,8 +68,10 @@ def check(
     settings = settings or Settings()
     if settings.compression:
         check_compression(settings.compression)
-    plates = PlateSource.find(source, references, settings)
+    plates = PlateSource.find(source, references, settings).with_cuts()
     frames, warnings = plates.choose(settings.frames, settings.missing)
+    scenes = Scenes(tuple(plates.references), plates.cuts)
+    warnings += refuse_unlit(plates.frames, scenes, frames, settings.unlit)
     if settings.confidence_layer:
         refuse_taken(plates.plate.confidence_channel, plates.plate.relit_part.channels, plates.plate.path)
     results, gains, confidences = (
@@ -73,14 +80,25 @@ def check(
     )
     assert results is not None
     job = Job(plates, results, gains, confidences, frames, (*plates.warnings, *warnings))
-    for pattern in job.outputs:
-        pattern.refuse_overwriting(plates.other_inputs())
-        _refuse_unwritable(pattern.path(frames[0]).parent)
-        for path in map(pattern.path, frames):
-            if not settings.overwrite and path.exists() and stored_fingerprint(path) is None:
-                raise InputError(f"{path} exists and relumix did not write it: choose another output, or --overwrite")
-    _refuse_shared(job)
+    _check_outputs(job)
     return job
+
+
+def _check_outputs(job: Job) -> None:
+    """Raise InputError where something would be overwritten, or could not be written at all."""
+    settings = job.source.settings
+    for pattern in job.outputs:
+        refuse_unwritable(pattern.path(job.frames[0]).parent)
+        with writing(pattern.path(job.frames[-1])):
+            pattern.refuse_overwriting(job.source.other_inputs())
+            for path in map(pattern.path, job.frames):
+                if not settings.overwrite and path.exists() and stored_fingerprint(path) is None:
+                    raise InputError(
+                        f"{path} exists and relumix did not write it: choose another output, or --overwrite"
+                    )
+    _refuse_shared(job)
+    for preview in filter(None, (settings.preview, settings.contact_sheet)):
+        refuse_unwritable(Path(preview).parent)
 
 
 def _refuse_shared(job: Job) -> None:
@@ -97,13 +115,3 @@ def _refuse_shared(job: Job) -> None:
             if shared := own & {other.path(frame) for frame in job.frames}:
                 raise InputError(f"{words} and {others} would share {min(shared)}: choose another {option}")
         kinds.append((words, option, pattern))
-
-
-def _refuse_unwritable(folder: Path) -> None:
-    """Raise InputError where frames could not be written to a folder, which need not exist yet."""
-    # The folder is made later: its nearest existing parent decides.
-    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not existing.is_dir():
-        raise InputError(f"{folder} cannot be written to: {existing} is a file, not a folder")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise InputError(f"{folder} cannot be written to: no permission in {existing}; choose another output")

@@ -22,8 +22,8 @@ REFERENCES_ATTRIBUTE = "relumix:references"
 class Fingerprints:
     """The fingerprints of a job's frames.
 
-    It covers the version of program and engine, the settings, and name, size and modification time of every input that
-    the frame depends on, neighbours included. Folders do not count, so a shot may be moved.
+    It covers the version of program and engine, the settings, how alpha is read, and name, size and modification time
+    of every input that the frame depends on, neighbours included. Folders do not count, so a shot may be moved.
     """
 
     def __init__(self, source: PlateSource, engine: Traits, plan: Plan, program: str = __version__) -> None:
@@ -35,6 +35,7 @@ class Fingerprints:
             "program": program,
             "engine": [engine.name, engine.windowing.version],
             "settings": source.settings.pixels(),
+            **({"matte": True} if source.plate.matte else {}),
             "model": self._stat(_files(Path(model))) if model else [],
             "references": {frame: self._stat([path]) for frame, path in source.reference_paths.items()},
         }
@@ -43,7 +44,9 @@ class Fingerprints:
         """Return the fingerprint of a frame, 64 hexadecimal digits."""
         mask = self._source.mask_path(frame)
         plates = [self._source.shot.path(f) for f in self._plan.inputs(frame)]
-        text = json.dumps([self._common, frame, self._stat(plates), self._stat([mask] if mask else [])], sort_keys=True)
+        made_from = [self._common, frame, self._stat(plates), self._stat([mask] if mask else [])]
+        scene = self._plan.scenes.around(frame)
+        text = json.dumps([*made_from, *([scene] if scene else [])], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def are_in(self, frame: int, paths: Sequence[Path]) -> bool:

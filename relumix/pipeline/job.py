@@ -89,7 +89,7 @@ class LocalBackend:
     def __init__(self, prepared: LocalJob, tell: OnEvent = ignore) -> None:
         self._job, self._engine, self._tell = prepared.job, prepared.engine, tell
         source = self._job.source
-        self.plan = plan(source.frames, source.references, self._engine.windowing)
+        self.plan = plan(source.frames, source.references, self._engine.windowing, source.cuts)
         self.fingerprints = Fingerprints(source, self._engine, self.plan)
 
     def frames(
@@ -112,7 +112,11 @@ class LocalBackend:
         yield Stage("references", _reading_references(source.references))
         shot = DownsampledShot(source, source.settings.work_size, on_reference)
         with Propagation(
-            shot, self._engine, source.watch, _WindowProgress(self.plan, todo, estimate, self._tell)
+            shot,
+            self._engine,
+            source.watch,
+            _WindowProgress(self.plan, todo, estimate, self._tell),
+            cuts=source.cuts,
         ) as propagation:
             yield from made.values()
             rest = [frame for frame in todo if frame not in made]

@@ -24,6 +24,9 @@ from relumix.util.stopwatch import Stopwatch
 READERS = 2
 """Threads that read ahead of the engine."""
 
+_UNLIT_ERROR_STOPS = 16.0
+"""The error where no reference says anything of a frame's light: a confidence of 0, but for rounding."""
+
 OnWindow = Callable[[int, float], None]
 """Called on the engine's thread with a window's index and the share (0..1) of its gain that is known."""
 
@@ -57,9 +60,18 @@ class Propagation:
     """An engine at work on one shot. A context manager: leaving it stops the threads that read ahead."""
 
     def __init__(
-        self, shot: ProxyShot, engine: Engine, watch: Stopwatch | None = None, on_window: OnWindow = lambda *_: None
+        self,
+        shot: ProxyShot,
+        engine: Engine,
+        watch: Stopwatch | None = None,
+        on_window: OnWindow = lambda *_: None,
+        *,
+        cuts: Sequence[int] = (),
     ) -> None:
-        """Read the references; raises InputError where one of them, or its plate frame, cannot be read."""
+        """Read the references; raises InputError where one of them, or its plate frame, cannot be read.
+
+        cuts  the first frame of each scene but the first, ascending: no light crosses one.
+        """
         self._shot, self._watch, self._on_window = shot, watch or Stopwatch(), on_window
         self._propagator = engine.start()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="relumix-read")
@@ -68,7 +80,7 @@ class Propagation:
         self._chained = engine.windowing.chained
         if isinstance(self._propagator, Reporting):
             self._propagator.report_to(self._report)
-        self.plan: Plan = plan(shot.frames, shot.references, engine.windowing)
+        self.plan: Plan = plan(shot.frames, shot.references, engine.windowing, cuts)
         self.canvas, lights = shot.lights()
         self._references = {frame: light for frame, (light, _) in lights.items()}
         self._median_gains = {frame: median for frame, (_, median) in lights.items()}
@@ -112,12 +124,16 @@ class Propagation:
             proxy = self._proxy(frame)
         except FrameError as error:
             return error
+        if not shares:  # of a scene without a reference
+            nothing_known = np.full(proxy.rgb.shape[:2], _UNLIT_ERROR_STOPS, np.float32)
+            none = np.zeros_like(proxy.rgb)
+            return Gain(frame, none, np.zeros(3, np.float32), log_luminance(proxy), nothing_known)
         light = _blended([(np.float32(weight), window[frame]) for weight, window in shares])
         return Gain(frame, light.gain_stops, self._median_gain(frame), log_luminance(proxy), light.error_stops)
 
     def _median_gain(self, frame: int) -> Float32:
-        """Return the median gain at a frame [3]: interpolated linearly between the references', in stops."""
-        at = list(self._median_gains)
+        """Return the median gain at a frame [3]: interpolated linearly between its scene's references', in stops."""
+        at = self.plan.scenes.lit_from(frame)
         return np.array([np.interp(frame, at, [self._median_gains[r][c] for r in at]) for c in range(3)], np.float32)
 
     def _run(self, order: Sequence[int], at: int) -> dict[int, _Light]:

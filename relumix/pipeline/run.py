@@ -18,6 +18,7 @@ from relumix.pipeline.estimate import Estimate
 from relumix.pipeline.fingerprint import Fingerprints
 from relumix.pipeline.windows import Plan
 from relumix.settings import Settings
+from relumix.shot.source import told_matte
 from relumix.util.ordered_pool import WRITERS
 
 if TYPE_CHECKING:
@@ -26,10 +27,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Made:
-    """A frame that is on disk, and its preview where the writer had the pixels in memory."""
+    """A frame that is on disk, and its preview where the writer had the pixels in memory.
+
+    matte  whether the plate's alpha was found to be no coverage, which no check had said.
+    """
 
     event: FrameDone
     shown: Shown | None = None
+    matte: bool = False
 
 
 Outcome = Made | FrameError
@@ -96,6 +101,7 @@ def run(job: Job, backend: Backend) -> Generator[AnyEvent, None, None]:
     tally = Tally()
     yield job.start()
     yield from map(Warned, job.warnings)
+    matte = False
     with previews_of(job) as previews:
         todo = [frame for frame in job.frames if not _is_fresh(job, backend, frame)]
         estimate = Estimate.of(backend.plan, todo, lambda: _seconds_a_frame(job, tally))
@@ -104,6 +110,9 @@ def run(job: Job, backend: Backend) -> Generator[AnyEvent, None, None]:
             if isinstance(outcome, Warned | Stage):
                 yield outcome
                 continue
+            if isinstance(outcome, Made) and outcome.matte and not matte:
+                matte = True
+                yield Warned(told_matte(job.source.shot.path(outcome.event.frame)), outcome.event.frame)
             event = _event(_show(job, previews, outcome))
             tally.count(failed=isinstance(event, Failed), skipped=isinstance(event, FrameDone) and event.skipped)
             yield event

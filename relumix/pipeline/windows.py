@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from relumix.engines.base import Traits, Window, Windowing
 from relumix.errors import InputError
+from relumix.shot.scenes import Scenes
 
 REACH = 16
 """Most windows that tracking crosses. Farther away hardly anything of a reference is left in view, and a chunk at the
@@ -29,10 +30,14 @@ class Share:
 
 @dataclass(frozen=True)
 class Plan:
-    """The windows of a shot, and for each frame that is not a reference its shares in them."""
+    """The windows of a shot, and for each frame that is not a reference its shares in them.
+
+    A frame of a scene without a reference has no share: it stays the plate.
+    """
 
     windows: tuple[Window, ...]
     shares: dict[int, tuple[Share, ...]]
+    scenes: Scenes
 
     def windows_of(self, frames: Iterable[int]) -> tuple[int, ...]:
         """Return the indices of the windows that the gain on `frames` comes from, in the order of the frames."""
@@ -72,19 +77,21 @@ def refuse_chunks(engine: Traits, frames: Sequence[int], chosen: Sequence[int]) 
         )
 
 
-def plan(frames: Sequence[int], references: Sequence[int], windowing: Windowing) -> Plan:
+def plan(frames: Sequence[int], references: Sequence[int], windowing: Windowing, cuts: Sequence[int] = ()) -> Plan:
     """Lay an engine's windows over a shot.
 
     frames, references  frame numbers, ascending; every reference is one of the frames.
+    cuts                the first frame of each scene but the first, ascending: no window crosses one.
 
-    The grid starts anew at every reference: before the first and after the last it runs outwards, between two it
-    runs forward and both count. Where two windows overlap their weights cross-fade linearly.
+    The grid starts anew at every cut and reference: before the first reference of a scene and after its last it runs
+    outwards, between two it runs forward and both count. Where two windows overlap their weights cross-fade linearly.
     Raises ValueError where a reference is not a frame.
     """
     known = frozenset(references)
     windows: list[Window] = []
     shares: dict[int, tuple[Share, ...]] = {}
-    for run, two_sided in _runs(frames, references):
+    scenes = Scenes(tuple(references), tuple(cuts))
+    for run, two_sided in _runs(frames, scenes):
         spans = _spans(len(run), windowing)
         starts = [first for first, _ in spans]
         for offset, parts in enumerate(_shares(spans, len(run))):
@@ -98,10 +105,12 @@ def plan(frames: Sequence[int], references: Sequence[int], windowing: Windowing)
             )
             for first, last in spans
         ]
-    return Plan(tuple(windows), shares)
+    return Plan(tuple(windows), shares, scenes)
 
 
-def chained_keyframes(frames: Sequence[int], references: Sequence[int], windowing: Windowing) -> int:
+def chained_keyframes(
+    frames: Sequence[int], references: Sequence[int], windowing: Windowing, cuts: Sequence[int] = ()
+) -> int:
     """Return how many keyframes the plan of a shot names over all windows, where these are chained (0 else).
 
     It grows with the square of the frames that a reference reaches, and is found without planning. See `plan`.
@@ -109,23 +118,27 @@ def chained_keyframes(frames: Sequence[int], references: Sequence[int], windowin
     if not windowing.chained:
         return 0
     count = 0
-    for run, two_sided in _runs(frames, references):
+    for run, two_sided in _runs(frames, Scenes(tuple(references), tuple(cuts))):
         for first, last in _spans(len(run), windowing):
             count += first + 1 + (len(run) - last if two_sided else 0)
     return count
 
 
-def _runs(frames: Sequence[int], references: Sequence[int]) -> list[tuple[Sequence[int], bool]]:
+def _runs(frames: Sequence[int], scenes: Scenes) -> list[tuple[Sequence[int], bool]]:
     """Return the stretches of a shot on which the grid starts anew, and whether there is a reference at both ends.
 
-    Each begins with a reference. Raises ValueError where one is not a frame.
+    Each begins with a reference; scenes without one have none. Raises ValueError where a reference is not a frame.
     """
     place = {frame: i for i, frame in enumerate(frames)}
-    if missing := set(references) - place.keys():
+    if missing := set(scenes.references) - place.keys():
         raise ValueError(f"reference {min(missing)} is none of the frames")
-    anchors = [place[r] for r in references]
-    before, after = frames[anchors[0] :: -1], frames[anchors[-1] :]
-    return [(before, False), *((frames[a : b + 1], True) for a, b in pairwise(anchors)), (after, False)]
+    runs: list[tuple[Sequence[int], bool]] = []
+    for scene in scenes.split(frames):
+        if anchors := [place[r] - place[scene[0]] for r in scenes.lit_from(scene[0])]:
+            runs += [(scene[anchors[0] :: -1], False)]
+            runs += [(scene[a : b + 1], True) for a, b in pairwise(anchors)]
+            runs += [(scene[anchors[-1] :], False)]
+    return runs
 
 
 def _keyframe_paths(

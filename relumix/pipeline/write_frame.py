@@ -7,7 +7,6 @@ References' plates are read once: their gain is known at once, so their frames a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -30,6 +29,7 @@ from relumix.shot.sequence import OutputPattern
 from relumix.shot.source import PlateSource
 from relumix.shot.writing import write
 from relumix.types import Float32
+from relumix.util.words import as_json
 from relumix.version import __version__
 
 Relit = tuple[Float32, NDArray[np.bool_]]
@@ -86,7 +86,8 @@ class FrameWriter:
             own = self.confidence_output.path(gain.frame) if self.confidence_output else None
             confidence = self.source.confidence(picture, path, own)
             shown = Shown.of(picture, result, reference=reference[0] if reference else None, confidence=confidence)
-        return Made(FrameDone(gain.frame, str(path), nonfinite_pixels=nonfinite(picture)), shown)
+        event = FrameDone(gain.frame, str(path), nonfinite_pixels=nonfinite(picture))
+        return Made(event, shown, matte=self.source.reads_as_matte(picture))
 
     def _relight(self, canvas: Canvas, gain: Gain, picture: Picture, reference: Relit | None) -> list[RelitLevel]:
         """Return the frame relit, with its mip levels."""
@@ -140,8 +141,8 @@ class FrameWriter:
         return {
             "relumix:version": __version__,
             "relumix:engine": settings.engine,
-            REFERENCES_ATTRIBUTE: json.dumps(references, ensure_ascii=False),
-            "relumix:settings": json.dumps(settings.pixels(), ensure_ascii=False),
+            REFERENCES_ATTRIBUTE: as_json(references),
+            "relumix:settings": as_json(settings.pixels()),
             FINGERPRINT_ATTRIBUTE: fingerprint,
         }
 

@@ -19,7 +19,7 @@ CELL_WIDTH_PX = 384
 _GAP, _MARGIN, _GUTTER, _HEAD, _FOOT = 8, 24, 104, 40, 40
 _GROUND, _LINE, _TEXT, _FAINT = (20, 20, 22), (70, 70, 75), (225, 225, 228), (140, 140, 146)
 
-_CONFIDENCE_LEGEND = "confidence: white is certain, middle grey off by a stop, black a guess"
+_CONFIDENCE_LEGEND = "confidence: white is certain, middle grey off by one stop, black by many"
 
 _LIGHT = np.array([(120, 200, 255), (35, 105, 235), (26, 26, 30), (235, 120, 20), (255, 225, 130)], np.float32)
 """False colour of a gain in stops, from the darkest to the brightest end: blue takes light away, orange adds it."""

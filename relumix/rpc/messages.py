@@ -44,6 +44,10 @@ class Piece:
     data: bytes | memoryview
 
 
+Request = RelightRequest | Piece
+"""What a client says, as it is parsed here."""
+
+
 def kind(message: RelightRequest | RelightResponse | Piece) -> str | None:
     """Return the name of what a message holds; None for what this version does not know."""
     return "chunk" if isinstance(message, Piece) else message.WhichOneof("message")
@@ -69,7 +73,12 @@ def response_bytes(message: RelightResponse | Piece) -> bytes:
 
 def request_of(message: bytes) -> RelightRequest | Piece:
     """Parse what a client says; a chunk is always a Piece. Raises google.protobuf.message.DecodeError."""
-    return _cut(message, _REQUEST_KEY) or _parted(RelightRequest.FromString(message))
+    return request_piece_of(message) or _parted(RelightRequest.FromString(message))
+
+
+def request_piece_of(message: bytes) -> Piece | None:
+    """Return the Piece that a client's message is; None where it is laid out as no serializer would, or no chunk."""
+    return _cut(message, _REQUEST_KEY)
 
 
 def response_of(message: bytes) -> RelightResponse | Piece:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from relumix.errors import FrameError, InputError
+from relumix.shot.alpha import Premult, is_coverage, looked_at
 from relumix.shot.box import Box
+from relumix.shot.cuts import Look, find_cuts, given_cuts, look_at
 from relumix.shot.paint import Alpha, Paint
+from relumix.shot.scenes import Scenes, refuse_unlit
 from relumix.types import Float32
 
 Arrays = Mapping[int, NDArray[np.floating]]
@@ -24,8 +28,11 @@ class _Level:
 
 @dataclass(frozen=True)
 class _Picture:
+    """stored_alpha: [h, w] as given, None where the plate has none; that of its levels is coverage alone."""
+
     levels: tuple[_Level, ...]
     data_window: Box
+    stored_alpha: Float32 | None
 
     @property
     def display_window(self) -> Box:
@@ -35,8 +42,8 @@ class _Picture:
 class ArraySource:
     """A relumix.gain.proxy_shot.Source of arrays (see relumix.pipeline.arrays.relit)."""
 
-    def __init__(self, source: Arrays, references: Arrays, masks: Arrays | None) -> None:
-        """Raises InputError for arguments that do not fit together."""
+    def __init__(self, source: Arrays, references: Arrays, masks: Arrays | None, premult: Premult = "auto") -> None:
+        """premult: see relumix.Settings. Raises InputError for arguments that do not fit together."""
         if not source:
             raise InputError("the source has no frames: expected at least one array by frame number")
         if not references:
@@ -45,13 +52,30 @@ class ArraySource:
         for frame in self.references:
             if frame not in source:
                 raise InputError(f"reference frame {frame} is not in the shot: expected one of {_span(self.frames)}")
-        self._source, self._relit, self._masks = source, references, masks
+        self.cuts: tuple[int, ...] = ()
+        self._source, self._relit, self._masks, self._premult = source, references, masks, premult
         self._shape = _floats(source[self.references[0]], f"frame {self.references[0]}").shape
 
     @property
     def masked(self) -> bool:
         """Whether there are mattes."""
         return self._masks is not None
+
+    def find_cuts(self, cuts: str, unlit: str, wanted: Sequence[int]) -> None:
+        """Set `cuts`, the first frame of each scene but the first, as Settings.cuts says; "auto" reads every frame.
+
+        Raises InputError for cuts that are none of the shot's frames and, unless `unlit` is "plate", where a wanted
+        frame is of a scene without a reference.
+        """
+        given = given_cuts(cuts, self.frames)
+        self.cuts = find_cuts((frame, self._look(frame)) for frame in self.frames) if given is None else given
+        refuse_unlit(self.frames, Scenes(self.references, self.cuts), wanted, unlit)
+
+    def _look(self, frame: int) -> Look | None:
+        try:
+            return look_at(np.asarray(self.plate(frame)[..., :3], np.float32))
+        except FrameError:
+            return None  # told when it is this frame's turn
 
     def choose(self, frames: Sequence[int] | None) -> list[int]:
         """Return the frames asked for (None: all), ascending. Raises InputError."""
@@ -93,7 +117,19 @@ class ArraySource:
         pixels = np.asarray(self.plate(frame), np.float32)
         alpha = pixels[..., 3] if pixels.shape[2] == 4 else None
         box = Box(0, 0, pixels.shape[1], pixels.shape[0])
-        return _Picture((_Level(np.ascontiguousarray(pixels[..., :3]), alpha),), box)
+        used = None if alpha is None or self._matte or not self._is_coverage(pixels) else alpha
+        return _Picture((_Level(np.ascontiguousarray(pixels[..., :3]), used),), box, alpha)
+
+    @cached_property
+    def _matte(self) -> bool:
+        """Whether alpha is no coverage in the plate of a reference, and so in none (see alpha.looked_at)."""
+        if self._shape[2:] != (4,):
+            return False
+        plates = (np.asarray(self.plate(frame), np.float32) for frame in looked_at(self.references))
+        return not all(map(self._is_coverage, plates))
+
+    def _is_coverage(self, rgba: Float32) -> bool:
+        return is_coverage(rgba[..., :3], rgba[..., 3], self._premult)
 
     def read_reference(self, frame: int, picture: _Picture) -> tuple[Float32, NDArray[np.bool_]]:
         """Return a relit frame, over the plate where its alpha says so (see shot.paint), and where it is known."""
@@ -103,8 +139,9 @@ class ArraySource:
         if relit.shape[2] == 3:
             return rgb, known
         alpha, level = np.nan_to_num(relit[..., 3], nan=1.0, posinf=1.0, neginf=0.0), picture.levels[0]
-        paint = Paint(np.where(known[..., None], rgb, np.float32(0)), known, alpha, np.ones_like(known), straight=False)
-        if paint.classify(level.alpha) is Alpha.PAINTED:
+        shown = np.where(known[..., None], rgb, np.float32(0))
+        paint = Paint(shown, shown, known, alpha, np.ones_like(known), straight=False)
+        if paint.classify(level.rgb, level.alpha, self._premult) is Alpha.PAINTED:
             return paint.over(level.rgb, level.alpha)
         return rgb, known
 

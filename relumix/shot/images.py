@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ import OpenImageIO as oiio
 from numpy.typing import NDArray
 
 from relumix.shot.box import Box
+from relumix.util.native_name import native_name
 
 NUMPY_TYPES = {"half": np.float16, "float": np.float32, "uint": np.uint32, "uint8": np.uint8, "uint16": np.uint16}
 
@@ -40,21 +42,33 @@ def opened(path: Path, *, unassociated: bool = False) -> Iterator[Any]:
 
     unassociated  keep colour and alpha as stored, where OpenImageIO would premultiply.
     """
-    if not path.is_file():
-        raise ImageError("there is no such file")
+    _look_for(path)
     hints = oiio.ImageSpec()
     if unassociated:
         hints.attribute("oiio:UnassociatedAlpha", 1)
+    with native_name(path) as name:
+        try:
+            image = oiio.ImageInput.open(name, hints)
+        except UnicodeDecodeError:
+            image = None
+        if image is None:
+            raise ImageError(what_went_wrong())
+        try:
+            yield image
+        finally:
+            image.close()
+
+
+def _look_for(path: Path) -> None:
+    """Raise ImageError where there is no file, or the system does not let it be seen."""
     try:
-        image = oiio.ImageInput.open(str(path), hints)
-    except UnicodeDecodeError:
-        image = None
-    if image is None:
-        raise ImageError(what_went_wrong())
-    try:
-        yield image
-    finally:
-        image.close()
+        kind = path.stat().st_mode
+    except FileNotFoundError:
+        raise ImageError("there is no such file") from None
+    except OSError as error:
+        raise ImageError(str(error.strerror)) from None
+    if not stat.S_ISREG(kind):
+        raise ImageError("there is no such file")
 
 
 def spec_of(image: Any, part: int, level: int = 0) -> Any | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ from fileseq.frameset import FrameSet
 from relumix.color.spaces import primaries_name
 from relumix.errors import InputError
 from relumix.shot import exr_header
+from relumix.shot.agreement import agreed_layout
+from relumix.shot.alpha import is_coverage
 from relumix.shot.box import Box
-from relumix.shot.channels import PartNames, choose, layers_and_views
+from relumix.shot.channels import Choice, PartNames, choose, layers_and_views
 from relumix.shot.images import ImageError, data_window, display_window, frames_per_second, opened, pixels_of
-from relumix.shot.layout import FileLayout, layout_of, subsampled_channels
+from relumix.shot.layout import FileLayout, difference, layout_of, subsampled_channels
 from relumix.shot.sequence import Sequence
 
 
@@ -36,21 +39,28 @@ class PartInfo:
 
 @dataclass(frozen=True)
 class FrameInfo:
-    """One frame. nonfinite: pixels with a NaN or infinite red, green or blue, None where they were not counted."""
+    """One frame.
+
+    nonfinite  pixels with a NaN or infinite red, green or blue, None where they were not counted.
+    coverage   whether alpha is coverage, so that colour is divided by it; None without alpha, or where it was not seen.
+    error      why it cannot be read, or how it is not laid out as the other frames are.
+    """
 
     frame: int
     data_window: Box | None = None
     display_window: Box | None = None
     timecode: str | None = None
     nonfinite: int | None = None
+    coverage: bool | None = None
     error: str | None = None
 
 
 @dataclass(frozen=True)
 class PlateInfo:
-    """A plate. What is said of parts, layers and colour is that of the first file that can be read.
+    """A plate. What is said of parts, layers and colour is what its frames agree on.
 
-    relit    the channels that would be relit, or None, with the reason in `refusal`.
+    relit    the channels that would be relit, or None, with the reason in `refusal`; relit_part, relit_layer and
+             relit_view are where they are, the part counted from 0, and alpha the channel of their alpha, or None.
     primaries  x and y of red, green, blue and white; colour is the name of a space with them, or what the file says;
     None for other formats than OpenEXR, of which `relight` asks it as well.
     """
@@ -66,6 +76,10 @@ class PlateInfo:
     layers: tuple[str, ...]
     views: tuple[str, ...]
     relit: tuple[str, ...] | None
+    relit_part: int | None
+    relit_layer: str | None
+    relit_view: str | None
+    alpha: str | None
     refusal: str | None
     primaries: tuple[float, ...] | None
     colour: str | None
@@ -94,16 +108,17 @@ class PlateInfo:
             yield "frames/second", f"{self.frames_per_second:g}"
         for each in self.per_frame:
             if each.error:
-                yield "unreadable", f"frame {each.frame}: {each.error}"
+                yield "differs" if each.display_window else "unreadable", f"frame {each.frame}: {each.error}"
         scanned = [each for each in self.per_frame if each.nonfinite is not None]
         bad = [f"{each.nonfinite} in frame {each.frame}" for each in scanned if each.nonfinite]
         if scanned:
             yield "non-finite", f"{', '.join(bad)} (pixels)" if bad else "none"
 
     def _window_facts(self) -> Iterable[tuple[str, str]]:
-        displays = list(dict.fromkeys(each.display_window for each in self.per_frame if each.display_window))
+        sound = [each for each in self.per_frame if not each.error]
+        displays = list(dict.fromkeys(each.display_window for each in sound if each.display_window))
         yield "display window", ", ".join(map(str, displays)) + (" (it changes)" if len(displays) > 1 else "")
-        windows = list(dict.fromkeys(each.data_window for each in self.per_frame if each.data_window))
+        windows = list(dict.fromkeys(each.data_window for each in sound if each.data_window))
         if len(windows) > 1:
             whole = windows[0]
             for window in windows:
@@ -129,7 +144,32 @@ class PlateInfo:
         if self.views:
             yield "views", ", ".join(self.views)
         needs = "" if self.format == "openexr" else " (say what colour they are with --colorspace)"
-        yield "relit", ", ".join(self.relit) + needs if self.relit else f"no: {self.refusal}"
+        yield "relit", ", ".join(self.relit) + self._where() + needs if self.relit else f"no: {self.refusal}"
+        if self.relit:
+            yield "alpha", self._alpha_fact()
+
+    def _where(self) -> str:
+        """Which part, layer and view is relit, where there are several."""
+        assert self.relit_part is not None
+        part = self.parts[self.relit_part].name
+        words = [f"part {part or self.relit_part}"] if len(self.parts) > 1 else []
+        words += [f"layer {self.relit_layer}"] if self.relit_layer and self.relit_layer != part else []
+        words += [f"view {self.relit_view}"] if self.relit_view else []
+        return f" ({', '.join(words)})" if words else ""
+
+    def _alpha_fact(self) -> str:
+        """How alpha is read: as coverage, or as a matte that is passed through."""
+        if self.alpha is None:
+            return "none: all is covered"
+        seen: dict[bool, list[int]] = {True: [], False: []}
+        for each in self.per_frame:
+            if each.coverage is not None:
+                seen[each.coverage].append(each.frame)
+        if not any(seen.values()):
+            return f"{self.alpha}: not looked at"
+        said = {True: "coverage", False: "a matte, passed through and not used"}
+        meant = [f"{said[kind]}{f' in {_ranges(at)}' if all(seen.values()) else ''}" for kind, at in seen.items() if at]
+        return f"{self.alpha}: {'; '.join(meant)}"
 
     def _colour_facts(self) -> Iterable[tuple[str, str]]:
         yield "colour", self.colour or "not said"
@@ -149,8 +189,9 @@ def describe(pattern: str | Path, layer: str | None = None, view: str | None = N
     such plate, where none of its files can be read, or where it lacks the layer or view that is asked for.
     """
     sequence = Sequence.find(pattern)
-    first = next((layout for frame in sequence.frames if (layout := _layout(sequence.path(frame)))), None)
-    if first is None:
+    try:
+        like, first = agreed_layout(sequence, sequence.frames, ())
+    except InputError:
         return _described_by_header(sequence)
     refusal, relit = None, None
     try:
@@ -163,7 +204,7 @@ def describe(pattern: str | Path, layer: str | None = None, view: str | None = N
     if first.deep:
         relit, choice, refusal = None, None, "deep images are not relit"
     part = choice.part if choice else 0
-    per_frame = tuple(_frame(sequence, frame, part, choice.rgb if choice and scan else ()) for frame in sequence.frames)
+    look = partial(_frame, sequence, _Agreed(sequence.path(like), first), part, choice if scan else None)
     spec = first.specs[part][0]
     layers, views = layers_and_views(first.names)
     primaries = tuple(spec.getattribute("chromaticities") or ()) or None
@@ -179,19 +220,15 @@ def describe(pattern: str | Path, layer: str | None = None, view: str | None = N
         layers=layers,
         views=views,
         relit=relit,
+        relit_part=choice.part if choice else None,
+        relit_layer=choice.layer if choice else None,
+        relit_view=choice.view if choice else None,
+        alpha=None if choice is None or choice.alpha is None else first.names[choice.part].channels[choice.alpha],
         refusal=refusal,
         primaries=primaries,
         colour=_colour(spec, primaries) if first.format == "openexr" else None,
-        per_frame=per_frame,
+        per_frame=tuple(map(look, sequence.frames)),
     )
-
-
-def _layout(path: Path) -> FileLayout | None:
-    try:
-        with opened(path) as image:
-            return layout_of(image, path)
-    except ImageError:
-        return None
 
 
 def _part(names: PartNames, levels: tuple[Any, ...]) -> PartInfo:
@@ -207,20 +244,39 @@ def _part(names: PartNames, levels: tuple[Any, ...]) -> PartInfo:
     )
 
 
-def _frame(sequence: Sequence, frame: int, part: int, rgb: tuple[int, ...]) -> FrameInfo:
+@dataclass(frozen=True)
+class _Agreed:
+    """How the frames are laid out, and a file that is."""
+
+    path: Path
+    layout: FileLayout
+
+
+def _frame(sequence: Sequence, agreed: _Agreed, part: int, scanned: Choice | None, frame: int) -> FrameInfo:
     path = sequence.path(frame)
     try:
-        with opened(path) as image:
-            specs = layout_of(image, path).specs
-            spec = specs[min(part, len(specs) - 1)][0]
-            nonfinite = None
-            if rgb:
-                pixels = pixels_of(image, part, 0, range(min(rgb), max(rgb) + 1), "float")
-                pixels = pixels[..., [index - min(rgb) for index in rgb]]
-                nonfinite = int(np.count_nonzero(~np.isfinite(pixels).all(axis=-1)))
+        with opened(path, unassociated=True) as image:
+            layout = layout_of(image, path)
+            spec = layout.specs[min(part, len(layout.specs) - 1)][0]
+            found = FrameInfo(frame, data_window(spec), display_window(spec), _timecode(spec))
+            if odd := difference(layout, path, agreed.layout, agreed.path):
+                return replace(found, error=odd)
+            return _scanned(found, image, spec, scanned) if scanned else found
     except ImageError as error:
         return FrameInfo(frame, error=str(error))
-    return FrameInfo(frame, data_window(spec), display_window(spec), _timecode(spec), nonfinite)
+
+
+def _scanned(found: FrameInfo, image: Any, spec: Any, choice: Choice) -> FrameInfo:
+    """Add what only the pixels tell. Raises ImageError."""
+    indices = [*choice.rgb, *([] if choice.alpha is None else [choice.alpha])]
+    pixels = pixels_of(image, choice.part, 0, range(min(indices), max(indices) + 1), "float")
+    pixels = pixels[..., [index - min(indices) for index in indices]]
+    nonfinite = int(np.count_nonzero(~np.isfinite(pixels[..., :3]).all(axis=-1)))
+    if choice.alpha is None:
+        return replace(found, nonfinite=nonfinite)
+    straight = bool(spec.get_int_attribute("oiio:UnassociatedAlpha"))
+    covers = is_coverage(pixels[..., :3], pixels[..., 3], "auto", straight=straight)
+    return replace(found, nonfinite=nonfinite, coverage=covers)
 
 
 def _timecode(spec: Any) -> str | None:
@@ -242,7 +298,8 @@ def _colour(spec: Any, primaries: tuple[float, ...] | None) -> str | None:
 
 def _described_by_header(sequence: Sequence) -> PlateInfo:
     """Describe what OpenImageIO does not open: a subsampled luminance-chroma image."""
-    path = sequence.path(sequence.frames[0])
+    paths = [sequence.path(frame) for frame in sequence.frames]
+    path = next(filter(subsampled_channels, paths), paths[0])
     chroma = subsampled_channels(path)
     if not chroma:
         try:
@@ -263,6 +320,10 @@ def _described_by_header(sequence: Sequence) -> PlateInfo:
         layers=(),
         views=(),
         relit=None,
+        relit_part=None,
+        relit_layer=None,
+        relit_view=None,
+        alpha=None,
         refusal=f"a subsampled luminance-chroma image ({', '.join(chroma)} lack pixels) is not relit",
         primaries=None,
         colour=None,

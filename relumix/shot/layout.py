@@ -8,7 +8,7 @@ from typing import Any
 
 from relumix.errors import InputError
 from relumix.shot import exr_header
-from relumix.shot.channels import PartNames
+from relumix.shot.channels import PartNames, is_colour
 from relumix.shot.images import ImageError, display_window, spec_of
 
 RIPMAP_LEVELS = 2
@@ -100,18 +100,33 @@ def refuse(layout: FileLayout, path: Path) -> None:
         raise InputError(f"{path} has several parts and mip levels: save it with one of the two first")
 
 
-def outline(layout: FileLayout, part: int) -> dict[str, str]:
-    """The properties that all frames of a shot must share, by their names in errors. `part` is the relit one."""
-    names = layout.names
+def outline(layout: FileLayout) -> dict[str, str]:
+    """The properties that all frames of a shot must share, by their names in errors."""
+    names, spec = layout.names, layout.specs[0][0]  # OpenEXR has one display window and pixel aspect for all parts.
     parts = ", ".join(f"{each.name or number} {each.view}".strip() for number, each in enumerate(names))
-    if len(names) == 1:  # The name of the only part says nothing about how it is laid out.
-        parts = "one"
-    if part >= len(names):
-        return {"parts": parts}
-    spec = layout.specs[part][0]
     return {
-        "parts": parts,
+        "format": layout.format,
+        "parts": parts if len(names) > 1 else "one",  # The name of the only part says nothing about how it is laid out.
         "channels": "; ".join(",".join(each.channels) for each in names),
+        "whole numbers": "in " + (",".join(_whole_numbers(layout)) or "no colour"),
         "display window": str(display_window(spec)),
         "pixel aspect": f"{spec.get_float_attribute('PixelAspectRatio', 1.0):g}",
     }
+
+
+def _whole_numbers(layout: FileLayout) -> list[str]:
+    """The channels of colour that hold whole numbers in OpenEXR, where they are no light."""
+    if layout.format != "openexr":
+        return []
+    specs = [levels[0] for levels in layout.specs]
+    named = [(name, spec.channelformat(index)) for spec in specs for index, name in enumerate(spec.channelnames)]
+    return [name for name, kind in named if str(kind) == "uint" and is_colour(name)]
+
+
+def difference(layout: FileLayout, path: Path, agreed: FileLayout, like: Path) -> str | None:
+    """Say how a file is not laid out as its shot is, of which `like` is an example; None where it is."""
+    shared = outline(agreed)
+    for what, own in outline(layout).items():
+        if own != shared[what]:
+            return f"{path} has {what} {own}, but {like} has {shared[what]}; expected all frames of a shot to agree"
+    return None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from relumix.shot.alpha import TRANSPARENT, Premult, Uncovered, sampled
 from relumix.types import Float32
 
 Mask = NDArray[np.bool_]
@@ -16,11 +17,14 @@ _TOLERANCE = 1 / 255
 """Alphas that differ by less are equal but for rounding: one step of 8 bits."""
 
 _MATTE_SHARE = 0.5
-"""If more than this share of the pixels with alpha 0 has light, alpha is a matte rather than coverage."""
+"""If more than this share of what alpha leaves open has light in plate and reference, alpha is a matte."""
 
 
 class Alpha(enum.Enum):
-    """WHOLE: all is painted. PAINTED: some is. EMPTY: 0 everywhere. MATTE: there is light where it is 0."""
+    """WHOLE: all is painted. PAINTED: some is. EMPTY: 0 everywhere. MATTE: there is light where it is 0.
+
+    The last two are no coverage: the relit frame is all that its file shows.
+    """
 
     WHOLE = enum.auto()
     PAINTED = enum.auto()
@@ -33,30 +37,39 @@ class Paint:
     """A relit frame with alpha, on the plate's pixels.
 
     rgb       [h, w, 3] float32, premultiplied, 0 where it is not finite.
+    shown     [h, w, 3] float32: the same with alpha left aside.
     known     [h, w] bool: where its light is known.
     alpha     [h, w] float32, finite, 0 outside of the image.
     inside    [h, w] bool: the pixels of the image itself.
-    straight  whether the colour was stored without alpha, so that it means nothing where alpha is 0.
+    straight  whether the file says that its colour is stored without alpha.
     """
 
     rgb: Float32
+    shown: Float32
     known: Mask
     alpha: Float32
     inside: Mask
     straight: bool
 
-    def classify(self, plate_alpha: Float32 | None) -> Alpha:
-        """Tell what the alpha means, compared with the plate's (None: 1 everywhere)."""
-        if not (self.alpha > 0).any():
-            return Alpha.EMPTY
-        share = self._share(plate_alpha)
-        if not (self.inside & (share < 1)).any():
+    def classify(self, plate: Float32, plate_alpha: Float32 | None, premult: Premult) -> Alpha:
+        """Tell what the alpha means, beside the plate [h, w, 3] and its alpha (None: 1 everywhere).
+
+        premult  "yes": it is coverage; "no": it is none, WHOLE; "auto": as the pixels say.
+        """
+        if premult == "no":
             return Alpha.WHOLE
-        uncovered: Mask = np.asarray(self.inside & (share == 0), np.bool_)
-        lit = uncovered & (self.rgb > 0).any(axis=-1)
-        if not self.straight and np.count_nonzero(lit) > _MATTE_SHARE * np.count_nonzero(uncovered):
-            return Alpha.MATTE
-        return Alpha.PAINTED
+        if premult == "auto" and not (self.alpha > TRANSPARENT).any():
+            return Alpha.EMPTY
+        if not (self.inside & (self._share(plate_alpha) < 1)).any():
+            return Alpha.WHOLE
+        return Alpha.MATTE if premult == "auto" and self._shows_more(plate) else Alpha.PAINTED
+
+    def _shows_more(self, plate: Float32) -> bool:
+        """Tell whether it shows light in most of what its alpha leaves open, as far as the plate has light there."""
+        uncovered = Uncovered.of(self.shown, self.alpha, straight=self.straight)
+        concerned = uncovered.open & sampled(self.inside) & (sampled(plate) > 0).any(axis=-1)
+        lit = np.count_nonzero(uncovered.excess & concerned)
+        return lit > _MATTE_SHARE * np.count_nonzero(concerned)
 
     def over(self, plate: Float32, plate_alpha: Float32 | None) -> tuple[Float32, Mask]:
         """Return it over the plate [h, w, 3], and where that is known; the plate itself where nothing was painted."""

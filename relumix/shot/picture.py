@@ -19,7 +19,7 @@ class Level:
     """One mip level of a plate (most have one).
 
     rgb    [h, w, 3] float32, scene-linear, premultiplied as stored, the pixels of the level's data window.
-    alpha  [h, w] float32, or None where the plate has none.
+    alpha  [h, w] float32, or None where the plate has none that is coverage (see shot.alpha).
     """
 
     rgb: NDArray[np.float32]
@@ -105,8 +105,13 @@ class Picture:
 
     @property
     def alpha(self) -> NDArray[np.float32] | None:
-        """[h, w] float32 at full size, or None."""
+        """[h, w] float32 at full size, or None where there is none that is coverage."""
         return self.levels[0].alpha
+
+    @property
+    def has_matte(self) -> bool:
+        """Whether there is alpha that is no coverage, and passed through alone."""
+        return self.contents.choice.alpha is not None and self.alpha is None
 
 
 def nonfinite(picture: Picture) -> int:

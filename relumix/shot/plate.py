@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import struct
 from collections.abc import Sequence as Items
 from pathlib import Path
@@ -13,40 +14,55 @@ from numpy.typing import NDArray
 from relumix.color.spaces import WorkingSpace, working_space
 from relumix.errors import FrameError, InputError
 from relumix.shot import exr_header
+from relumix.shot.agreement import agreed_layout
+from relumix.shot.alpha import Premult, is_coverage
 from relumix.shot.box import Box
 from relumix.shot.channels import Choice, PartNames, choose
 from relumix.shot.confidence_layer import channel_name
 from relumix.shot.images import ImageError, data_window, display_window, frames_per_second, opened, pixels_of
-from relumix.shot.layout import FileLayout, explain, layout_of, outline, refuse
+from relumix.shot.layout import FileLayout, difference, layout_of, refuse
 from relumix.shot.picture import Contents, Level, Part, PartLevel, Picture, Plane
 from relumix.shot.placing import Windows
 from relumix.shot.rgba_image import is_whole, read_rgba
 from relumix.shot.sequence import Sequence
+from relumix.shot.small import read_small
+from relumix.types import Float32
 
 
 class Plate:
-    """The frames of a shot, and which of their channels are the picture. It may be used from several threads."""
+    """The frames of a shot, and which of their channels are the picture. It may be used from several threads.
+
+    matte  whether alpha is known to be no coverage in any frame (see `of`).
+    """
 
     def __init__(
-        self, sequence: Sequence, *, layer: str | None = None, view: str | None = None, colorspace: str | None = None
+        self,
+        sequence: Sequence,
+        *,
+        layer: str | None = None,
+        view: str | None = None,
+        colorspace: str | None = None,
+        premult: Premult = "auto",
+        references: Items[int] = (),
+        asked: Items[int] | None = None,
     ) -> None:
-        """Look at the first file, and choose the channels that are relit (see channels.choose).
+        """Find how the frames are laid out (see agreement.agreed_layout), and choose the channels that are relit.
 
         colorspace  the colour space the files are in, where they are not scene-linear; required for other formats
                     than OpenEXR. Frames are read into (and written in) the scene-linear space that belongs to it.
+        premult     whether alpha is coverage, by which colour is multiplied; "auto": as each frame's pixels say.
+        references  frames that have to be readable.
+        asked       frames that are to be read; None: all.
 
-        Raises InputError: an unreadable file, a layer, view or colour space that is not there, and what cannot be
+        Raises InputError: no file can be read, a layer, view or colour space that is not there, and what cannot be
         relit: deep, subsampled or rip-mapped images, and channels of whole numbers.
         """
         self.sequence = sequence
-        self.layer, self.view = layer, view
+        self.layer, self.view, self.premult = layer, view, premult
+        self.matte = False
         self.space: WorkingSpace = working_space(colorspace)
-        self.path = sequence.path(sequence.frames[0])
-        try:
-            with opened(self.path) as image:
-                self.layout = layout_of(image, self.path)
-        except ImageError as error:
-            raise InputError(f"{self.path} cannot be read: {explain(self.path, error)}") from None
+        like, self.layout = agreed_layout(sequence, references, sequence.frames if asked is None else asked)
+        self.path = sequence.path(like)
         refuse(self.layout, self.path)
         self.choice: Choice = choose(self.layout.names, layer, view, str(self.path))
         spec = self.layout.specs[self.choice.part][0]
@@ -57,6 +73,19 @@ class Plate:
             )
         if self.layout.format == "openexr" and "uint" in {str(spec.channelformat(index)) for index in self.choice.rgb}:
             raise InputError(f"{self.path}: {', '.join(self.rgb_names)} hold whole numbers; expected half or float")
+
+    def of(self, sequence: Sequence, *, matte: bool) -> Plate:
+        """Return this plate with other files, which are laid out as its own.
+
+        matte  whether alpha is known to be no coverage in any of them.
+        """
+        plate = copy.copy(self)
+        plate.sequence, plate.matte = sequence, matte
+        return plate
+
+    def covers(self, rgb: Float32, alpha: Float32, *, straight: bool = False) -> bool:
+        """Tell whether the alpha [h, w] of a frame is coverage; see alpha.is_coverage."""
+        return not self.matte and is_coverage(rgb, alpha, self.premult, straight=straight)
 
     @property
     def frames(self) -> tuple[int, ...]:
@@ -75,7 +104,7 @@ class Plate:
 
     @property
     def frames_per_second(self) -> float | None:
-        """The frame rate of the first file, or None."""
+        """The frame rate that the files say, or None."""
         return frames_per_second(self.layout.specs[self.choice.part][0])
 
     @property
@@ -101,7 +130,7 @@ class Plate:
         return Windows(data_window(spec), display_window(spec))
 
     def read(self, frame: int) -> Picture:
-        """Read a whole frame. Raises FrameError where it is damaged, or differs in layout from the first file."""
+        """Read a whole frame. Raises FrameError where it is damaged, or differs in layout from the others."""
         path = self.sequence.path(frame)
         try:
             with opened(path, unassociated=True) as image:
@@ -113,20 +142,29 @@ class Plate:
         except (ImageError, MemoryError) as error:
             raise FrameError(frame, f"frame {frame}: {path} cannot be read: {error}") from None
 
+    def read_small(self, frame: int, longest: int) -> NDArray[np.float32]:
+        """Read what a frame shows, quickly: the display window averaged down, coded as it is stored.
+
+        Returns [h, w, 3] float32 with a long edge of at least `longest` pixels; rows may be left out where that saves
+        time, the same in every frame. Raises FrameError as `read` does.
+        """
+        path = self.sequence.path(frame)
+        try:
+            with opened(path, unassociated=True) as image:
+                layout = layout_of(image, path)
+                self._check(frame, path, layout)
+                return read_small(image, layout.specs[self.choice.part][0], self.choice, longest)
+        except (ImageError, MemoryError) as error:
+            raise FrameError(frame, f"frame {frame}: {path} cannot be read: {error}") from None
+
     def _check(self, frame: int, path: Path, layout: FileLayout) -> None:
-        """Raise FrameError where a file's layout differs from the first one's, or it cannot be relit."""
+        """Raise FrameError where a file's layout differs from the shot's, or it cannot be relit."""
         try:
             refuse(layout, path)
         except InputError as error:
             raise FrameError(frame, f"frame {frame}: {error}") from None
-        mine, first = (outline(each, self.choice.part) for each in (layout, self.layout))
-        for what, own in mine.items():
-            if own != first[what]:
-                raise FrameError(
-                    frame,
-                    f"frame {frame}: {path} has {what} {own}, but {self.path} has {first[what]}; "
-                    "expected all frames of a shot to agree",
-                )
+        if odd := difference(layout, path, self.layout, self.path):
+            raise FrameError(frame, f"frame {frame}: {odd}")
 
 
 def _three(names: Any) -> tuple[str, str, str]:
@@ -140,8 +178,7 @@ def _read_exr(image: Any, layout: FileLayout, plate: Plate, frame: int, path: Pa
     )
     choice, space = plate.choice, plate.space
     contents = Contents(parts, choice, layout.headers, layout.version, _replaced(space))
-    levels = tuple(_light(level.planes, choice, space) for level in parts[choice.part].levels)
-    return _picture(plate, layout, frame, path, levels, contents)
+    return _picture(plate, layout, frame, path, _levels(parts[choice.part], plate), contents)
 
 
 def _replaced(space: WorkingSpace) -> dict[str, exr_header.Attribute | None]:
@@ -165,11 +202,21 @@ def _time(spec: Any) -> dict[str, exr_header.Attribute | None]:
     return found
 
 
-def _light(planes: Items[Plane], choice: Choice, space: WorkingSpace) -> Level:
+def _levels(part: Part, plate: Plate) -> tuple[Level, ...]:
+    """The mip levels of a part; whether alpha is coverage is decided by the first."""
+    stored = [_stored(level.planes, plate.choice) for level in part.levels]
+    rgb, alpha = stored[0]
+    covers = alpha is not None and plate.covers(rgb, alpha)
+    used = [(rgb, alpha if covers else None) for rgb, alpha in stored]
+    return tuple(Level(plate.space.to_linear(rgb, alpha), alpha) for rgb, alpha in used)
+
+
+def _stored(planes: Items[Plane], choice: Choice) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """Colour [h, w, 3] and alpha [h, w] or None, as stored."""
     with np.errstate(invalid="ignore"):  # Signalling NaNs are left for the caller to find.
         rgb = np.stack([_channel(planes, index) for index in choice.rgb], axis=-1, dtype=np.float32)
         alpha = None if choice.alpha is None else np.ascontiguousarray(_channel(planes, choice.alpha), np.float32)
-    return Level(space.to_linear(rgb, alpha), alpha)
+    return rgb, alpha
 
 
 def _channel(planes: Items[Plane], index: int) -> NDArray[Any]:
@@ -221,7 +268,11 @@ def _read_other(image: Any, layout: FileLayout, plate: Plate, frame: int, path: 
     """Read a file that is no OpenEXR: its picture and alpha alone, to be written as OpenEXR."""
     spec = layout.specs[plate.choice.part][0]
     rgba = read_rgba(image, spec, plate.choice, plate.space)
-    level, alpha = Level(rgba.rgb, rgba.alpha), rgba.alpha
+    alpha = rgba.alpha
+    if alpha is not None and plate.covers(rgba.rgb, alpha, straight=rgba.straight):
+        level = Level(rgba.premultiplied, alpha)
+    else:
+        level = Level(rgba.rgb, None)
     kind = "half" if is_whole(spec) or str(spec.format) == "half" else "float"
     channels = ("R", "G", "B") if alpha is None else ("R", "G", "B", "A")
     planes = (

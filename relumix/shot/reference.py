@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from relumix.shot.picture import Picture
 from relumix.shot.placing import Place, Windows, fitted, on
 from relumix.shot.plate import Plate
 from relumix.shot.rgba_image import RgbaImage, is_whole, read_rgba
+from relumix.types import Float32
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,6 @@ class _File:
     def own(self) -> Box:
         return data_window(self.spec)
 
-    @property
-    def straight(self) -> bool:
-        return bool(self.spec.get_int_attribute("oiio:UnassociatedAlpha"))
-
     def covers(self, plate: Box) -> bool:
         """Tell whether it has pixels wherever its display window shows the plate."""
         return self.cropped_from is None or self.own.contains(self.cropped_from.intersect(plate))
@@ -66,9 +63,9 @@ def read_reference(
 
     Its position is placing.Windows.place's. One of another size but the same shape is scaled to fit, a smaller one as
     gain on the plate's detail (see shot.enlarging). Layer and view are the plate's where the reference has them, else
-    its plain R, G, B. Where its alpha is below the plate's it is comped over the plate; alpha is 0 outside an OpenEXR
-    data window. Alpha is ignored if it is 0
-    everywhere, or if there is light where it is 0.
+    main one. Where its alpha is below the plate's it is comped over the plate; alpha is 0 outside an OpenEXR data
+    window. Alpha is ignored if it is 0 everywhere, or if there is light where it is 0 (see shot.paint), or where the
+    plate's `premult` is "no".
 
     colorspace  of the reference; see color.spaces.reference_space for what None means.
 
@@ -82,18 +79,21 @@ def read_reference(
     windows = Windows(picture.data_window, picture.display_window)
     with _opened(path, "reference") as (image, layout):
         file = _file(layout, path, plate, windows, picture.frame, colorspace)
-        relit, role = read_rgba(image, file.spec, file.choice, file.space), Alpha.WHOLE
-        background = Background.of(picture, file.place)
-        if relit.alpha is not None:
-            paint = _paint(relit, file, background)
-            role = paint.classify(background.alpha)
-            if role is Alpha.PAINTED:
-                return background.enlarged(*paint.over(background.rgb, background.alpha), picture, file.place)
-        if role is Alpha.EMPTY and file.straight:
-            relit = read_rgba(image, file.spec, replace(file.choice, alpha=None), file.space)
-    if role is Alpha.EMPTY and not relit.rgb.any():
-        raise InputError(f"reference {path} is black and transparent everywhere: expected a relit frame")
-    return background.enlarged(*_placed(relit, file, background.window), picture, file.place)
+        relit = read_rgba(image, file.spec, file.choice, file.space)
+    background = Background.of(picture, file.place)
+    rgb = relit.rgb
+    if relit.alpha is not None:
+        paint = _paint(relit, file, background)
+        role = paint.classify(background.rgb, background.alpha, plate.premult)
+        if role is Alpha.EMPTY and not rgb.any():
+            raise InputError(f"reference {path} is black and transparent everywhere: expected a relit frame")
+        if role is Alpha.PAINTED and not paint.alpha.any():
+            raise InputError(f"reference {path} is transparent everywhere: expected a relit frame")
+        if role is Alpha.PAINTED:
+            return background.enlarged(*paint.over(background.rgb, background.alpha), picture, file.place)
+        if role is Alpha.WHOLE and plate.premult != "no":
+            rgb = relit.premultiplied
+    return background.enlarged(*_placed(rgb, relit.clipped, file, background.window), picture, file.place)
 
 
 def inspect_reference(
@@ -105,37 +105,50 @@ def inspect_reference(
     """
     with _opened(path, "reference") as (image, layout):
         file = _file(layout, path, plate, windows, frame, colorspace)
-        if (channel := file.choice.alpha) is None:
+        if (channel := file.choice.alpha) is None or plate.premult == "no":
             return ReferenceSummary(file.place, Alpha.WHOLE)
         alpha = pixels_of(image, file.choice.part, 0, range(channel, channel + 1), "float")
         if (alpha >= 1).all() and file.covers(windows.data):
             return ReferenceSummary(file.place, Alpha.WHOLE)
         background = Background.of(read(), file.place)
         paint = _paint(read_rgba(image, file.spec, file.choice, file.space), file, background)
-    return ReferenceSummary(file.place, paint.classify(background.alpha))
+    return ReferenceSummary(file.place, paint.classify(background.rgb, background.alpha, plate.premult))
 
 
 def read_mask(path: Path, picture: Picture) -> NDArray[np.float32]:
     """Read a mask: its alpha or, where it has none, its R, Y or first channel, as stored.
 
-    It lies where a reference of the plate's size would (see read_reference). Returns [h, w] float32 in 0..1 on the
-    pixels of the picture's data window, 0 outside the mask's own pixels and where it is not finite. Raises InputError:
-    unreadable, of another size.
+    A grey picture whose alpha is 1 everywhere was saved with an alpha that says nothing: there it is R. It lies where a
+    reference of the plate's size would (see read_reference). Returns [h, w] float32 in 0..1 on the pixels of the
+    picture's data window, 0 outside the mask's own pixels and where it is not finite. Raises InputError: unreadable, of
+    another size, with such a channel in several parts.
     """
     windows = Windows(picture.data_window, picture.display_window)
     with _opened(path, "mask") as (image, layout):
-        spec = layout.specs[0][0]
-        place = windows.place(spec, layout.format == "openexr")
-        if place is None:
-            own = data_window(spec)
-            raise InputError(
-                f"mask {path} is {own.width}x{own.height}, but the plate's frame {picture.frame} is {windows}: "
-                "expected the same size"
-            )
-        channel = _mask_channel(spec)
-        values = pixels_of(image, 0, 0, range(channel, channel + 1), "float")[..., 0]
+        part, channel = _mask_channel(layout, path)
+        spec = layout.specs[part][0]
+        place = _mask_place(spec, layout, path, windows, picture.frame)
+        values = _mask_values(image, part, spec, channel)
     values = np.clip(np.nan_to_num(values, nan=0, posinf=0, neginf=0), 0, 1)
     return on(picture.data_window, place.window, values)
+
+
+def inspect_mask(path: Path, windows: Windows, frame: int) -> None:
+    """Look at the header of a mask. Raises InputError as read_mask does."""
+    with _opened(path, "mask") as (_, layout):
+        part, _ = _mask_channel(layout, path)
+        _mask_place(layout.specs[part][0], layout, path, windows, frame)
+
+
+def _mask_place(spec: Any, layout: FileLayout, path: Path, windows: Windows, frame: int) -> Place:
+    place = windows.place(spec, layout.format == "openexr")
+    if place is None:
+        own = data_window(spec)
+        raise InputError(
+            f"mask {path} is {own.width}x{own.height}, but the plate's frame {frame} is {windows}: "
+            "expected the same size"
+        )
+    return place
 
 
 @contextmanager
@@ -178,23 +191,26 @@ def _choose(layout: FileLayout, plate: Plate, path: Path) -> Choice:
     return choose(layout.names, None, None, name)
 
 
-def _placed(relit: RgbaImage, file: _File, canvas: Box) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def _placed(
+    rgb: Float32, clipped: NDArray[np.bool_], file: _File, canvas: Box
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Return a file's rgb, 0 where it is not finite, and where it is known, on the pixels of a background."""
-    finite = np.asarray(np.isfinite(relit.rgb).all(axis=-1), np.bool_)
-    rgb, known = np.where(finite[..., None], relit.rgb, np.float32(0)), finite & ~relit.clipped
+    finite = np.asarray(np.isfinite(rgb).all(axis=-1), np.bool_)
+    rgb, known = np.where(finite[..., None], rgb, np.float32(0)), finite & ~clipped
     return _on_background(rgb, file, canvas), _on_background(known, file, canvas)
 
 
 def _paint(relit: RgbaImage, file: _File, background: Background) -> Paint:
-    rgb, known = _placed(relit, file, background.window)
+    rgb, known = _placed(relit.premultiplied, relit.clipped, file, background.window)
+    shown, _ = _placed(relit.rgb, relit.clipped, file, background.window)
     assert relit.alpha is not None
     alpha, inside = np.nan_to_num(relit.alpha, nan=1.0, posinf=1.0, neginf=0.0), np.ones(relit.alpha.shape, np.bool_)
     alpha, inside = (_on_background(each, file, background.window) for each in (alpha, inside))
     if file.cropped_from is not None:
         # OpenEXR: outside its data window an image is transparent, as far as its display window reaches.
-        shown = np.ones((file.cropped_from.height, file.cropped_from.width), np.bool_)
-        inside |= on(background.window, file.cropped_from, shown)
-    return Paint(rgb, known, alpha, inside, file.straight)
+        whole = np.ones((file.cropped_from.height, file.cropped_from.width), np.bool_)
+        inside |= on(background.window, file.cropped_from, whole)
+    return Paint(rgb, shown, known, alpha, inside, relit.straight)
 
 
 def _on_background(values: NDArray[Any], file: _File, canvas: Box) -> NDArray[Any]:
@@ -208,8 +224,29 @@ def _on_background(values: NDArray[Any], file: _File, canvas: Box) -> NDArray[An
     return on(canvas, place.window, scaled >= COVERED if values.dtype == np.bool_ else scaled)
 
 
-def _mask_channel(spec: Any) -> int:
+def _mask_channel(layout: FileLayout, path: Path) -> tuple[int, int]:
+    """Return the part and the channel in it that are a mask. Raises InputError where several may be meant."""
+    names = layout.names
     for name in ("A", "R", "Y"):
-        if name in spec.channelnames:
-            return int(spec.channelnames.index(name))
-    return 0
+        found = [(part, each.channels.index(name)) for part, each in enumerate(names) if name in each.channels]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            parts = ", ".join(names[part].name or str(part) for part, _ in found)
+            raise InputError(f"mask {path} has {name} in several parts ({parts}): expected the matte alone")
+    if len(names) > 1:
+        raise InputError(f"mask {path} has several parts, and none with A, R or Y: expected the matte alone")
+    return 0, 0
+
+
+def _mask_values(image: Any, part: int, spec: Any, channel: int) -> Float32:
+    """Return the channel [h, w] that is a mask, or R for grey pictures of alpha 1."""
+    values = pixels_of(image, part, 0, range(channel, channel + 1), "float")[..., 0]
+    names = list(spec.channelnames)
+    if names[channel] == "A" and {"R", "G", "B"} <= set(names) and (values >= 1).all():
+        red, green, blue = (
+            pixels_of(image, part, 0, range(index, index + 1), "float")[..., 0] for index in map(names.index, "RGB")
+        )
+        if np.array_equal(red, green) and np.array_equal(red, blue):
+            return np.asarray(red, np.float32)
+    return np.asarray(values, np.float32)

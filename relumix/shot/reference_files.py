@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 
 from relumix.errors import InputError
+from relumix.shot.pattern import Pattern
 from relumix.shot.sequence import Sequence as Shot
-from relumix.shot.sequence import images_in, is_pattern, number_at_end, refuse_movie
+from relumix.shot.sequence import images_in, number_at_end, refuse_glob, refuse_movie
 
 Files = str | PathLike[str]
 
@@ -52,6 +54,7 @@ def _resolved(shot: Shot, references: References) -> Iterator[tuple[int, Path]]:
         elif Path(path).is_file():
             yield frame, Path(path)
         else:
+            refuse_glob(os.fspath(path))
             raise InputError(f"the reference for frame {frame} is not there: {path}")
 
 
@@ -75,10 +78,11 @@ def _by_name(shot: Shot, given: Files) -> Iterator[tuple[int, Path]]:
             if frame is None and len(images) > 1:
                 raise InputError(f"the name of {image} does not say its frame: {_say(shot, image)}")
             yield shot.frames[0] if frame is None else frame, image
-    elif is_pattern(path):
+    elif Pattern.of(path):
         relit = Shot.find(given if isinstance(given, str) else path)
         yield from ((frame, relit.path(frame)) for frame in relit.frames)
     else:
+        refuse_glob(os.fspath(given))
         raise InputError(f"the reference is not there: {path}")
 
 

@@ -9,12 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fileseq.constants import PAD_STYLE_HASH1
 from fileseq.exceptions import FileSeqException, MaxSizeException
-from fileseq.filesequence import FileSequence
 from fileseq.frameset import FrameSet
 
 from relumix.errors import InputError
+from relumix.shot.pattern import Pattern
 
 IMAGE_SUFFIXES = frozenset({".exr", ".dpx", ".cin", ".tif", ".tiff", ".png", ".jpg", ".jpeg", ".hdr", ".tga", ".sgi"})
 """Extensions considered when a folder stands for the sequence in it."""
@@ -68,9 +67,9 @@ class Sequence:
         """Find the shot that a pattern stands for on disk.
 
         `plate.####.exr`, `plate.@@@@.exr` and `plate.%04d.exr` name a padding; a lone `#`, `@` or `%d` takes the one
-        that the files have; `plate.1001-1016#.exr` names a range too. A folder stands for the one sequence in it (of
-        EXR files; of other images where it holds none). A file stands for itself: its frame is the number at the end of
-        its name, or 1 where there is none.
+        that the files have; `plate.1001-1016#.exr` names a range too (see relumix.shot.pattern). A folder stands for
+        the one sequence in it (of EXR files; of other images where it holds none). A file stands for itself: its frame
+        is the number at the end of its name, or 1 where there is none.
 
         Raises InputError: nothing there, several sequences in the folder, or paddings that cannot be told apart.
         """
@@ -156,11 +155,6 @@ def number_at_end(path: Path) -> int | None:
     return int(number) if number else None
 
 
-def is_pattern(path: Path) -> bool:
-    """Tell whether the name of a file that is not there has a place for a frame number."""
-    return not _literal(path)
-
-
 def refuse_movie(path: Path) -> None:
     """Raise InputError for a movie, which holds no frames that could be told apart by name."""
     if path.suffix.lower() in MOVIE_SUFFIXES:
@@ -202,44 +196,37 @@ def _of_folder(folder: Path) -> Sequence:
     return _sequence(folder, head, tail, files, str(folder))
 
 
-def _of_pattern(pattern: str) -> Sequence:
-    parsed = _parse(pattern)
-    if not parsed.padding() and re.search(r"[*?]", Path(pattern).name):
-        stem, path = Path(pattern).stem, Path(pattern)
-        meant = path.parent if stem == "*" else path.with_name(re.sub(r"[*?]+", "####", path.name))
-        raise InputError(f"{pattern}: no such file or folder; # stands for a digit of the frame number: try {meant}")
-    if not parsed.padding():
-        raise InputError(f"{pattern}: no such file or folder, and no frame number in it (like plate.####.exr)")
-    folder, width = Path(parsed.dirname()), parsed.zfill()
-    head, tail, span = parsed.basename(), parsed.extension(), parsed.frameRange()
-    if head and head[-1] not in "._" and span.startswith("-"):  # shot-1001-1016#.exr: a dash, not a sign.
-        head, span = head + "-", span[1:]
+def _of_pattern(text: str) -> Sequence:
+    pattern = Pattern.of(text)
+    if pattern is None:
+        refuse_glob(text)
+        raise InputError(f"{text}: no such file or folder, and no frame number in it (like plate.####.exr)")
+    folder, head, tail = pattern.folder, pattern.head, pattern.tail
     files: dict[str, Path] = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         number = path.name[len(head) : len(path.name) - len(tail)]
         if not (path.name.startswith(head) and path.name.endswith(tail) and _NUMBER.fullmatch(number)):
             continue
-        if width == 1 or _is_padded(number, width):
+        if pattern.width == 1 or _is_padded(number, pattern.width):
             files[number] = path
-    asked = parse_frames(span) if span else None
+    asked = parse_frames(pattern.span) if pattern.span else None
     if not files:
-        raise InputError(f"{pattern}: no such sequence, no file in {folder} fits it")
-    return _sequence(folder, head, tail, files, pattern, asked)
+        raise InputError(f"{text}: no such sequence, no file in {folder} fits it")
+    return _sequence(folder, head, tail, files, text, asked)
+
+
+def refuse_glob(text: str) -> None:
+    """Raise InputError for a pattern of a shell, of which no shell made files."""
+    path = Path(text)
+    if re.search(r"[*?]", path.name):
+        meant = path.parent if path.stem == "*" else path.with_name(re.sub(r"[*?]+", "####", path.name))
+        raise InputError(f"{text}: no such file or folder; # stands for a digit of the frame number: try {meant}")
 
 
 def _is_padded(number: str, width: int) -> bool:
     """Whether a frame number is written with at least so many digits; its sign may count as one, as in C's %04d."""
     value = int(number)
     return number in (f"{value:0{width}d}", f"{value:0{width + (value < 0)}d}")
-
-
-def _parse(pattern: str) -> FileSequence:
-    try:
-        return FileSequence(pattern, pad_style=PAD_STYLE_HASH1)
-    except (FileSeqException, MaxSizeException, ValueError):
-        raise InputError(
-            f"'{pattern}' is no file pattern: expected one like plate.####.exr or plate.%04d.exr"
-        ) from None
 
 
 def _sequence(
@@ -297,20 +284,17 @@ class OutputPattern:
         if path.is_dir() or not path.suffix or str(output).endswith(("/", "\\")):
             self._folder = path
             return
-        parsed = _parse(str(output))
+        pattern = Pattern.of(str(output))
         if path.suffix.lower() != ".exr":
             raise InputError(f"{output}: results are written as EXR; expected a name that ends in .exr, or a folder")
-        if parsed.padding() and parsed.frameRange() and not _literal(path):
+        if pattern and pattern.span:
             raise InputError(f"{output}: an output pattern names no range; use --frames to choose frames")
-        numbered = bool(parsed.padding()) and not _literal(path)
-        if not numbered and len(self._frames) > 1:
+        if pattern is None and len(self._frames) > 1:
             raise InputError(
                 f"{output} has no place for the frame number and {len(self._frames)} frames go there: "
                 "expected a name like relit.####.exr, or a folder"
             )
-        self._template = (parsed.dirname() + parsed.basename(), parsed.extension()) if numbered else (str(output), "")
-        lone = parsed.padding() in ("#", "@")
-        self._padding = (source.padding if lone else parsed.zfill()) if numbered else 0
+        self._pattern = pattern
 
     def __str__(self) -> str:
         """The pattern or folder, as it was given."""
@@ -320,8 +304,9 @@ class OutputPattern:
         """The file that a frame is written to."""
         if self._folder is not None:
             return self._folder / self._source.path(frame).with_suffix(".exr").name
-        head, tail = self._template
-        return Path(f"{head}{frame:0{self._padding}d}{tail}" if tail else head)
+        if self._pattern is None:
+            return Path(self._output)
+        return self._pattern.path(frame, self._source.padding)
 
     def refuse_overwriting(self, inputs: Iterable[Path] = ()) -> None:
         """Raise InputError if a result would replace a frame of the source or one of the given inputs.
@@ -337,8 +322,3 @@ class OutputPattern:
             path = self.path(frame)
             if path.exists() and (found := taken.get((path.stat().st_dev, path.stat().st_ino))):
                 raise InputError(f"frame {frame} would be written over the input {found}: choose another output")
-
-
-def _literal(path: Path) -> bool:
-    """Whether a name is a file's, like shot.1001.exr, rather than a pattern."""
-    return not re.search(r"[#@%<$]", path.name)

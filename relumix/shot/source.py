@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from relumix.errors import FrameError, InputError
 from relumix.settings import Settings
+from relumix.shot.alpha import looked_at
 from relumix.shot.confidence_layer import MAP_CHANNEL, read_confidence
+from relumix.shot.cuts import LOOK_PX, Look, find_cuts, given_cuts, look_at, told_cuts
 from relumix.shot.paint import Alpha
-from relumix.shot.picture import Level, Picture
+from relumix.shot.picture import Picture
 from relumix.shot.plate import Plate
 from relumix.shot.reference import ReferenceSummary, inspect_reference, read_mask, read_reference
 from relumix.shot.reference_files import References as References  # noqa: PLC0414  whoever names a source names these
@@ -23,7 +25,11 @@ from relumix.shot.reference_files import find_references, span
 from relumix.shot.sequence import Sequence as Shot
 from relumix.shot.sequence import parse_frames
 from relumix.types import Float32
+from relumix.util.ordered_pool import ordered
 from relumix.util.stopwatch import Stopwatch
+
+READERS = 2
+"""Threads that look for cuts."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,7 @@ class PlateSource:
     shot             the plate's files.
     reference_paths  relit file by frame, ascending.
     masks            the mattes' files, None without; a single file serves all frames.
-    use_alpha        False where the plate's alpha is ignored (see `without_empty_alpha`).
+    cuts             the first frame of each scene but the first, ascending (see `with_cuts`).
     warnings         found while looking at the input.
     """
 
@@ -43,7 +49,7 @@ class PlateSource:
     masks: Shot | None
     settings: Settings
     watch: Stopwatch
-    use_alpha: bool = True
+    cuts: tuple[int, ...] = ()
     warnings: tuple[str, ...] = ()
     _kept: dict[int, Picture] = field(default_factory=dict, repr=False)
 
@@ -51,33 +57,71 @@ class PlateSource:
     def find(cls, source: str | PathLike[str], references: References, settings: Settings) -> PlateSource:
         """Find the files of a job. Raises InputError where they do not make one."""
         shot = Shot.find(Path(source))
-        plate = Plate(shot, layer=settings.layer, view=settings.view, colorspace=settings.colorspace)
         paths = find_references(shot, references)
+        asked = set(parse_frames(settings.frames) if settings.frames else shot.frames)
+        plate = Plate(
+            shot,
+            layer=settings.layer,
+            view=settings.view,
+            colorspace=settings.colorspace,
+            premult=settings.premult,
+            references=tuple(paths),
+            asked=[frame for frame in shot.frames if frame in asked],
+        )
         masks = Shot.find(settings.mask) if settings.mask else None
-        return cls(shot, plate, paths, masks, settings, Stopwatch()).without_empty_alpha()._with_reference_warnings()
+        return cls(shot, plate, paths, masks, settings, Stopwatch()).with_alpha_read()._with_reference_warnings()
 
-    def without_empty_alpha(self) -> PlateSource:
-        """Return this source; with a warning and without alpha where the plate's alpha is 0 everywhere.
+    def with_alpha_read(self) -> PlateSource:
+        """Return this source; with a warning and without alpha where the plate of a reference says it is no coverage.
 
-        Decided by the plate of the first reference, which is kept until it is read, so that it is decoded once. Raises
-        InputError where it cannot be read.
+        The first reference's plate is kept until it is read, so that it is decoded once. Raises InputError where one
+        cannot be read.
         """
-        frame = self.references[0]
+        first, *others = looked_at(self.references)
+        picture = self._kept[first] = self._reference_plate(first)
+        if self.plate.premult != "auto" or picture.contents.choice.alpha is None:
+            return self
+        if not picture.has_matte:
+            picture = next(filter(lambda other: other.has_matte, map(self._reference_plate, others)), picture)
+            if not picture.has_matte:
+                return self
+            self._kept.clear()
+        warnings = (*self.warnings, told_matte(picture.path))
+        return replace(self, plate=self.plate.of(self.shot, matte=True), warnings=warnings)
+
+    def reads_as_matte(self, picture: Picture) -> bool:
+        """Tell whether a frame's alpha is no coverage by its own pixels alone, which was not said of the shot."""
+        return self.plate.premult == "auto" and not self.plate.matte and picture.has_matte
+
+    def _reference_plate(self, frame: int) -> Picture:
         try:
-            first = self._kept[frame] = self.plate.read(frame)
+            return self.plate.read(frame)
         except FrameError as error:
             raise InputError(f"the plate of reference frame {frame} cannot be read: {error}") from error
-        # Camera plates often carry an alpha of zeros: unpremultiplying by it would leave nothing of the picture.
-        alpha = first.levels[0].alpha
-        if alpha is None or np.any(alpha > 0):
-            return self
-        ignored = f"the alpha of {self.plate.path} is 0 everywhere: it is passed through, and not used"
-        return replace(self, use_alpha=False, warnings=(ignored,))
+
+    def with_cuts(self) -> PlateSource:
+        """Return this source with its cuts: those of the settings, or found, which reads every frame, small.
+
+        Raises InputError for cuts that are none of the shot's frames.
+        """
+        given = given_cuts(self.settings.cuts, self.frames)
+        if given is not None:
+            return replace(self, cuts=given)
+        with self.watch.stage("read"):
+            cuts = find_cuts(ordered((partial(self._look, frame) for frame in self.frames), READERS, "relumix-cuts"))
+        return replace(self, cuts=cuts, warnings=(*self.warnings, *([told_cuts(cuts)] if cuts else [])))
+
+    def _look(self, frame: int) -> tuple[int, Look | None]:
+        try:
+            return frame, look_at(self.plate.read_small(frame, LOOK_PX))
+        except FrameError:
+            return frame, None  # told when it is this frame's turn
 
     def _with_reference_warnings(self) -> PlateSource:
         """Return this source with warnings about its references. Raises InputError where one is unusable."""
         summaries = {path: self._summary(frame, path) for frame, path in self.reference_paths.items()}
-        return replace(self, warnings=(*self.warnings, *_reference_warnings(summaries, quiet=self.settings.fit)))
+        found = _reference_warnings(summaries, quiet=self.settings.fit, matte=self.plate.matte)
+        return replace(self, warnings=(*self.warnings, *found))
 
     def _summary(self, frame: int, path: Path) -> ReferenceSummary:
         try:
@@ -95,7 +139,7 @@ class PlateSource:
     def _plate_of(self, frame: int) -> Picture:
         """Return the plate of a reference; the first one's stays kept for the next reader."""
         picture = self._kept.get(frame)
-        return self.read(frame) if picture is None else self._with_used_alpha(picture)
+        return self.read(frame) if picture is None else picture
 
     @property
     def frames(self) -> Sequence[int]:
@@ -141,13 +185,7 @@ class PlateSource:
     def read(self, frame: int) -> Picture:
         """Return a plate frame. Raises FrameError."""
         with self.watch.stage("read"):
-            picture = self._kept.pop(frame, None) or self.plate.read(frame)
-        return self._with_used_alpha(picture)
-
-    def _with_used_alpha(self, picture: Picture) -> Picture:
-        if self.use_alpha:
-            return picture
-        return replace(picture, levels=tuple(Level(level.rgb, None) for level in picture.levels))
+            return self._kept.pop(frame, None) or self.plate.read(frame)
 
     def forget(self) -> None:
         """Drop the kept plate, where servers will read the plates and this process will not."""
@@ -198,8 +236,19 @@ class PlateSource:
                 raise FrameError(frame, str(error)) from error
 
 
-def _reference_warnings(summaries: dict[Path, ReferenceSummary], *, quiet: bool) -> Iterator[str]:
-    """Yield warnings about references: fitted ones unless `quiet` (--fit), and what their alpha was taken for."""
+def told_matte(path: Path) -> str:
+    """Return the warning that a plate's alpha is no coverage."""
+    return (
+        f"the alpha of {path} is no coverage of its light: it is passed through, and not used "
+        "(--premult yes or no decides)"
+    )
+
+
+def _reference_warnings(summaries: dict[Path, ReferenceSummary], *, quiet: bool, matte: bool) -> Iterator[str]:
+    """Yield warnings about references: fitted ones unless `quiet` (--fit), and what their alpha was taken for.
+
+    matte  whether the plate's alpha was said to be no coverage: then the same is not said again of references.
+    """
     fitted = {path: summary.place for path, summary in summaries.items() if summary.place.fitted}
     if fitted and not quiet:
         sizes = [
@@ -208,6 +257,8 @@ def _reference_warnings(summaries: dict[Path, ReferenceSummary], *, quiet: bool)
         window = next(iter(fitted.values())).window
         yield f"fitted to the plate's {window.width}x{window.height}: {_some(sizes)} (--fit leaves this line out)"
     for role, meaning in _MEANINGS.items():
+        if matte and role is not Alpha.PAINTED:
+            continue
         if paths := [str(path) for path, summary in summaries.items() if summary.alpha is role]:
             yield f"the alpha of {_some(paths)} {meaning}"
 
@@ -215,7 +266,7 @@ def _reference_warnings(summaries: dict[Path, ReferenceSummary], *, quiet: bool)
 _MEANINGS = {
     Alpha.PAINTED: "says where it is painted: where it is 0 the plate keeps its light",
     Alpha.EMPTY: "is 0 everywhere: it is not used",
-    Alpha.MATTE: "is 0 where there is light: it is taken for a matte, and not used",
+    Alpha.MATTE: "is 0 where there is light: it is taken for a matte, and not used (--premult yes or no decides)",
 }
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import re
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,10 +19,15 @@ from relumix.shot.exr_header import Attribute
 from relumix.shot.images import ImageError, what_went_wrong
 from relumix.shot.picture import Part, PartLevel, Picture
 from relumix.util.atomic_file import replacing, temporary_name
+from relumix.util.native_name import native_name
+from relumix.util.words import is_utf8
 
 HALF_MAX = 65504.0
 ROWS_AT_ONCE = 512
 """Rows that are assembled and written at once: a multiple of every tile and compression block."""
+
+_MOST_CHUNK_BYTES = 8 << 20
+"""More than what OpenEXR writes at once: where a chunk had no room, so much has none."""
 
 COMPRESSIONS = (*exr_header.COMPRESSION_CODES, "zstd")
 LOSSY = ("pxr24", "b44", "b44a", "dwaa", "dwab")
@@ -67,12 +70,12 @@ def write(
     parts = [relit if each is part else each for each in picture.contents.parts]
     parts = [replace(each, compression=compression or _lossless(each.compression)) for each in parts]
     with replacing(path) as whole, _pixels_file(path) as pixels:
-        _need_space(path.parent, parts)
         try:
             _write_pixels(pixels, picture, parts, rgb)
             headers = _headers(picture, parts, attributes, pixels)
             exr_header.transplant(pixels, whole, headers, picture.contents.version)
         except (ImageError, exr_header.HeaderError) as error:
+            _write_on(pixels)
             raise InputError(f"{path} cannot be written: {str(error).replace(str(pixels), path.name)}") from None
 
 
@@ -87,6 +90,12 @@ def _pixels_file(path: Path) -> Iterator[Path]:
         name.unlink(missing_ok=True)
 
 
+def _write_on(pixels: Path) -> None:
+    """Raise the OSError for which a file could not be written, if it stands: OpenImageIO does not say which it was."""
+    with pixels.open("ab") as file:
+        file.write(bytes(_MOST_CHUNK_BYTES))
+
+
 def check_compression(compression: str) -> None:
     """Raise InputError where a compression, such as `zip` or `dwaa:45`, is not one of OpenEXR's."""
     kind, colon, level = compression.partition(":")
@@ -96,21 +105,18 @@ def check_compression(compression: str) -> None:
         raise InputError(f"compression '{compression}' has no level behind its colon: expected a number, as in dwaa:45")
 
 
-def _need_space(folder: Path, parts: Sequence[Part]) -> None:
-    """Raise OSError where the disk may be too small for the file, since OpenEXR can hang on a full disk."""
-    pixels = sum(level.window.width * level.window.height * len(part.types) for part in parts for level in part.levels)
-    needed, free = 4 * pixels, shutil.disk_usage(folder).free
-    if free < needed:
-        reason = f"no space left in {folder} ({free >> 20} MiB free, a frame may take {(needed >> 20) + 1})"
-        raise OSError(errno.ENOSPC, reason)
-
-
 def _write_pixels(path: Path, picture: Picture, parts: Sequence[Part], rgb: Sequence[NDArray[np.float32]]) -> None:
     """Write all pixels through OpenImageIO, integers bit-cast to floats, since it writes one type a file."""
     if len({part.tile is None for part in parts}) > 1:  # OpenImageIO writes files of one kind of part only.
         parts = [replace(part, tile=None) for part in parts]
-    name = str(path)
     specs = [_spec(part, part.levels[0], picture, number) for number, part in enumerate(parts)]
+    with native_name(path) as name:
+        _write_parts(name, specs, picture, parts, rgb)
+
+
+def _write_parts(
+    name: str, specs: Sequence[Any], picture: Picture, parts: Sequence[Part], rgb: Sequence[NDArray[np.float32]]
+) -> None:
     output = oiio.ImageOutput.create(name)
     if output is None:
         raise ImageError(what_went_wrong())
@@ -127,6 +133,7 @@ def _write_pixels(path: Path, picture: Picture, parts: Sequence[Part], rgb: Sequ
 
 
 def _must(output: Any, done: bool) -> None:
+    """Raise ImageError where a call failed. Nothing more may be written then: OpenEXR would wait for ever."""
     if not done or output.has_error:
         raise ImageError(what_went_wrong(output))
 
@@ -137,7 +144,7 @@ def _spec(part: Part, level: PartLevel, picture: Picture, number: int) -> Any:
     spec = oiio.ImageSpec(window.width, window.height, len(types), "float" if "float" in types else "half")
     spec.x, spec.y = window.x, window.y
     spec.full_x, spec.full_y, spec.full_width, spec.full_height = display.x, display.y, display.width, display.height
-    spec.channelnames = part.channels
+    spec.channelnames = _names_in_order(part.channels)
     if len(set(types)) > 1:
         spec.channelformats = tuple(oiio.TypeDesc(kind) for kind in types)
     if part.tile:
@@ -151,6 +158,16 @@ def _spec(part: Part, level: PartLevel, picture: Picture, number: int) -> Any:
         spec.attribute("openexr:levelmode", 1)
         spec.attribute("openexr:roundingmode", int(part.round_up))
     return spec
+
+
+def _names_in_order(channels: Sequence[str]) -> Sequence[str]:
+    """The names of channels or, where OpenImageIO cannot take one that is not UTF-8, others in the same order: files
+    hold the pixels by it, and the header says the names.
+    """
+    if all(map(is_utf8, channels)):
+        return channels
+    stored = [name.encode("utf-8", "surrogateescape") for name in channels]
+    return [f"channel{sorted(stored).index(name):05d}" for name in stored]
 
 
 def _lossless(compression: str) -> str:

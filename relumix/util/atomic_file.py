@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,6 +40,22 @@ def writing(path: Path) -> Iterator[None]:
         raise InputError(
             f"{path} cannot be written: {error.strerror or error}; choose another place or make room"
         ) from error
+
+
+def refuse_unwritable(folder: Path, advice: str = "choose another output") -> None:
+    """Raise InputError where files could not be written to a folder, which need not exist yet, by trying.
+
+    What the system says of permissions is no answer: networks and containers have rules of their own.
+    """
+    try:
+        # The folder is made later: its nearest existing parent decides.
+        existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        if not existing.is_dir():
+            raise InputError(f"{folder} cannot be written to: {existing} is a file, not a folder")
+        with tempfile.TemporaryFile(dir=existing, prefix=".relumix-"):
+            pass
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written to: {error.strerror or error}; {advice}") from None
 
 
 class Unfinished:

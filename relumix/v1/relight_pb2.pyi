@@ -20,6 +20,7 @@ class Role(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ROLE_MASK: _ClassVar[Role]
     ROLE_RESULT: _ClassVar[Role]
     ROLE_GAIN: _ClassVar[Role]
+    ROLE_CONFIDENCE: _ClassVar[Role]
 
 class Encoding(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -40,6 +41,7 @@ ROLE_REFERENCE: Role
 ROLE_MASK: Role
 ROLE_RESULT: Role
 ROLE_GAIN: Role
+ROLE_CONFIDENCE: Role
 ENCODING_UNSPECIFIED: Encoding
 ENCODING_RAW: Encoding
 PIXEL_TYPE_UNSPECIFIED: PixelType
@@ -75,7 +77,7 @@ class RelightResponse(_message.Message):
     def __init__(self, accepted: _Optional[_Union[Accepted, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., chunk: _Optional[_Union[FrameChunk, _Mapping]] = ..., done: _Optional[_Union[FrameDone, _Mapping]] = ..., error: _Optional[_Union[FrameError, _Mapping]] = ..., summary: _Optional[_Union[Summary, _Mapping]] = ...) -> None: ...
 
 class Open(_message.Message):
-    __slots__ = ("settings", "frames", "deliver", "references", "masks", "encoding", "gains", "keys", "by_path")
+    __slots__ = ("settings", "frames", "deliver", "references", "masks", "encoding", "gains", "keys", "by_path", "cuts", "confidence")
     class KeysEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -92,6 +94,8 @@ class Open(_message.Message):
     GAINS_FIELD_NUMBER: _ClassVar[int]
     KEYS_FIELD_NUMBER: _ClassVar[int]
     BY_PATH_FIELD_NUMBER: _ClassVar[int]
+    CUTS_FIELD_NUMBER: _ClassVar[int]
+    CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
     settings: Settings
     frames: _containers.RepeatedScalarFieldContainer[int]
     deliver: _containers.RepeatedScalarFieldContainer[int]
@@ -101,10 +105,12 @@ class Open(_message.Message):
     gains: bool
     keys: _containers.ScalarMap[int, str]
     by_path: ByPath
-    def __init__(self, settings: _Optional[_Union[Settings, _Mapping]] = ..., frames: _Optional[_Iterable[int]] = ..., deliver: _Optional[_Iterable[int]] = ..., references: _Optional[_Iterable[int]] = ..., masks: _Optional[_Union[Masks, str]] = ..., encoding: _Optional[_Union[Encoding, str]] = ..., gains: bool = ..., keys: _Optional[_Mapping[int, str]] = ..., by_path: _Optional[_Union[ByPath, _Mapping]] = ...) -> None: ...
+    cuts: _containers.RepeatedScalarFieldContainer[int]
+    confidence: bool
+    def __init__(self, settings: _Optional[_Union[Settings, _Mapping]] = ..., frames: _Optional[_Iterable[int]] = ..., deliver: _Optional[_Iterable[int]] = ..., references: _Optional[_Iterable[int]] = ..., masks: _Optional[_Union[Masks, str]] = ..., encoding: _Optional[_Union[Encoding, str]] = ..., gains: bool = ..., keys: _Optional[_Mapping[int, str]] = ..., by_path: _Optional[_Union[ByPath, _Mapping]] = ..., cuts: _Optional[_Iterable[int]] = ..., confidence: bool = ...) -> None: ...
 
 class Settings(_message.Message):
-    __slots__ = ("engine", "work_size", "mix", "colorspace", "reference_colorspace", "layer", "view", "compression", "bits", "transfer", "engine_options")
+    __slots__ = ("engine", "work_size", "mix", "colorspace", "reference_colorspace", "layer", "view", "compression", "bits", "transfer", "engine_options", "confidence_layer", "premult")
     ENGINE_FIELD_NUMBER: _ClassVar[int]
     WORK_SIZE_FIELD_NUMBER: _ClassVar[int]
     MIX_FIELD_NUMBER: _ClassVar[int]
@@ -116,6 +122,8 @@ class Settings(_message.Message):
     BITS_FIELD_NUMBER: _ClassVar[int]
     TRANSFER_FIELD_NUMBER: _ClassVar[int]
     ENGINE_OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    CONFIDENCE_LAYER_FIELD_NUMBER: _ClassVar[int]
+    PREMULT_FIELD_NUMBER: _ClassVar[int]
     engine: str
     work_size: int
     mix: float
@@ -127,10 +135,12 @@ class Settings(_message.Message):
     bits: str
     transfer: str
     engine_options: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, engine: _Optional[str] = ..., work_size: _Optional[int] = ..., mix: _Optional[float] = ..., colorspace: _Optional[str] = ..., reference_colorspace: _Optional[str] = ..., layer: _Optional[str] = ..., view: _Optional[str] = ..., compression: _Optional[str] = ..., bits: _Optional[str] = ..., transfer: _Optional[str] = ..., engine_options: _Optional[_Iterable[str]] = ...) -> None: ...
+    confidence_layer: bool
+    premult: str
+    def __init__(self, engine: _Optional[str] = ..., work_size: _Optional[int] = ..., mix: _Optional[float] = ..., colorspace: _Optional[str] = ..., reference_colorspace: _Optional[str] = ..., layer: _Optional[str] = ..., view: _Optional[str] = ..., compression: _Optional[str] = ..., bits: _Optional[str] = ..., transfer: _Optional[str] = ..., engine_options: _Optional[_Iterable[str]] = ..., confidence_layer: bool = ..., premult: _Optional[str] = ...) -> None: ...
 
 class ByPath(_message.Message):
-    __slots__ = ("sources", "references", "masks", "results", "gains", "overwrite")
+    __slots__ = ("sources", "references", "masks", "results", "gains", "overwrite", "confidence")
     class SourcesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -166,19 +176,28 @@ class ByPath(_message.Message):
         key: int
         value: str
         def __init__(self, key: _Optional[int] = ..., value: _Optional[str] = ...) -> None: ...
+    class ConfidenceEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: int
+        value: str
+        def __init__(self, key: _Optional[int] = ..., value: _Optional[str] = ...) -> None: ...
     SOURCES_FIELD_NUMBER: _ClassVar[int]
     REFERENCES_FIELD_NUMBER: _ClassVar[int]
     MASKS_FIELD_NUMBER: _ClassVar[int]
     RESULTS_FIELD_NUMBER: _ClassVar[int]
     GAINS_FIELD_NUMBER: _ClassVar[int]
     OVERWRITE_FIELD_NUMBER: _ClassVar[int]
+    CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
     sources: _containers.ScalarMap[int, str]
     references: _containers.ScalarMap[int, str]
     masks: _containers.ScalarMap[int, str]
     results: _containers.ScalarMap[int, str]
     gains: _containers.ScalarMap[int, str]
     overwrite: bool
-    def __init__(self, sources: _Optional[_Mapping[int, str]] = ..., references: _Optional[_Mapping[int, str]] = ..., masks: _Optional[_Mapping[int, str]] = ..., results: _Optional[_Mapping[int, str]] = ..., gains: _Optional[_Mapping[int, str]] = ..., overwrite: bool = ...) -> None: ...
+    confidence: _containers.ScalarMap[int, str]
+    def __init__(self, sources: _Optional[_Mapping[int, str]] = ..., references: _Optional[_Mapping[int, str]] = ..., masks: _Optional[_Mapping[int, str]] = ..., results: _Optional[_Mapping[int, str]] = ..., gains: _Optional[_Mapping[int, str]] = ..., overwrite: bool = ..., confidence: _Optional[_Mapping[int, str]] = ...) -> None: ...
 
 class FrameChunk(_message.Message):
     __slots__ = ("frame", "role", "name", "offset", "total_bytes", "data", "crc32c", "raw")
@@ -259,12 +278,14 @@ class Progress(_message.Message):
     def __init__(self, done: _Optional[int] = ..., total: _Optional[int] = ...) -> None: ...
 
 class FrameDone(_message.Message):
-    __slots__ = ("frame", "nonfinite_pixels")
+    __slots__ = ("frame", "nonfinite_pixels", "matte")
     FRAME_FIELD_NUMBER: _ClassVar[int]
     NONFINITE_PIXELS_FIELD_NUMBER: _ClassVar[int]
+    MATTE_FIELD_NUMBER: _ClassVar[int]
     frame: int
     nonfinite_pixels: int
-    def __init__(self, frame: _Optional[int] = ..., nonfinite_pixels: _Optional[int] = ...) -> None: ...
+    matte: bool
+    def __init__(self, frame: _Optional[int] = ..., nonfinite_pixels: _Optional[int] = ..., matte: bool = ...) -> None: ...
 
 class FrameError(_message.Message):
     __slots__ = ("frame", "code", "message")
@@ -332,7 +353,7 @@ class Engine(_message.Message):
     def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., device: _Optional[str] = ..., window: _Optional[int] = ..., overlap: _Optional[int] = ..., tracks: bool = ..., chained: bool = ...) -> None: ...
 
 class Limits(_message.Message):
-    __slots__ = ("max_sessions", "max_frame_bytes", "max_frame_pixels", "max_frames", "max_chunk_bytes", "idle_seconds", "by_path")
+    __slots__ = ("max_sessions", "max_frame_bytes", "max_frame_pixels", "max_frames", "max_chunk_bytes", "idle_seconds", "by_path", "cuts", "confidence")
     MAX_SESSIONS_FIELD_NUMBER: _ClassVar[int]
     MAX_FRAME_BYTES_FIELD_NUMBER: _ClassVar[int]
     MAX_FRAME_PIXELS_FIELD_NUMBER: _ClassVar[int]
@@ -340,6 +361,8 @@ class Limits(_message.Message):
     MAX_CHUNK_BYTES_FIELD_NUMBER: _ClassVar[int]
     IDLE_SECONDS_FIELD_NUMBER: _ClassVar[int]
     BY_PATH_FIELD_NUMBER: _ClassVar[int]
+    CUTS_FIELD_NUMBER: _ClassVar[int]
+    CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
     max_sessions: int
     max_frame_bytes: int
     max_frame_pixels: int
@@ -347,7 +370,9 @@ class Limits(_message.Message):
     max_chunk_bytes: int
     idle_seconds: float
     by_path: bool
-    def __init__(self, max_sessions: _Optional[int] = ..., max_frame_bytes: _Optional[int] = ..., max_frame_pixels: _Optional[int] = ..., max_frames: _Optional[int] = ..., max_chunk_bytes: _Optional[int] = ..., idle_seconds: _Optional[float] = ..., by_path: bool = ...) -> None: ...
+    cuts: bool
+    confidence: bool
+    def __init__(self, max_sessions: _Optional[int] = ..., max_frame_bytes: _Optional[int] = ..., max_frame_pixels: _Optional[int] = ..., max_frames: _Optional[int] = ..., max_chunk_bytes: _Optional[int] = ..., idle_seconds: _Optional[float] = ..., by_path: bool = ..., cuts: bool = ..., confidence: bool = ...) -> None: ...
 
 class Load(_message.Message):
     __slots__ = ("sessions", "queued_windows", "memory_bytes", "spool_bytes", "draining")

@@ -18,6 +18,8 @@ from relumix_server.options import Options
 SHORTEST_TOKEN = 16
 MOST_WITHOUT_MESSAGE = 256
 MESSAGE_SECONDS = 10.0
+LARGEST_MESSAGE_BYTES = 64 << 10
+"""Of calls with one message: what they ask fits into a few bytes, and is kept as long as the call."""
 
 Handler = Any
 """A grpc.RpcMethodHandler, whose type says nothing of what it handles."""
@@ -152,4 +154,9 @@ class PromptMessages(aio.ServerInterceptor):
             return await context.abort(grpc.StatusCode.INTERNAL, "what came is no message of this call")
         if message is aio.EOF:
             return await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the call came without its message")
+        if message.ByteSize() > LARGEST_MESSAGE_BYTES:
+            del message, reading  # else the error's traceback would keep them until garbage is collected
+            return await context.abort(
+                grpc.StatusCode.RESOURCE_EXHAUSTED, f"the message has more than {LARGEST_MESSAGE_BYTES} bytes"
+            )
         return message

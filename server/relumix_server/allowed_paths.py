@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from relumix.pipeline.fingerprint import stored_fingerprint
 from relumix.shot.sequence import IMAGE_SUFFIXES
+from relumix_server import header_limits
 from relumix_server.beneath import FileBeneath
 from relumix_server.status_errors import Code, StatusError
 
@@ -24,11 +25,15 @@ class AllowedPaths:
         self._roots = [Path(os.path.realpath(root)) for root in roots]
         self._resolved: dict[str, str] = {}
         self._folders = 0
+        self._go_on: Callable[[], None] = lambda: None
 
-    def for_a_job(self) -> AllowedPaths:
-        """Return the same, for the paths of one job: what is found out about a folder holds for all of them."""
+    def for_a_job(self, go_on: Callable[[], None] = lambda: None) -> AllowedPaths:
+        """Return the same, for the paths of one job: what is found out about a folder holds for all of them.
+
+        go_on  is called before each path is looked at, and may raise.
+        """
         job = AllowedPaths(())
-        job._roots = self._roots
+        job._roots, job._go_on = self._roots, go_on
         return job
 
     def __bool__(self) -> bool:
@@ -43,6 +48,7 @@ class AllowedPaths:
 
     def resolve(self, text: str) -> FileBeneath:
         """Return the file at an absolute path. Raises StatusError where it is not below a root."""
+        self._go_on()
         if not text.startswith("/") or "\0" in text or len(text) > LONGEST_PATH:
             raise StatusError(Code.INVALID_ARGUMENT, f"{text[:200]!r} is no absolute path: expected one below a --root")
         if text.count("/") > DEEPEST_PATH:
@@ -90,7 +96,11 @@ class AllowedPaths:
         self, texts: Mapping[int, str], inputs: Iterable[FileBeneath], *, overwrite: bool
     ) -> dict[int, FileBeneath]:
         """Return files to write, by frame. Raises StatusError also where one is an input, or not of relumix."""
-        taken = set(filter(None, map(_identity, inputs)))
+        taken = set()
+        for file in inputs:
+            self._go_on()
+            taken.add(_identity(file))
+        taken.discard(None)
         found: dict[int, FileBeneath] = {}
         for frame, text in texts.items():
             file = self.resolve(text)
@@ -127,6 +137,8 @@ def _is_of_others(file: FileBeneath) -> bool:
     """Tell whether a file exists that relumix did not write."""
     try:
         with file.opened() as descriptor:
-            return stored_fingerprint(Path(f"/dev/fd/{descriptor}")) is None
+            opened = Path(f"/dev/fd/{descriptor}")
+            # Counted first: what is read of a header is kept in memory, here and not in a worker.
+            return header_limits.excess(opened) is not None or stored_fingerprint(opened) is None
     except OSError:
         return os.path.lexists(file.path)

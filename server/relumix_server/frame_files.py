@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import os
+import signal
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -22,6 +22,7 @@ from relumix.shot.plate import Plate
 from relumix.shot.sequence import Sequence as Shot
 from relumix.shot.source import PlateSource
 from relumix.util.stopwatch import Stopwatch
+from relumix.v1 import relight_pb2 as pb
 from relumix_server import header_limits
 from relumix_server.beneath import FileBeneath
 
@@ -30,8 +31,14 @@ DTYPES = {"half": np.float16, "float": np.float32}
 AnyFile = Path | FileBeneath
 """A file of the spool, or one that a client named."""
 
+HEADER_SECONDS = 5.0
+"""Processor time for the header of a file."""
+
 HEADER_BYTES = 1 << 20
 """A generous bound on the header of a result."""
+
+MADE_ROLES = (pb.ROLE_RESULT, pb.ROLE_GAIN, pb.ROLE_CONFIDENCE)
+"""What is made of a frame, in the order in which it is sent; light maps only where they are asked for."""
 
 
 class TooLargeError(Exception):
@@ -43,10 +50,10 @@ class FrameFiles:
     """One frame of a session's shot, and the files that belong to it.
 
     session          what keeps the first files of sessions apart.
-    first, path      file of the shot's first frame, which says how all of them are laid out; and of this frame.
+    first, path      file of the first reference's plate, which is laid out as all of them; and of this frame.
     reference, mask  files, None where this frame has none.
     reference_names  what all references of the job are called, by frame.
-    use_alpha        whether the plate's alpha says something (see relumix.shot.source).
+    matte            whether the plate's alpha is known to be no coverage (see relumix.shot.alpha).
     max_pixels       of any of these files.
     """
 
@@ -59,7 +66,7 @@ class FrameFiles:
     reference: AnyFile | None = None
     mask: AnyFile | None = None
     reference_names: Mapping[int, str] = field(default_factory=dict)
-    use_alpha: bool = True
+    matte: bool = False
     max_pixels: int = 1 << 27
 
 
@@ -108,17 +115,20 @@ def opened_source(files: FrameFiles) -> Iterator[SentSource]:
             raise TooLargeError(_named(str(error), links)) from None
 
 
-def most_written(source: SentSource) -> tuple[int, int]:
-    """Return the most bytes that the result of a frame, and its gain map, can have as files."""
+def most_written(source: SentSource) -> dict[int, int]:
+    """Return the most bytes that each file of a frame, result and light maps, can have, by pb.Role."""
     layout, bits = source.layout, source.settings.bits
     if layout is None:
-        return 0, 0
-    pixels = gains = 0
+        return dict.fromkeys(MADE_ROLES, 0)
+    result = largest = most_layer = 0
     for levels in layout.specs:
         sizes = [_channel_bytes(levels[0], channel, bits) for channel in range(levels[0].nchannels)]
-        pixels += sum(level.width * level.height for level in levels) * sum(sizes)
-        gains = max(gains, levels[0].width * levels[0].height * 3 * 2)
-    return pixels + HEADER_BYTES, gains + HEADER_BYTES
+        pixels = sum(level.width * level.height for level in levels)
+        result += pixels * sum(sizes)
+        largest, most_layer = max(largest, levels[0].width * levels[0].height), max(most_layer, pixels)
+    layer = most_layer if source.settings.confidence_layer else 0
+    halves = {pb.ROLE_RESULT: layer, pb.ROLE_GAIN: 3 * largest, pb.ROLE_CONFIDENCE: largest}
+    return {role: HEADER_BYTES + 2 * halves[role] + (result if role == pb.ROLE_RESULT else 0) for role in MADE_ROLES}
 
 
 def _channel_bytes(spec: object, channel: int, bits: str | None) -> int:
@@ -137,7 +147,7 @@ def _path(file: AnyFile | None, links: dict[str, str]) -> Iterator[Path | None]:
         yield file
         return
     name = hashlib.sha256(str(file.path).encode("utf-8", "surrogateescape")).hexdigest()[:24]
-    link = Path(tempfile.gettempdir(), f"relumix-{os.getpid()}-{name}{file.suffix}")
+    link = Path(tempfile.gettempdir(), f"{link_prefix(os.getpid())}{name}{file.suffix}")
     fresh = str(link) not in links
     links[str(link)] = str(file.path)
     with ExitStack() as stack:
@@ -150,6 +160,11 @@ def _path(file: AnyFile | None, links: dict[str, str]) -> Iterator[Path | None]:
         yield link
 
 
+def link_prefix(pid: int) -> str:
+    """Return how the names of a process's links begin."""
+    return f"relumix-{pid}-"
+
+
 def _named(text: str, links: Mapping[str, str]) -> str:
     for link, name in links.items():
         text = text.replace(link, name)
@@ -158,9 +173,13 @@ def _named(text: str, links: Mapping[str, str]) -> str:
 
 @lru_cache(maxsize=32)
 def _plate(session: str, first_frame: int, first: Path, settings: Settings) -> Plate:
-    """The plate of a session; only its first file is looked at, once."""
+    """The plate of a session; only the first reference's file is looked at, once."""
     return Plate(
-        Shot.of({first_frame: first}), layer=settings.layer, view=settings.view, colorspace=settings.colorspace
+        Shot.of({first_frame: first}),
+        layer=settings.layer,
+        view=settings.view,
+        colorspace=settings.colorspace,
+        premult=settings.premult,
     )
 
 
@@ -169,8 +188,8 @@ def _source(files: FrameFiles, paths: Mapping[str, Path | None]) -> SentSource:
     assert first is not None
     assert path is not None
     layouts = {each: _bounded_layout(each, files.max_pixels) for each in {first, path, reference, mask} if each}
-    plate = copy.copy(_plate(files.session, files.first_frame, first, files.settings))
-    shot = plate.sequence = Shot.of({files.first_frame: first, files.frame: path})
+    shot = Shot.of({files.first_frame: first, files.frame: path})
+    plate = _plate(files.session, files.first_frame, first, files.settings).of(shot, matte=files.matte)
     return SentSource(
         shot=shot,
         plate=plate,
@@ -178,10 +197,22 @@ def _source(files: FrameFiles, paths: Mapping[str, Path | None]) -> SentSource:
         masks=Shot.of({files.frame: mask}) if mask else None,
         settings=files.settings,
         watch=Stopwatch(),
-        use_alpha=files.use_alpha,
         names=files.reference_names,
         layout=layouts[path],
     )
+
+
+@contextmanager
+def _quickly() -> Iterator[None]:
+    """End the process by SIGVTALRM if it takes too much processor time: what is read is no more than a header.
+
+    Formats other than OpenEXR have no counts of ours: a PNG file may unpack gigabytes of text before its pixels.
+    """
+    signal.setitimer(signal.ITIMER_VIRTUAL, HEADER_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
 
 def _bounded_layout(path: Path, most: int) -> FileLayout | None:
@@ -195,10 +226,12 @@ def _bounded_layout(path: Path, most: int) -> FileLayout | None:
     except OSError:
         return None
     try:
-        with opened(path, unassociated=True) as image:
+        with _quickly(), opened(path, unassociated=True) as image:
             layout = layout_of(image, path)
     except ImageError:
         return None
+    if len(layout.specs) > header_limits.MOST_PARTS:
+        raise TooLargeError(f"{path} has more than {header_limits.MOST_PARTS} parts: this server takes no more of them")
     for levels in layout.specs:
         extent = data_window(levels[0]).union(display_window(levels[0]))
         deepest = extent.width * extent.height * max(1.0, levels[0].nchannels / 64)

@@ -75,13 +75,13 @@ class FrameReceiver:
         chunk, data = piece.head, piece.data
         key = self._key(chunk.role, chunk.frame)
         self._rules.check(chunk, data)
-        self.received_bytes += len(data)
         received = self._frames.get(key)
         if received is None:
             received = self._begin(key, chunk)
         elif received.complete:
             self._repeat(key, received, chunk, data)
             return len(data)
+        self.received_bytes += len(data)  # Not what is sent again: that could go on for ever.
         _follow(key, received, chunk, data)
         with self._changed:  # Under the lock, so that no file appears after `end` removed them.
             if self._ended is not None:
@@ -179,10 +179,11 @@ class FrameReceiver:
             received = self._frames.get((role, frame))
             return received.name if received else ""
 
-    def names_by_path(self) -> list[tuple[str, str]]:
-        """Return path and client's name of every frame that has arrived."""
+    def path_and_name(self, key: FrameKey) -> tuple[str, str] | None:
+        """Return path and client's name of a frame; None where there is no file of it."""
         with self._changed:
-            return [(str(received.path), received.name) for received in self._frames.values() if received.path]
+            received = self._frames.get(key)
+            return (str(received.path), received.name) if received and received.path else None
 
     def _settled(self, key: FrameKey) -> bool:
         return self._closed or (key in self._frames and self._frames[key].complete)

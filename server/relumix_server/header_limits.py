@@ -12,6 +12,7 @@ from pathlib import Path
 MAGIC = struct.pack("<i", 20000630)
 MULTI_PART = 0x1000
 MOST_HEADER_BYTES = 16 << 20
+USUAL_HEADER_BYTES = 64 << 10
 MOST_ATTRIBUTES = 4096
 MOST_CHANNELS = 1024
 MOST_PARTS = 256
@@ -22,16 +23,19 @@ def excess(path: Path) -> str | None:
 
     Attributes and channels are counted over all parts. Raises OSError.
     """
+    start = b""
     with path.open("rb") as file:
-        start = file.read(MOST_HEADER_BYTES)
-    if not start.startswith(MAGIC) or len(start) < 8:
-        return None
-    (version,) = struct.unpack_from("<i", start, 4)
-    try:
-        return _count(start, 8, multi_part=bool(version & MULTI_PART))
-    except (ValueError, struct.error):
-        # It ends within its header, or is damaged, which is for the decoder to say; unless we stopped to read.
-        return f"a header of more than {MOST_HEADER_BYTES} bytes" if len(start) == MOST_HEADER_BYTES else None
+        for most in (USUAL_HEADER_BYTES, MOST_HEADER_BYTES):
+            start += file.read(most - len(start))
+            if not start.startswith(MAGIC) or len(start) < 8:
+                return None
+            (version,) = struct.unpack_from("<i", start, 4)
+            try:
+                return _count(start, 8, multi_part=bool(version & MULTI_PART))
+            except (ValueError, struct.error):
+                if len(start) < most:  # It ends within its header, or is damaged, which is for the decoder to say.
+                    return None
+    return f"a header of more than {MOST_HEADER_BYTES} bytes"
 
 
 def _count(header: bytes, at: int, *, multi_part: bool) -> str | None:

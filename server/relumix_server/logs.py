@@ -6,6 +6,8 @@ import json
 import logging
 import sys
 
+from relumix.util.words import as_json, one_line
+
 FIELDS = ("session", "frame", "peer", "address")
 
 
@@ -13,14 +15,9 @@ class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         told = " ".join(f"{name}={getattr(record, name)}" for name in FIELDS if getattr(record, name, "") != "")
         head = f"{self.formatTime(record, '%H:%M:%S')} {record.levelname.lower():7} {record.getMessage()}"
-        line = _printable(f"{head}{f' [{told}]' if told else ''}")
+        line = one_line(f"{head}{f' [{told}]' if told else ''}")
         trace = self.formatException(record.exc_info) if record.exc_info else ""
-        return "\n".join([line, *map(_printable, trace.splitlines())])
-
-
-def _printable(text: str) -> str:
-    """Return a line with escapes instead of control characters, terminal sequences and bidirectional marks."""
-    return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in text)
+        return "\n".join([line, *map(one_line, trace.splitlines())])
 
 
 class _Json(logging.Formatter):
@@ -33,7 +30,9 @@ class _Json(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        text = as_json(line, encoding=sys.stderr.encoding)
+        # JSON escapes control characters of ASCII alone, and somebody may read it in a terminal.
+        return "".join(letter if letter.isprintable() else json.dumps(letter)[1:-1] for letter in text)
 
 
 def set_up(form: str) -> None:

@@ -25,6 +25,7 @@ class Options:
     engine             names of the engines to load; the first is the default.
     model, device, engine_options   as for `relumix relight`; the first and the last go to engines that take them.
     max_connections    to the service at once.
+    max_host_connections  of those, from one host.
     max_sessions       streams at once; more wait for a place.
     max_client_sessions  of one client, by host and token; None: all but one.
     max_waiting        streams that may wait for a place; more are told to come back.
@@ -56,7 +57,8 @@ class Options:
     model: str | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
     engine_options: tuple[str, ...] = ()
-    max_connections: int = 4000
+    max_connections: int = 1000
+    max_host_connections: int = 128
     max_sessions: int = 8
     max_client_sessions: int | None = None
     max_waiting: int = 64

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import socket
 import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -25,6 +27,8 @@ from relumix_server.workers import Workers
 
 REFRESH_SECONDS = 2
 MOST_CONNECTIONS = 32
+MOST_SECONDS = 20.0
+"""Of one connection, however slowly it asks or reads."""
 
 log = logging.getLogger("relumix_server")
 
@@ -119,6 +123,7 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._free = threading.BoundedSemaphore(MOST_CONNECTIONS)
+        self._began: dict[socket.socket, float] = {}
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Answer on a thread if fewer than the limit run, else hang up."""
@@ -129,16 +134,31 @@ class _Server(ThreadingHTTPServer):
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Answer, and free the thread."""
+        self._began[request] = time.monotonic()
         try:
             super().process_request_thread(request, client_address)
         finally:
+            self._began.pop(request, None)
             self._free.release()
+
+    def service_actions(self) -> None:
+        """Hang up on clients that take too long; called every half second."""
+        overdue = time.monotonic() - MOST_SECONDS
+        for request, began in list(self._began.items()):
+            if began < overdue:
+                self._began.pop(request, None)
+                _hang_up(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Ignore clients that hang up; log other errors as one line."""
         error = sys.exc_info()[1]
         if not isinstance(error, ConnectionError | TimeoutError):
             log.error("the status page failed: %s: %s", type(error).__name__, error)
+
+
+def _hang_up(connection: socket.socket) -> None:
+    with suppress(OSError):  # It is closed already.
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 def _rows(service: RelightService) -> list[SessionRow]:

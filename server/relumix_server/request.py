@@ -6,6 +6,7 @@ import itertools
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from relumix.color.spaces import working_space
 from relumix.engines.base import Engine
@@ -17,8 +18,10 @@ from relumix.shot.writing import check_compression
 from relumix.v1 import relight_pb2 as pb
 from relumix_server.allowed_paths import AllowedPaths, is_there
 from relumix_server.beneath import FileBeneath
+from relumix_server.frame_files import MADE_ROLES
 from relumix_server.options import Options
 from relumix_server.status_errors import Code, StatusError
+from relumix_server.storage import GoOn
 
 LONGEST_TEXT = 256
 LONGEST_KEY = 128
@@ -32,12 +35,11 @@ FrameKey = tuple[int, int]
 
 @dataclass(frozen=True)
 class Paths:
-    """Files by frame, resolved; and the request's names of the inputs."""
+    """Files, resolved, and the request's names of the inputs. outputs: by role and frame; those that are to be made."""
 
     inputs: Mapping[FrameKey, FileBeneath]
     names: Mapping[FrameKey, str]
-    results: Mapping[int, FileBeneath]
-    gains: Mapping[int, FileBeneath]
+    outputs: Mapping[pb.Role, Mapping[int, FileBeneath]]
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Request:
     order        the frames whose sources are needed, in the order in which they will be asked for.
     last_use     for each of them the frame to deliver after which it is needed no more; None: needed to the end.
     windows      indices of the plan's windows that are computed, in order.
+    made         the roles (pb.Role) of the files that are made of each frame, that of the result first.
     paths        None where frames come in chunks.
     """
 
@@ -56,9 +59,10 @@ class Request:
     frames: tuple[int, ...]
     deliver: tuple[int, ...]
     references: tuple[int, ...]
+    cuts: tuple[int, ...]
     masks: int
     raw: bool
-    gains: bool
+    made: tuple[pb.Role, ...]
     keys: Mapping[int, str]
     paths: Paths | None
     plan: Plan = field(repr=False)
@@ -114,12 +118,18 @@ class Request:
         )
 
 
-def check(opening: pb.Open, engines: Mapping[str, Engine], options: Options, allowed: AllowedPaths) -> Request:
-    """Return the job that an opening message describes. Raises StatusError."""
+def check(
+    opening: pb.Open,
+    engines: Mapping[str, Engine],
+    options: Options,
+    allowed: AllowedPaths,
+    go_on: GoOn = lambda: None,
+) -> Request:
+    """Return the job that an opening message describes. Raises StatusError, and what `go_on` raises."""
     _refuse_many(opening, options)
     settings, engine = _settings(opening.settings, engines)
     frames, references = _ascending("frames", opening.frames), _ascending("references", opening.references)
-    deliver = _ascending("deliver", opening.deliver) or frames
+    deliver, cuts = _ascending("deliver", opening.deliver) or frames, _ascending("cuts", opening.cuts)
     for name, chosen in (("frames", frames), ("deliver", deliver), ("references", references)):
         if unknown := sorted(set(chosen) - set(frames)):
             raise _invalid(f"{name} has frame {unknown[0]}, which is none of the shot's frames")
@@ -130,9 +140,11 @@ def check(opening: pb.Open, engines: Mapping[str, Engine], options: Options, all
     for frame, key in opening.keys.items():
         if len(key) > LONGEST_KEY or not key.isascii() or not key.isprintable():
             raise _invalid(f"the key of frame {frame} is no ASCII text of up to {LONGEST_KEY} letters")
-    _refuse_long_chains(frames, references, engine)
-    laid = plan(frames, references, engine.windowing)
-    order, last_use, windows = _needs(laid, frames[0], deliver, references)
+    if cuts and not frames[0] < cuts[0] <= cuts[-1] <= frames[-1]:
+        raise _invalid(f"cuts are {cuts[0]} to {cuts[-1]}: expected them behind {frames[0]}, and up to {frames[-1]}")
+    _refuse_long_chains(frames, references, engine, cuts)
+    laid = plan(frames, references, engine.windowing, cuts)
+    order, last_use, windows = _needs(laid, deliver, references, go_on)
     request = Request(
         session=uuid.uuid4().hex[:12],
         settings=settings,
@@ -140,9 +152,10 @@ def check(opening: pb.Open, engines: Mapping[str, Engine], options: Options, all
         frames=frames,
         deliver=deliver,
         references=references,
+        cuts=cuts,
         masks=opening.masks,
         raw=opening.encoding == pb.ENCODING_RAW,
-        gains=opening.gains,
+        made=_made(opening),
         keys={frame: opening.keys[frame] for frame in deliver if frame in opening.keys},
         paths=None,
         plan=laid,
@@ -150,7 +163,10 @@ def check(opening: pb.Open, engines: Mapping[str, Engine], options: Options, all
         last_use=last_use,
         windows=windows,
     )
-    return replace(request, paths=_paths(opening, request, allowed)) if opening.HasField("by_path") else request
+    if not opening.HasField("by_path"):
+        return request
+    allowed.refuse_none()
+    return replace(request, paths=_paths(opening, request, allowed.for_a_job(go_on)))
 
 
 def _refuse_many(opening: pb.Open, options: Options) -> None:
@@ -160,10 +176,12 @@ def _refuse_many(opening: pb.Open, options: Options) -> None:
         "frames": opening.frames,
         "frames to deliver": opening.deliver,
         "keys": opening.keys,
+        "cuts": opening.cuts,
         "sources by path": paths.sources,
         "masks by path": paths.masks,
         "results by path": paths.results,
         "gains by path": paths.gains,
+        "confidence by path": paths.confidence,
     }
     counts = {what: (len(sent), options.max_frames) for what, sent in of_frames.items()}
     counts["references"] = len(opening.references), options.max_references
@@ -174,8 +192,8 @@ def _refuse_many(opening: pb.Open, options: Options) -> None:
             raise StatusError(Code.RESOURCE_EXHAUSTED, f"the shot has {count} {what}: this server takes up to {most}")
 
 
-def _refuse_long_chains(frames: Sequence[int], references: Sequence[int], engine: Engine) -> None:
-    count = chained_keyframes(frames, references, engine.windowing)
+def _refuse_long_chains(frames: Sequence[int], references: Sequence[int], engine: Engine, cuts: Sequence[int]) -> None:
+    count = chained_keyframes(frames, references, engine.windowing, cuts)
     if count > MOST_CHAINED_KEYFRAMES:
         raise StatusError(
             Code.RESOURCE_EXHAUSTED,
@@ -230,13 +248,14 @@ def _ascending(name: str, frames: Sequence[int]) -> tuple[int, ...]:
 
 
 def _needs(
-    laid: Plan, first: int, deliver: tuple[int, ...], references: tuple[int, ...]
+    laid: Plan, deliver: tuple[int, ...], references: tuple[int, ...], go_on: GoOn
 ) -> tuple[tuple[int, ...], dict[int, int | None], tuple[int, ...]]:
     """Return the sources that are needed in order, when each is needed last, and the windows in order."""
-    kept = {first, *references}
-    last_use: dict[int, int | None] = dict.fromkeys((first, *references))
+    kept = set(references)
+    last_use: dict[int, int | None] = dict.fromkeys(references)
     windows: dict[int, None] = {}
     for frame in deliver:
+        go_on()
         fresh = [share.window for share in laid.shares.get(frame, ()) if share.window not in windows]
         for window in (laid.windows[i] for i in fresh):
             for used in (*itertools.chain(*window.keyframe_paths), *window.frames):
@@ -253,8 +272,6 @@ def _needs(
 
 def _paths(opening: pb.Open, request: Request, allowed: AllowedPaths) -> Paths:
     sent = opening.by_path
-    allowed.refuse_none()
-    allowed = allowed.for_a_job()
     inputs: dict[pb.Role, tuple[Mapping[int, str], Sequence[int]]] = {
         pb.ROLE_SOURCE: (sent.sources, request.order),
         pb.ROLE_REFERENCE: (sent.references, request.references),
@@ -265,26 +282,51 @@ def _paths(opening: pb.Open, request: Request, allowed: AllowedPaths) -> Paths:
         if missing := sorted(set(needed) - set(texts)):
             kind = pb.Role.Name(role).removeprefix("ROLE_").lower()
             raise _invalid(f"by_path names no {kind} for frame {missing[0]}: expected a path for each that is needed")
-    outputs = {"results": sent.results, **({"gains": sent.gains} if sent.gains else {})}
-    for what, texts in outputs.items():
+    for made, texts in _sent_outputs(sent).items():
         if missing := sorted(set(request.deliver) - set(texts)):
+            what = _OUTPUTS[made].field
             raise _invalid(f"by_path has no {what} for frame {missing[0]}: expected a path for each frame to deliver")
     files = {key: allowed.input(text) for key, text in names.items()}
     for key, file in files.items():
         if key[0] == pb.ROLE_REFERENCE and not is_there(file):
             raise StatusError(Code.NOT_FOUND, f"the reference for frame {key[1]} is not there: {names[key]}")
-    written = {(what, frame): texts[frame] for what, texts in outputs.items() for frame in request.deliver}
-    results = allowed.outputs(
-        {f: t for (w, f), t in written.items() if w == "results"}, files.values(), overwrite=sent.overwrite
-    )
-    gains = allowed.outputs(
-        {f: t for (w, f), t in written.items() if w == "gains"}, files.values(), overwrite=sent.overwrite
-    )
-    if shared := set(results.values()) & set(gains.values()):
-        raise _invalid(
-            f"gain maps and relit frames would share {min(file.path for file in shared)}: expected names of their own"
-        )
-    return Paths(files, names, results, gains)
+    outputs = {
+        role: allowed.outputs({f: texts[f] for f in request.deliver}, files.values(), overwrite=sent.overwrite)
+        for role, texts in _sent_outputs(sent).items()
+    }
+    for (one, own), (other, others) in itertools.combinations(outputs.items(), 2):
+        if shared := set(own.values()) & set(others.values()):
+            kinds = f"{_OUTPUTS[other].words} and {_OUTPUTS[one].words}"
+            raise _invalid(f"{kinds} would share {min(file.path for file in shared)}: expected names of their own")
+    return Paths(files, names, outputs)
+
+
+class _Output(NamedTuple):
+    """A kind of file that is made: its field of ByPath, and what people call it."""
+
+    field: str
+    words: str
+
+
+_OUTPUTS = {
+    pb.ROLE_RESULT: _Output("results", "relit frames"),
+    pb.ROLE_GAIN: _Output("gains", "gain maps"),
+    pb.ROLE_CONFIDENCE: _Output("confidence", "confidence"),
+}
+
+
+def _sent_outputs(sent: pb.ByPath) -> dict[pb.Role, Mapping[int, str]]:
+    """Return the paths to write to, by role and frame: light maps only where there are some."""
+    texts: dict[pb.Role, Mapping[int, str]] = {role: getattr(sent, _OUTPUTS[role].field) for role in MADE_ROLES}
+    return {role: named for role, named in texts.items() if named or role == pb.ROLE_RESULT}
+
+
+def _made(opening: pb.Open) -> tuple[pb.Role, ...]:
+    """Return the roles of the files to make of each frame."""
+    if opening.HasField("by_path"):
+        return tuple(_sent_outputs(opening.by_path))
+    wanted = {pb.ROLE_RESULT: True, pb.ROLE_GAIN: opening.gains, pb.ROLE_CONFIDENCE: opening.confidence}
+    return tuple(role for role in MADE_ROLES if wanted[role])
 
 
 def _invalid(message: str) -> StatusError:

@@ -49,7 +49,7 @@ GRPC_OPTIONS = (
     ("grpc.max_send_message_length", MAX_CHUNK_BYTES + 12 * MIB),
     # Of one connection, that is of one client. Without a limit, calls that are begun and reset, or never ended, take
     # memory without end, before any token is looked at.
-    ("grpc.max_concurrent_streams", 64),
+    ("grpc.max_concurrent_streams", 16),
     # Frames are compressed already, and gRPC's limit on messages counts the bytes that came, not what they unpack to.
     ("grpc.compression_enabled_algorithms_bitset", 1),
     ("grpc.max_metadata_size", 16 << 10),
@@ -147,6 +147,8 @@ async def _serve(
         on_ready(address)
         watching = asyncio.ensure_future(_watch_checks(service, health))
         stack.callback(watching.cancel)
+        guarding = asyncio.ensure_future(service.connections.watch(split_address(address)[1]))
+        stack.callback(guarding.cancel)
         life = asyncio.ensure_future(_live(options, service, server, health, stop, again))
         await _first(life, _hung(device, options.window_seconds))
         if life.cancelled():

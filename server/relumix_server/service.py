@@ -23,8 +23,10 @@ from relumix.v1.relight_pb2_grpc import RelightServiceServicer
 from relumix.version import __version__
 from relumix_server.admission import Admission
 from relumix_server.allowed_paths import AllowedPaths
+from relumix_server.connections import Connections
 from relumix_server.frame_receiver import FrameReceiver
 from relumix_server.metrics import Metrics
+from relumix_server.opening_size import TooMuchNamed, names_more_than
 from relumix_server.options import MAX_CHUNK_BYTES, Options
 from relumix_server.request import Request, check
 from relumix_server.scheduler import EngineThread, ScheduledEngine
@@ -36,6 +38,7 @@ from relumix_server.storage import OpeningChecks
 from relumix_server.stream_reader import Context, StreamReader
 from relumix_server.stream_writer import StreamWriter
 from relumix_server.workers import Workers
+from relumix_server.working_memory import WorkingMemory
 
 LONGEST_CLIENT = 80
 """Most letters of a client's own name on the page."""
@@ -58,6 +61,8 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
             waiting_seconds=options.waiting_seconds,
             of_a_client=options.max_client_sessions,
         )
+        self.connections = Connections(options.max_host_connections)
+        self._memory = WorkingMemory(options.window_memory)
         self.sessions: dict[str, Session] = {}
         self.checks = OpeningChecks()
         self._ending: set[Session] = set()
@@ -104,6 +109,7 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
 
     async def GetInfo(self, request: pb.GetInfoRequest, context: Context) -> pb.GetInfoResponse:  # noqa: N802
         """Say what the server is and how busy it is."""
+        self.connections.accept(context.peer())
         memory_bytes, spool_bytes = self._spool.used()
         load = pb.Load(
             sessions=self._admission.taken,
@@ -118,6 +124,7 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
 
     async def Relight(self, _: object, context: Context) -> None:  # noqa: N802
         """Relight one shot."""
+        self.connections.accept(context.peer())
         status, session = None, ""
         try:
             async with self._admission.slot(self._client(context)):
@@ -130,6 +137,17 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
         if status:
             await self._abort(context, status, session)
 
+    def parsed(self, message: bytes) -> messages.Request | TooMuchNamed:
+        """Parse what a client says; a stand-in for an opening that names more than any that could be accepted."""
+        piece = messages.request_piece_of(message)
+        if piece is not None:
+            return piece
+        frames, references = self._options.max_frames, self._options.max_references
+        # The frames, those to deliver, their keys, and four paths of each; and room for the rest.
+        if names_more_than(8 * frames + 2 * references + 1000, message):
+            return TooMuchNamed()
+        return messages.request_of(message)
+
     def _client(self, context: Context) -> str:
         """Return what tells clients from each other: the host, and the token where one had to be known."""
         given = [value for key, value in context.invocation_metadata() or () if key == "authorization"]
@@ -140,7 +158,7 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
         """Start a session; returns its id."""
         opening = await reader.opening()
         request = await self.checks.run(partial(check, opening, self._engines, self._options, self._allowed))
-        session = self.session(request)
+        session = self.session(request, self._client(context))
         session.client = _caller(context)
         self.sessions[request.session] = session
         self._metrics.session()
@@ -154,8 +172,8 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
         session.start()
         return request.session
 
-    def session(self, request: Request) -> Session:
-        """Build the session of a job."""
+    def session(self, request: Request, client: str) -> Session:
+        """Build the session of a client's job."""
         options = self._options
         receiver = FrameReceiver(
             request,
@@ -164,7 +182,7 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
             max_frame_pixels=options.max_frame_pixels,
             ahead_bytes=options.ahead_bytes,
         )
-        shot = SessionShot(request, receiver, self._workers, self._spool, Stopwatch(), options)
+        shot = SessionShot(request, receiver, self._workers, self._spool, Stopwatch(), options, self._memory, client)
         engine = ScheduledEngine(
             request.engine, self._device, await_frames=shot.await_frames, on_window=self._metrics.window
         )
@@ -217,13 +235,15 @@ def _limits(options: Options, *, by_path: bool) -> pb.Limits:
         max_chunk_bytes=MAX_CHUNK_BYTES,
         idle_seconds=options.idle_seconds,
         by_path=by_path,
+        cuts=True,
+        confidence=True,
     )
 
 
 def add_to(server: aio.Server, service: RelightService) -> None:
     """Add the service to a server. The generated function does the same, but copies each chunk more often."""
     methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
-        "Relight": grpc.stream_stream_rpc_method_handler(service.Relight, messages.request_of, messages.response_bytes),
+        "Relight": grpc.stream_stream_rpc_method_handler(service.Relight, service.parsed, messages.response_bytes),
         "GetInfo": grpc.unary_unary_rpc_method_handler(
             service.GetInfo, pb.GetInfoRequest.FromString, pb.GetInfoResponse.SerializeToString
         ),

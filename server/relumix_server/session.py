@@ -67,6 +67,7 @@ class Session:
     def cancel(self) -> None:
         """Stop as soon as possible and free all files. May be called at any time, also twice."""
         self._engine.cancel()
+        self._shot.cancel()
         self.receiver.end(SessionCancelledError())
         for left in self.responses.close():
             self._discard(left)
@@ -78,7 +79,7 @@ class Session:
 
     @property
     def shot_name(self) -> str:
-        """The client's name of the shot's first file, without folders; '' until it arrives."""
+        """The client's name of the first reference's plate, without folders; '' until it arrives."""
         return self._shot.name
 
     @property
@@ -115,7 +116,8 @@ class Session:
 
     def _work(self) -> None:
         watch = self._shot.watch
-        with Propagation(self._shot, self._engine, watch, self._on_window) as propagation:
+        cuts = self.request.cuts
+        with Propagation(self._shot, self._engine, watch, self._on_window, cuts=cuts) as propagation:
             outcomes = propagation.each(self.request.deliver, partial(self._shot.finish, propagation.canvas))
             for frame, outcome in zip(self.request.deliver, outcomes, strict=True):
                 self._shot.release(frame)
@@ -146,5 +148,5 @@ class Session:
 
     def _discard(self, outcome: Outcome) -> None:
         if isinstance(outcome, FinishedFrame):
-            self._spool.release(outcome.result)
-            self._spool.release(outcome.gain)
+            for file in outcome.files:
+                self._spool.release(file.path)

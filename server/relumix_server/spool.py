@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import itertools
 import shutil
+import sys
 import tempfile
 import threading
 from contextlib import suppress
@@ -121,6 +122,12 @@ class Spool:
                 self._forget(path)
                 del self._files[path]
 
+    def sweep(self, *paths: Path | None) -> None:
+        """Remove what a killed process left beside these files: hidden names that begin with theirs."""
+        for path in filter(None, paths):
+            for left in path.parent.glob(f".{path.stem}.*"):
+                left.unlink(missing_ok=True)
+
     def _forget(self, path: Path) -> None:
         file = self._files[path]
         file.folder.used_bytes -= file.bytes
@@ -146,4 +153,7 @@ def full() -> StatusError:
 
 
 def _free(folder: Path) -> int:
-    return shutil.disk_usage(folder).free - KEPT_FREE_BYTES
+    """Return how many bytes there are room for."""
+    usage = shutil.disk_usage(folder)
+    # Some file systems (FUSE, some quotas) know nothing of their size, and say 0 of 0: only writing can tell.
+    return usage.free - KEPT_FREE_BYTES if usage.total else sys.maxsize

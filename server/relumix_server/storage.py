@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from relumix_server.status_errors import Code, StatusError
+from relumix_server.status_errors import Code, SessionCancelledError, StatusError
 
 THREADS = 4
 LONGEST_SECONDS = 30.0
 RETRY_SECONDS = 30.0
 
 Answer = TypeVar("Answer")
+
+GoOn = Callable[[], None]
+"""What a check calls again and again: it raises SessionCancelledError once nobody waits for the answer."""
 
 
 class OpeningChecks:
@@ -38,18 +42,22 @@ class OpeningChecks:
         """Whether a check still runs: the process would wait for it at exit."""
         return bool(self._began)
 
-    async def run(self, check: Callable[[], Answer]) -> Answer:
-        """Return what a check returns. A check that was cancelled before its turn is not begun.
+    async def run(self, check: Callable[[GoOn], Answer]) -> Answer:
+        """Return what a check returns. One that nobody waits for any more is not begun, or stops at its next step.
 
         Raises what it raises, and StatusError where it takes too long.
         """
         self._count += 1
-        number = self._count
+        number, left = self._count, threading.Event()
+
+        def go_on() -> None:
+            if left.is_set():
+                raise SessionCancelledError
 
         def work() -> Answer:
             self._began[number] = time.monotonic()
             try:
-                return check()
+                return check(go_on)
             finally:
                 del self._began[number]
 
@@ -61,6 +69,8 @@ class OpeningChecks:
                 f"the job could not be checked in {self._longest_seconds:g} s: a folder of the server does not answer",
                 RETRY_SECONDS,
             ) from None
+        finally:
+            left.set()
 
     def close(self) -> None:
         """Begin no more checks; does not wait for running ones."""

@@ -15,6 +15,7 @@ from relumix.rpc import messages
 from relumix.rpc.messages import Piece
 from relumix.v1 import relight_pb2 as pb
 from relumix_server.metrics import Metrics
+from relumix_server.opening_size import TooMuchNamed
 from relumix_server.session import Session
 from relumix_server.status_errors import Code, StatusError
 
@@ -40,6 +41,10 @@ class StreamReader:
         """Return the first message. Raises StatusError where it is another."""
         began = time.monotonic()
         first = await self._read(lambda: began)
+        if isinstance(first, TooMuchNamed):
+            raise StatusError(
+                Code.RESOURCE_EXHAUSTED, "the opening names more frames, or options, than this server takes of a shot"
+            )
         if first is aio.EOF or messages.kind(first) != "open":
             got = "nothing" if first is aio.EOF else messages.kind(first) or "nothing known"
             raise StatusError(Code.INVALID_ARGUMENT, f"the first message is {got}: expected open")
@@ -139,8 +144,8 @@ async def _wait_until_readable(session: Session) -> None:
             await asyncio.wait_for(session.can_read.wait(), TICK_SECONDS)
 
 
-def _take(session: Session, message: pb.RelightRequest) -> None:
-    kind = message.WhichOneof("message")
+def _take(session: Session, message: pb.RelightRequest | TooMuchNamed) -> None:
+    kind = "open" if isinstance(message, TooMuchNamed) else message.WhichOneof("message")
     if kind == "absent":
         session.receiver.absent(message.absent)
     elif kind == "close":

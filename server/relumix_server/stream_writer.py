@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from pathlib import Path
 from typing import BinaryIO
 
 from google.rpc import code_pb2
@@ -16,7 +15,7 @@ from relumix.version import __version__
 from relumix_server.frame_files import PlaneShape
 from relumix_server.metrics import Metrics
 from relumix_server.session import Session
-from relumix_server.shots import FinishedFrame
+from relumix_server.shots import FinishedFrame, MadeFile
 from relumix_server.spool import Spool
 from relumix_server.status_errors import Code, StatusError, code_of
 from relumix_server.stream_reader import Context
@@ -65,25 +64,21 @@ class StreamWriter:
 
     async def _send_frame(self, made: FinishedFrame) -> None:
         try:
-            for role, path, shape in (
-                (pb.ROLE_RESULT, made.result, made.shape),
-                (pb.ROLE_GAIN, made.gain, made.gain_shape),
-            ):
-                if path:
-                    await self._send_file(made.frame, role, path, shape)
+            for file in made.files:
+                await self._send_file(made.frame, file)
         finally:
-            self._spool.release(made.result)
-            self._spool.release(made.gain)
-        done = pb.FrameDone(frame=made.frame, nonfinite_pixels=made.nonfinite_pixels)
+            for file in made.files:
+                self._spool.release(file.path)
+        done = pb.FrameDone(frame=made.frame, nonfinite_pixels=made.nonfinite_pixels, matte=made.matte)
         await self._write(pb.RelightResponse(done=done))
 
-    async def _send_file(self, frame: int, role: pb.Role, path: Path, shape: PlaneShape | None) -> None:
-        total, writing = path.stat().st_size, asyncio.sleep(0)
-        with path.open("rb") as file:
+    async def _send_file(self, frame: int, made: MadeFile) -> None:
+        total, writing = made.path.stat().st_size, asyncio.sleep(0)
+        with made.path.open("rb") as file:
             for offset in range(0, total, SENT_BYTES):
-                head = pb.FrameChunk(frame=frame, role=role, offset=offset, total_bytes=total)
-                if shape and not offset:
-                    head.raw.CopyFrom(_planes(shape))
+                head = pb.FrameChunk(frame=frame, role=made.role, offset=offset, total_bytes=total)
+                if made.shape and not offset:
+                    head.raw.CopyFrom(_planes(made.shape))
                 # A piece is read while the one before it is written.
                 _, piece = await asyncio.gather(writing, asyncio.to_thread(_read, file, head))
                 writing = self._write_piece(piece)

@@ -1,6 +1,6 @@
 """A worker process: runs tasks from its socket, one by one, within limits, until the socket closes.
 
-Started as `python -m relumix_server.worker FD MEMORY_BYTES THREADS WALL_FACTOR`. What a hostile file does to a decoder,
+Started by relumix_server.workers, with FD MEMORY_BYTES THREADS WALL_FACTOR. What a hostile file does to a decoder,
 it does here.
 """
 

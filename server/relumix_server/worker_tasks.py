@@ -23,9 +23,12 @@ from relumix.gain.proxy_shot import DownsampledShot, Light
 from relumix.gain.transfer import Gain
 from relumix.pipeline.write_frame import FrameWriter
 from relumix.shot.box import Box
-from relumix.shot.images import opened, what_went_wrong
+from relumix.shot.images import data_window, display_window, opened, what_went_wrong
 from relumix.shot.sequence import OutputPattern
+from relumix.shot.source import told_matte
 from relumix.types import Float32
+from relumix.util.native_name import native_name
+from relumix.v1 import relight_pb2 as pb
 from relumix_server.beneath import FileBeneath
 from relumix_server.frame_files import DTYPES, FrameFiles, PlaneShape, most_written, opened_source
 
@@ -41,7 +44,7 @@ class TaskResult:
 
 @dataclass(frozen=True, kw_only=True)
 class FrameRead(TaskResult):
-    """The fields of a ProxyFrame. written: the most bytes that its result and its gain map can have as files.
+    """The fields of a ProxyFrame. written: the most bytes that its files can have (see most_written).
 
     exposure: of the whole shot, see relumix.gain.downsample.Canvas.
     """
@@ -49,7 +52,7 @@ class FrameRead(TaskResult):
     rgb: Float32
     known: Float32
     exposure: float
-    written: tuple[int, int]
+    written: dict[int, int]
 
     def proxy(self, frame: int) -> ProxyFrame:
         """Return the frame as engines see it."""
@@ -71,14 +74,23 @@ class ReferenceRead(FrameRead):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AlphaSeen(TaskResult):
+    """matte: whether the plate's alpha is no coverage; warnings: what is to be said of it."""
+
+    matte: bool
+    warnings: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class FirstReferenceRead(ReferenceRead):
     """The first reference, with what the whole shot takes from it.
 
-    use_alpha  whether the plate's alpha is used.
-    box        x, y, width and height of what engines see, in plate pixels; size: its width and height in the proxy.
+    matte, warnings  see AlphaSeen.
+    box              x, y, width and height of what engines see, in plate pixels.
+    size             its width and height in the proxy.
     """
 
-    use_alpha: bool
+    matte: bool
     warnings: list[str]
     box: tuple[int, int, int, int]
     size: tuple[int, int]
@@ -90,10 +102,19 @@ class FirstReferenceRead(ReferenceRead):
 
 
 @dataclass(frozen=True, kw_only=True)
+class WorkingSize(TaskResult):
+    """width, height: of a shot at the working size; 0 where that cannot be told."""
+
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class FrameWritten(TaskResult):
-    """nonfinite_pixels: of the plate."""
+    """nonfinite_pixels: of the plate; matte: see relumix.pipeline.run.Made."""
 
     nonfinite_pixels: int
+    matte: bool
 
 
 # The tasks.
@@ -112,6 +133,42 @@ class Task(ABC, Generic[Result]):
 
 
 @dataclass(frozen=True)
+class LookAtAlpha(Task[AlphaSeen]):
+    """Look at the plate of a reference, to tell whether its alpha is coverage."""
+
+    files: FrameFiles
+    result_type = AlphaSeen
+
+    def run(self) -> AlphaSeen:
+        """Look at it. Raises FrameError, InputError and TooLargeError."""
+        with opened_source(self.files) as source:
+            if source.plate.choice.alpha is None:
+                return AlphaSeen(matte=False, warnings=[])
+            picture = source.read(self.files.frame)
+            warnings = [told_matte(picture.path)] if picture.has_matte else []
+            return AlphaSeen(matte=picture.has_matte, warnings=warnings, seconds=source.watch.seconds())
+
+
+@dataclass(frozen=True)
+class MeasureWorkingSize(Task[WorkingSize]):
+    """Find out how large a shot is at the working size, from the header of its first reference's plate alone."""
+
+    files: FrameFiles
+    result_type = WorkingSize
+
+    def run(self) -> WorkingSize:
+        """Measure it. Raises FrameError, InputError and TooLargeError."""
+        with opened_source(self.files) as source:
+            if source.layout is None:  # It cannot be read, as who reads it will say.
+                return WorkingSize(width=0, height=0)
+            # Of the largest part, whichever is relit: an upper bound.
+            windows = [data_window(levels[0]).union(display_window(levels[0])) for levels in source.layout.specs]
+            sizes = [Canvas.fit(window, self.files.settings.work_size) for window in windows]
+            largest = max(sizes, key=lambda size: size.width * size.height)
+            return WorkingSize(width=largest.width, height=largest.height)
+
+
+@dataclass(frozen=True)
 class ReadFirstReference(Task[FirstReferenceRead]):
     """Read the first reference of a shot, and its plate."""
 
@@ -121,12 +178,12 @@ class ReadFirstReference(Task[FirstReferenceRead]):
     def run(self) -> FirstReferenceRead:
         """Read it. Raises FrameError, InputError and TooLargeError."""
         with opened_source(self.files) as found:
-            source = found.without_empty_alpha()
+            source = found.with_alpha_read()
             canvas, lights = DownsampledShot(source, self.files.settings.work_size).lights()
             seen = canvas.window
             return FirstReferenceRead(
                 **_fields(*lights[self.files.frame]),
-                use_alpha=source.use_alpha,
+                matte=source.plate.matte,
                 warnings=list(source.warnings),
                 box=(seen.x, seen.y, seen.width, seen.height),
                 size=(canvas.width, canvas.height),
@@ -170,32 +227,33 @@ class ReadFrame(Task[FrameRead]):
 
 @dataclass(frozen=True)
 class RelightFrame(Task[FrameWritten]):
-    """Relight a frame and write it, and its gain map where that is wanted.
+    """Relight a frame and write it, and its light maps where those are wanted.
 
-    key                what the frame is made from, written into it (see relumix.pipeline.fingerprint).
-    result, gain_path  files to write; gain_path None: no gain map.
+    key      what the frame is made from, written into it (see relumix.pipeline.fingerprint).
+    outputs  files to write by pb.Role, that of the result among them.
     """
 
     files: FrameFiles
     canvas: Canvas
     gain: Gain
     key: str
-    result: Path
-    gain_path: Path | None
+    outputs: Mapping[pb.Role, Path]
     result_type = FrameWritten
 
     def run(self) -> FrameWritten:
         """Write it. Raises FrameError, InputError and TooLargeError."""
         with opened_source(self.files) as source:
-            output, gain_output = (
-                OutputPattern(path, source.shot, [self.files.frame]) if path else None
-                for path in (self.result, self.gain_path)
-            )
-            assert output is not None
-            done = FrameWriter(source, output, gain_output, None, lambda _: self.key).write(self.canvas, self.gain)
+            outputs = {
+                role: OutputPattern(path, source.shot, [self.files.frame]) for role, path in self.outputs.items()
+            }
+            maps = outputs.get(pb.ROLE_GAIN), outputs.get(pb.ROLE_CONFIDENCE)
+            writer = FrameWriter(source, outputs[pb.ROLE_RESULT], *maps, lambda _: self.key)
+            done = writer.write(self.canvas, self.gain)
             if isinstance(done, FrameError):
                 raise done
-            return FrameWritten(nonfinite_pixels=done.event.nonfinite_pixels, seconds=source.watch.seconds())
+            return FrameWritten(
+                nonfinite_pixels=done.event.nonfinite_pixels, matte=done.matte, seconds=source.watch.seconds()
+            )
 
 
 @dataclass(frozen=True)
@@ -230,8 +288,11 @@ class PackPlanes(Task[TaskResult]):
         spec = oiio.ImageSpec(shape.width, shape.height, len(shape.channels), shape.kind)
         spec.channelnames = shape.channels
         spec.attribute("compression", "none")
-        output = oiio.ImageOutput.create(str(path))
-        if output is None or not (output.open(str(path), spec) and output.write_image(pixels) and output.close()):
+        path.touch()
+        with native_name(path) as name:
+            output = oiio.ImageOutput.create(name)
+            kept = output and output.open(name, spec) and output.write_image(pixels) and output.close()
+        if not kept:
             raise InputError(f"{self.raw} cannot be kept: {what_went_wrong(output or oiio)}")
         return TaskResult()
 

@@ -2,8 +2,8 @@
 
     python tests/benchmarks/bench_attacks.py
 
-Each attack has a real server to itself, which wants a token that the attacker has not. The tests in tests/server/ hold
-the same attacks to limits; here is what was measured.
+Each attack has a real server to itself, which wants a token; the attacker has none, but for attacks by jobs. The tests
+in tests/server/ hold the same attacks to limits; here is what was measured.
 """
 
 from __future__ import annotations
@@ -13,22 +13,26 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import grpc
+import numpy as np
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from relumix.v1 import relight_pb2 as pb
 from tests.server import attack
-from tests.server.harness import Server
+from tests.server.harness import CLOSE, Server, ask, opening, pieces, write_exr
 from tests.server.test_life import certificates
 
 MIB = 1 << 20
 CALLS = 100_000
 IDLE = 3000
+TOKEN = "a-token-of-some-length"
+TRUSTED = (("authorization", f"Bearer {TOKEN}"),)
 
 
 def calls(server: Server, method: str, *, reset: bool) -> None:
@@ -54,7 +58,8 @@ def silent(address: str, count: int, said: bytes = b"") -> None:
     """Hold connections that say nothing, or no more than this, until the other side has closed the first."""
     host, port = address.removeprefix("http://").rstrip("/").rsplit(":", 1)
     with ExitStack() as stack:
-        held = [stack.enter_context(socket.create_connection((host, int(port)), timeout=60)) for _ in range(count)]
+        connections = (socket.create_connection((host, int(port)), 60, attack.ELSEWHERE) for _ in range(count))
+        held = [stack.enter_context(each) for each in connections]
         for each in held:
             with suppress(OSError):
                 each.sendall(said)
@@ -77,15 +82,89 @@ def handshakes(server: Server) -> None:
     silent(server.address, 1000, b"\x16\x03\x01\x02\x00\x01")  # The head of a ClientHello, and nothing of it.
 
 
+def burst(server: Server) -> None:
+    """Begin 64 calls over each of 300 connections at once, and send none of their messages."""
+    block = attack.headers("/grpc.health.v1.Health/Check")
+    said = b"".join(attack.frame(attack.HEADERS, attack.END_HEADERS, stream, block) for stream in range(1, 129, 2))
+    with ExitStack() as stack:
+        for _ in range(300):
+            with suppress(OSError):
+                stack.enter_context(attack.connected(server.address)).sendall(said)
+        time.sleep(5)
+
+
+def endless(server: Server) -> None:
+    """Begin the headers of a call, and go on with them."""
+    field = b"\0" + bytes((100,)) + b"x" * 100 + bytes((100,)) + b"y" * 100
+    said, sent = attack.frame(attack.CONTINUATION, 0, 1, field * 80), 0
+    with attack.connected(server.address) as connection, suppress(OSError):
+        connection.sendall(attack.frame(attack.HEADERS, 0, 1, attack.headers(f"/{attack.SERVICE}/GetInfo")))
+        while sent < 2 << 30:
+            connection.sendall(said)
+            sent += len(said)
+
+
+def long_names(server: Server) -> None:
+    """Ask 32 times for the health of a service whose name has 8 MiB, over as many connections."""
+    for _ in range(32):
+        with server.channel() as channel, suppress(grpc.RpcError):
+            request = health_pb2.HealthCheckRequest(service="x" * (8 * MIB))
+            next(health_pb2_grpc.HealthStub(channel).Watch(request, timeout=30))
+
+
+def openings(server: Server) -> None:
+    """Open thirty jobs of 20,000 frames and 1000 references, and leave."""
+    frames = range(20_000)
+    message = opening(frames=frames, references=frames[::20])
+    with ExitStack() as stack:
+        for _ in range(30):
+            call = stack.enter_context(server.stub()).Relight(forever(message), metadata=TRUSTED)
+            stack.callback(call.cancel)
+        time.sleep(1)
+
+
+def keys(server: Server) -> None:
+    """Open seven jobs with 1.5 million keys, which are 12 MiB."""
+    message = attack.opening_of_keys(1_500_000)
+    with server.channel() as channel:
+        relight = channel.stream_stream(f"/{attack.SERVICE}/Relight")
+        for call in [relight(iter([message]), metadata=TRUSTED, timeout=120) for _ in range(7)]:
+            call.exception()
+
+
+def references(server: Server) -> None:
+    """Open a job with 1000 references at a working size of 2048, and send the first: they would take 130 GiB."""
+    frames, settings = range(1, 1001), pb.Settings(engine="flow", work_size=2048)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "flat.exr")
+        write_exr(path, np.full((2048, 2048, 3), 0.5, np.float16))
+        data = path.read_bytes()
+    said = [opening(settings=settings, frames=frames, references=frames)]
+    said += [*pieces(1, data, pb.ROLE_REFERENCE), *pieces(1, data)]
+    ask(server, [*said, CLOSE], metadata=TRUSTED)
+
+
+def forever(message: pb.RelightRequest) -> Iterator[pb.RelightRequest]:
+    """Say it, and no more."""
+    yield message
+    threading.Event().wait(5)
+
+
 ATTACKS: dict[str, Callable[[Server], None]] = {
     "100,000 calls begun and reset": lambda server: calls(server, f"/{attack.SERVICE}/GetInfo", reset=True),
     "100,000 calls never ended": lambda server: calls(server, f"/{attack.SERVICE}/Relight", reset=False),
     "100,000 calls that watch health": lambda server: calls(server, "/grpc.health.v1.Health/Watch", reset=False),
+    "19,200 calls over 300 connections": burst,
+    "headers without end": endless,
+    "32 names of 8 MiB": long_names,
     "764 KiB that unpack to 768 MiB": bomb,
     "1,000 silent connections": lambda server: silent(server.address, 1000),
     "3,000 connections that ask for nothing": idle,
     "1,000 TLS handshakes never finished": handshakes,
     "3,000 connections to the page": lambda server: silent(server.page, 3000),
+    "30 openings of 20,000 frames, left": openings,
+    "7 openings with 1,500,000 keys": keys,
+    "1,000 references at 2048 pixels": references,
 }
 
 
@@ -98,7 +177,7 @@ def asked(server: Server, credentials: grpc.ChannelCredentials | None) -> float:
 
 def measured(name: str, work: Callable[[Server], None], folder: Path) -> None:
     """Print what one attack did."""
-    (folder / "tokens").write_text("a-token-of-some-length")
+    (folder / "tokens").write_text(TOKEN)
     options, trusted = ["--token-file", str(folder / "tokens")], None
     if "TLS" in name:
         certificates(folder)

@@ -25,7 +25,7 @@ from relumix_server.request import Request
 from relumix_server.serve import GRPC_OPTIONS, ready_line, serve
 from relumix_server.service import RelightService
 from relumix_server.session import Session
-from relumix_server.shots import FinishedFrame
+from relumix_server.shots import FinishedFrame, MadeFile
 
 ECHO = "/echo/Echo"
 """The method of the plain server."""
@@ -41,7 +41,7 @@ class EchoSession(Session):
             back = self._spool.new_file(path.suffix, path.stat().st_size)
             self._answer(path, back)
             self.receiver.release(pb.ROLE_SOURCE, frame)
-            self._put(FinishedFrame(frame, 0, back))
+            self._put(FinishedFrame(frame, 0, (MadeFile(pb.ROLE_RESULT, back),)))
         self.responses.put(pb.Summary(written=self.tally.written))
 
     def _answer(self, path: Path, back: Path) -> None:
@@ -60,9 +60,9 @@ class EchoService(RelightService):
 
     kind: type[EchoSession] = EchoSession
 
-    def session(self, request: Request) -> Session:
+    def session(self, request: Request, client: str) -> Session:
         """Make what does a job."""
-        made = super().session(request)
+        made = super().session(request, client)
         made.__class__ = self.kind
         return made
 

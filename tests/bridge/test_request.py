@@ -11,11 +11,11 @@ FIELDS = {"purpose": "relight", "instance": "ab12", "first": "1001", "last": "10
 def test_what_is_not_said_has_a_default():
     request = Request.of(FIELDS)
     assert request.references == (1001,)
-    assert (request.engine, request.work_size, request.coding, request.gain, request.servers) == (
+    assert (request.engine, request.work_size, request.coding, request.output, request.servers) == (
         "flow",
         768,
         None,
-        False,
+        "result",
         None,
     )
     assert (request.shot, request.wanted) == (range(1001, 1017), range(1001, 1017))
@@ -42,7 +42,7 @@ def test_the_shot_reaches_to_every_reference():
             "reference frames -9000000 to -9000000 are too far from the shot, which begins at 1001",
         ),
         ({"work_size": "9"}, "work size is 9: expected 64 to 8192 pixels for the long edge"),
-        ({"output": "depth"}, "output is 'depth': expected one of result, gain"),
+        ({"output": "depth"}, "output is 'depth': expected one of result, gain, confidence"),
     ],
 )
 def test_what_cannot_be_is_said(changed, said):

@@ -29,11 +29,17 @@ def test_a_shot_is_relit_and_rendered(context, shot):
     plugin = Plugin(context).greet()
     assert plugin.follow(plugin.ask("open", **ORDER), pictures(shot)).fields == {"text": "4 frames relit"}
     assert plugin.follow(plugin.ask("open", **ORDER), pictures(shot)).fields == {"text": "4 frames up to date"}
-    for expected in relumix.relit(shot.plate, {1: shot.truth[1]}):
-        query = plugin.ask("open", **{**ORDER, "purpose": "render", "frame": expected.frame})
-        end = plugin.follow(query, pictures(shot))
-        assert (end.kind, end.fields["width"], end.fields["height"]) == ("result", "32", "24")
-        assert plugin.body == expected.pixels.astype("<f4").tobytes()
+    for expected in relumix.relit(shot.plate, {1: shot.truth[1]}, confidence=True):
+        confidence = np.repeat(expected.confidence[..., None].astype(np.float16), 3, -1)
+        for output, values in (
+            ("result", expected.pixels),
+            ("gain", expected.stops.astype(np.float16)),
+            ("confidence", confidence),
+        ):
+            query = plugin.ask("open", **{**ORDER, "purpose": "render", "frame": expected.frame, "output": output})
+            end = plugin.follow(query, pictures(shot))
+            assert (end.kind, end.fields["width"], end.fields["height"]) == ("result", "32", "24")
+            assert plugin.body == values.astype("<f4").tobytes()
 
 
 @pytest.mark.parametrize(

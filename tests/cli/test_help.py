@@ -64,6 +64,10 @@ def test_the_version(capsys):
             ["relight", "p.####.exr", "-r", "r.exr", "-o", "o", "--frmaes", "1"],
             "unrecognized arguments: --frmaes 1; did you mean --frames? (see relumix relight --help)",
         ),
+        (
+            ["relight", "--refrence", "x"],
+            "unrecognized arguments: --refrence; did you mean --reference? (see relumix relight --help)",
+        ),
         (["info", "p", "--jsno"], "unrecognized arguments: --jsno; did you mean --json? (see relumix info --help)"),
         (["farm", "stop", "--session=x", "--x"], "unrecognized arguments: --x (see relumix farm stop --help)"),
         (["relight", "p", "-o", "o"], "the following arguments are required: -r/--reference (see relumix relight"),

@@ -1,11 +1,13 @@
 """`relumix ofx install`."""
 
 import os
-import sys
+import subprocess
 
 import pytest
 
 from relumix.cli.main import main
+from relumix.util.child import relumix_command
+from relumix.version import __version__
 
 
 @pytest.fixture
@@ -30,7 +32,10 @@ def test_a_bundle_knows_the_command_that_installed_it(built, tmp_path, capsys):
     assert capsys.readouterr().out == f"{tmp_path}/plugins/Relumix.ofx.bundle\n"
     contents = tmp_path / "plugins/Relumix.ofx.bundle/Contents"
     assert (contents / "Linux-x86-64/Relumix.ofx").read_bytes() == b"plugin"
-    assert (contents / "Resources/relumix-command.txt").read_text() == f"{sys.executable}\n-m\nrelumix.cli.main\n"
+    words = (contents / "Resources/relumix-command.txt").read_text().splitlines()
+    assert words == relumix_command()
+    said = subprocess.run([*words, "--version"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert said == f"relumix {__version__}\n"
     assert not old.exists()
 
 
@@ -38,4 +43,4 @@ def test_a_bundle_knows_the_command_that_installed_it(built, tmp_path, capsys):
 def test_a_folder_without_permission_is_said(tmp_path, capsys):
     (tmp_path / "locked").mkdir(mode=0o500)
     assert main(["ofx", "install", "--to", str(tmp_path / "locked/plugins")]) == 2
-    assert "no permission in" in capsys.readouterr().err
+    assert "Permission denied; run this as an administrator, or choose a folder with --to" in capsys.readouterr().err

@@ -73,6 +73,7 @@ def test_options_that_may_be_given_several_times_take_the_place_of_presets(folde
         ('overwrite = "yes"', "overwrite is 'yes': expected true or false"),
         ('engine_options = "a=1"', "engine_options is 'a=1': expected a list of texts"),
         ('bits = "double"', "bits is 'double': expected one of half, float"),
+        ('premult = "maybe"', "premult is 'maybe': expected one of auto, yes, no"),
         ("relight = 1", "relight is 1: expected a table, [relight]"),
     ],
 )

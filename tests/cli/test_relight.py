@@ -80,15 +80,28 @@ def test_json_events_are_complete_and_in_order(shot):
 
 
 def test_previews_and_gain_maps_are_made_on_the_way(shot):
-    extras = ["--gain-out", "gain/g.####.exr", "--preview", "ba.mp4", "--contact-sheet", "sheet.png"]
+    extras = ["--gain-out", "gain/g.####.exr", "--confidence-out", "sure/s.####.exr", "--confidence-layer"]
+    extras += ["--preview", "ba.mp4", "--contact-sheet", "sheet.png"]
     result = relumix(shot, "relight", "plate", "-r", "relit.1001.exr", "-o", "out", *extras)
     assert result.returncode == 0, result.stderr
-    assert result.stdout.splitlines()[1:] == ["wrote out", "wrote gain/g.####.exr", "wrote ba.mp4", "wrote sheet.png"]
+    made = ["out", "gain/g.####.exr", "sure/s.####.exr", "ba.mp4", "sheet.png"]
+    assert result.stdout.splitlines()[1:] == [f"wrote {each}" for each in made]
     assert (shot / "ba.mp4").stat().st_size > 1000
     assert (shot / "sheet.png").stat().st_size > 1000
     stops = light(shot / "gain/g.1001.exr")
     made = make_shot(size=(96, 64), frames=FRAMES, pan=(2, 0))
     assert np.abs(stops - made.stops[1001]).mean() < 0.05
+
+
+def test_a_plate_that_has_such_a_channel_is_told_in_one_line(shot):
+    for path in (shot / "plate").iterdir():
+        plain(path, np.ones((64, 96, 4), np.float16), ["R", "G", "B", "confidence.Y"])
+    result = relumix(shot, "relight", "plate", "-r", "relit.1001.exr", "-o", "out", "--confidence-layer", "--dry-run")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == (
+        "relumix: plate/plate.1001.exr has a channel confidence.Y already: leave out --confidence-layer, or write "
+        "files of their own with --confidence-out\n"
+    )
 
 
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(shot):

@@ -30,13 +30,14 @@ WINDOW, OVERLAP = 4, 1
 class Scripted(RelightServiceServicer):
     """The servicer. It remembers the openings, and what was sent for each session: (frame, role)."""
 
-    def __init__(self, script: Script | None = None, version: str = "1") -> None:
+    def __init__(self, script: Script | None = None, version: str = "1", *, confidence: bool = True) -> None:
         self.openings: list[pb.Open] = []
         self.sent: list[list[tuple[int, int]]] = []
         self.absent: list[pb.FrameAbsent] = []
         self.metadata: list[dict[str, Any]] = []
         self.version, self.port, self._script = version, 0, script
         self.damaged: set[int] = set()
+        self.confidence = confidence
 
     def GetInfo(  # noqa: N802  the name of the contract
         self, request: pb.GetInfoRequest, context: grpc.ServicerContext
@@ -44,7 +45,9 @@ class Scripted(RelightServiceServicer):
         self.metadata.append(dict(context.invocation_metadata()))
         engine = pb.Engine(name="flow", version=self.version, window=WINDOW, overlap=OVERLAP, tracks=False)
         return pb.GetInfoResponse(
-            version=__version__, engines=[engine], limits=pb.Limits(max_sessions=4, max_chunk_bytes=1000)
+            version=__version__,
+            engines=[engine],
+            limits=pb.Limits(max_sessions=4, max_chunk_bytes=1000, confidence=self.confidence),
         )
 
     def Relight(  # noqa: N802
@@ -67,6 +70,8 @@ class Scripted(RelightServiceServicer):
             yield from _chunks(frame, pb.ROLE_RESULT, files[frame], damaged=frame in self.damaged)
             if opening.gains:
                 yield from _chunks(frame, pb.ROLE_GAIN, b"gain of " + str(frame).encode())
+            if opening.confidence:
+                yield from _chunks(frame, pb.ROLE_CONFIDENCE, b"confidence of " + str(frame).encode())
             yield pb.RelightResponse(done=pb.FrameDone(frame=frame, nonfinite_pixels=frame % 3))
         yield pb.RelightResponse(summary=pb.Summary(stage_seconds={"engine": 0.5}))
 
@@ -106,10 +111,10 @@ def _chunks(frame: int, role: int, data: bytes, damaged: bool = False) -> Iterat
 
 
 @contextmanager
-def serving(script: Script | None = None, version: str = "1") -> Iterator[Scripted]:
+def serving(script: Script | None = None, version: str = "1", *, confidence: bool = True) -> Iterator[Scripted]:
     """Serve on a free port of this machine; the servicer knows its port."""
     server = grpc.server(ThreadPoolExecutor(4))
-    servicer = Scripted(script, version)
+    servicer = Scripted(script, version, confidence=confidence)
     add_RelightServiceServicer_to_server(servicer, server)
     servicer.port = server.add_insecure_port("127.0.0.1:0")
     server.start()

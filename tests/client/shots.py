@@ -46,7 +46,8 @@ def both(folder, address, references, **settings):
     """Relight in-process to here/ and on servers to there/; return the events of each."""
     here, there = [], []
     for output, events in (("here", here), ("there", there)):
-        chosen = {"gain_out": str(folder / f"{output}-gain/g.####.exr")} if settings.get("gain_out") else {}
+        maps = {"gain_out": f"{output}-gain/g.####.exr", "confidence_out": f"{output}-confidence/c.####.exr"}
+        chosen = {name: str(folder / pattern) for name, pattern in maps.items() if settings.get(name)}
         chosen = Settings(**{**settings, **chosen})
         if output == "here":
             relumix.relight(folder / "plate", references, folder / output, chosen, on_event=events.append)
@@ -65,7 +66,7 @@ def assert_same(folder, here, there):
 
     mine, theirs = ([plain(event) for event in events if not isinstance(event, Stage)] for events in (here, there))
     assert theirs == mine
-    for mine in ("here", "here-gain"):
+    for mine in ("here", "here-gain", "here-confidence"):
         theirs = folder / mine.replace("here", "there")
         names = sorted(path.name for path in (folder / mine).iterdir()) if (folder / mine).exists() else []
         assert names == (sorted(path.name for path in theirs.iterdir()) if theirs.exists() else [])

@@ -1,6 +1,8 @@
 """The client against a server that plays by a script: what is sent, what is asked again, what is refused."""
 
 import asyncio
+import os
+import sys
 import threading
 import time
 
@@ -81,17 +83,37 @@ def test_the_opening_says_all_but_the_pixels(disk):
     files.plain(disk.folder / "m.exr", files.noise(8, 12, 1), "Y")
     with serving() as server:
         disk.relight(
-            address(server), mask=str(disk.folder / "m.exr"), frames="2-3", mix=0.5, gain_out=str(disk.folder / "gain")
+            address(server),
+            mask=str(disk.folder / "m.exr"),
+            frames="2-3",
+            mix=0.5,
+            gain_out=str(disk.folder / "gain"),
+            confidence_out=str(disk.folder / "sure"),
         )
     (opening,) = server.openings
     assert (list(opening.frames), list(opening.deliver), list(opening.references)) == (list(FRAMES), [2, 3], [1])
     assert opening.masks == pb.MASKS_ONE
-    assert opening.gains
+    assert opening.gains and opening.confidence
     assert opening.settings.mix == 0.5
     assert not opening.settings.HasField("layer")
+    assert opening.settings.confidence_layer is False
     assert {len(key) for key in opening.keys.values()} == {64}
     assert server.sent[0][:3] == [(1, pb.ROLE_REFERENCE), (1, pb.ROLE_MASK), (1, pb.ROLE_SOURCE)]
     assert (disk.folder / "gain/p.0003.exr").read_bytes() == b"gain of 3"
+    assert (disk.folder / "sure/p.0003.exr").read_bytes() == b"confidence of 3"
+
+
+@pytest.mark.parametrize("asked", [{"confidence_out": "sure"}, {"confidence_layer": True}])
+def test_a_server_of_the_time_before_confidence_is_not_asked_for_it(disk, asked):
+    asked = {name: value if value is True else str(disk.folder / value) for name, value in asked.items()}
+    with serving(confidence=False) as server:
+        with pytest.raises(InputError) as caught:
+            disk.relight(address(server), **asked)
+        assert str(caught.value) == (
+            f"{address(server)} is of a version without confidence: use a newer server, or leave it out"
+        )
+        assert not server.openings
+        assert disk.relight(address(server)).written == len(FRAMES)
 
 
 def test_with_a_mask_each_those_of_the_frames_wanted_are_sent(disk):
@@ -377,3 +399,17 @@ def test_arrays_are_checked_before_anything_is_sent():
         with pytest.raises(InputError, match=r"^reference frame 9 is not in the shot: expected one of 1 to 3$"):
             next(client.relit(shot.plate, {9: np.zeros((12, 16, 3))}))
         assert not server.openings
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no names that are not UTF-8")
+@pytest.mark.parametrize("by_path", [False, True])
+def test_names_that_cannot_travel_are_one_line(disk, by_path):
+    foreign = disk.folder / os.fsdecode(b"caf\xe9.exr")
+    (disk.folder / "relit.exr").rename(foreign)
+    with serving() as server:
+        client = RelightClient(address(server), patience_seconds=20.0)
+        with pytest.raises(InputError) as caught:
+            client.prepare(disk.folder / "plate", {1: foreign}, disk.folder / "out", by_path=by_path)
+    assert str(caught.value) == (
+        f"{disk.folder}/caf\\udce9.exr is no UTF-8 and cannot be sent to a server: rename it or relight here"
+    )

@@ -26,13 +26,16 @@ def test_a_plain_shot(server, tmp_path):
 @pytest.mark.parametrize(
     ("shot", "settings"),
     [
-        ({"references": (1001, 1022)}, {"gain_out": "yes"}),
+        ({"references": (1001, 1022)}, {"gain_out": "yes", "confidence_out": "yes"}),
         ({"references": (1008,)}, {"mix": 0.7, "bits": "float", "compression": "zips"}),
-        ({"references": (1004, 1013, 1020), "moving": True, "alpha": True}, {"gain_out": "yes", "work_size": 64}),
+        (
+            {"references": (1004, 1013, 1020), "moving": True, "alpha": True},
+            {"confidence_layer": True, "work_size": 64},
+        ),
         ({"layer": "beauty."}, {"layer": "beauty", "frames": "1012-1020x4"}),
         ({"frames": range(-9, 12, 3), "references": (-3,)}, {}),
     ],
-    ids=["two references, gain maps", "from the middle", "moving windows", "a layer, a chunk", "negative frames"],
+    ids=["two references, light maps", "from the middle", "moving windows", "a layer, a chunk", "negative frames"],
 )
 def test_every_kind_of_shot(server, tmp_path, shot, settings):
     references = write_shot(tmp_path, **shot)
@@ -49,7 +52,8 @@ def test_real_plates(server, tmp_path, shared, name):
     relit = tmp_path / "relit.exr"
     write(relit, picture, [picture.rgb * np.float32([1.6, 1.1, 0.7])], attributes={})
     frames = ",".join(map(str, plate.frames[1:3]))
-    here, there = both(tmp_path, server.address, {None: relit}, frames=frames, gain_out="yes", work_size=256)
+    maps = {"gain_out": "yes", "confidence_out": "yes", "confidence_layer": True}
+    here, there = both(tmp_path, server.address, {None: relit}, frames=frames, work_size=256, **maps)
     assert_same(tmp_path, here, there)
     assert (here[-1].written, here[-1].failed) == (len(plate.frames[1:3]), 0)
 
@@ -86,6 +90,40 @@ def test_damaged_and_odd_frames_cost_themselves(server, tmp_path):
     assert_same(tmp_path, here, there)
 
 
+@pytest.mark.parametrize("premult", ["auto", "yes", "no"])
+def test_alpha_that_is_no_coverage_in_some_frames(server, tmp_path, premult):
+    """Beside the second reference's plate, which speaks for the shot, and in one frame alone."""
+    references = write_shot(tmp_path, frames=range(1001, 1012), references=(1001, 1006, 1011), alpha=True)
+    for frame in (1003, 1009) if premult == "auto" else (1006,):
+        path = tmp_path / f"plate/p.{frame}.exr"
+        pixels = files.light(path)
+        pixels[: SIZE[1] // 2, :, 3] = 0
+        files.plain(path, pixels.astype(np.float16), display=(0, 0, *SIZE), shotName="beach")
+    here, there = both(tmp_path, server.address, references, premult=premult)
+    assert_same(tmp_path, here, there)
+    warned = [event.frame for event in here if isinstance(event, Warned) and "no coverage" in event.message]
+    assert warned == ([1003] if premult == "auto" else [])
+
+
+def test_alpha_that_a_later_reference_says_is_no_coverage(server, tmp_path):
+    references = write_shot(tmp_path, frames=range(1001, 1012), references=(1001, 1006, 1011), alpha=True)
+    path = tmp_path / "plate/p.1006.exr"
+    pixels = files.light(path)
+    pixels[: SIZE[1] // 2, :, 3] = 0
+    files.plain(path, pixels.astype(np.float16), display=(0, 0, *SIZE), shotName="beach")
+    here, there = both(tmp_path, server.address, references)
+    assert_same(tmp_path, here, there)
+    assert [event.frame for event in here if isinstance(event, Warned) and "no coverage" in event.message] == [None]
+
+
+def test_a_first_file_that_cannot_be_read(server, tmp_path):
+    references = write_shot(tmp_path, frames=range(1001, 1010), references=(1004,))
+    (tmp_path / "plate/p.1001.exr").write_bytes(b"no picture at all" * 100)
+    here, there = both(tmp_path, server.address, references)
+    assert [event.frame for event in here if isinstance(event, Failed)] == [1001]
+    assert_same(tmp_path, here, there)
+
+
 def test_a_mask_of_another_size_costs_its_frame(server, tmp_path):
     references = write_shot(tmp_path, frames=range(1001, 1006))
     masks = write_masks(tmp_path, range(1001, 1006))
@@ -116,12 +154,13 @@ def test_arrays_are_relit_as_in_process(server):
     shot = make_shot(size=SIZE, frames=range(1, 12), alpha=True)
     masks = {frame: np.linspace(0, 1, SIZE[0] * SIZE[1]).reshape(SIZE[::-1]).astype(np.float32) for frame in shot.plate}
     for plate in (shot.plate, {frame: pixels.astype(np.float16) for frame, pixels in shot.plate.items()}):
-        here = list(relumix.relit(plate, {4: shot.truth[4]}, masks=masks))
-        there = list(RelightClient(server.address).relit(plate, {4: shot.truth[4]}, masks=masks))
+        here = list(relumix.relit(plate, {4: shot.truth[4]}, masks=masks, confidence=True))
+        there = list(RelightClient(server.address).relit(plate, {4: shot.truth[4]}, masks=masks, confidence=True))
         assert [made.frame for made in there] == [made.frame for made in here]
         for mine, theirs in zip(here, there, strict=True):
             np.testing.assert_array_equal(theirs.pixels, mine.pixels)
             np.testing.assert_array_equal(theirs.stops, mine.stops.astype(np.float16))  # as gain maps are sent
+            np.testing.assert_array_equal(theirs.confidence, mine.confidence.astype(np.float16))
 
 
 def test_previews_are_made_too(server, tmp_path):
@@ -142,14 +181,20 @@ def test_by_path_the_server_reads_and_writes(tmp_path):
     references = write_shot(tmp_path)
     damaged = tmp_path / "plate/p.1005.exr"
     damaged.write_bytes(damaged.read_bytes()[:1200])
-    gains = Settings(gain_out=str(tmp_path / "here-gain/g.####.exr"))
     here, there = [], []
-    relumix.relight(tmp_path / "plate", references, tmp_path / "here", gains, on_event=here.append)
-    gains = Settings(gain_out=str(tmp_path / "there-gain/g.####.exr"))
+    maps, theirs = (
+        Settings(
+            gain_out=str(tmp_path / f"{place}-gain/g.####.exr"),
+            confidence_out=str(tmp_path / f"{place}-confidence/c.####.exr"),
+            confidence_layer=True,
+        )
+        for place in ("here", "there")
+    )
+    relumix.relight(tmp_path / "plate", references, tmp_path / "here", maps, on_event=here.append)
     (tmp_path / "log").mkdir()
     with serving(tmp_path / "log", "--root", str(tmp_path)) as server:
         client = RelightClient(server.address)
-        there += client.relight(tmp_path / "plate", references, tmp_path / "there", gains, by_path=True)
+        there += client.relight(tmp_path / "plate", references, tmp_path / "there", theirs, by_path=True)
     assert_same(tmp_path, here, there)
 
 
@@ -187,3 +232,19 @@ def test_arrays_with_a_paint_over(server):
     outside[10:30, 20:50] = False
     np.testing.assert_array_equal(here[0].pixels[outside], shot.plate[1][outside])
     assert (here[0].pixels[10:30, 20:50] == paint[10:30, 20:50, :3]).all()
+
+
+def test_a_shot_with_cuts(server, tmp_path):
+    references = write_shot(tmp_path, references=(1003, 1020))
+    here, there = both(tmp_path, server.address, references, cuts="1008,1014", unlit="plate", gain_out="yes")
+    assert_same(tmp_path, here, there)
+    told = [event.message for event in there if isinstance(event, Warned)]
+    assert told == ["frames 1008 to 1013 are left as the plate: the scene has no reference"]
+
+
+def test_arrays_with_cuts(server):
+    shot = make_shot(size=SIZE, frames=range(1001, 1010))
+    lit, settings = {1001: shot.truth[1001], 1009: shot.plate[1009] * 3}, Settings(cuts="1006")
+    here = {frame.frame: frame.pixels for frame in relumix.relit(shot.plate, lit, settings)}
+    for frame in RelightClient(server.address).relit(shot.plate, lit, settings):
+        np.testing.assert_array_equal(frame.pixels, here[frame.frame])

@@ -123,3 +123,11 @@ def test_a_choice_that_comes_too_late_is_refused(working: Path):
         f"relumix.errors.InputError: Dr.Jit is loaded already, with LLVM none, and {working} is what works: call "
         f"relumix.dataset.llvm.use() before drjit or mitsuba is imported, or export DRJIT_LIBLLVM_PATH={working}"
     )
+
+
+def test_without_a_library_there_is_one_line_and_it_is_ours():
+    code = "from relumix.dataset.light_stage.sdf.backend import choose; choose('cpu', 'there is none')"
+    environment = {**os.environ, llvm.VARIABLE: "/nowhere/libLLVM-19.so"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.stderr.startswith("Traceback")
+    assert done.stderr.splitlines()[-1] == "relumix.errors.InputError: there is none"

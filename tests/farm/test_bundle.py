@@ -6,6 +6,8 @@ import pytest
 import yaml
 
 from tests.farm.shots import FRAMES, bundled, relumix
+from tests.shot import files
+from tests.synthetic import make_shot
 
 
 def read(path):
@@ -13,7 +15,8 @@ def read(path):
 
 
 def test_the_files_hold_the_job(shot):
-    folder = bundled(shot, "--mix", "0.5", "--gain-out", "gain/g.####.exr", "--frames", "1001-1007x2", "--overwrite")
+    maps = ["--gain-out", "gain/g.####.exr", "--confidence-out", "sure/s.####.exr", "--confidence-layer"]
+    folder = bundled(shot, "--mix", "0.5", *maps, "--frames", "1001-1007x2", "--overwrite")
     assert sorted(path.name for path in folder.iterdir()) == [
         "asset_references.yaml",
         "parameter_values.yaml",
@@ -27,12 +30,13 @@ def test_the_files_hold_the_job(shot):
     assert given["Reference"] == f"1001={shot}/relit.1001.exr"
     assert given["Output"] == f"{shot}/out"
     assert given["GainOut"] == f"{shot}/gain/g.####.exr"
+    assert (given["ConfidenceOut"], given["ConfidenceLayer"]) == (f"{shot}/sure/s.####.exr", "true")
     assert (given["Frames"], given["ChunkSize"], given["Mix"], given["Overwrite"]) == ("1001-1007:2", 3, 0.5, "true")
     assert (given["HoldServer"], given["Report"], given["Mask"]) == ("false", "", "")
     assets = read(folder / "asset_references.yaml")["assetReferences"]
     plates = [f"{shot}/plate/p.{frame}.exr" for frame in FRAMES]
     assert assets["inputs"] == {"filenames": [*plates, f"{shot}/relit.1001.exr"], "directories": []}
-    assert assets["outputs"]["directories"] == [f"{shot}/gain", f"{shot}/out", f"{shot}/out/review"]
+    assert assets["outputs"]["directories"] == [f"{shot}/{name}" for name in ("gain", "out", "out/review", "sure")]
 
 
 @pytest.mark.parametrize(("report", "parameter"), [("none", "none"), ("r.html", "{shot}/r.html")])
@@ -105,3 +109,26 @@ def test_references_by_name_pattern_and_folder_are_written_out(shot):
         values = {each["name"]: each["value"] for each in read(shot / "job/parameter_values.yaml")["parameterValues"]}
         assert values["Reference"] == "\n".join(f"{frame}={shot}/hero/hero.{frame}.exr" for frame in (1003, 1009))
         assert values["Fit"] == "false"
+
+
+@pytest.mark.parametrize(
+    ("options", "cuts"), [((), "none"), (("--cuts", "1004,1007", "--unlit", "plate"), "1004,1007")]
+)
+def test_cuts_are_found_once_and_passed_on(shot, options, cuts):
+    folder = bundled(shot, *options)
+    given = {each["name"]: each["value"] for each in read(folder / "parameter_values.yaml")["parameterValues"]}
+    assert given["Cuts"] == cuts
+
+
+def test_a_cut_is_told_when_the_job_is_written_and_a_scene_without_a_reference_refused(shot):
+    other = make_shot(size=(96, 64), frames=FRAMES, pan=(2, 0), seed=9)
+    for frame in range(1006, 1010):
+        files.plain(shot / f"plate/p.{frame}.exr", other.plate[frame])
+    refused = relumix(shot, "farm", "bundle", "plate", "-r", "relit.1001.exr", "-o", "out", "--bundle", "job")
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("relumix: frames 1006 to 1009 are a scene without a reference: give one"), refused
+    given = ["-r", "relit.1001.exr", "--frames", "1001-1005"]
+    made = relumix(shot, "farm", "bundle", "plate", *given, "-o", "out", "--bundle", "job")
+    assert "there is a cut before frame 1006" in made.stdout
+    values = {each["name"]: each["value"] for each in read(shot / "job/parameter_values.yaml")["parameterValues"]}
+    assert values["Cuts"] == "1006"

@@ -45,8 +45,10 @@ def test_frames_below_zero(shot, openjd):
     for frame, path in enumerate(sorted((shot / "plate").iterdir())[:5], -3):
         (shot / f"below/p.{frame:04d}.exr").write_bytes(path.read_bytes())
     job = ["below", "--reference=-2=relit.1001.exr", "--frames=-3-1", "--gain-out=gain/g.####.exr"]
+    job += ["--confidence-out=sure/s.####.exr", "--confidence-layer"]
     plain = relumix(shot, "relight", *job, "-o", "plain")
     assert plain.returncode == 0, plain.stderr
+    (shot / "sure").rename(shot / "plainly_sure")
     made = relumix(shot, "farm", "bundle", *job, "-o", "out", "--chunk-size", "3", "--bundle", "job")
     assert made.returncode == 0, made.stderr
     code, said = openjd("run", "job/template.yaml")
@@ -54,6 +56,7 @@ def test_frames_below_zero(shot, openjd):
     assert "Frame(CHUNK[INT]) = -3--1\n" in said
     assert "openjd_status: all 5 frames are there" in said
     assert_same(shot / "plain", shot / "out")
+    assert_same(shot / "plainly_sure", shot / "sure")
 
 
 def test_a_frame_that_fails_fails_its_step_and_the_job(shot, openjd):

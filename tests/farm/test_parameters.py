@@ -12,7 +12,7 @@ from relumix.farm.parameters import (
     absolute,
     arguments,
     as_range,
-    check_length,
+    check_text,
     definition,
     is_path,
     of_range,
@@ -45,7 +45,7 @@ def test_each_option_is_known_to_name_files_or_not():
     assert plain == {
         *("engine", "device", "work_size", "mix", "colorspace", "reference_colorspace", "layer", "view"),
         *("compression", "bits", "missing", "overwrite", "server", "by_path", "patience"),
-        *("engine_options", "transfer", "fit"),
+        *("engine_options", "transfer", "fit", "cuts", "unlit"),
     }, "is the new option's metavar one that says whether it names files?"
 
 
@@ -122,11 +122,11 @@ def test_what_is_no_option_is_refused(given, sentence):
 
 
 def test_a_value_that_no_job_can_hold_is_refused():
-    check_length("Frames", "1" * 1024)
+    check_text("Frames", "1" * 1024)
     with pytest.raises(
         InputError, match=r"^Reference takes 1025 characters: expected 1024 at most in a farm's job; use"
     ):
-        check_length("Reference", "x" * 1025)
+        check_text("Reference", "x" * 1025)
 
 
 @given(st.sets(st.integers(-50, 2000), min_size=1, max_size=40).map(lambda frames: tuple(sorted(frames))))

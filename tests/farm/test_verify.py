@@ -15,7 +15,7 @@ from tests.farm.shots import relumix
 from tests.shot import files
 
 JOB = ["source=plate", "reference=1001=relit.1001.exr", "output=out"]
-SETTINGS = Settings(gain_out="gain/g.####.exr")
+SETTINGS = Settings(gain_out="gain/g.####.exr", confidence_out="sure/s.####.exr")
 MADE = {"relumix__key": "0" * 64}
 
 
@@ -31,7 +31,7 @@ def verify(folder, *values, frames="1001-1009", options=()):
 
 
 def test_a_finished_job_is_found_whole_and_shown(finished):
-    done = verify(finished, "gain_out=gain/g.####.exr")
+    done = verify(finished, "gain_out=gain/g.####.exr", "confidence_out=sure/s.####.exr")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert "openjd_status: all 9 frames are there, finite, and with the plate's windows" in lines
@@ -44,6 +44,12 @@ def test_a_finished_job_is_found_whole_and_shown(finished):
     with Image.open(finished / "out/review/contact_sheet.png") as sheet:
         assert min(sheet.size) > 100
     assert "Gain flicker" in (finished / "out/review/report.html").read_text()
+
+
+def test_a_layer_that_was_asked_for_has_to_be_there(finished):
+    done = verify(finished, "confidence_layer=true")
+    assert done.returncode != 0
+    assert "frame 1004: out/p.1004.exr has no channel confidence.Y: expected the confidence there" in done.stdout
 
 
 def test_what_people_look_at_goes_where_it_was_asked_for(finished):
@@ -88,6 +94,10 @@ def spoil_bytes(folder):
     (folder / "out/p.1004.exr").write_bytes(whole[: len(whole) - 200])
 
 
+def spoil_confidence(folder):
+    files.plain(folder / "sure/s.1004.exr", np.full((64, 96, 1), 2, np.float16), "Y", **MADE)
+
+
 def spoil_gain(folder):
     (folder / "gain/g.1004.exr").unlink()
 
@@ -107,6 +117,10 @@ def spoil_gain(folder):
         ),
         (spoil_pixels, "frame 1004: out/p.1004.exr has 2 pixels of NaN or infinity that the plate has not"),
         (spoil_bytes, "frame 1004: out/p.1004.exr cannot be read: "),
+        (
+            spoil_confidence,
+            "frame 1004: sure/s.1004.exr has values that are no confidence: expected 0 to 1",
+        ),
         (spoil_gain, "frame 1004: gain/g.1004.exr is not there: relight it again"),
     ],
 )

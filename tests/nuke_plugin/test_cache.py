@@ -71,16 +71,3 @@ def test_going_back_finds_the_former_result(nuke, tmp_path):
     assert comp.node["folder"].value() == first
     assert len(comp.session.rendered) == rendered
     assert (comp.all_shown() == shown).all()
-
-
-def test_scripts_and_nodes_of_the_same_name_do_not_share_a_folder(nuke, tmp_path):
-    comp = Comp(nuke, tmp_path, frames=range(1001, 1003))
-    other = comp.relumix(comp.source, comp.painted)
-    comp.relight()
-    comp.relight(other)
-    assert comp.node["folder"].value() != other["folder"].value()
-    comp.session.dialogs.answers = [True]
-    comp.press("clear")
-    assert comp.session.dialogs.questions == ["Delete everything that Relumix1 has rendered and relit?"]
-    assert comp.node["folder"].value() == ""
-    assert [str(path) for path in (tmp_path / "cache").iterdir()] == [other["folder"].value()]

@@ -4,7 +4,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.nuke_plugin.host import expressions
+
 FRAMES = st.sets(st.integers(-50, 50))
+
+
+@pytest.fixture
+def session(nuke):
+    return nuke
 
 
 @pytest.fixture
@@ -26,6 +33,20 @@ def test_the_expression_is_1_on_the_frames_alone(frames, wanted):
     text = frames.expression(wanted).replace("&&", " and ").replace("||", " or ")
     code = compile(text, "ready", "eval")
     assert {frame for frame in range(-51, 52) if eval(code, {"frame": frame})} == wanted
+
+
+@given(wanted=FRAMES.filter(bool), frame=st.integers(-55, 55))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_nearest_is_one_of_them_and_none_is_nearer(frames, session, wanted, frame):
+    node = session.module.nodes.NoOp()
+    found = expressions.evaluated(frames.nearest(wanted), expressions.At(node, frame, "main"))
+    session.module.delete(node)
+    assert found in wanted
+    assert abs(found - frame) == min(abs(each - frame) for each in wanted)
+
+
+def test_the_nearest_of_none_is_a_number(frames):
+    assert frames.nearest([]) == "0"
 
 
 @pytest.mark.parametrize(

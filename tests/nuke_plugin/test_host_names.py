@@ -70,6 +70,8 @@ def trouble(member, signatures):
 
 
 STUBS = Stubs()
+# Of sample the stub has four halves of a signature; of setValue, nothing that could be set.
+_HALF_SAID = {*((name, "sample") for name in STUBS.classes), ("Link_Knob", "setValue")}
 
 
 def public(thing):
@@ -103,7 +105,7 @@ def test_every_method_of_every_class_is_nukes(module):
             signatures = STUBS.method(name, method)
             if signatures is None:
                 found.append(f"{name}.{method} is not there")
-            elif method != "sample" and (reason := trouble(member, signatures)):  # whose stub is four half signatures
+            elif (name, method) not in _HALF_SAID and (reason := trouble(member, signatures)):
                 found.append(f"{name}.{method} {reason}")
     assert not found
 

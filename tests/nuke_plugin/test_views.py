@@ -36,15 +36,14 @@ def test_a_change_in_another_view_alone_is_noticed(stereo):
     stereo.relight()
     left, rendered = stereo.all_shown(), len(stereo.session.rendered)
     stereo.lit_right["white"].setValue(4)
-    assert stereo.session.drawn_label(stereo.node) == "Relumix2", "nothing has changed of what is looked at"
-    stereo.session.view = "right"
-    assert "stale" in stereo.session.drawn_label(stereo.node)
-    stereo.session.view = "left"
+    stereo.press("check")
+    assert stereo.status() == "stale: Reference at 1001"
+    assert stereo.nuke.thisView() == "left"
     stereo.relight()
     assert stereo.session.rendered[rendered:] == [("Write1", 1001)]
     np.testing.assert_array_equal(stereo.all_shown(), left)
-    stereo.session.view = "right"
     assert stereo.session.drawn_label(stereo.node) == "Relumix2"
+    stereo.session.view = "right"
     np.testing.assert_allclose(stereo.all_shown(), 4 * left, rtol=5e-3)
 
 

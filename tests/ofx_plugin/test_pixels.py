@@ -16,7 +16,7 @@ HALF = 2.0**-11
 
 @pytest.fixture(scope="module")
 def relit(shot):
-    made = relumix.relit(shot.plate, {1001: shot.truth[1001]})
+    made = relumix.relit(shot.plate, {1001: shot.truth[1001]}, confidence=True)
     return {frame.frame: frame for frame in made}
 
 
@@ -47,6 +47,17 @@ def test_the_references_own_frame_is_the_reference_and_gain_is_in_stops(host, sh
     np.testing.assert_array_equal(host.render(1001)[0][..., :3], shot.truth[1001])
     host.set("output", 1)
     np.testing.assert_allclose(host.render(1004)[0][..., :3], relit[1004].stops, rtol=HALF, atol=1e-6)
+
+
+def test_confidence_is_the_librarys_and_1_where_the_light_was_given(host, relit):
+    host.press("relight")
+    host.set("output", 3)
+    assert (host.render(1001)[0][..., :3] == 1).all()
+    expected = np.repeat(relit[1004].confidence[..., None], 3, -1)
+    assert expected.min() < 0.9
+    np.testing.assert_allclose(host.render(1004)[0][..., :3], expected, rtol=HALF)
+    small = expected.reshape(24, 2, 32, 2, 3).mean((1, 3))
+    np.testing.assert_allclose(host.render(1004, "scale=2")[0][..., :3], small, rtol=2 * HALF)
 
 
 @pytest.mark.parametrize("mix", [0.3, 0.0])

@@ -88,7 +88,8 @@ def test_the_bridges_own_words_are_passed_on(bench, shot):
 def test_a_hosts_own_libraries_are_not_the_bridges(bench, shot):
     bench.put("Source", shot.plate)
     bench.put("Reference", {1001: shot.truth[1001]})
-    host = bench.host(LD_LIBRARY_PATH="/nowhere", PYTHONHOME="/nowhere", PYTHONPATH="/nowhere").load()
+    names = ("LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "QT_PLUGIN_PATH", "QML2_IMPORT_PATH")
+    host = bench.host(**dict.fromkeys(names, "/nowhere")).load()
     assert host.press("relight") == "8 frames relit"
     theirs = (f"/proc/{bench.bridge_pid()}/environ", f"/proc/{bench.bridge_pid()}/fd")
     assert b"/nowhere" not in open(theirs[0], "rb").read()  # noqa: PTH123, SIM115

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from relumix.engines.base import Windowing
 from relumix.errors import InputError
-from relumix.pipeline.windows import REACH, chained_keyframes, plan, refuse_chunks
+from relumix.pipeline.windows import REACH, Share, chained_keyframes, plan, refuse_chunks
 
 
 @st.composite
@@ -29,6 +29,32 @@ def test_every_frame_has_shares_that_sum_to_one(shot):
     for frame, shares in laid.shares.items():
         assert sum(share.weight for share in shares) == pytest.approx(1)
         assert all(frame in laid.windows[share.window].frames for share in shares)
+
+
+@given(shots(), st.data(), st.booleans())
+def test_a_shot_with_cuts_is_planned_scene_by_scene(shot, data, chained):
+    frames, references, window, overlap = shot
+    cuts = sorted(data.draw(st.sets(st.integers(frames[0] + 1, frames[-1]), max_size=4))) if len(frames) > 1 else []
+    windowing = Windowing("1", window, 1 if chained else overlap, tracks=not chained, chained=chained)
+    laid = plan(frames, references, windowing, cuts)
+    windows, shares = [], {}
+    for first, end in pairwise([frames[0], *cuts, frames[-1] + 1]):
+        scene = [frame for frame in frames if first <= frame < end]
+        if own := [frame for frame in references if first <= frame < end]:
+            alone = plan(scene, own, windowing)
+            moved = {
+                f: tuple(Share(s.window + len(windows), s.weight) for s in each) for f, each in alone.shares.items()
+            }
+            shares |= moved
+            windows += alone.windows
+            assert all(laid.scenes.lit_from(frame) == tuple(own) for frame in scene)
+        else:
+            assert not any(laid.scenes.lit_from(frame) for frame in scene)
+    assert laid.windows == tuple(windows)
+    assert laid.shares == shares
+    assert chained_keyframes(frames, references, windowing, cuts) == (
+        sum(len(path) for each in windows for path in each.keyframe_paths) if chained else 0
+    )
 
 
 @given(shots())

@@ -52,6 +52,18 @@ def test_rows_without_pictures_are_left_out(tmp_path):
     assert Image.open(path).size == (LEFT + CELL_WIDTH_PX + 24, TOP + 3 * 216 + 2 * GAP + 40)
 
 
+def test_confidence_is_a_row_from_black_to_white(tmp_path):
+    path = tmp_path / "sheet.png"
+    sure = np.float32([0, 0.5, 1])
+    with ContactSheet(path, [1, 2, 3], exposure=1.0) as sheet:
+        for frame, value in enumerate(sure, 1):
+            sheet.add(frame, flat(0.1), flat(0.2), confidence=np.full(flat(0.1).shape[:2], value, np.float32))
+    image = Image.open(path)
+    assert image.size[1] == TOP + 4 * 216 + 3 * GAP + 40
+    for column, grey in enumerate((0, 128, 255)):
+        np.testing.assert_allclose(cell(image, 3, column), [grey] * 3, atol=1)
+
+
 @given(
     st.lists(st.integers(-50, 2000), min_size=1, max_size=60, unique=True).map(sorted),
     st.integers(1, 8),

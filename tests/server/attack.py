@@ -9,8 +9,10 @@ import zlib
 from contextlib import contextmanager
 from pathlib import Path
 
-HEADERS, RST_STREAM, SETTINGS, DATA = 1, 3, 4, 0
+HEADERS, RST_STREAM, SETTINGS, DATA, CONTINUATION = 1, 3, 4, 0, 9
 END_STREAM, END_HEADERS = 1, 4
+ELSEWHERE = ("127.0.0.2", 0)
+"""Where attacks come from: another host than the one of who is innocent."""
 SERVICE = "relumix.v1.RelightService"
 
 
@@ -33,7 +35,7 @@ def headers(method: str, **more: str) -> bytes:
 def connected(address: str):
     """A connection over which HTTP/2 has begun."""
     host, port = address.rsplit(":", 1)
-    with socket.create_connection((host, int(port)), timeout=30) as connection:
+    with socket.create_connection((host, int(port)), 30, ELSEWHERE) as connection:
         connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(SETTINGS, 0, 0))
         yield connection
 
@@ -54,6 +56,20 @@ def send_message(connection: socket.socket, stream: int, message: bytes) -> None
         last = offset + 16_000 >= len(message)
         connection.sendall(frame(DATA, END_STREAM if last else 0, stream, message[offset : offset + 16_000]))
         time.sleep(0.05)
+
+
+def opening_of_keys(count: int) -> bytes:
+    """An opening message with so many keys: protobuf itself would take many seconds to make it."""
+    entries = b"".join(b"\x42\6\x08" + _varint(number | 1 << 28) for number in range(count))
+    return b"\x0a" + _varint(len(entries)) + entries
+
+
+def _varint(value: int) -> bytes:
+    encoded = bytearray()
+    while value > 127:
+        encoded.append(value & 127 | 128)
+        value >>= 7
+    return bytes(encoded) + bytes((value,))
 
 
 def peak_bytes(pid: int) -> int:

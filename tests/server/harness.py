@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -65,8 +66,13 @@ class Server:
 
     @property
     def page(self) -> str:
-        (text,) = [line["message"] for line in self.log if line["message"].startswith("listening")]
-        return text.split()[-1]
+        deadline = time.monotonic() + 20  # The log is read by a thread of its own.
+        while time.monotonic() < deadline:
+            for line in list(self.log):
+                if line["message"].startswith("listening"):
+                    return line["message"].split()[-1]
+            time.sleep(0.02)
+        raise AssertionError(f"the server says nothing of its page: {self.log}")
 
     def children(self) -> list[int]:
         return [int(p) for p in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
@@ -170,6 +176,7 @@ class Answer:
     accepted: pb.Accepted | None = None
     results: dict[int, bytes] = field(default_factory=dict)
     gains: dict[int, bytes] = field(default_factory=dict)
+    confidence: dict[int, bytes] = field(default_factory=dict)
     shapes: dict[int, pb.RawPlanes] = field(default_factory=dict)
     done: dict[int, int] = field(default_factory=dict)
     order: list[int] = field(default_factory=list)
@@ -200,7 +207,9 @@ def _note(answer: Answer, response: pb.RelightResponse) -> None:
     message = getattr(response, kind)
     if kind == "chunk":
         assert google_crc32c.value(message.data) == message.crc32c
-        files = answer.results if message.role == pb.ROLE_RESULT else answer.gains
+        files = {pb.ROLE_RESULT: answer.results, pb.ROLE_GAIN: answer.gains, pb.ROLE_CONFIDENCE: answer.confidence}[
+            message.role
+        ]
         assert len(files.get(message.frame, b"")) == message.offset
         files[message.frame] = files.get(message.frame, b"") + message.data
         if message.HasField("raw"):

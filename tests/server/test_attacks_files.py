@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import struct
 import time
 from contextlib import contextmanager, suppress
 from threading import Thread
@@ -12,7 +13,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from relumix.v1 import relight_pb2 as pb
 from relumix_server.storage import THREADS
+from tests.server.attack import peak_bytes
 from tests.server.harness import CLOSE, FRAMES, Disk, ask, opening, pieces, serving, write_exr
+from tests.server.test_header_limits import START
 from tests.server.test_life import Held, held, rested, until  # noqa: F401
 
 MIB = 1 << 20
@@ -48,6 +51,21 @@ def test_a_pipe_as_a_result_that_is_there(tmp_path):
             )
         assert asked(server, paths).order == list(FRAMES)
         assert until(lambda: rested(server))
+
+
+def test_a_huge_header_in_a_result_that_is_there(tmp_path):
+    """It was read into the server to see who wrote it: gigabytes of a file that takes no space."""
+    with by_path(tmp_path) as (server, paths):
+        huge, before = tmp_path / "root/huge.exr", peak_bytes(server.pid)
+        with huge.open("wb") as file:
+            file.write(START)
+            for number in range(16):
+                file.write(b"a%d\0string\0" % number + struct.pack("<i", 200 << 20))
+                file.seek(200 << 20, os.SEEK_CUR)
+            file.write(b"\0")
+        answer = asked(server, {**paths, "results": {**paths["results"], 1001: str(huge)}})
+        assert answer.status.name == "FAILED_PRECONDITION"
+        assert peak_bytes(server.pid) - before < 100 * MIB
 
 
 def test_pipes_as_results_and_everybody_gone(tmp_path, disk, made):

@@ -11,10 +11,13 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from relumix_server.access import MOST_WITHOUT_MESSAGE
 from tests.server.attack import (
+    CONTINUATION,
+    ELSEWHERE,
     END_HEADERS,
     HEADERS,
     RST_STREAM,
     SERVICE,
+    SETTINGS,
     connected,
     frame,
     headers,
@@ -124,7 +127,7 @@ def test_connections_that_say_nothing(guarded):
     host, port = guarded.address.rsplit(":", 1)
     before = guarded.open_files()
     with ExitStack() as stack:
-        silent = [stack.enter_context(socket.create_connection((host, int(port)), timeout=60)) for _ in range(300)]
+        silent = [stack.enter_context(socket.create_connection((host, int(port)), 60, ELSEWHERE)) for _ in range(300)]
         health(guarded)
         for each in silent:
             while each.recv(1 << 12):  # What a server says of itself, and then the end.
@@ -146,10 +149,10 @@ def test_calls_that_never_bring_their_message(guarded):
     with ExitStack() as stack:
         stack.callback(over.set)
         calls = []
-        for _ in range(6):
+        for _ in range(24):
             channel = stack.enter_context(guarded.channel())
             ask = channel.stream_unary("/grpc.health.v1.Health/Check")
-            calls += [ask.future(never(), timeout=60) for _ in range(60)]
+            calls += [ask.future(never(), timeout=60) for _ in range(15)]
             health(guarded)
         assert until(lambda: sum(call.done() for call in calls) >= len(calls) - MOST_WITHOUT_MESSAGE)
         assert health(guarded).status == health_pb2.HealthCheckResponse.SERVING
@@ -211,7 +214,7 @@ def test_handshakes_that_never_end(tmp_path):
         host, port = server.address.rsplit(":", 1)
         begun = []
         for _ in range(300):
-            begun.append(stack.enter_context(socket.create_connection((host, int(port)), timeout=60)))
+            begun.append(stack.enter_context(socket.create_connection((host, int(port)), 60, ELSEWHERE)))
             begun[-1].sendall(b"\x16\x03\x01\x02\x00\x01")  # The head of a ClientHello of 512 bytes, and nothing of it.
         trusted = grpc.ssl_channel_credentials((tmp_path / "ca.pem").read_bytes())
         took = []
@@ -222,3 +225,70 @@ def test_handshakes_that_never_end(tmp_path):
             time.sleep(0.2)
             assert len(took) < 300
         assert len(took) > 5
+
+
+def test_a_host_that_opens_connections_leaves_some_to_others(tmp_path):
+    """It held all that the server takes, and nobody else came in."""
+    with serving(tmp_path, "--max-connections", "200", "--max-host-connections", "50") as server, ExitStack() as stack:
+        idle = []
+        for _ in range(300):
+            with suppress(OSError):
+                idle.append(stack.enter_context(connected(server.address)))
+        host, port = server.address.rsplit(":", 1)
+
+        def other():
+            """Whether somebody from another host is spoken to."""
+            with suppress(OSError), socket.create_connection((host, int(port)), 5, ("127.0.0.9", 0)) as connection:
+                connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(SETTINGS, 0, 0))
+                return bool(connection.recv(1 << 12))
+            return False
+
+        assert until(other, 20)
+        assert until(lambda: sum(not closed(each) for each in idle) <= 50)
+        assert server.open_files() < 150
+
+
+def test_headers_that_never_end(guarded):
+    """One connection that began a header and went on with it took a GiB in 12 s, and others waited 5 s beside it."""
+    before, sent = peak_bytes(guarded.pid), 0
+    field = b"\0" + bytes((100,)) + b"x" * 100 + bytes((100,)) + b"y" * 100
+    flood = frame(CONTINUATION, 0, 1, field * 80) * 4
+    with connected(guarded.address) as connection:
+        drained(connection)
+        connection.sendall(frame(HEADERS, 0, 1, headers(f"/{SERVICE}/GetInfo")))
+        with suppress(OSError):
+            while sent < 4 << 30:
+                connection.sendall(flood)
+                sent += len(flood)
+    assert sent < 4 << 30, "it was not hung up on"
+    assert peak_bytes(guarded.pid) - before < 400 * MIB
+    health(guarded)
+
+
+def test_a_watcher_that_leaves_takes_no_news_from_others(tmp_path):
+    """Nobody else heard of a change once one watcher had gone, and a token is not needed to go."""
+    with serving(tmp_path) as server, server.channel() as stays, server.channel() as goes:
+        names = health_pb2.HealthCheckResponse.ServingStatus.Name
+        watched = health_pb2_grpc.HealthStub(stays).Watch(health_pb2.HealthCheckRequest(), timeout=60)
+        assert names(next(watched).status) == "SERVING"
+        other = health_pb2_grpc.HealthStub(goes).Watch(health_pb2.HealthCheckRequest(), timeout=60)
+        next(other)
+        other.cancel()
+        time.sleep(1)
+        server.process.terminate()
+        assert names(next(watched).status) == "NOT_SERVING"
+
+
+@pytest.mark.parametrize("method", ["Check", "Watch"])
+def test_large_messages_are_not_kept(guarded, method):
+    """A watching call kept its request, and an error kept that of any call: 16 MiB each time."""
+    before = guarded.resident_bytes()
+    for _ in range(24):
+        with guarded.channel() as channel, pytest.raises(grpc.RpcError) as refused:
+            answer = getattr(health_pb2_grpc.HealthStub(channel), method)(
+                health_pb2.HealthCheckRequest(service="x" * (8 << 20)), timeout=30
+            )
+            next(answer)
+        told = (refused.value.code().name, refused.value.details())
+        assert told == ("RESOURCE_EXHAUSTED", "the message has more than 65536 bytes")
+    assert guarded.resident_bytes() - before < 64 * MIB

@@ -2,18 +2,25 @@
 
 import os
 import signal
+import struct
 import threading
 import time
+import zlib
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import grpc
+import numpy as np
 import pytest
 
 from relumix.v1 import relight_pb2 as pb
-from tests.server.harness import CLOSE, FRAMES, ask, opening, pieces, serving
+from tests.server.attack import SERVICE, opening_of_keys, peak_bytes
+from tests.server.harness import CLOSE, FRAMES, ask, opening, pieces, serving, write_exr
 from tests.server.test_header_limits import START, attribute, channels
 from tests.server.test_life import Held, held, rested, until  # noqa: F401
+from tests.server.test_page import get
+
+MIB = 1 << 20
 
 
 def test_a_window_that_would_take_too_much_memory(tmp_path, disk, made):
@@ -22,12 +29,128 @@ def test_a_window_that_would_take_too_much_memory(tmp_path, disk, made):
         answer = ask(server, disk.said())
         assert (answer.status.name, answer.details, answer.retry_seconds) == (
             "RESOURCE_EXHAUSTED",
-            "6 frames at 80x48 would take some 2 MiB at once, and this server gives 1: choose a smaller work_size",
+            "6 frames and 1 reference at 80x48 would take some 2 MiB at once, and this server gives 1: "
+            "choose a smaller work_size",
             None,
         )
         answer = ask(server, disk.said(settings=pb.Settings(engine="flow", work_size=64)))
         assert answer.summary.written == 6
         assert until(lambda: rested(server))
+
+
+def test_an_opening_of_a_million_keys_is_not_parsed(roomy, disk, made):
+    """That took ten seconds for 12 MiB, and nobody else was answered meanwhile."""
+    before = server_seconds(roomy)
+    with roomy.channel() as channel, pytest.raises(grpc.RpcError) as refused:
+        list(channel.stream_stream(f"/{SERVICE}/Relight")(iter([opening_of_keys(1_500_000)]), timeout=60))
+    assert (refused.value.code().name, refused.value.details()) == (
+        "RESOURCE_EXHAUSTED",
+        "the opening names more frames, or options, than this server takes of a shot",
+    )
+    assert server_seconds(roomy) - before < 2
+    assert ask(roomy, disk.said(keys=disk.keys(made))).results == made
+
+
+def server_seconds(server):
+    """The processor time that a server's own process has taken."""
+    fields = Path(f"/proc/{server.pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
+def flat(path, size):
+    """A file of a few KiB."""
+    write_exr(path, np.full((size, size, 3), 0.5, np.float16))
+    return path.read_bytes()
+
+
+def test_a_large_working_size_is_refused_before_it_is_made(tmp_path):
+    """The first reference was downsampled first: the server held all of it when it refused the job."""
+    data, settings = flat(tmp_path / "a.exr", 2048), pb.Settings(engine="flow", work_size=8192)
+    with serving(tmp_path, "--window-memory", "64M") as server:
+        before = peak_bytes(server.pid)
+        said = [opening(settings=settings), *pieces(1001, data, pb.ROLE_REFERENCE), *pieces(1001, data), CLOSE]
+        answer = ask(server, said)
+        assert (answer.status.name, answer.retry_seconds) == ("RESOURCE_EXHAUSTED", None)
+        assert answer.details.startswith("6 frames and 1 reference at 2048x2048 would take some 3008 MiB at once, and ")
+        assert peak_bytes(server.pid) - before < 48 * MIB
+
+
+def test_references_count_as_memory(tmp_path):
+    """All of them are held to the end of a job, and only the frames of a window were counted."""
+    data, frames = flat(tmp_path / "a.exr", 512), range(1, 101)
+    with serving(tmp_path, "--window-memory", "600M") as server:
+        before = peak_bytes(server.pid)
+        said = [opening(settings=pb.Settings(engine="flow", work_size=512), frames=frames, references=frames)]
+        for frame in frames:
+            said += [*pieces(frame, data, pb.ROLE_REFERENCE), *pieces(frame, data)]
+        answer = ask(server, [*said, CLOSE])
+        assert answer.status.name == "RESOURCE_EXHAUSTED"
+        assert "100 references at 512x512 would take some 800 MiB at once, and this server gives 600" in answer.details
+        assert peak_bytes(server.pid) - before < 300 * MIB
+        assert until(lambda: rested(server))
+
+
+def test_jobs_share_the_memory_for_the_working_size(tmp_path, disk, made):
+    """Each was held to the limit, and eight of them together were not."""
+    memory = 6 * 80 * 48 * 120 + 80 * 48 * 32
+    with (
+        serving(tmp_path, "--window-memory", str(memory), "--max-client-sessions", "8") as server,
+        ExitStack() as stack,
+    ):
+        said = list(disk.said(keys=disk.keys(made)))
+        streams = [Held(server, *said[:3]) for _ in range(3)]
+        for stream in streams:
+            stack.callback(stream.leave)
+            next(stream.call)
+        assert until(lambda: get(server)[0].count("waiting for frames, light on") == 3, 60)
+        answer = ask(server, said)
+        assert (answer.status.name, answer.retry_seconds) == ("RESOURCE_EXHAUSTED", 30.0)
+        size = "6 frames and 1 reference at 80x48"
+        assert answer.details == f"{size} find no memory beside the other jobs: try again later"
+        for stream in streams:
+            stream.leave()
+        assert until(lambda: server.info().load.sessions == 0)
+        assert ask(server, said).results == made
+
+
+def test_workers_are_free_when_their_client_has_gone(tmp_path, disk, made):
+    """A task went on to its limit, which is minutes, though nobody waited for it; each worker could be held so."""
+    said = list(disk.said(keys=disk.keys(made)))
+    with serving(tmp_path) as server:
+        assert ask(server, said).results == made
+        for pid in server.children():
+            os.kill(pid, signal.SIGSTOP)  # So looks a file that keeps a decoder busy.
+        streams = [Held(server, *said) for _ in range(2)]
+        for stream in streams:
+            next(stream.call)
+        time.sleep(1)
+        for stream in streams:
+            stream.leave()
+        assert ask(server, said, timeout=60).results == made
+        assert until(lambda: rested(server))
+
+
+@pytest.mark.slow
+def test_a_header_that_unpacks_to_gigabytes(tmp_path, disk, made):
+    """7 MiB of PNG keep a decoder busy for minutes before the first pixel."""
+    text = b"k\0\0" + zlib.compress(bytes(7 << 20), 9)
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)), *[(b"zTXt", text)] * 1000]
+    chunks += [(b"IDAT", zlib.compress(b"\0\0")), (b"IEND", b"")]
+    bomb = b"\x89PNG\r\n\x1a\n"
+    bomb += b"".join(struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in chunks)
+    with serving(tmp_path) as server:
+        before = worker_seconds(server)
+        said = [opening(), *pieces(1001, disk.reference(1001).read_bytes(), pb.ROLE_REFERENCE)]
+        for frame in FRAMES:
+            bad = frame == FRAMES[2]
+            data = bomb if bad else disk.plate(frame).read_bytes()
+            said += pieces(frame, data, name="bomb.png" if bad else "")
+        answer = ask(server, [*said, CLOSE])
+        assert answer.errors[FRAMES[2]].message == (
+            "frame 1003 (bomb.png) cannot be relit: its header took longer than 5 s"
+        )
+        assert len(answer.done) == len(FRAMES) - 1
+        assert worker_seconds(server) - before < 40
 
 
 def test_clients_that_drip_give_their_places_up(tmp_path, disk, made):

@@ -34,3 +34,4 @@ def test_nothing_steers_a_terminal(lines):
 def test_json_is_one_object_a_line(lines):
     (line,) = lines("json", "a\x1b[2J\u202e\nb")
     assert json.loads(line)["message"] == "a\x1b[2J\u202e\nb"
+    assert line.isprintable()

@@ -5,6 +5,8 @@ import shutil
 import socket
 import struct
 import subprocess
+import threading
+import time
 import urllib.error
 import urllib.request
 from contextlib import ExitStack
@@ -12,6 +14,8 @@ from contextlib import ExitStack
 import pytest
 
 from relumix.v1 import relight_pb2 as pb
+from relumix_server.metrics import Metrics
+from relumix_server.page import _handler, _Server
 from tests.server.harness import Disk, ask, opening, pieces, serving
 from tests.server.test_life import Held, until
 
@@ -151,3 +155,32 @@ def test_a_client_that_leaves_is_no_fault(tmp_path):
                 connection.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n")
         assert "relumix" in get(server)[0]
     assert all("level" in line for line in server.log), server.log
+
+
+def test_a_client_that_drips_is_hung_up_on(monkeypatch):
+    """A letter now and then kept each limit on silence away, and 32 of them kept everybody from the page."""
+    monkeypatch.setattr("relumix_server.page.MOST_SECONDS", 1.0)
+    http = _Server(("127.0.0.1", 0), _handler(bytes, Metrics(), "127.0.0.1", local=True))
+    threading.Thread(target=http.serve_forever, daemon=True).start()
+    try:
+        with ExitStack() as stack:
+            dripping = [stack.enter_context(socket.create_connection(http.server_address, 20)) for _ in range(32)]
+            deadline = time.monotonic() + 60
+            while dripping and time.monotonic() < deadline:
+                dripping = [each for each in dripping if drips(each)]
+                time.sleep(0.1)
+            assert not dripping
+        with urllib.request.urlopen(f"http://127.0.0.1:{http.server_address[1]}/", timeout=20) as answer:
+            assert answer.status == 200
+    finally:
+        http.shutdown()
+        http.server_close()
+
+
+def drips(connection):
+    """Send a letter; tells whether the other side still listens."""
+    try:
+        connection.sendall(b"G")
+    except ConnectionError:
+        return False
+    return True

@@ -65,19 +65,22 @@ def test_chunks_of_frames_may_be_mixed_and_small(server, disk, made):
     same(ask(server, said()), made)
 
 
-def test_two_references_masks_and_gains(server, tmp_path):
+def test_two_references_masks_and_light_maps(server, tmp_path):
     disk = Disk(tmp_path, bad_pixels=3)
     for frame in FRAMES:
         matte = np.zeros((SIZE[1], SIZE[0], 1), np.float32)
         matte[:, : 10 * (frame - 1000)] = 0.75
         write_exr(disk.mask(frame), matte, names="Y")
-    gain = str(tmp_path / "gain.####.exr")
-    made = disk.in_process(1001, 1005, mask=str(tmp_path / "mask.####.exr"), gain_out=gain, mix=0.5, work_size=70)
-    settings = pb.Settings(engine="flow", mix=0.5, work_size=70)
-    said = disk.said(1001, 1005, keys=disk.keys(made), masks=pb.MASKS_EACH, gains=True, settings=settings)
+    maps = {"gain_out": str(tmp_path / "gain.####.exr"), "confidence_out": str(tmp_path / "sure.####.exr")}
+    mask = str(tmp_path / "mask.####.exr")
+    made = disk.in_process(1001, 1005, mask=mask, mix=0.5, work_size=70, confidence_layer=True, **maps)
+    settings = pb.Settings(engine="flow", mix=0.5, work_size=70, confidence_layer=True)
+    asked = {"gains": True, "confidence": True, "settings": settings}
+    said = disk.said(1001, 1005, keys=disk.keys(made), masks=pb.MASKS_EACH, **asked)
     answer = ask(server, said)
     same(answer, made)
     assert answer.gains == {frame: (tmp_path / f"gain.{frame}.exr").read_bytes() for frame in FRAMES}
+    assert answer.confidence == {frame: (tmp_path / f"sure.{frame}.exr").read_bytes() for frame in FRAMES}
     assert answer.done == dict.fromkeys(FRAMES, 3)
 
 

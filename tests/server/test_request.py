@@ -35,6 +35,7 @@ def test_references_are_counted():
         ({"frames": range(20_001)}, "20001 frames: this server takes up to 20000"),
         ({"frames": [1] * 20_001}, "20001 frames: this server takes up to 20000"),
         ({"deliver": [1] * 4_000_000}, "4000000 frames to deliver: this server takes up to 20000"),
+        ({"cuts": [1] * 20_001}, "20001 cuts: this server takes up to 20000"),
         ({"keys": dict.fromkeys(range(20_001), "k")}, "20001 keys: this server takes up to 20000"),
         (
             {"by_path": pb.ByPath(masks=dict.fromkeys(range(20_001), "/a"))},
@@ -45,7 +46,7 @@ def test_references_are_counted():
             "65 options of the engine: this server takes up to 64",
         ),
     ],
-    ids=["frames", "frames that do not ascend", "deliver", "keys", "paths", "options"],
+    ids=["frames", "frames that do not ascend", "deliver", "cuts", "keys", "paths", "options"],
 )
 def test_what_an_opening_has_much_of_is_counted_before_it_is_looked_at(sent, what):
     with pytest.raises(StatusError) as refused:
@@ -57,6 +58,29 @@ def test_keys_of_frames_that_are_not_delivered_are_not_kept():
     message = opening(keys=dict.fromkeys((*FRAMES, 5), "k"), deliver=FRAMES[1:]).open
     request = check(message, {"flow": load_engine("flow")}, Options(), AllowedPaths(()))
     assert request.keys == dict.fromkeys(FRAMES[1:], "k")
+
+
+@pytest.mark.parametrize(
+    ("cuts", "sentence"),
+    [
+        ([FRAMES[0]], f"cuts are {FRAMES[0]} to {FRAMES[0]}: expected them behind {FRAMES[0]}, and up to {FRAMES[-1]}"),
+        (
+            [FRAMES[2], FRAMES[-1] + 1],
+            f"cuts are {FRAMES[2]} to {FRAMES[-1] + 1}: expected them behind {FRAMES[0]}, and up to {FRAMES[-1]}",
+        ),
+        ([FRAMES[2], FRAMES[1]], f"cuts has {FRAMES[1]} behind {FRAMES[2]}: expected ascending frames"),
+    ],
+)
+def test_cuts_that_are_none_are_refused(cuts, sentence):
+    with pytest.raises(StatusError) as refused:
+        check(opening(cuts=cuts).open, {"flow": load_engine("flow")}, Options(), AllowedPaths(()))
+    assert (refused.value.code.name, str(refused.value)) == ("INVALID_ARGUMENT", sentence)
+
+
+def test_frames_behind_a_cut_need_nothing_of_those_before_it():
+    message = opening(cuts=[FRAMES[-1]], deliver=FRAMES[-1:], references=FRAMES[:1]).open
+    request = check(message, {"flow": load_engine("flow")}, Options(), AllowedPaths(()))
+    assert (request.windows, request.order) == ((), (FRAMES[0], FRAMES[-1]))
 
 
 @pytest.mark.slow  # a figure of time: what else runs on the machine moves it

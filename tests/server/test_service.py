@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from types import SimpleNamespace
 
 import grpc
 import pytest
@@ -103,7 +104,7 @@ def test_a_file_that_goes_with_its_session_is_no_fault(parts, disk, monkeypatch,
 
     async def work():
         said = [messages.request_of(message.SerializeToString()) for message in disk.said()]
-        session = RelightService(*parts).session(check(said[0].open, engines, Options(), AllowedPaths(())))
+        session = RelightService(*parts).session(check(said[0].open, engines, Options(), AllowedPaths(())), "")
         for piece in said[1:-1]:
             session.receiver.piece(piece)
         session.receiver.close()
@@ -121,7 +122,9 @@ def test_a_file_that_goes_with_its_session_is_no_fault(parts, disk, monkeypatch,
 
 def test_information_while_it_is_not_ready(parts):
     async def ask():
-        return await RelightService(*parts).GetInfo(pb.GetInfoRequest(), None)
+        return await RelightService(*parts).GetInfo(
+            pb.GetInfoRequest(), SimpleNamespace(peer=lambda: "ipv4:127.0.0.1:1")
+        )
 
     info = asyncio.run(ask())
     assert list(info.engines) == []

@@ -1,5 +1,6 @@
 """Frames in memory up to a budget, then on disk; nothing is left."""
 
+import shutil
 import time
 
 import pytest
@@ -48,6 +49,11 @@ def test_a_full_disk_is_told_with_a_time_to_come_back(spool, monkeypatch):
     with pytest.raises(StatusError, match=r"^the server's spool is full: try again later$") as refused:
         spool.new_file(".exr", 51)
     assert (refused.value.code.name, refused.value.retry_seconds) == ("RESOURCE_EXHAUSTED", 30.0)
+
+
+def test_a_disk_that_tells_no_size_is_no_full_disk(spool, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(0, 0, 0))
+    assert [where(spool.new_file(".exr", 60)) for _ in range(2)] == ["memory", "disk"]
 
 
 def test_closing_leaves_nothing_and_the_dead_are_buried(tmp_path, spool):

@@ -190,6 +190,11 @@ BROKEN = {
         "INVALID_ARGUMENT",
         "work size is 2147483648: expected 64 to 8192 pixels for the long edge",
     ),
+    "premult": (
+        settings(premult="maybe"),
+        "INVALID_ARGUMENT",
+        "premult is 'maybe': expected one of auto, yes, no",
+    ),
     "bits": (settings(bits="double"), "INVALID_ARGUMENT", "bits is 'double': expected one of half, float"),
     "layer": (
         settings(layer="a\0b"),
@@ -239,10 +244,10 @@ BROKEN = {
         "NOT_FOUND",
         "a reference is missing: frame 1001: its reference was not sent before the close",
     ),
-    "first not sent": (
+    "plate of the reference not sent": (
         [opening(deliver=[1003], references=[1002]), CLOSE],
         "NOT_FOUND",
-        "the shot's first frame says how all are laid out: frame 1001: its source was not sent before the close",
+        "the first reference's plate says how all are laid out: frame 1002: its source was not sent before the close",
     ),
 }
 
@@ -392,6 +397,15 @@ class TestByPath:
         assert self.refused(server, paths, gains=paths["results"]) == (
             "INVALID_ARGUMENT",
             "gain maps and relit frames would share ROOT/statuses/out.exr: expected names of their own",
+        )
+        assert self.refused(server, paths, confidence=paths["results"]) == (
+            "INVALID_ARGUMENT",
+            "confidence and relit frames would share ROOT/statuses/out.exr: expected names of their own",
+        )
+        other = {1001: f"{server.root}/statuses/map.exr"}
+        assert self.refused(server, paths, gains=other, confidence=other) == (
+            "INVALID_ARGUMENT",
+            "confidence and gain maps would share ROOT/statuses/map.exr: expected names of their own",
         )
 
     def test_chunks(self, server, paths):

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -15,13 +16,23 @@ from relumix.gain.downsample import Canvas
 from relumix.settings import Settings
 from relumix.shot.box import Box
 from relumix_server.frame_files import FrameFiles, PlaneShape
+from relumix_server.status_errors import SessionCancelledError
+from relumix_server.turns import Owner
 from relumix_server.worker_tasks import PackPlanes, ReadFrame, Task, TaskResult, UnpackPlanes
 from relumix_server.workers import OverLimitError, WorkerDiedError, WorkerError, Workers
 from tests.server.harness import write_exr
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _workers_know_these_tasks():
+    """Let worker processes import the tasks of this file: they look for nothing in the working folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parents[2]), prepend=os.pathsep)
+        yield
+
+
 @pytest.fixture(scope="module")
-def workers():
+def workers(_workers_know_these_tasks):
     pool = Workers(1, memory_bytes=1 << 30, seconds=20)
     yield pool
     pool.close()
@@ -231,3 +242,55 @@ def test_planes_there_and_back(workers, tmp_path):
     workers.call(PackPlanes(tmp_path / "a.raw", shape, tmp_path / "a.exr"))
     workers.call(UnpackPlanes(tmp_path / "a.exr", tmp_path / "b.raw", shape.channels, "float"))
     assert (tmp_path / "b.raw").read_bytes() == planes.tobytes()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="where the system shows a process's environment")
+def test_a_worker_has_nothing_of_the_servers_environment_that_it_does_not_look_at(monkeypatch):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of-the-studio")
+    pool = Workers(1, memory_bytes=1 << 30, seconds=20)
+    try:
+        theirs = Path(f"/proc/{pool.pids()[0]}/environ").read_bytes()
+    finally:
+        pool.close()
+    assert b"of-the-studio" not in theirs
+    assert b"PATH=" in theirs
+
+
+def test_a_task_that_nobody_waits_for_ends(tmp_path):
+    """It held its worker to its limit, which is minutes, after its client had gone."""
+    pool, owner, raised = Workers(1, memory_bytes=1 << 30, seconds=100), Owner("a"), []
+
+    def call():
+        try:
+            pool.call(Works(), owner)
+        except SessionCancelledError:
+            raised.append(True)
+
+    try:
+        pool.turns.enter(owner)
+        threads = [threading.Thread(target=call) for _ in range(3)]  # One at work, two that wait.
+        for thread in threads:
+            thread.start()
+        time.sleep(0.5)
+        pool.turns.leave(owner)
+        began = time.monotonic()
+        assert pool.call(Works(sleeps=0.01), Owner("b")) == TaskResult()
+        assert time.monotonic() - began < 60
+        for thread in threads:
+            thread.join(60)
+        assert len(raised) == 3
+        assert pool.deaths == 1
+    finally:
+        pool.close()
+
+
+def test_a_killed_worker_leaves_no_link(tmp_path):
+    pool = Workers(1, memory_bytes=1 << 30, seconds=0.3, scratch=tmp_path)
+    try:
+        (pid,) = pool.pids()
+        (tmp_path / f"relumix-{pid}-abc.exr").symlink_to("/dev/fd/3")
+        with pytest.raises(WorkerDiedError):
+            pool.call(Works())
+        assert not list(tmp_path.glob("relumix-*"))
+    finally:
+        pool.close()

@@ -38,3 +38,22 @@ def test_floats_of_all_sizes_and_masks_of_booleans_are_taken() -> None:
     mask = ArraySource(PLATE, PLATE, {1: np.ones((4, 6), bool)}).mask(1)
     assert mask is not None
     assert mask.all()
+
+
+def test_alpha_is_used_where_it_is_coverage() -> None:
+    matte = np.zeros((4, 6), np.float32)
+    matte[:2] = 1
+    light = np.random.default_rng(0).uniform(0.1, 1, (4, 6, 3)).astype(np.float32)
+    beside, covering = np.dstack([light, matte]), np.dstack([light * matte[..., None], matte])
+
+    def used(premult: str, **frames: np.ndarray) -> list[bool]:
+        plates = {int(name[1:]): pixels for name, pixels in frames.items()}
+        source = ArraySource(plates, {1: light}, None, premult)  # type: ignore[arg-type]
+        pictures = [source.read(frame) for frame in plates]
+        assert all(np.array_equal(each.stored_alpha, matte) for each in pictures)
+        return [each.levels[0].alpha is not None for each in pictures]
+
+    assert used("auto", f1=covering, f2=beside, f3=covering) == [True, False, True]
+    assert used("auto", f1=beside, f2=covering) == [False, False]  # The reference's frame speaks for the shot.
+    assert used("yes", f1=beside, f2=covering) == [True, True]
+    assert used("no", f1=beside, f2=covering) == [False, False]

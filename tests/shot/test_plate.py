@@ -30,7 +30,7 @@ def test_pixels_windows_and_names(tmp_path: Path) -> None:
         display=(-10, 0, 9, 29),
         aspect=2.0,
     )
-    plate = plate_of(path)
+    plate = plate_of(path, premult="yes")
     assert (plate.frames, plate.rgb_names, plate.display_window) == ((7,), ("R", "G", "B"), Box(-10, 0, 20, 30))
     picture = plate.read(7)
     assert (picture.frame, picture.path, picture.pixel_aspect) == (7, path, 2.0)
@@ -80,7 +80,7 @@ def test_layer_and_view_of_one_part(tmp_path: Path) -> None:
     spec.attribute("multiView", oiio.TypeDesc("string[2]"), ("right", "left"))
     path = files.by_oiio(tmp_path / "a.exr", (spec, [pixels]))
     assert plate_of(path, view="left").rgb_names == ("left.R", "left.G", "left.B")
-    picture = plate_of(path, view="left").read(1)
+    picture = plate_of(path, view="left", premult="yes").read(1)
     assert np.array_equal(picture.rgb, pixels[..., 3:6])
     assert picture.alpha is not None
     assert np.array_equal(picture.alpha, pixels[..., 6])
@@ -288,3 +288,29 @@ def test_a_real_plate(shared: Path) -> None:
     assert (left.choice.part, left.read(1).data_window) == (4, Box(688, 245, 877, 876))
     gray = shared / "plates" / "windows" / "luminance_chroma.exr"
     assert refusal(gray) == f"{gray} is a luminance image (Y): convert it to RGB first"
+
+
+def test_alpha_that_is_no_coverage_is_left_out_of_a_colour_space(tmp_path: Path) -> None:
+    """Colour of a curve is divided by coverage before it is decoded, and never by a matte."""
+    colour = np.random.default_rng(2).uniform(0.2, 0.9, (8, 10, 3)).astype(np.float32)
+    matte = np.zeros((8, 10), np.float32)
+    matte[2:6, 2:6] = 1
+    bare = plate_of(files.plain(tmp_path / "bare.exr", colour), colorspace="sRGB").read(1).rgb
+    for name, more in (("a.exr", {}), ("a.tif", {"oiio__UnassociatedAlpha": 1})):
+        picture = plate_of(files.plain(tmp_path / name, np.dstack([colour, matte]), **more), colorspace="sRGB").read(1)
+        assert np.array_equal(picture.rgb, bare)
+        assert picture.has_matte
+    covered = colour * matte[..., None]
+    picture = plate_of(files.plain(tmp_path / "c.exr", np.dstack([covered, matte])), colorspace="sRGB").read(1)
+    assert picture.alpha is not None
+    assert picture.rgb == pytest.approx(bare * matte[..., None], abs=1e-5)
+
+
+def test_the_first_mip_level_decides_for_all(tmp_path: Path) -> None:
+    matte = np.zeros((16, 16), np.float32)
+    matte[:4, :4] = 1
+    pixels = np.dstack([np.full((16, 16, 3), 0.5, np.float32), matte])
+    spec = files.spec_of(pixels, tile=(16, 16), textureformat="Plain Texture", openexr__levelmode=1)
+    levels = [pixels[::step, ::step] for step in (1, 2, 4, 8, 16)]
+    picture = plate_of(files.by_oiio(tmp_path / "a.exr", (spec, levels))).read(1)
+    assert [level.alpha for level in picture.levels] == [None] * 5

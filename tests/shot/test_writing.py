@@ -1,6 +1,8 @@
 import os
 import shutil
 import struct
+import subprocess
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -325,16 +327,79 @@ def test_no_permission(tmp_path: Path) -> None:
         write(tmp_path / "locked" / "b.exr", picture, [picture.rgb], attributes={})
 
 
-def test_no_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    picture = read(files.plain(tmp_path / "a.exr", files.noise(600, 500)))
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10 << 20, 9 << 20, 1 << 20))
+@pytest.mark.parametrize("compression", ["none", "zip", "dwaa"])
+def test_channels_whose_names_are_no_utf8(tmp_path: Path, compression: str) -> None:
+    names = ("R", "G", "B", "A", "Xxx.Z", "Zed.R")
+    source = files.plain(tmp_path / "a.exr", files.noise(20, 30, 6), names, compression="zip")
+    # As long, and elsewhere in the order in which files hold channels.
+    foreign = source.read_bytes().replace(b"Xxx.Z\0", b"X\xe9x.Z\0").replace(b"Zed.R\0", b"\xe9ed.R\0")
+    source.write_bytes(foreign)
+    before = rewrite(source, tmp_path / "b.exr", 2.0, compression=compression)
+    after = read(tmp_path / "b.exr")
+    assert after.contents.parts[0].channels == before.contents.parts[0].channels
+    assert "X\udce9x.Z" in after.contents.parts[0].channels
+    assert files.headers(tmp_path / "b.exr")[0]["channels"] == files.headers(source)[0]["channels"]
+    (plane,), (written,) = (each.contents.parts[0].levels[0].planes for each in (before, after))
+    same = [
+        plane.channels.index(index) for index, name in enumerate(before.contents.parts[0].channels) if name not in "RGB"
+    ]
+    np.testing.assert_array_equal(written.pixels[..., same], plane.pixels[..., same])
+    np.testing.assert_allclose(after.rgb, 2 * before.rgb, atol=0 if compression != "dwaa" else 1, equal_nan=True)
+
+
+@pytest.fixture
+def limited() -> Iterator[Callable[[int], None]]:
+    """Make the system refuse what files have beyond so many bytes."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("room", [0, 100, 5_000, 150_000, 600_000, 1_100_000, 1_190_000])
+def test_no_room_for_a_file(tmp_path: Path, limited: Callable[[int], None], room: int) -> None:
+    picture = read(files.plain(tmp_path / "a.exr", files.noise(600, 500), compression="none"))
+    limited(room)
     with pytest.raises(InputError) as caught:
-        write(tmp_path / "b.exr", picture, [picture.rgb], attributes={})
-    assert str(caught.value) == (
-        f"{tmp_path}/b.exr cannot be written: no space left in {tmp_path} (1 MiB free, a frame may take 5); "
-        "choose another place or make room"
-    )
+        write(tmp_path / "b.exr", picture, [picture.rgb], attributes={}, bits="float")
+    assert str(caught.value) == f"{tmp_path}/b.exr cannot be written: File too large; choose another place or make room"
     assert [path.name for path in tmp_path.iterdir()] == ["a.exr"]
+
+
+@pytest.fixture
+def one_mebibyte(tmp_path: Path) -> Iterator[Path]:
+    """A file system of that size."""
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tmp_path)]
+    if not shutil.which("mount") or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("a file system can be mounted by root alone, and not in every container")
+    yield tmp_path
+    subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
+
+
+@pytest.mark.parametrize(("tile", "compression"), [(0, "none"), (0, "zip"), (32, "zip"), (0, "dwaa")])
+def test_a_full_disk_keeps_nothing_half_and_nobody_waiting(
+    tmp_path_factory: pytest.TempPathFactory, one_mebibyte: Path, tile: int, compression: str
+) -> None:
+    tiles = {"tile": (tile, tile)} if tile else {}
+    source = tmp_path_factory.mktemp("plate") / "a.exr"
+    picture = read(files.plain(source, files.noise(200, 300), compression=compression, **tiles))
+    for room in range(0, 1024, 128):
+        (one_mebibyte / "others").write_bytes(bytes((1024 - room) << 10))
+        try:
+            write(one_mebibyte / "b.exr", picture, [picture.rgb], attributes={})
+        except InputError as error:
+            assert "cannot be written: No space left on device; choose another place" in str(error)
+            assert [path.name for path in one_mebibyte.iterdir()] == ["others"]
+        else:
+            read(one_mebibyte / "b.exr")
+            (one_mebibyte / "b.exr").unlink()
+
+
+def test_a_disk_that_tells_no_size_is_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = read(files.plain(tmp_path / "a.exr", files.noise(4, 5)))
+    monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result([4096, 4096, *[0] * 8]))
+    write(tmp_path / "b.exr", picture, [picture.rgb], attributes={})
+    assert read(tmp_path / "b.exr").rgb == pytest.approx(picture.rgb, nan_ok=True)
 
 
 @pytest.mark.parametrize("failure", ["_write_pixels", "transplant", "replace"])

@@ -1,4 +1,5 @@
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relumix.errors import InputError
-from relumix.util.atomic_file import replacing, replacing_folder, temporary_name
+from relumix.util.atomic_file import refuse_unwritable, replacing, replacing_folder, temporary_name
 
 
 def test_the_file_appears_whole_at_the_end(tmp_path):
@@ -94,3 +95,25 @@ def test_a_folder_takes_the_place_of_another_whole_or_not_at_all(tmp_path):
     write("second")
     assert [p.name for p in tmp_path.iterdir()] == ["final"]
     assert (folder / "a.txt").read_text() == "second"
+
+
+def test_a_folder_is_writable_where_writing_works(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda *_: False)  # what some networks say of folders that they let us write to
+    refuse_unwritable(tmp_path / "new" / "newer")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("place", ["", "new/newer"])
+def test_a_folder_that_refuses_files_is_said_before_the_work(tmp_path, monkeypatch, place):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    with pytest.raises(InputError) as e:
+        refuse_unwritable(tmp_path / place)
+    assert str(e.value) == f"{tmp_path / place} cannot be written to: Permission denied; choose another output"
+
+
+def test_a_name_that_is_too_long_for_any_folder_is_one_line(tmp_path):
+    with pytest.raises(InputError, match=r"cannot be written to: File name too long; choose another output$"):
+        refuse_unwritable(tmp_path / ("n" * 300))

@@ -56,6 +56,9 @@ def test_every_subcommand_says_it_in_one_line(command: str, module: str, extra: 
 
 
 PYTHON = {
+    "engine lite": ("import relumix.engines.lite", "torch", "lite"),
+    "engine flow": ("import relumix.engines.flow", "cv2", "local"),
+    "lite without OpenCV": ("import relumix.engines.lite", "cv2", "lite"),
     "relight": ("import relumix; relumix.relight", "cv2", "local"),
     "relit": ("import relumix; relumix.relit", "cv2", "local"),
     "load_engine": ("import relumix; relumix.load_engine('flow')", "cv2", "local"),

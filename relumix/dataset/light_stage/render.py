@@ -99,14 +99,14 @@ def each(
 def start(settings: Settings, workers: int) -> None:
     """Start the renderer of a process, with its share of the cores."""
     no_llvm = llvm.use_if_any()
-    import drjit  # noqa: PLC0415  only rendering needs it
-
     if isinstance(settings, SdfSettings):
         choose(settings.device, no_llvm)
     else:
         from relumix.dataset.light_stage import stage  # noqa: PLC0415
 
         stage.start(no_llvm)
+    import drjit  # noqa: PLC0415  only rendering needs it
+
     drjit.set_thread_count(max((os.cpu_count() or 1) // workers, 1))
 
 

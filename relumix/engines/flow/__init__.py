@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from relumix.engines.base import Engine, refuse_options
-from relumix.engines.flow.engine import FlowEngine
 from relumix.errors import InputError
+from relumix.util.extras import needed
+
+with needed("engine flow", "local"):
+    from relumix.engines.base import Engine, refuse_options
+    from relumix.engines.flow.engine import FlowEngine
 
 __all__ = ["FlowEngine", "load"]
 

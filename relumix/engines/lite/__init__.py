@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from relumix.engines.base import Engine, refuse_options
-from relumix.engines.lite.engine import LiteEngine
+from relumix.util.extras import needed
+
+with needed("engine lite", "lite"):
+    from relumix.engines.base import Engine, refuse_options
+    from relumix.engines.lite.engine import LiteEngine
 
 __all__ = ["LiteEngine", "load"]
 

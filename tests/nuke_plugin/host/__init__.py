@@ -32,7 +32,7 @@ _FUNCTIONS = (
         "toolbar",
     ),
     *("pluginAddPath", "pluginPath", "knobDefault", "scriptName", "modified", "scriptSaveAs", "scriptSave"),
-    *("scriptOpen", "scriptClear", "scriptClose", "scriptReadText", "nodePaste"),
+    *("scriptOpen", "scriptClear", "scriptClose", "scriptReadText", "nodePaste", "nodeCopy"),
 )
 
 
@@ -46,7 +46,7 @@ class Nodes:
         def make(*args: Any, **values: Any) -> Node:
             return self._session.make(item, *args, **values)
 
-        return guarded_function(make)
+        return guarded_function(self._session.touches.entered(make))
 
 
 def start(gui: bool = True) -> Session:
@@ -54,9 +54,11 @@ def start(gui: bool = True) -> Session:
     session = Session(gui)
     nuke = session.module
     for name in _FUNCTIONS:
-        setattr(nuke, name, guarded_function(getattr(session, name)))
-    nuke.root = guarded_function(session.thisRoot)
+        setattr(nuke, name, guarded_function(session.touches.entered(getattr(session, name))))
+    nuke.root = guarded_function(session.touches.entered(session.thisRoot))
     nuke.render = nuke.execute
+    nuke.filenameFilter = guarded_function(session.callbacks.filter_path)
+    nuke.INPUTS, nuke.HIDDEN_INPUTS, nuke.EXPRESSIONS, nuke.LINKINPUTS = 1, 2, 4, 8
     for name, function in session.callbacks.functions().items():
         setattr(nuke, name, guarded_function(function))
     nuke.executeInMainThread = session.loop.later
@@ -79,4 +81,5 @@ def start(gui: bool = True) -> Session:
     nuke.NUKE_VERSION_MAJOR, nuke.NUKE_VERSION_MINOR, nuke.NUKE_VERSION_STRING = 15, 1, "15.1v1"
     nuke.CancelledError = type("CancelledError", (Exception,), {})
     nuke.env = {"gui": gui, "interactive": gui, "NukeVersionString": "15.1v1", "LINUX": True, "WIN32": False}
+    nuke.env |= {"ExecutablePath": "/usr/local/Nuke15.1v1/Nuke15.1", "nc": False, "indie": False}
     return session

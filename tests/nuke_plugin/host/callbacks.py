@@ -29,7 +29,7 @@ class _Call:
     node: Node | None = None
 
     def meant_for(self, node: Node) -> bool:
-        return self.node_class in ("*", node.Class()) and self.node in (None, node)
+        return self.node_class in ("*", node._class) and self.node in (None, node)
 
 
 class Callbacks:
@@ -79,7 +79,7 @@ class Callbacks:
         results = []
         name = event[0].lower() + event[1:]
         with self._session.called_for(node, knob):
-            if name in _KNOBS and (code := node[name].value()):
+            if name in _KNOBS and (code := node._knobs[name]._state):
                 runs = eval if name == "autolabel" else exec
                 results.append(runs(compile(code, name, runs.__name__), {"nuke": self._session.module}))
             for call in list(self._calls.get(event, [])):
@@ -94,9 +94,16 @@ class Callbacks:
                     filename = changed
         return filename
 
+    def filter_path(self, filename: str) -> str:
+        """What the filters make of a file name outside of a knob."""
+        return self.filtered(filename, self._session.thisNode())
+
     def knob_changed(self, node: Node, knob: Knob) -> None:
         """As Nuke does: not while a script is read, and not for a change that the call itself makes to that knob."""
-        if self._session.loading or knob in self._changing or not node._alive:
+        if self._session.loading or not node._alive:
+            return
+        self._session.labels.draw(node)
+        if knob in self._changing:
             return
         self._session.root._modified = True
         self._changing.append(knob)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from .tcl import Word, substitute
 if TYPE_CHECKING:
     from .node import Node
 
-_TOKEN = re.compile(r"\s*(\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+|[A-Za-z_][\w.]*|&&|\|\||[<>=!]=|[-+*/%<>!?:(),])")
+_TOKEN = re.compile(r"\s*(\$gui\b|\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+|[A-Za-z_][\w.]*|&&|\|\||[<>=!]=|[-+*/%<>!?:(),])")
 _LEVELS: tuple[dict[str, Callable[[float, float], float]], ...] = (
     {"||": lambda a, b: float(bool(a) or bool(b))},
     {"&&": lambda a, b: float(bool(a) and bool(b))},
@@ -32,6 +33,7 @@ _FUNCTIONS: dict[str, Callable[..., float]] = {
     "max": max,
     "abs": abs,
     "int": lambda a: float(int(a)),
+    "rint": lambda a: float(math.floor(a + 0.5)),
     "clamp": lambda a, low=0.0, high=1.0: min(max(a, low), high),
 }
 
@@ -112,8 +114,8 @@ class _Parser:
             if token not in _FUNCTIONS:
                 raise ValueError(f"this host does not know the function {token}")
             return _FUNCTIONS[token](*values)
-        if token == "frame":
-            return float(self.at.frame)
+        if token in ("$gui", "frame"):
+            return float(self.at.node._session.gui if token == "$gui" else self.at.frame)
         return float(knob_named(token, self.at)._number(self.at))
 
 
@@ -155,6 +157,8 @@ def run(words: list[Word], at: At) -> str:
             found = f"{evaluated(' '.join(parts), at):g}"
         case ["frame"]:
             found = f"{at.frame:g}"
+        case ["getenv", name]:
+            found = os.environ.get(name, "")
         case ["python", *parts]:
             found = _python(" ".join(parts), at)
         case ["if", condition, yes, *others]:

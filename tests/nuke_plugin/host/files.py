@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from . import pictures
-from .expressions import At, text_of
+from .expressions import At, evaluated, text_of
 from .kinds import layers_named
-from .knobs import ChannelMask_Knob, Enumeration_Knob, File_Knob, Knob, PyScript_Knob, String_Knob
+from .knobs import ChannelMask_Knob, Enumeration_Knob, File_Knob, Knob, PyScript_Knob, PythonKnob, String_Knob
 from .node import Node
 from .number_knobs import Boolean_Knob, Double_Knob, Int_Knob
 from .pictures import FrameRange, Picture
 
+RENDER_CALLBACKS = ("beforeRender", "beforeFrameRender", "afterFrameRender", "afterRender", "renderProgress")
 _OUTSIDE = ["hold", "loop", "bounce", "black"]
 _COMPRESSION = {
     "none": "none",
@@ -101,7 +103,9 @@ class Read(_OfFiles):
     def _mapped(self, at: At) -> int:
         """The frame of the file at a frame of the script. RuntimeError for `black`, which is not needed here."""
         first, last = (int(self[name]._number(at)) for name in ("first", "last"))
-        frame = int(at.frame)
+        asked = str(self["frame"].value())
+        # A half frame is cut, unless an expression says otherwise.
+        frame = math.floor(evaluated(asked, at) if asked and self["frame_mode"].value() == "expression" else at.frame)
         side = "before" if frame < first else "after" if frame > last else None
         if side is None or first > last:
             return frame
@@ -126,7 +130,8 @@ class Read(_OfFiles):
         if isinstance(found, str):
             if self["on_error"].value() == "error":
                 raise RuntimeError(f"{self.fullName()}: {found}")
-            return self._session.nothing()
+            size = self._session.root_format()
+            return pictures.flat(size) if self["on_error"].value() == "black" else pictures.checkered(size)
         picture = self._converted(found, at, reading=True)
         if self._is_black(at):
             picture = picture.with_channels({n: np.zeros_like(v) for n, v in picture.channels.items()})
@@ -136,7 +141,8 @@ class Read(_OfFiles):
         key = f"{path} {at.view}"
         if key not in self._seen:
             try:
-                self._seen[key] = pictures.read(Path(path), at.view)
+                self._seen[key] = found = pictures.read(Path(path), at.view)
+                self._session.layers.update(name.partition(".")[0] for name in found.channels)
             except RuntimeError as error:
                 self._seen[key] = str(error)
         return self._seen[key]
@@ -148,8 +154,13 @@ class Read(_OfFiles):
         return next((found for found in looks if isinstance(found, Picture)), None)
 
     def _effects(self, at: At) -> tuple[Any, ...]:
+        # Not what is in the file: a file that is overwritten leaves the hash as it was.
         named = at_frame(self._pattern(at), self._mapped(at), at.view)
         return (*super()._effects(at), named, self._is_black(at))
+
+    def _holds(self) -> list[Path]:
+        """The files that this Read has open."""
+        return [Path(key.rpartition(" ")[0]) for key, seen in self._seen.items() if isinstance(seen, Picture)]
 
 
 class Write(_OfFiles):
@@ -162,7 +173,7 @@ class Write(_OfFiles):
         knobs: list[Knob] = [*self._file_knobs(), *(Boolean_Knob(name) for name in switches)]
         knobs += [ChannelMask_Knob("channels", None, "rgb"), String_Knob("views"), Double_Knob("render_order")]
         knobs[-2]._state = knobs[-2]._default = " ".join(self._session.views())
-        knobs += [String_Knob(name) for name in ("beforeRender", "afterRender", "beforeFrameRender")]
+        knobs += [PythonKnob(name) for name in RENDER_CALLBACKS]
         return [*knobs, PyScript_Knob("Render")]
 
     def _exr_knobs(self) -> list[Knob]:
@@ -181,6 +192,7 @@ class Write(_OfFiles):
         if self["file_type"]._state == "exr" and "datatype" not in self._knobs:
             for new in self._exr_knobs():
                 self._put(new)
+            self._session.apply_defaults(self, "exr")
 
     def _frames(self, asked: list[int]) -> list[int]:
         limit = range(int(self["first"].value()), int(self["last"].value()) + 1)
@@ -191,10 +203,20 @@ class Write(_OfFiles):
         if self["file_type"]._state != "exr":
             raise RuntimeError(f"{self.fullName()}: {self['file'].value() or 'no file name'}: unknown file type")
         wanted = [view for view in str(self["views"].value()).split() if view in views]
+        self._calls("beforeRender")
         for frame in self._frames(frames):
+            self._calls("beforeFrameRender")
             for view in wanted:
                 self._render_one(At(self, frame, view), len(wanted))
+            self._calls("afterFrameRender")
             yield frame
+        self._calls("afterRender")
+
+    def _calls(self, name: str) -> None:
+        """Run the text that a knob has for it; an error in it fails the render."""
+        if code := str(self[name].value()):
+            with self._session.called_for(self):
+                exec(compile(code, name, "exec"), {"nuke": self._session.module})
 
     def _render_one(self, at: At, views: int) -> None:
         pattern = self._pattern(at)
@@ -212,4 +234,5 @@ class Write(_OfFiles):
         if not names:
             raise RuntimeError(f"{self.fullName()}: no channels to write, of {self['channels'].value()}")
         kind = {"16 bit half": "half", "32 bit float": "float"}[str(self["datatype"].value())]
-        pictures.write(path, picture, names, kind, _COMPRESSION[str(self["compression"].value())])
+        metadata = {} if self["metadata"].value() == "no metadata" else {"nuke/input/note": "of the plate"}
+        pictures.write(path, picture, names, kind, _COMPRESSION[str(self["compression"].value())], metadata)

@@ -105,6 +105,16 @@ class Gizmo(Group):
         return self._class
 
 
+class Preferences(Node):
+    """The node that holds Nuke's preferences; what a plugin adds to it is kept for the user."""
+
+    _class = "Preferences"
+    _inputs_least, _inputs_most = 0, 0
+
+    def name(self) -> str:
+        return "preferences"
+
+
 class Root(Group):
     """The script itself."""
 

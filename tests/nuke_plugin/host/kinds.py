@@ -10,7 +10,7 @@ from .expressions import At
 from .knobs import Channel_Knob, ChannelMask_Knob, Knob, OneView_Knob
 from .node import Node
 from .number_knobs import AColor_Knob, Boolean_Knob, Double_Knob, Int_Knob
-from .pictures import Picture
+from .pictures import Picture, checkered
 
 _RGB = ("rgba.red", "rgba.green", "rgba.blue")
 
@@ -185,6 +185,49 @@ class OneView(Node):
         return []
 
 
+class FrameHold(Node):
+    """One frame of its input, whichever is looked at. As a Dot it has no hash of its own."""
+
+    _class = "FrameHold"
+
+    def _own_knobs(self) -> list[Knob]:
+        return [Int_Knob("first_frame"), Int_Knob("increment")]
+
+    def _held(self, at: At) -> At:
+        return At(self, self["first_frame"]._number(at), at.view)
+
+    def _picture(self, at: At) -> Picture:
+        return self._input_picture(0, self._held(at))
+
+    def _effects(self, at: At) -> tuple[Any, ...]:
+        return super()._effects(self._held(at))
+
+    def opHashes(self) -> list[int]:  # noqa: N802  the name is Nuke's
+        return []
+
+
+class CheckerBoard2(Node):
+    _class = "CheckerBoard2"
+    _inputs_least, _inputs_most = 0, 1
+
+    def _picture(self, at: At) -> Picture:
+        return checkered(self._session.root_format())
+
+
+class Invert(Node):
+    _class = "Invert"
+    _inputs_least, _inputs_most = 1, 2
+
+    def _own_knobs(self) -> list[Knob]:
+        return [ChannelMask_Knob("channels", None, "rgba"), Boolean_Knob("clamp")]
+
+    def _picture(self, at: At) -> Picture:
+        source = self._input_picture(0, at)
+        named = layers_named(str(self["channels"].value()), source)
+        turned = {n: 1 - values for n, values in source.channels.items() if n in named}
+        return source.with_channels({**source.channels, **turned})
+
+
 class JoinViews(Node):
     """An input a view, in the order of the script's views."""
 
@@ -222,6 +265,8 @@ class Copy(Node):
         for number in range(8):
             taken, to = (str(self[f"{way}{number}"].value()) for way in ("from", "to"))
             if "none" not in (taken, to):
+                if to.partition(".")[0] not in self._session.layers:
+                    raise RuntimeError(f"{self.fullName()}: no layer {to.partition('.')[0]} in this script")
                 changed[to] = picture.fitted(giver, taken)
         return picture.with_channels(changed)
 
@@ -255,6 +300,9 @@ SIMPLE: dict[str, type[Node]] = {
             Switch,
             Dissolve,
             OneView,
+            FrameHold,
+            CheckerBoard2,
+            Invert,
             JoinViews,
             Copy,
         ),

@@ -7,6 +7,7 @@ A knob refuses what Nuke refuses: a value of another type (TypeError), a choice 
 from __future__ import annotations
 
 import re
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from .expressions import At, text_of
@@ -31,6 +32,14 @@ class Knob(MainThreadOnly):
         self._state: Any = None
         self._default: Any = None
         self._added = False
+
+    def _touched(self) -> AbstractContextManager[None]:
+        return self._node._touched() if self._node is not None else nullcontext()
+
+    def _default_from(self, text: str) -> None:
+        """What nuke.knobDefault has for it."""
+        self.fromScript(text)
+        self._settle()
 
     def Class(self) -> str:
         return type(self).__name__
@@ -136,9 +145,12 @@ class Knob(MainThreadOnly):
             return False
         before, self._state = self._state, state
         if self._node is not None:
+            self._node._session.changes += 1
 
             def put_back() -> None:
                 self._state = before
+                if self._node is not None:
+                    self._node._session.changes += 1
 
             self._node._changed(self)
             self._node._session.undos.record(self._name, put_back)
@@ -147,8 +159,6 @@ class Knob(MainThreadOnly):
 
 
 class String_Knob(Knob):
-    _user = 1
-
     def __init__(self, name: str, label: str | None = None, value: str = "") -> None:
         super().__init__(name, label)
         self._state = self._default = value
@@ -169,6 +179,8 @@ class String_Knob(Knob):
 
 
 class EvalString_Knob(String_Knob):
+    _user = 1
+
     def evaluate(self) -> str:
         return text_of(self._state, self._at())
 
@@ -248,6 +260,7 @@ class Script_Knob(String_Knob):
         """What a press of the button does, in the window or from Python."""
         assert self._node is not None
         session = self._node._session
+        session.touches.nodes.clear()
         with session.called_for(self._node, self, inside=True):
             exec(compile(self._state, f"{self._node.fullName()}.{self._name}", "exec"), {"nuke": session.module})
 
@@ -307,6 +320,9 @@ class Enumeration_Knob(Knob):
     def _read(self, word: Word) -> None:
         self.setValue(word.text)
 
+    def _default_from(self, text: str) -> None:
+        super()._default_from(self._values[int(text)] if text.isdigit() else text)
+
 
 class Pulldown_Knob(Enumeration_Knob):
     pass
@@ -335,3 +351,40 @@ class Channel_Knob(Knob):
 
 class ChannelMask_Knob(Channel_Knob):
     pass
+
+
+class Link_Knob(Knob):
+    """Shows a knob of a node inside a group, and holds what that holds. A script keeps the value."""
+
+    _user = 41
+
+    def __init__(self, name: str, label: str | None = None) -> None:
+        super().__init__(name, label)
+        self._state = self._default = ""
+
+    def getLink(self) -> str:
+        return self._target
+
+    def setLink(self, s: str) -> None:
+        self._target = s
+
+    def getLinkedKnob(self) -> Any:
+        node, _, knob = self._target.partition(".")
+        group: Any = self._node
+        found = next((child for child in group._children if child.name() == node), None)
+        return found[knob] if found else None
+
+    def value(self) -> Any:
+        return self._state or self.getLinkedKnob().value()
+
+    def setValue(self, value: Any) -> bool:
+        self._state = value
+        return bool(self.getLinkedKnob().setValue(value))
+
+    def _read(self, word: Word) -> None:
+        self._state = word.text
+        if linked := self.getLinkedKnob():  # The nodes of a group are read after its knobs.
+            linked._read(word)
+
+    def _written(self) -> str | None:
+        return quoted(self._state) if self._state else None

@@ -8,6 +8,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 
@@ -30,7 +31,9 @@ def _guarded(method: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         if not on_main_thread():
             raise RuntimeError(f"{method.__qualname__} was called on {threading.current_thread().name}, not on main")
-        return method(*args, **kwargs)
+        touched = getattr(args[0], "_touched", None) if args else None
+        with touched() if touched else nullcontext():
+            return method(*args, **kwargs)
 
     return call
 
@@ -43,11 +46,12 @@ def guarded_function(function: Callable[..., Any]) -> Callable[..., Any]:
 class MainLoop:
     """The queue that the main thread of a Nuke with a window works off. A test pumps it.
 
+    done      makes each call, and does what Nuke does after it.
     failures  the tracebacks of calls that raised: Nuke prints them, and neither form hands them to its caller.
     """
 
-    def __init__(self, running: bool) -> None:
-        self._running = running
+    def __init__(self, running: bool, done: Callable[[Callable[[], None]], None] = lambda call: call()) -> None:
+        self._running, self._done = running, done
         self._calls: queue.Queue[Callable[[], None]] = queue.Queue()
         self.failures: list[str] = []
 
@@ -74,7 +78,7 @@ class MainLoop:
 
         def run() -> None:
             try:
-                result.append(call(*args, **(kwargs or {})))
+                self._done(lambda: result.append(call(*args, **(kwargs or {}))))
             except Exception:
                 self.failures.append(traceback.format_exc())
             finally:

@@ -6,7 +6,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .expressions import At
 from .knobs import Knob, Multiline_Eval_String_Knob, PythonKnob, String_Knob
@@ -17,6 +18,16 @@ from .pictures import Box, Format, FrameRange, Picture
 if TYPE_CHECKING:
     from .group import Group
     from .session import Session
+
+
+class Context(NamedTuple):
+    """What an op of a node is made for: down is how far the Viewer that looks reduces it."""
+
+    frame: float
+    view: str
+    proxy: bool
+    down: int
+
 
 _HIDDEN_NUMBERS = ("tile_color", "gl_color", "note_font_color", "note_font_size", "lifetimeStart", "lifetimeEnd")
 _HIDDEN_TEXTS = ("onCreate", "onDestroy", "knobChanged", "updateUI", "autolabel")
@@ -38,6 +49,7 @@ class Node(MainThreadOnly):
 
     def __init__(self, session: Session, parent: Group | None) -> None:
         self._session, self._group, self._alive = session, parent, True
+        self._live: dict[Context, int] = {}
         self._knobs: dict[str, Knob] = {}
         self._wires: list[Node | None] = []
         for knob in [*self._common_knobs(), *self._own_knobs()]:
@@ -53,6 +65,9 @@ class Node(MainThreadOnly):
 
     def _own_knobs(self) -> list[Knob]:
         return []
+
+    def _touched(self) -> AbstractContextManager[None]:
+        return self._session.touches.of(self)
 
     def _put(self, knob: Knob) -> None:
         knob._node = self
@@ -161,6 +176,7 @@ class Node(MainThreadOnly):
 
     def showControlPanel(self, forceFloat: bool = False) -> None:
         self._session.panels.add(self)
+        self._session.callbacks.run("KnobChanged", self, String_Knob("showPanel"))
 
     def hideControlPanel(self) -> None:
         self._session.panels.discard(self)
@@ -209,6 +225,7 @@ class Node(MainThreadOnly):
         def put_back() -> None:
             self._wires = before
 
+        self._session.changes += 1
         self._session.undos.record(f"connect {self.name()}", put_back)
         if not self._session.loading:
             self._session.callbacks.run("KnobChanged", self, String_Knob("inputChange"))
@@ -237,6 +254,7 @@ class Node(MainThreadOnly):
 
     def _looked_at(self, at: At) -> Picture:
         """The picture at a frame and view; RuntimeError says why there is none."""
+        self._live[self._session.context(at, self._session.down)] = self._session.changes
         with self._session.rendering(self):
             if self._knobs["disable"]._number(At(self, at.frame, at.view)):
                 return self._input_picture(0, at)
@@ -316,12 +334,27 @@ class Node(MainThreadOnly):
         return self.frameRange().last()
 
     def forceValidate(self) -> None:
-        pass
+        self._session.validated(self)
+        context = self._session.context(self._now())
+        as_of = self._live.pop(context, self._session.changes)
+        if self._session.keeps_old_ops and as_of != self._session.changes:
+            self._live[context._replace(down=-as_of)] = as_of
+        self._live[context] = self._session.changes
 
     def opHashes(self) -> list[int]:
-        """One number that changes with whatever decides the picture at the current frame, here and upstream."""
-        effects = repr(self._effects(self._now())).encode()
-        return [int.from_bytes(hashlib.blake2b(effects, digest_size=8).digest(), "big")]
+        """One number for each frame, view and proxy state that it was looked at or validated in, oldest first.
+
+        Each changes with whatever decides that picture, here and upstream, once it is validated again.
+        """
+        return [self._hash(context, as_of) for context, as_of in self._live.items()]
+
+    def _hash(self, context: Context, as_of: int) -> int:
+        if as_of == self._session.changes:
+            seen: Any = self._effects(At(self, context.frame, context.view))
+        else:
+            seen = ("not validated since", id(self), as_of, context)
+        effects = repr((seen, context.proxy, context.down)).encode()
+        return int.from_bytes(hashlib.blake2b(effects, digest_size=8).digest(), "big")
 
     def _effects(self, at: At) -> tuple[Any, ...]:
         own = tuple(

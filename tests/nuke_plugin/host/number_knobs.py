@@ -150,7 +150,8 @@ class Array_Knob(Knob):
             return field.at(at.frame if at else 0)
         if at is None:
             raise ValueError(f"{self._name} has an expression and is on no node")
-        return evaluated(field.text, at)
+        # Names in it are those of the node that has the knob, whoever asks.
+        return evaluated(field.text, At(self._node or at.node, at.frame, at.view))
 
     def _cast(self, number: float) -> Any:
         return number
@@ -235,6 +236,9 @@ class Boolean_Knob(Array_Knob):
 
     def _cast(self, number: float) -> bool:
         return bool(number)
+
+    def _default_from(self, text: str) -> None:
+        super()._default_from(text.lower())
 
     def _field(self, word: Word) -> Field:
         words = {"true": 1.0, "false": 0.0}

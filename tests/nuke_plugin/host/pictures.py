@@ -215,7 +215,27 @@ def read(path: Path, view: str) -> Picture:
     return Picture(channels, first.x - first.full_x, first.y - first.full_y, size, metadata)
 
 
-def write(path: Path, picture: Picture, names: list[str], kind: str, compression: str) -> None:
+def flat(size: Format, value: float = 0.0) -> Picture:
+    """One value in every pixel of RGBA."""
+    values = np.full((size.height(), size.width()), value, np.float32)
+    return Picture({f"rgba.{name}": values for name in _SHORT}, 0, 0, size)
+
+
+def checkered(size: Format) -> Picture:
+    """Squares of 8 pixels."""
+    rows, columns = np.mgrid[: size.height(), : size.width()] // 8
+    values = ((rows + columns) % 2).astype(np.float32)
+    return Picture({f"rgba.{name}": values for name in _SHORT}, 0, 0, size)
+
+
+def write(
+    path: Path,
+    picture: Picture,
+    names: list[str],
+    kind: str,
+    compression: str,
+    metadata: Mapping[str, str],
+) -> None:
     """Raises RuntimeError with the words of the writer. kind is half or float."""
     width, height = picture.size
     spec = oiio.ImageSpec(width, height, len(names), kind)
@@ -224,6 +244,8 @@ def write(path: Path, picture: Picture, names: list[str], kind: str, compression
     spec.full_width, spec.full_height = picture.format.width(), picture.format.height()
     spec.attribute("PixelAspectRatio", picture.format.pixelAspect())
     spec.attribute("compression", compression)
+    for name, value in metadata.items():
+        spec.attribute(name, value)
     output = oiio.ImageOutput.create(str(path))
     if not output or not output.open(str(path), spec):
         raise RuntimeError(f"{path}: {output.geterror() if output else oiio.geterror()}")

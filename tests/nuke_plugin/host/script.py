@@ -79,6 +79,8 @@ def _user_option(knob: Knob, letter: str, rest: Iterator[Word]) -> None:
         knob._state = knob._values[0]
     elif letter == "T" and isinstance(knob, knobs.String_Knob | knobs.Text_Knob):
         knob._state = next(rest).text
+    elif letter == "T" and isinstance(knob, knobs.Link_Knob):
+        knob.setLink(next(rest).text)
     elif letter == "n" and isinstance(knob, Tab_Knob):
         next(rest)
     else:
@@ -103,6 +105,8 @@ class _Loader:
 
     def _command(self, texts: list[str], words: list[Word]) -> None:
         match texts:
+            case ["add_layer", layer]:
+                self._session.layers.add(layer.split()[0])
             case ["version" | "define_window_layout_xml" | "add_layer", *_]:
                 pass
             case ["set", name, "[stack 0]"]:
@@ -228,6 +232,8 @@ def _user_knob(knob: Knob) -> str:
         spec += " M " + braced(knob._values)
     elif isinstance(knob, knobs.Script_Knob | knobs.Text_Knob):
         spec += " T " + (quoted(str(knob._state)) or '""')
+    elif isinstance(knob, knobs.Link_Knob):
+        spec += f" T {knob.getLink()}"
     elif isinstance(knob, Array_Knob):
         spec += f" R {knob.min():g} {knob.max():g}"
     for name, flag in _FLAGS.items():

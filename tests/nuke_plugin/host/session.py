@@ -12,14 +12,18 @@ from typing import Any
 
 from . import script
 from .callbacks import Callbacks
+from .expressions import At
 from .files import Read, Write, at_frame
-from .group import Gizmo, Group, Root
+from .group import Gizmo, Group, Preferences, Root
 from .kinds import SIMPLE
 from .knobs import Knob
+from .labels import Labels
 from .main_thread import MainLoop
-from .node import Node
+from .node import Context, Node
 from .pictures import Format, FrameRanges, Picture
+from .script_files import Gone, ScriptFiles
 from .tcl import commands, quoted
+from .touches import Touches
 from .undo import Undos
 from .windows import Dialogs, Menu, Tasks, ViewerWindow
 
@@ -27,18 +31,24 @@ KINDS: dict[str, type[Node]] = {**SIMPLE, "Read": Read, "Write": Write}
 REPLACE = 4
 
 
-class Session:
+class Session(ScriptFiles):
     """What the functions of `nuke` work on; a test looks at its members.
 
     gui       whether there is a window: dialogs, and a main loop that takes calls of other threads.
     rendered  (full name of a Write, frame) of every frame that was rendered, in order.
+    validations        the node and frame of every validation, each of which costs Nuke time.
+    labels             what is written on the nodes, and how often that was asked for.
+    touches            the nodes that Python has touched, and of how many it may.
+    keeps_old_ops      whether a node goes on having hashes of ops that nothing uses any more.
+    down               how far the Viewer that looks reduces the picture.
     """
 
     def __init__(self, gui: bool) -> None:
         self.gui = gui
         self.version = "15.1 v1"
         self.module: Any = types.ModuleType("nuke")
-        self.loop, self.dialogs, self.tasks = MainLoop(gui), Dialogs(gui), Tasks()
+        self.labels = Labels(self)
+        self.loop, self.dialogs, self.tasks = MainLoop(gui, self.labels.after), Dialogs(gui), Tasks()
         self.undos, self.callbacks = Undos(), Callbacks(self)
         self.menus = {name: Menu(name, self._run_text) for name in ("Nuke", "Nodes", "Viewer", "Node Graph")}
         self.plugin_path: list[str] = []
@@ -46,6 +56,13 @@ class Session:
         self.panels: set[Node] = set()
         self.redrawn: list[str] = []
         self.rendered: list[tuple[str, int]] = []
+        self.validations: list[tuple[str, int]] = []
+        self.touches = Touches()
+        self.keeps_old_ops = False
+        self.down = 1
+        self.changes = 0
+        self.layers = {"rgb", "rgba", "alpha", "depth", "motion", "forward", "backward", "mask", "other", "none", "all"}
+        self.preferences: Node | None = None
         self.loading = False
         self.view = "main"
         self._context: list[tuple[Node, Knob | None]] = []
@@ -53,6 +70,7 @@ class Session:
         self._frame_now: float | None = None
         self.root = Root(self)
         self.groups: list[Group] = [self.root]
+        self.preferences = Preferences(self, self.root)
 
     # What other parts of the host ask.
 
@@ -60,6 +78,12 @@ class Session:
     def now(self) -> float:
         """The frame that is looked at."""
         return float(self.root["frame"]._state[0]) if self._frame_now is None else self._frame_now
+
+    def context(self, at: At, down: int = 1) -> Context:
+        return Context(at.frame, at.view, bool(self.root["proxy"]._state[0]), down)
+
+    def validated(self, node: Node) -> None:
+        self.validations.append((node.fullName(), int(self.now)))
 
     def nothing(self) -> Picture:
         """What an input that is not connected gives."""
@@ -96,6 +120,7 @@ class Session:
     ) -> Iterator[None]:
         """Run something of a node: thisNode and thisKnob are its; a button of a group runs inside the group."""
         before, self._frame_now = self._frame_now, self._frame_now if frame is None else frame
+        inside, self.touches.inside = self.touches.inside, 0
         self._context.append((node, knob))
         depth = len(self.groups)
         self.groups.append(node if inside and isinstance(node, Group) else node._group or self.root)
@@ -104,7 +129,7 @@ class Session:
         finally:
             del self.groups[depth:]
             self._context.pop()
-            self._frame_now = before
+            self._frame_now, self.touches.inside = before, inside
 
     def free_name(self, node: Node) -> str:
         taken = {n.name() for n in node.parent()._children if n is not node}
@@ -122,7 +147,20 @@ class Session:
         else:
             node = self._new_gizmo(name.removesuffix(".gizmo"), group)
         group._children.append(node)
+        self.apply_defaults(node)
         return node
+
+    def apply_defaults(self, node: Node, file_type: str = "") -> None:
+        """Give a new node what nuke.knobDefault has for its class: also to nodes that a script or a gizmo makes.
+
+        file_type  of a Write, whose knobs come with it: `Write.exr.compression`, and `Write.exr.channels` as well.
+        """
+        prefix = f"{node.Class()}.{file_type}." if file_type else f"{node.Class()}."
+        with self.quietly():
+            for name, value in self.knob_defaults.items():
+                knob = node.knob(name.removeprefix(prefix)) if name.startswith(prefix) else None
+                if knob is not None:
+                    knob._default_from(value)
 
     def _new_gizmo(self, name: str, group: Group) -> Gizmo:
         for folder in self.plugin_path:
@@ -130,11 +168,6 @@ class Session:
             if path.is_file():
                 gizmo = Gizmo(self, group, name, str(path))
                 script.load_gizmo(self, gizmo, path)
-                defaults = {k.partition(".")[2]: v for k, v in self.knob_defaults.items() if k.startswith(f"{name}.")}
-                with self.quietly():
-                    for knob, value in defaults.items():
-                        gizmo[knob].fromScript(value)
-                        gizmo[knob]._settle()
                 return gizmo
         raise RuntimeError(f"{name}: Unknown command")
 
@@ -164,6 +197,8 @@ class Session:
     def toNode(self, s: str) -> Node | None:
         if s in ("root", "Root"):
             return self.root
+        if s == "preferences":
+            return self.preferences
         return self.groups[-1].node(s.removeprefix("root."))
 
     def allNodes(self, filter: str = "", group: Group | None = None, recurseGroups: bool = False) -> list[Node]:
@@ -202,7 +237,9 @@ class Session:
             node.setName(self.free_name(node))
         self.undos.record(f"create {node.name()}", lambda: self._remove(node))
         self.root._modified = True
+        self.changes += 1
         self.callbacks.run("OnCreate", node)
+        self.labels.draw(node)
         return node
 
     def make(self, typ: str, inputs: Sequence[Node | None] = (), **values: Any) -> Node:
@@ -237,7 +274,8 @@ class Session:
                 other._wires = wires
 
         knobs = n._knobs
-        n._knobs = _Gone()
+        n._knobs = Gone()
+        self.changes += 1
         self.undos.record(f"delete {n._class}", put_back)
 
     def _remove(self, node: Node) -> None:
@@ -270,7 +308,12 @@ class Session:
 
     def frame(self, f: int | None = None) -> int:
         if f is not None:
+            if not isinstance(f, int):
+                raise TypeError(f"expected a whole frame, got {f!r}")
+            moved = self.root["frame"]._state != (float(f),)
             self.root["frame"]._state = (float(f),)
+            if moved:
+                self.labels.draw_all()
         return int(self.now)
 
     def views(self) -> list[str]:
@@ -309,78 +352,9 @@ class Session:
         self.knob_defaults[classknob] = value
         return None
 
-    def scriptName(self) -> str:
-        if self.root.name() == "Root":
-            raise RuntimeError("no script is open under a name")
-        return self.root.name()
-
-    def modified(self, state: bool | None = None) -> bool:
-        if state is not None:
-            self.root._modified = state
-        return self.root._modified
-
-    def scriptSaveAs(self, filename: str | None = None, overwrite: int | bool = -1) -> None:
-        if filename is None:
-            raise RuntimeError("a test gives a name")
-        for node in self.root._children:
-            self.callbacks.run("OnScriptSave", node)
-        with self.quietly():
-            self.root["name"]._state = filename
-        Path(filename).write_text(script.save(self), encoding="utf-8")
-        self.root._modified = False
-
-    def scriptSave(self, filename: str | None = None) -> bool:
-        self.scriptSaveAs(filename or self.scriptName(), 1)
-        return True
-
-    def scriptOpen(self, filename: str | None = None) -> None:
-        assert filename is not None
-        self.scriptClear()
-        script.load(self, Path(filename).read_text(encoding="utf-8"), self.root)
-        self.root["name"]._state = filename
-        for node in list(self.root._children):
-            self.callbacks.run("OnCreate", node)
-        self.callbacks.run("OnScriptLoad", self.root)
-
-    def scriptClear(self) -> None:
-        """Every node goes, and nobody who held one can use it any more."""
-        self.callbacks.run("OnScriptClose", self.root)
-        for node in list(self.root._children):
-            self.callbacks.run("OnDestroy", node)
-            self._remove(node)
-            node._knobs = _Gone()
-        self.root = Root(self)
-        self.groups[:] = [self.root]
-        self.undos.steps.clear()
-
-    def scriptClose(self) -> None:
-        self.scriptClear()
-
-    def scriptReadText(self, s: str) -> None:
-        for node in script.load(self, s, self.groups[-1]):
-            self.callbacks.run("OnCreate", node)
-
-    def nodePaste(self, s: str) -> Node | None:
-        made = script.load(self, Path(s).read_text(encoding="utf-8"), self.groups[-1])
-        return made[-1] if made else None
-
     def drawn_label(self, node: Node) -> str:
-        """What is written on a node: what its autolabel gives, or its name and label."""
-        said = [text for text in self.callbacks.run("Autolabel", node) if text]
-        return str(said[0]) if said else f"{node.name()}\n{node['label'].evaluate()}".strip()
-
-
-class _Gone(dict[str, Knob]):
-    """The knobs of a node that is not there any more."""
-
-    def __missing__(self, key: str) -> Knob:
-        raise ValueError("A PythonObject is not attached to a node")
-
-    def get(self, key: str, default: Any = None) -> Any:
-        return self[key]
-
-    def __contains__(self, key: object) -> bool:
-        raise ValueError("A PythonObject is not attached to a node")
+        """What is written on a node now: as of the last event that made Nuke draw it."""
+        return self.labels.drawn.get(node, node.name())
 
 
 def _lines(knobs: str) -> str:

@@ -43,9 +43,13 @@ class Dialogs:
 
 
 class Tasks:
-    """The progress bars that are open: those that something still holds on to."""
+    """The progress bars that are open: those that something still holds on to.
+
+    cancel_after  how many more times a bar may be asked until its button is pressed; None: nobody presses it.
+    """
 
     def __init__(self) -> None:
+        self.cancel_after: int | None = None
         self.open: weakref.WeakSet[Any] = weakref.WeakSet()
         self.history: list[tuple[str, int | str]] = []
 
@@ -74,6 +78,10 @@ def progress_class(tasks: Tasks) -> type:
             tasks.history.append((self._text, message))
 
         def isCancelled(self) -> bool:
+            if tasks.cancel_after is not None:
+                tasks.cancel_after -= 1
+                if tasks.cancel_after <= 0:
+                    self._cancelled, tasks.cancel_after = True, None
             return bool(self._cancelled)
 
     return ProgressTask

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,15 +36,30 @@ def choose(device: str = "auto", no_llvm: str = "") -> Types:
     """
     if device not in DEVICES:
         raise InputError(f"got device {device!r}, expected one of {', '.join(DEVICES)}")
-    import drjit as dr  # noqa: PLC0415  only rendering needs it
+    with _silenced() if no_llvm else nullcontext():  # Dr.Jit would say on stderr what no_llvm says
+        import drjit as dr  # noqa: PLC0415  only rendering needs it
 
-    if device != "cpu" and dr.has_backend(dr.JitBackend.CUDA):
+        has_cuda = device != "cpu" and dr.has_backend(dr.JitBackend.CUDA)
+    if has_cuda:
         return _types("cuda")
     if device == "cuda":
         raise InputError("Dr.Jit found no CUDA device: give --device auto or cpu")
-    if not dr.has_backend(dr.JitBackend.LLVM):
+    if no_llvm or not dr.has_backend(dr.JitBackend.LLVM):
         raise InputError(no_llvm or f"Dr.Jit found no CUDA device and no LLVM; {CURE}")
     return _types("llvm")
+
+
+@contextmanager
+def _silenced() -> Iterator[None]:
+    """Send to nowhere what libraries write on stderr."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _types(name: str) -> Types:

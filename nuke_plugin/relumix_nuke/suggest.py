@@ -1,0 +1,28 @@
+"""Which frame to relight next, as the command sees it."""
+
+from __future__ import annotations
+
+import json
+
+import nuke
+
+from relumix_nuke import command, job, work
+from relumix_nuke.errors import RelumixError
+
+
+def suggest(node: nuke.Node) -> int | None:
+    """Render what has changed of the inputs, and return the frame that would help most; None where none would.
+
+    Raises RelumixError, CancelledError.
+    """
+    prepared = work.prepare(node)
+    view = prepared.request.views[0]
+    arguments = command.suggest(prepared.program, prepared.request, prepared.folder, view)
+    said = job.output(arguments, prepared.folder.log(view))
+    try:
+        found = json.loads(said.strip().splitlines()[-1])
+        return int(found["frames"][0]["frame"]) if found["frames"] else None
+    except (ValueError, KeyError, IndexError, TypeError) as error:
+        raise RelumixError(
+            f"{prepared.program.version} has not named a frame (it said: {said.strip()[:200]})"
+        ) from error
