@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
-from typing import cast
 
 import cv2
 import numpy as np
@@ -36,6 +35,7 @@ MOSTLY = 0.5
 _GUESS, _SEEN, _SEEN_A_FRAME, _MOST_SEEN = 0.9, 0.06, 0.02, 0.35
 """Errors, in units of deviation: of what no reference shows; of what one shows, next to it, more a frame, at most."""
 
+_LEAST_ERROR = 1e-3
 _LEAST_WORTH_DB = 0.05
 _LEAST_MEAN_SQUARE = 1e-4  # 40 dB: finer differences are not seen, and not foreseen
 _GAMMA = 2.2
@@ -153,12 +153,15 @@ class _Shown:
         before = max((r for r in references if r <= at), default=None)
         after = min((r for r in references if r >= at), default=None)
         errors = []
-        for reference in {before, after} - {None}:
-            away = abs(self.numbers[cast(int, reference)] - self.numbers[at])
+        for reference in {r for r in (before, after) if r is not None}:
+            away = abs(self.numbers[reference] - self.numbers[at])
             seen = min(_SEEN + _SEEN_A_FRAME * away, _MOST_SEEN) if away else 0.0
             found = self.found[reference, at].astype(np.float32)
             errors.append(_GUESS + found * np.float32(seen - _GUESS))
-        return cast(Float32, np.min(errors, axis=0))
+        # What two references tell is averaged, and their errors are not the same ones.
+        return np.asarray(
+            np.sum([np.maximum(error, _LEAST_ERROR) ** -2 for error in errors], axis=0) ** -0.5, np.float32
+        )
 
     def decibels(self, references: Sequence[int]) -> float:
         """Return the PSNR expected of the display, mean over the frames that are no references."""

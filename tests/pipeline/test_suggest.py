@@ -70,4 +70,3 @@ def test_stretches_in_words() -> None:
 def test_none_is_no_count(panned: SyntheticShot) -> None:
     with pytest.raises(InputError, match=r"^0 frames to suggest: expected 1 or more$"):
         suggested(panned, 1001, count=0)
-
