@@ -35,7 +35,6 @@ MOSTLY = 0.5
 _GUESS, _SEEN, _SEEN_A_FRAME, _MOST_SEEN = 0.9, 0.06, 0.02, 0.35
 """Errors, in units of deviation: of what no reference shows; of what one shows, next to it, more a frame, at most."""
 
-_LEAST_ERROR = 1e-3
 _LEAST_WORTH_DB = 0.05
 _LEAST_MEAN_SQUARE = 1e-4  # 40 dB: finer differences are not seen, and not foreseen
 _GAMMA = 2.2
@@ -152,16 +151,21 @@ class _Shown:
         """Return [h, w], in units of deviation: the error expected on a frame by the nearest references."""
         before = max((r for r in references if r <= at), default=None)
         after = min((r for r in references if r >= at), default=None)
-        errors = []
-        for reference in {r for r in (before, after) if r is not None}:
-            away = abs(self.numbers[reference] - self.numbers[at])
-            seen = min(_SEEN + _SEEN_A_FRAME * away, _MOST_SEEN) if away else 0.0
-            found = self.found[reference, at].astype(np.float32)
-            errors.append(_GUESS + found * np.float32(seen - _GUESS))
-        # What two references tell is averaged, and their errors are not the same ones.
-        return np.asarray(
-            np.sum([np.maximum(error, _LEAST_ERROR) ** -2 for error in errors], axis=0) ** -0.5, np.float32
-        )
+        by = [self._error_by(reference, at) for reference in {before, after} if reference is not None]
+        if len(by) == 1:
+            return by[0][1]
+        (found, error), (other_found, other_error) = by
+        # Errors of what both show are averaged, for they are not the same ones; two guesses are no better than one.
+        least, both = np.minimum(error, other_error), found * other_found
+        averaged = error * other_error / np.hypot(np.hypot(error, other_error), np.float32(1e-6))
+        return np.asarray(least + both * (averaged - least), np.float32)
+
+    def _error_by(self, reference: int, at: int) -> tuple[Float32, Float32]:
+        """Return [h, w] how surely a reference shows a frame, and the error that is expected of its light there."""
+        away = abs(self.numbers[reference] - self.numbers[at])
+        seen = min(_SEEN + _SEEN_A_FRAME * away, _MOST_SEEN) if away else 0.0
+        found = self.found[reference, at].astype(np.float32)
+        return found, _GUESS + found * np.float32(seen - _GUESS)
 
     def decibels(self, references: Sequence[int]) -> float:
         """Return the PSNR expected of the display, mean over the frames that are no references."""
