@@ -4,8 +4,8 @@
 
 PLATE and TRUTH are folders of EXR frames with the same numbers; the first frame is the reference that there is. With
 every other frame as a second one the shot is relit, at a long edge of --edge pixels. What a choice brings is the rise
-of the mean PSNR of display values, over the frames that were not given. Prints what the frame that is named brings beside the
-best, the last and the middle one. A shot of 16 frames takes about a minute of processor time.
+of the mean PSNR of display values, over the frames that were not given. Prints what the frame that is named brings
+beside the best, the last and the middle one. A shot of 16 frames takes about a minute of processor time.
 """
 
 from __future__ import annotations
