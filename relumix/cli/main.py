@@ -23,6 +23,7 @@ from relumix.cli import (
     presets,
     relight,
     serve,
+    suggest,
     train,
 )
 from relumix.cli.parser import Parser
@@ -56,7 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands: argparse._SubParsersAction[argparse.ArgumentParser] = parser.add_subparsers(
         metavar="COMMAND", required=True
     )
-    for command in (relight, info, evaluate, colorspaces, dataset, train, convert, serve, farm, ofx, bridge):
+    for command in (relight, suggest, info, evaluate, colorspaces, dataset, train, convert, serve, farm, ofx, bridge):
         command.add_parser(commands)
     completion.add_parser(commands, parser)
     return parser
