@@ -113,6 +113,7 @@ def _asked(descriptor: int, inode: int, port: int) -> _Connection | None:
         if connection.family not in (socket.AF_INET, socket.AF_INET6) or connection.getsockname()[1] != port:
             return None
         host, theirs = connection.getpeername()[:2]
+        host = host.removeprefix("::ffff:")  # gRPC listens for both kinds at once, and calls an IPv4 peer by its own.
         return _Connection(f"ipv6:[{host}]:{theirs}" if ":" in host else f"ipv4:{host}:{theirs}")
     return None
 
