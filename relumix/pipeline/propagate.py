@@ -30,6 +30,8 @@ _UNLIT_ERROR_STOPS = 16.0
 OnWindow = Callable[[int, float], None]
 """Called on the engine's thread with a window's index and the share (0..1) of its gain that is known."""
 
+OnLight = Callable[[ProxyFrame, Gain], None]
+
 Finished = TypeVar("Finished")
 
 
@@ -66,12 +68,14 @@ class Propagation:
         on_window: OnWindow = lambda *_: None,
         *,
         cuts: Sequence[int] = (),
+        on_light: OnLight = lambda *_: None,
     ) -> None:
         """Read the references; raises InputError where one of them, or its plate frame, cannot be read.
 
-        cuts  the first frame of each scene but the first, ascending: no light crosses one.
+        cuts      the first frame of each scene but the first, ascending: no light crosses one.
+        on_light  called with every frame that is no reference as its gain is known, in order.
         """
-        self._shot, self._watch, self._on_window = shot, watch or Stopwatch(), on_window
+        self._shot, self._watch, self._on_window, self._on_light = shot, watch or Stopwatch(), on_window, on_light
         self._propagator = engine.start()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="relumix-read")
         self._ahead: dict[int, Future[ProxyFrame]] = {}
@@ -83,6 +87,11 @@ class Propagation:
         self.canvas, lights = shot.lights()
         self._references = {frame: light for frame, (light, _) in lights.items()}
         self._median_gains = {frame: median for frame, (_, median) in lights.items()}
+
+    @property
+    def lights(self) -> list[Light]:
+        """Every reference, with its median gain."""
+        return [(light, self._median_gains[frame]) for frame, light in self._references.items()]
 
     def __enter__(self) -> Propagation:
         return self
@@ -129,7 +138,9 @@ class Propagation:
         if proxy.black:  # stays so, whatever the light
             return Gain.on(proxy, np.broadcast_to(median, proxy.rgb.shape), median)
         light = _blended([(np.float32(weight), window[frame]) for weight, window in shares])
-        return Gain.on(proxy, light.gain_stops, median, light.error_stops)
+        gain = Gain.on(proxy, light.gain_stops, median, light.error_stops)
+        self._on_light(proxy, gain)
+        return gain
 
     def _median_gain(self, frame: int) -> Float32:
         """Return the median gain at a frame [3]: interpolated linearly between its scene's references', in stops."""

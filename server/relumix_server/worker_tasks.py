@@ -143,8 +143,9 @@ class LookAtAlpha(Task[AlphaSeen]):
             if source.plate.choice.alpha is None:
                 return AlphaSeen(matte=False, warnings=[])
             picture = source.read(self.files.frame)
-            warnings = [told_matte(picture.path)] if picture.has_matte else []
-            return AlphaSeen(matte=picture.has_matte, warnings=warnings, seconds=source.watch.seconds())
+            matte = picture.matte is not None
+            warnings = [told_matte(picture.path)] if matte else []
+            return AlphaSeen(matte=matte, warnings=warnings, seconds=source.watch.seconds())
 
 
 @dataclass(frozen=True)
