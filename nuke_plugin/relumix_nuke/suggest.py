@@ -20,7 +20,7 @@ def suggest(node: nuke.Node) -> int | None:
     arguments = command.suggest(prepared.program, prepared.request, prepared.folder, view)
     said = job.output(arguments, prepared.folder.log(view))
     try:
-        found = json.loads(said.strip().splitlines()[-1])
+        found = json.loads(said)
         return int(found["frames"][0]["frame"]) if found["frames"] else None
     except (ValueError, KeyError, IndexError, TypeError) as error:
         raise RelumixError(

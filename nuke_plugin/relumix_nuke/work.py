@@ -62,10 +62,11 @@ RUNNING = Running()
 class Work:
     """A job whose inputs are rendered.
 
-    owner     the full name of the node.
-    only      the one frame that is wanted now; None: all.
-    failed    what frames failed with, by frame.
-    warnings  what the command wants known.
+    owner       the full name of the node.
+    only        the one frame that is wanted now; None: all.
+    failed      what frames failed with, by frame.
+    warnings    what the command wants known.
+    suggestion  what more references would bring, where that is much.
     """
 
     node: nuke.Node
@@ -76,6 +77,7 @@ class Work:
     only: int | None = None
     failed: dict[int, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    suggestion: str = ""
     _done: int = 0
     _stage: str = ""
     _arrived: set[int] = field(default_factory=set)
@@ -120,6 +122,8 @@ class Work:
         elif kind == "stage":
             self._stage = str(event.get("message", ""))
             self._tell(progress, number, event)
+        elif kind == "suggestion":
+            self.suggestion = str(event["message"])
         elif kind == "warning":
             self.warnings.append(str(event["message"]))
             progress.say(self.warnings[-1])
@@ -171,7 +175,8 @@ class Work:
         text = f"{count} frame{'s are' if count > 1 else ' is'} relit"
         warnings = list(dict.fromkeys(self.warnings))
         more = f" (and {len(warnings) - 1} more warnings)" if len(warnings) > 1 else ""
-        return (f"{text}, with a warning: {warnings[0]}" if warnings else text) + more
+        said = (f"{text}, with a warning: {warnings[0]}" if warnings else text) + more
+        return f"{said}; {self.suggestion}" if self.suggestion else said
 
 
 def prepare(node: nuke.Node, *, only: int | None = None, by_farm: bool = False) -> Work:

@@ -98,9 +98,9 @@ def _run(argv: Sequence[str]) -> int:
         parser.print_help()
         return 0
     args = parser.parse_args(argv)
-    if hasattr(args, "presets_for"):
-        args = presets.applied(parser, argv, args)
     with as_input_errors():
+        if hasattr(args, "presets_for"):
+            args = presets.applied(parser, argv, args)
         code: int = args.run(args)
     _look_at_what_was_lost(args)
     return code

@@ -2,12 +2,13 @@
 
 import json
 import re
+import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-from tests.nuke_plugin.comps import Comp, script
+from tests.nuke_plugin.comps import RELUMIX, Comp, script
 from tests.shot import files
 
 FRAMES = range(1001, 1005)
@@ -179,6 +180,7 @@ tell(event="frame", frame=1002)
 tell(event="frame", frame=1003)
 time.sleep(1)
 tell(event="frame", frame=1004)
+tell(event="suggestion", message="frames 1003-1004 are mostly a guess", guessed=[[1003, 1004]], frame=1004)
 """
 
 
@@ -192,7 +194,7 @@ def test_the_status_line_says_how_long_it_takes_as_often_as_frames_are_shown(com
     relumix_nuke.work._SHOW_SECONDS = 0.5
     comp.node["executable"].setValue(script(comp.folder / "tells", _TELLS.format(python=sys.executable)).as_posix())
     comp.press("relight")
-    comp.wait(lambda: comp.status() == "4 frames are relit")
+    comp.wait(lambda: comp.status() == "4 frames are relit; frames 1003-1004 are mostly a guess")
     arrivals = [text for text in said if "arrived" in text]
     assert re.fullmatch(r"relighting, frame 100\d has arrived, about [01]:\d\d to go", arrivals[0])
     assert arrivals[-1].startswith("relighting, frame 1004 has arrived")
@@ -237,13 +239,23 @@ def suggesting(comp, answer):
 
 
 def test_a_frame_is_suggested_and_gone_to(comp):
-    told = suggesting(comp, json.dumps({"frames": [{"frame": 1003, "error_stops": 0.2}]}))
+    told = suggesting(comp, json.dumps({"frames": [{"frame": 1003, "error_stops": 0.2}]}, indent=2))
     assert comp.status() == "a reference at 1003 would help most: relight that frame, and press add"
     assert comp.nuke.frame() == 1003
     folder = comp.node["folder"].value()
     assert told.read_text().splitlines() == [
         *("suggest", f"{folder}/source.main.####.exr", f"--reference=1001={folder}/reference.main.1001.exr", "--json")
     ]
+
+
+def test_the_command_itself_is_asked(comp):
+    commands = subprocess.run([RELUMIX, "--help"], capture_output=True, text=True, check=True).stdout
+    if "suggest" not in commands:
+        pytest.skip("this relumix has no suggest")
+    comp.press("suggest")
+    assert not comp.session.dialogs.messages
+    assert comp.nuke.frame() in FRAMES
+    assert "would help" in comp.status()
 
 
 def test_where_no_frame_would_help_nuke_stays_where_it_is(comp):

@@ -13,7 +13,7 @@ from typing import TypeVar, cast
 import cv2
 import numpy as np
 
-from relumix.engines.tracking.log_frame import LogFrame
+from relumix.engines.tracking.log_frame import LogFrame, darker
 from relumix.types import Float32, UInt8
 
 _Pixels = TypeVar("_Pixels", Float32, UInt8)
@@ -66,7 +66,7 @@ class Track:
 
         Flow can be consistent but wrong, where a surface is hidden by another of the same motion, or its light changed.
         """
-        patches = frame.patches - np.float32(self.exposure_stops)
+        patches = darker(frame.patches, self.exposure_stops)
         difference = squared_length(patches - warp(other.patches, self.forward))
         # A normal density over the difference: a mean of three channels, each with a deviation of _CHANGE_STOPS.
         return cast(Float32, np.exp(difference * np.float32(-0.5 / 3 / _CHANGE_STOPS**2)))
