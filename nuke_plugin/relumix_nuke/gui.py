@@ -46,9 +46,8 @@ def relight(node: nuke.Node, only: int | None = None) -> None:
     except RelumixError as error:
         _report(node, error)
         return
-    works.RUNNING.add(
-        work.folder, work.owner
-    )  # Here and not on its thread: the button may be pressed again before that runs.
+    # Here and not on its thread: the button may be pressed again before that runs.
+    works.RUNNING.add(work.folder, work.owner)
     knobs.show(node, "relighting")
     threading.Thread(target=_run, args=(work, progress), name="relumix", daemon=True).start()
 
