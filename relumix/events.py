@@ -84,6 +84,20 @@ class Warned(Event):
 
 
 @dataclass(frozen=True)
+class Suggested(Event):
+    """Some frames are mostly a guess. `message` says it in words.
+
+    guessed  first and last frame of each stretch of them.
+    frame    that would help most as another reference.
+    """
+
+    event: ClassVar[str] = "suggestion"
+    message: str
+    guessed: list[tuple[int, int]]
+    frame: int
+
+
+@dataclass(frozen=True)
 class Failed(Event):
     """A frame, or with `frame` null the job, could not be done."""
 
@@ -105,7 +119,7 @@ class Done(Event):
     outputs: list[str] = field(default_factory=list)
 
 
-AnyEvent = Start | Stage | Progress | FrameDone | Warned | Failed | Done
+AnyEvent = Start | Stage | Progress | FrameDone | Warned | Suggested | Failed | Done
 OnEvent = Callable[[AnyEvent], None]
 
 

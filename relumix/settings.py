@@ -25,6 +25,9 @@ class Settings:
     colorspace            OCIO name of the plate's colour space; None: scene-linear.
     reference_colorspace  the same for the references; None: sRGB for integer files, the plate's own for float.
     fit                   references of another size are meant to be: fit them without a word.
+    align                 move references that are shifted or scaled against their plate back onto it.
+    reference_masks       mattes of single references, each "FRAME=FILE": where one is 0 the plate keeps its light.
+    reference_weights     how much of single references counts, each "FRAME=0..1".
     layer, view           which RGB is relit; None: the main one.
     premult               whether alpha is coverage, by which colour is multiplied: "yes", "no" (it is passed through,
                           and not used), or "auto": as the pixels say.
@@ -54,6 +57,9 @@ class Settings:
     colorspace: str | None = None
     reference_colorspace: str | None = None
     fit: bool = False
+    align: bool = False
+    reference_masks: tuple[str, ...] = ()
+    reference_weights: tuple[str, ...] = ()
     layer: str | None = None
     view: str | None = None
     premult: Literal["auto", "yes", "no"] = "auto"
@@ -100,6 +106,9 @@ class Settings:
         """Return the settings that change a frame's file, and its fingerprint (see relumix.pipeline.fingerprint)."""
         elsewhere = {"frames", "preview", "contact_sheet", "fit", "missing", "overwrite", "mask", "model"}
         elsewhere |= {"gain_out", "confidence_out", "cuts", "unlit"}
+        elsewhere |= {"reference_masks", "reference_weights"}
+        if not self.align:
+            elsewhere.add("align")
         if not self.confidence_layer:  # files of the time before there was one have no word of it, and are up to date
             elsewhere.add("confidence_layer")
         return {name: value for name, value in self.asdict().items() if name not in elsewhere}

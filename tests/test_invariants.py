@@ -45,6 +45,11 @@ def some_frame(data, shot):
     return data.draw(st.sampled_from(shot.frames), label="reference")
 
 
+def times(pixels, share):
+    """A share of the light; alpha stays."""
+    return np.concatenate([pixels[..., :3] * np.float32(share), pixels[..., 3:]], axis=-1)
+
+
 @every_engine(data=st.data(), work_size=st.sampled_from([64, 80, 200]))
 def test_1_a_reference_equal_to_its_frame_gives_the_plate_bit_for_bit(engine, data, work_size):
     shot = data.draw(shots(bad_pixels=5))
@@ -177,6 +182,38 @@ def test_9_any_split_into_chunks_gives_the_same_confidence_bit_for_bit(engine, d
     chunk = [f for f in shot.frames if start <= f < start + data.draw(st.integers(1, 9))]
     for frame, confidence in sure(shot, references, engine, frames=chunk).items():
         np.testing.assert_array_equal(confidence, whole[frame])
+
+
+@every_engine(data=st.data())
+def test_10_black_stays_black_and_a_faded_frame_is_that_share_of_the_relit_one(engine, data):
+    shot = data.draw(shots(exposure_stops=0.0))
+    for pictures in (shot.plate, shot.truth):
+        for pixels in pictures.values():
+            pixels[:7, :, :3] = 0  # a letterbox
+    at = some_frame(data, shot)
+    # Shares by which every value stays exact; the reference's own frame may have faded too.
+    share = {f: 2.0 ** data.draw(st.integers(-12, 3)) for f in shot.frames}
+    whole = run(shot.plate, {at: shot.truth[at]}, engine)
+    faded = {f: times(pixels, share[f]) for f, pixels in shot.plate.items()}
+    result = run(faded, {at: times(shot.truth[at], share[at])}, engine)
+    for frame in shot.frames:
+        np.testing.assert_array_equal(result[frame], times(whole[frame], share[frame]))
+        assert not result[frame][:7, :, :3].any()
+
+
+@every_engine(TRAINED, data=st.data())
+def test_10_black_frames_stay_black_and_the_others_are_relit_around_them(engine, data):
+    shot = make_shot(size=(96, 64), frames=range(1001, 1010), pan=(2.0, 0.5), seed=2)
+    black = data.draw(st.sets(st.sampled_from(shot.frames[1:]), max_size=3))
+    plate = {f: p * np.float32(f not in black) for f, p in shot.plate.items()}
+    result = run(plate, {1001: shot.truth[1001]}, engine, work_size=96)
+    for frame in shot.frames:
+        if frame in black:
+            assert not result[frame].any()
+            continue
+        stops = np.abs(np.log2(result[frame] / shot.truth[frame]))[shot.seen(frame, 1001)]
+        assert np.median(stops) < 0.05
+        assert stops.mean() < 0.25 * np.abs(shot.stops[frame])[shot.seen(frame, 1001)].mean()
 
 
 @every_engine(TRAINED, data=st.data())

@@ -13,10 +13,11 @@ _PART = re.compile(r"(-?\d+)(?:-(-?\d+)(?:x([1-9]\d*))?)?")
 def parse(text: str, knob: str) -> list[int]:
     """Return the frames of "1001-1100x2, 1200", ascending, each once; an empty text has none.
 
-    Raises RelumixError, with the name of the knob, where a part is not a frame or a range.
+    Blanks around a dash do not matter, as in `relumix relight --frames`. Raises RelumixError, with the name of the
+    knob, where a part is not a frame or a range.
     """
     found: set[int] = set()
-    for part in text.replace(",", " ").split():
+    for part in re.sub(r"(?<=\d)\s*-\s*(?=\d)|\s+-\s+", "-", text).replace(",", " ").split():
         match = _PART.fullmatch(part)
         if match is None:
             raise RelumixError(f"{knob} has '{part}': expected frames and ranges, such as 1001, 1010-1060x10")

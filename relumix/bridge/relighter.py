@@ -200,7 +200,12 @@ def read_reference(path: Path, frame: int, plate: Float32, coding: Coding, own: 
     box = Box(0, 0, width, height)
     alpha = plate[..., 3] if channels == 4 else None
     picture: Any = SimpleNamespace(
-        frame=frame, display_window=box, data_window=box, rgb=np.ascontiguousarray(plate[..., :3]), alpha=alpha
+        frame=frame,
+        display_window=box,
+        data_window=box,
+        rgb=np.ascontiguousarray(plate[..., :3]),
+        alpha=alpha,
+        matte=None,
     )
     shot: Any = SimpleNamespace(layer=None, view=None, premult="auto", space=_working_space(coding.name))
     rgb, known = read(path, picture, plate=shot, colorspace=own)

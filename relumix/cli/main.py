@@ -23,6 +23,7 @@ from relumix.cli import (
     presets,
     relight,
     serve,
+    suggest,
     train,
 )
 from relumix.cli.parser import Parser
@@ -56,7 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands: argparse._SubParsersAction[argparse.ArgumentParser] = parser.add_subparsers(
         metavar="COMMAND", required=True
     )
-    for command in (relight, info, evaluate, colorspaces, dataset, train, convert, serve, farm, ofx, bridge):
+    for command in (relight, suggest, info, evaluate, colorspaces, dataset, train, convert, serve, farm, ofx, bridge):
         command.add_parser(commands)
     completion.add_parser(commands, parser)
     return parser
@@ -97,9 +98,9 @@ def _run(argv: Sequence[str]) -> int:
         parser.print_help()
         return 0
     args = parser.parse_args(argv)
-    if hasattr(args, "presets_for"):
-        args = presets.applied(parser, argv, args)
     with as_input_errors():
+        if hasattr(args, "presets_for"):
+            args = presets.applied(parser, argv, args)
         code: int = args.run(args)
     _look_at_what_was_lost(args)
     return code

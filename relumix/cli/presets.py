@@ -6,6 +6,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,11 @@ def read(path: Path, command: str) -> dict[str, Any]:
 
 def project_file(folder: Path) -> Path | None:
     """Return the project's file that counts in a folder, None where there is none."""
-    return next((each / PROJECT_FILE for each in (folder, *folder.parents) if (each / PROJECT_FILE).is_file()), None)
+    for each in (folder, *folder.parents):
+        with suppress(OSError):  # a folder above that may not be looked into has none for us
+            if (each / PROJECT_FILE).is_file():
+                return each / PROJECT_FILE
+    return None
 
 
 def applied(parser: argparse.ArgumentParser, argv: Sequence[str], args: argparse.Namespace) -> argparse.Namespace:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from relumix.events import AnyEvent, Done, Failed, OnEvent, Progress, Stage, Start, Warned
+from relumix.events import AnyEvent, Done, Failed, OnEvent, Progress, Stage, Start, Suggested, Warned
 from relumix.util.words import number_of, one_line
 
 
@@ -166,6 +166,8 @@ class OpenJD:
             self._share(event.share)
         elif isinstance(event, Warned):
             self.status(f"warning: {event.message}")
+        elif isinstance(event, Suggested):
+            self.status(event.message)
         elif isinstance(event, Failed) and event.frame is None:
             self.fail(event.message)
         elif isinstance(event, Failed):
@@ -213,7 +215,7 @@ class _Words:
             self._bar.update(event)
         elif isinstance(event, Warned):
             self._say(f"warning: {event.message}")
-        elif isinstance(event, Failed) and event.frame is not None:
+        elif isinstance(event, Suggested) or (isinstance(event, Failed) and event.frame is not None):
             self._say(event.message)
         elif isinstance(event, Done):
             self.close()

@@ -36,6 +36,9 @@ EXIT_SOME_FAILED = 3
 WITH_SERVER = ("tls_ca", "tls_cert", "tls_key", "token_file", "by_path", "patience")
 """Options that need --server."""
 
+_LISTS = ("engine_options", "reference_masks", "reference_weights")
+"""Settings that may be given several times."""
+
 _FRAME_AND_FILE = re.compile(r"(-?\d+)=(.+)")
 
 
@@ -60,7 +63,7 @@ def add_parser(commands: Subparsers) -> None:
     _add_written(parser.add_argument_group("what is written").add_argument)
     _add_servers(parser.add_argument_group("with --server").add_argument)
     _add_how(parser.add_argument_group("the run").add_argument)
-    parser.set_defaults(run=run, presets_for=parser, **{**Settings().asdict(), "engine_options": None})
+    parser.set_defaults(run=run, presets_for=parser, **{**Settings().asdict(), **dict.fromkeys(_LISTS)})
 
 
 def _add_files(add: Add) -> None:
@@ -76,6 +79,21 @@ def _add_files(add: Add) -> None:
     add("-o", "--output", required=True, metavar="OUTPUT", help="where frames go: a pattern, or a folder")
     add("--frames", metavar="RANGE", help="frames to write, like 1001-1100x2 (all of the shot)")
     add("--fit", action="store_true", help="references of another size are meant to be: fit them without a word")
+    add("--align", action="store_true", help="move references that are shifted or scaled back onto their plate")
+    add(
+        "--reference-mask",
+        dest="reference_masks",
+        action="append",
+        metavar="FRAME=FILE",
+        help="matte of one reference: its light counts only where that is above 0; may be given several times",
+    )
+    add(
+        "--reference-weight",
+        dest="reference_weights",
+        action="append",
+        metavar="FRAME=0..1",
+        help="how much of the light of one reference counts (1); may be given several times",
+    )
     add("--mask", metavar="PATTERN", help="mattes, or one: light changes only where they are above 0")
     add("--colorspace", metavar="NAME", help="OCIO colour space of the plate (scene-linear); `relumix colorspaces`")
     add("--reference-colorspace", metavar="NAME", help="of the references (sRGB for integer files, else the plate's)")
@@ -216,7 +234,7 @@ def _exit_code(end: Done) -> int:
 def settings_of(args: argparse.Namespace) -> Settings:
     """Return the settings that a parsed command line holds. Raises InputError."""
     values = {field.name: getattr(args, field.name) for field in dataclasses.fields(Settings)}
-    return Settings(**{**values, "engine_options": tuple(values["engine_options"] or ())})
+    return Settings(**{**values, **{name: tuple(values[name] or ()) for name in _LISTS}})
 
 
 def parse_references(texts: list[str]) -> dict[int | None, str | list[str]]:

@@ -71,6 +71,8 @@ class RelightClient:
         patience_seconds   how long a server may fail in a row, or be full, before it is given up.
         """
         self._servers = servers(addresses, token=token, tls_ca=tls_ca, tls_cert=tls_cert, tls_key=tls_key)
+        if not patience_seconds >= 0:  # nor nan
+            raise InputError(f"patience is {patience_seconds} seconds: expected 0 or more")
         self._patience = patience_seconds
 
     def info(self) -> dict[str, GetInfoResponse]:

@@ -27,6 +27,7 @@ from relumix.v1.relight_pb2 import (
     ROLE_GAIN,
     ROLE_MASK,
     ROLE_REFERENCE,
+    ROLE_REFERENCE_MASK,
     ROLE_RESULT,
     ByPath,
     Masks,
@@ -83,6 +84,8 @@ class FileJob:
             deliver=frames,
             references=source.references,
             cuts=source.cuts,
+            reference_weights={frame: part.weight for frame, part in source.parts.items() if part.weight != 1},
+            reference_masks=[frame for frame, part in source.parts.items() if part.mask],
             masks=self._masks,
             gains=self.job.gain_output is not None,
             confidence=self.job.confidence_output is not None,
@@ -94,6 +97,8 @@ class FileJob:
         """Read a file. Raises FrameError or, for a reference, InputError where it cannot be read."""
         source = self.job.source
         path = source.reference_paths[frame] if role == ROLE_REFERENCE else source.shot.path(frame)
+        if role == ROLE_REFERENCE_MASK:
+            path = source.parts[frame].mask or path
         if role == ROLE_MASK:
             path = source.mask_path(frame) or path
         try:
@@ -104,8 +109,9 @@ class FileJob:
             reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
         if not reason:
             return Payload(str(path), data)
-        if role == ROLE_REFERENCE:
-            raise InputError(f"reference {path} cannot be read: {reason}")
+        if role in (ROLE_REFERENCE, ROLE_REFERENCE_MASK):
+            kind = "reference" if role == ROLE_REFERENCE else "mask"
+            raise InputError(f"{kind} {path} cannot be read: {reason}")
         what = f"mask {path}" if role == ROLE_MASK else f"frame {frame}: {path}"
         raise FrameError(frame, f"{what} cannot be read: {reason}")
 
@@ -142,6 +148,7 @@ class FileJob:
             sources={frame: str(source.shot.path(frame).absolute()) for frame in inputs},
             references={frame: str(path.absolute()) for frame, path in source.reference_paths.items()},
             masks={frame: str(path.absolute()) for frame in masked if (path := source.mask_path(frame))},
+            reference_masks={frame: str(part.mask.absolute()) for frame, part in source.parts.items() if part.mask},
             results=written[ROLE_RESULT],
             gains=written.get(ROLE_GAIN),
             confidence=written.get(ROLE_CONFIDENCE),

@@ -21,6 +21,7 @@ from relumix.v1.relight_pb2 import (
     MASKS_ONE,
     ROLE_MASK,
     ROLE_REFERENCE,
+    ROLE_REFERENCE_MASK,
     ROLE_SOURCE,
     Accepted,
     Close,
@@ -117,6 +118,13 @@ class Session:
             raise InputError(
                 f"{self._server.address} is of a version without confidence: use a newer server, or leave it out"
             )
+        if not limits.reference_parts and (
+            opening.reference_weights or opening.reference_masks or opening.settings.align
+        ):
+            raise InputError(
+                f"{self._server.address} is of a version without masks and weights of references, and align: use a "
+                "newer server, or leave them out"
+            )
 
     def _responses(self, call: Any) -> Iterator[Delivery | FrameError]:
         for response in call:
@@ -182,6 +190,8 @@ def _order(opening: Open, sources: Sequence[int], deliver: Sequence[int]) -> Ite
     """Yield each frame and role to send: what all frames need comes first, then each source with its mask."""
     for frame in opening.references:
         yield frame, ROLE_REFERENCE
+        if frame in opening.reference_masks:
+            yield frame, ROLE_REFERENCE_MASK
     if opening.masks == MASKS_ONE:
         yield opening.references[0], ROLE_MASK
     asked = set(deliver)

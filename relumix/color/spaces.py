@@ -14,16 +14,20 @@ from relumix.errors import InputError
 
 DEFAULT_INTEGER_SPACE = "sRGB"
 
+_BUILT_IN = "ocio://default"
+
 
 @dataclass(frozen=True)
 class WorkingSpace:
     """The colour space of files, and the scene-linear space to work in; None where unknown.
 
     source, linear  names in the OCIO configuration. Where they are equal, values are left untouched.
+    config          the configuration's name; "" for that in $OCIO or, without one, the built-in one.
     """
 
     source: str | None
     linear: str | None
+    config: str = ""
 
     @property
     def converts(self) -> bool:
@@ -41,7 +45,7 @@ class WorkingSpace:
         image = oiio.ImageBuf(np.concatenate(channels, axis=-1, dtype=np.float32))
         if alpha is not None:
             image.specmod().alpha_channel = 3
-        done = oiio.ImageBufAlgo.colorconvert(image, self.source, self.linear)
+        done = oiio.ImageBufAlgo.colorconvert(image, self.source, self.linear, colorconfig=self.config)
         if done.has_error:
             reason = " ".join(done.geterror().split())
             raise InputError(f"colour space '{self.source}' cannot be made '{self.linear}': {reason}")
@@ -58,7 +62,7 @@ class WorkingSpace:
         return oiio.ColorConfig().get_color_interop_id(self.linear) or "" if self.linear else ""
 
 
-def working_space(colorspace: str | None) -> WorkingSpace:
+def working_space(colorspace: str | None, config_name: str = "") -> WorkingSpace:
     """The space to work in for files of a colour space.
 
     None means scene-linear with primaries that nobody named: nothing is touched. A linear space is worked in as it is.
@@ -68,13 +72,13 @@ def working_space(colorspace: str | None) -> WorkingSpace:
     """
     if colorspace is None:
         return WorkingSpace(None, None)
-    config = oiio.ColorConfig()
+    config = _config(config_name)
     source = _find(config, colorspace)
     if config.isColorSpaceLinear(source):
-        return WorkingSpace(source, source)
+        return WorkingSpace(source, source, config_name)
     primaries = _chromaticities(config, source)
     linear = _linear_with(config, primaries) if primaries else None
-    return WorkingSpace(source, linear or _find(config, "scene_linear"))
+    return WorkingSpace(source, linear or _find(config, "scene_linear"), config_name)
 
 
 def reference_space(colorspace: str | None, whole_numbers: bool, plate: WorkingSpace) -> WorkingSpace:
@@ -85,8 +89,26 @@ def reference_space(colorspace: str | None, whole_numbers: bool, plate: WorkingS
     """
     if colorspace is None and not whole_numbers:
         return plate
-    own = working_space(colorspace or DEFAULT_INTEGER_SPACE)
-    return WorkingSpace(own.source, plate.linear or own.linear)
+    own = _srgb(plate) if colorspace is None else working_space(colorspace)
+    return WorkingSpace(own.source, plate.linear or own.linear, own.config)
+
+
+def _srgb(plate: WorkingSpace) -> WorkingSpace:
+    """Return the space of files of whole numbers. Where nobody named a colour, what $OCIO lacks is no fault."""
+    try:
+        return working_space(DEFAULT_INTEGER_SPACE)
+    except InputError as error:
+        if plate.linear is not None:
+            raise InputError(f"{error}; say with --reference-colorspace what colour references are") from None
+        return working_space(DEFAULT_INTEGER_SPACE, _BUILT_IN)
+
+
+def _config(name: str = "") -> oiio.ColorConfig:
+    """Return the configuration of a name, as in WorkingSpace. Raises InputError where it cannot be read."""
+    config = oiio.ColorConfig(name) if name else oiio.ColorConfig()
+    if error := config.geterror():
+        raise InputError(f"the configuration in $OCIO cannot be read: {error}")
+    return config
 
 
 def primaries_name(chromaticities: Sequence[float]) -> str | None:
@@ -101,7 +123,7 @@ def named_spaces(word: str | None = None) -> dict[str, list[str]]:
 
     Raises InputError, which lists those like it, where none has it.
     """
-    config = oiio.ColorConfig()
+    config = _config()
     roles: dict[str, list[str]] = {}
     for role in map(str, config.getRoles()):
         roles.setdefault(str(config.getColorSpaceNameByRole(role)), []).append(role)

@@ -61,6 +61,9 @@ def parameter_values(job: Job, relight: ArgumentParser, args: Namespace) -> dict
     given["reference"] = "\n".join(
         f"{frame}={absolute(str(path))}" for frame, path in job.source.reference_paths.items()
     )
+    given["reference_masks"] = "\n".join(
+        f"{frame}={absolute(str(part.mask))}" for frame, part in job.source.parts.items() if part.mask
+    )
     # Found once, so that no chunk has to look at the whole shot.
     given["cuts"] = ",".join(map(str, job.source.cuts)) or NONE
     named = {parameter_name(action): given[action.dest] for action in options(relight)}

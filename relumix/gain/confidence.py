@@ -18,9 +18,6 @@ from relumix.gain.transfer import Gain, Strip, full_log_luminance
 from relumix.shot.box import Box
 from relumix.types import Float32
 
-_BRIGHTEST_STOPS = np.float32(64)
-"""Of the guide: a luminance that overflows when it is unpremultiplied must not make a NaN."""
-
 
 def confidence(error_stops: Float32) -> Float32:
     """Return the confidence, 0..1, of an expected error >= 0 in stops."""
@@ -33,25 +30,26 @@ class FittedConfidence:
 
     lines       None where no error is expected anywhere.
     most_stops  the largest error: beyond the edges of the guide the filter may overshoot.
+    exposure    factor from plate values to those of the guide.
     """
 
     lines: LuminanceLines | None
     most_stops: np.float32
-    canvas: Canvas
+    exposure: float
 
     @classmethod
     def fit(cls, canvas: Canvas, gain: Gain, pixels: Pixels, data_window: Box) -> FittedConfidence:
         """Do the whole-frame work. `pixels` is the plate, or a mip level of it, on data_window."""
         most = gain.error_stops.max()
         if most == 0:
-            return cls(None, most, canvas)
+            return cls(None, most, gain.exposure)
         columns, rows = canvas.positions(data_window, pixels.rgb.shape)
-        return cls(LuminanceLines.fit(gain.error_stops[..., None], gain.guide, columns, rows), most, canvas)
+        return cls(LuminanceLines.fit(gain.error_stops[..., None], gain.guide, columns, rows), most, gain.exposure)
 
     def of(self, strip: Strip) -> Float32:
         """Return the confidence of a strip, [n, W] in 0..1."""
         if self.lines is None:
             return np.ones(strip.plate.shape[:2], np.float32)
-        guide = np.minimum(full_log_luminance(strip.plate, strip.alpha, self.canvas), _BRIGHTEST_STOPS)
+        guide = full_log_luminance(strip.plate, strip.alpha, self.exposure)
         error = self.lines.evaluate(strip.rows, guide, strip.sound)[..., 0]
         return confidence(np.clip(error, 0, self.most_stops))

@@ -50,12 +50,13 @@ class DirectTransfer:
 
     def fit(self, gain: Gain, pixels: Pixels, data_window: Box) -> FittedTransfer:
         """Recover the engine's pixels from its stops, and compare their structure with the plate's."""
-        proxy = proxy_frame(self.canvas, 0, _filled_out(pixels, data_window), data_window).rgb
+        seen = proxy_frame(self.canvas, 0, _filled_out(pixels, data_window), data_window)
+        proxy = seen.rgb * np.float32(gain.exposure / seen.exposure)  # that of a mip level differs a little
         shown = shown_under(proxy, gain.gain_stops - gain.median_gain)
         agreement = _agreement(_log(proxy), _log(shown))
         columns, rows = self.canvas.positions(data_window, pixels.rgb.shape)
         small = _ProxyPixels(shown, proxy, agreement)
-        return _FittedPixels(small, columns.astype(np.float32), rows.astype(np.float32), gain.median_gain, self.canvas)
+        return _FittedPixels(small, columns.astype(np.float32), rows.astype(np.float32), gain)
 
 
 class _ProxyPixels(NamedTuple):
@@ -77,20 +78,19 @@ class _FittedPixels:
     small: _ProxyPixels
     columns: Float32
     rows: Float32
-    median_gain: Float32
-    canvas: Canvas
+    gain: Gain
 
     def relight(self, strip: Strip) -> RelitPixels:
         alpha, plate = strip.alpha, strip.plate
-        cover = np.float32(1) if alpha is None else np.clip(alpha, 0, 1)[..., None]
+        cover = np.float32(1) if alpha is None else np.clip(np.nan_to_num(alpha), 0, 1)[..., None]
         straight = plate if alpha is None else np.divide(plate, cover, out=np.zeros_like(plate), where=cover > 1e-3)
         shown, proxy, agreement = (self._enlarged(each, strip.rows) for each in self.small)
-        exposure = np.float32(self.canvas.exposure)
+        exposure = np.float32(self.gain.exposure)
         # The plate over its own proxy is fine detail: all of it where the structures agree, none where they do not.
         detail = (np.maximum(straight * exposure, 0) + _OFFSET) / (proxy + _OFFSET)
         light = np.maximum((shown + _OFFSET) * detail ** agreement[..., None] - _OFFSET, 0)
-        pixels = light * np.exp2(self.median_gain) * (cover / exposure)
-        return RelitPixels(pixels, stops_between(plate, pixels, black_offset(alpha, self.canvas)))
+        pixels = light * np.exp2(self.gain.median_gain) * (cover / exposure)
+        return RelitPixels(pixels, stops_between(plate, pixels, black_offset(alpha, self.gain.exposure)))
 
     def _enlarged(self, values: Float32, rows: slice) -> Float32:
         """Return working values at full size, linear between pixel centres, some rows of them."""
@@ -104,10 +104,10 @@ class _FittedPixels:
 def stops_between(plate: Float32, result: Float32, offset: Float32) -> Float32:
     """Return the gain from plate to result in stops, [..., 3], for the gain map.
 
-    offset  eps in plate values, premultiplied as the plate is. Where that and the plate are 0, the gain is 0.
+    offset  eps in plate values, premultiplied as the plate is. Where it is 0 and so is one of the two, the gain is 0.
     """
     before, after = np.maximum(plate, 0) + offset, np.maximum(result, 0) + offset
-    ratio = np.divide(after, before, out=np.ones_like(after), where=before > 0)
+    ratio = np.divide(after, before, out=np.ones_like(after), where=(before > 0) & (after > 0))
     stops: Float32 = np.log2(ratio)
     return stops
 

@@ -1,21 +1,38 @@
-"""Makes proxies: plates averaged down, unpremultiplied, at one exposure, with holes filled."""
+"""Makes proxies: plates averaged down, unpremultiplied, each at its own exposure, with holes filled.
+
+What is not finite is no light. Nor is what is finite and yet no camera or renderer measured: it is unseen as well, for
+otherwise its neighbours would be lost in the average, and the frame in infinities once it is multiplied.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from relumix.gain.log_gain import BLACK_OFFSET, MID_GREY, measure
+from relumix.gain.noise import noise_of
 from relumix.gain.proxy import ProxyFrame, ProxyReference
 from relumix.shot.box import Box
 from relumix.types import Float32
 
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 """Weights of luminance for linear Rec.709; close enough for exposure in any primaries."""
+
+DARKEST, BRIGHTEST = -1.0, 2.0**20
+"""Range of exposed values that are taken for light: from noise and filters' ringing to 22 stops over mid-grey."""
+
+_LARGEST = 2.0**100
+"""Plate values beyond it would overflow in an average."""
+
+_LEAST_LEVEL = 2.0**-64
+"""Median luminance below which a frame is black: its exposure would be no number for float32."""
+
+_MOST_GRADE_STOPS = 60.0
+"""Beyond it a median gain would overflow."""
 
 _LEAST_COVERAGE = 1e-3
 """Coverage below which a proxy pixel counts as a hole: less than one plate pixel in a thousand."""
@@ -41,24 +58,17 @@ class Canvas:
 
     window         the area; the same for all frames of a shot, whatever their data windows.
     width, height  the working size.
-    exposure       factor from plate values to working values.
     """
 
     window: Box
     width: int
     height: int
-    exposure: float = 1.0
 
     @classmethod
     def fit(cls, window: Box, work_size: int) -> Canvas:
         """Return a canvas over `window` whose long edge is at most `work_size`, never larger than the plate."""
         scale = min(1.0, work_size / max(window.width, window.height))
         return cls(window, max(1, round(window.width * scale)), max(1, round(window.height * scale)))
-
-    @property
-    def black_offset(self) -> float:
-        """BLACK_OFFSET in plate values."""
-        return BLACK_OFFSET / self.exposure
 
     def positions(self, data_window: Box, shape: tuple[int, ...]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return where the columns [w] and rows [h] of a picture lie, in pixels of the working size.
@@ -96,17 +106,65 @@ def finite(rgb: Float32) -> NDArray[np.bool_]:
 
 
 def proxy_frame(canvas: Canvas, frame: int, pixels: Pixels, data_window: Box) -> ProxyFrame:
-    """Return a plate frame as an engine sees it. Non-finite pixels count as not covered."""
-    rgb, known = _average(canvas, pixels.rgb, pixels.alpha, finite(pixels.rgb), data_window)
-    return ProxyFrame(frame, np.maximum(rgb, 0) * np.float32(canvas.exposure), known, exposure=canvas.exposure)
+    """Return a plate frame as an engine sees it. Pixels that are no light count as not covered."""
+    pixels, data_window = _inside(canvas, pixels, data_window)
+    seen, rgb, known, level = _light_of(canvas, pixels, data_window)
+    exposure = MID_GREY / level if level else 1.0
+    # Clipped above too: over little alpha, premultiplied light may exceed it.
+    exposed = np.clip(rgb * np.float32(exposure), 0, np.float32(BRIGHTEST))
+    return ProxyFrame(frame, exposed, known, exposure=exposure, noise=noise_of(pixels.rgb, seen) * exposure)
 
 
-def exposure_of(canvas: Canvas, pixels: Pixels, data_window: Box) -> float:
-    """Return the factor that brings the median luminance of a frame to MID_GREY; 1 where the frame is black."""
-    rgb, known = _average(canvas, pixels.rgb, pixels.alpha, finite(pixels.rgb), data_window)
-    luminance = (rgb @ LUMINANCE)[known > 0.5]
+def _light_of(canvas: Canvas, pixels: Pixels, data_window: Box) -> tuple[NDArray[np.bool_], Float32, Float32, float]:
+    """Return which full-size pixels are light, their average and what it covers (see `_average`), and its median."""
+    usable = _within(pixels.rgb, -_LARGEST, _LARGEST)
+    rgb, known = _average(canvas, pixels.rgb, pixels.alpha, usable, data_window)
+    level = _median_luminance(rgb, known)
+    seen = usable & light(pixels.rgb, level)
+    if not np.array_equal(seen, usable):
+        rgb, known = _average(canvas, pixels.rgb, pixels.alpha, seen, data_window)
+        level = _median_luminance(rgb, known)
+    return seen, rgb, known, level
+
+
+def _median_luminance(rgb: Float32, known: Float32) -> float:
+    """Return the median of what is lit, in an average; 0 where it is black."""
+    # Slivers at a matte's edge count only where there is nothing else, as in smoke.
+    covered = known > 0.5 if (known > 0.5).any() else known > 0
+    luminance = (rgb @ LUMINANCE)[covered]
     luminance = luminance[luminance > 0]
-    return MID_GREY / float(np.median(luminance)) if luminance.size else 1.0
+    level = float(np.median(luminance)) if luminance.size else 0.0
+    return level if level > _LEAST_LEVEL else 0.0
+
+
+def light(rgb: Float32, level: float) -> NDArray[np.bool_]:
+    """Return where values [h, w, 3] are light, [h, w], in a frame of that median luminance (0: black)."""
+    scale = level / MID_GREY if level else 1.0
+    return _within(rgb, max(DARKEST * scale, -_LARGEST), min(BRIGHTEST * scale, _LARGEST))
+
+
+def _within(rgb: Float32, least: float, most: float) -> NDArray[np.bool_]:
+    inside = (rgb >= np.float32(least)) & (rgb <= np.float32(most))
+    return np.asarray(inside[..., 0] & inside[..., 1] & inside[..., 2])
+
+
+def _lit(rgb: Float32) -> NDArray[np.bool_]:
+    some = rgb != 0
+    return np.asarray(some[..., 0] | some[..., 1] | some[..., 2])
+
+
+class _Pixels(NamedTuple):
+    rgb: Float32
+    alpha: Float32 | None
+
+
+def _inside(canvas: Canvas, pixels: Pixels, data_window: Box) -> tuple[Pixels, Box]:
+    """Return the pixels that lie on a canvas, and where they do."""
+    seen = canvas.window.intersect(data_window)
+    if seen == data_window:
+        return pixels, data_window
+    at = seen.slices_in(data_window)
+    return _Pixels(pixels.rgb[at], None if pixels.alpha is None else pixels.alpha[at]), seen
 
 
 def proxy_reference(
@@ -119,17 +177,23 @@ def proxy_reference(
     The median gain [3] float32, in stops, is of plain ratios (see `median_stops`); a pure grade has no other gain.
     """
     plain = proxy_frame(canvas, frame, pixels, data_window)
-    # Both are averaged over the same pixels: else the edge of a hole in one would look like a change of light.
-    both = known & finite(pixels.rgb) & finite(relit)
-    exposure = np.float32(canvas.exposure)
+    at = canvas.window.slices_in(data_window)
+    relit, known = relit[at], known[at]
+    pixels, data_window = _inside(canvas, pixels, data_window)
+    level = 0.0 if plain.black else MID_GREY / plain.exposure
+    # Both are averaged over the same pixels: else the edge of a hole in one would look like a change of light. Black of
+    # the plate says nothing of it.
+    both = known & light(pixels.rgb, level) & light(relit, level) & _lit(pixels.rgb)
+    exposure = np.float32(plain.exposure)
     before, lit = _average(canvas, pixels.rgb, pixels.alpha, both, data_window)
     after, _ = _average(canvas, relit, pixels.alpha, both, data_window)
-    before, after = np.maximum(before, 0) * exposure, np.maximum(after, 0) * exposure
+    before, after = (np.clip(each * exposure, 0, np.float32(BRIGHTEST)) for each in (before, after))
     # Taken out before the rest is measured, since BLACK_OFFSET would distort it: so a plain grade is exact.
     median_gain = median_stops(before, after, lit > 0.5)
     local = measure(before, after * np.exp2(-median_gain))
     gain = _fill(local, lit) + median_gain
-    return ProxyReference(frame, plain.rgb, plain.known, gain, lit, exposure=canvas.exposure), median_gain
+    made = ProxyReference(frame, plain.rgb, plain.known, gain, lit, exposure=plain.exposure, noise=plain.noise)
+    return made, median_gain
 
 
 def median_stops(before: Float32, after: Float32, lit: NDArray[np.bool_]) -> Float32:
@@ -140,7 +204,7 @@ def median_stops(before: Float32, after: Float32, lit: NDArray[np.bool_]) -> Flo
         measured = lit & (before[..., c] > BLACK_OFFSET) & (after[..., c] > 0)
         if measured.any():
             median[c] = np.median(np.log2(after[..., c][measured] / before[..., c][measured]))
-    return median
+    return np.clip(median, -_MOST_GRADE_STOPS, _MOST_GRADE_STOPS)
 
 
 def _average(

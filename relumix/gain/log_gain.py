@@ -1,15 +1,15 @@
 """The definition of gain: measuring it and applying it, side by side, since one is the inverse of the other.
 
-The median gain [3], a grade, is a plain factor. What is left, the local gain, is
+The median gain [3], a grade, is a plain factor. What is left, the local gain, is a factor too: out = in * 2^stops. So
+black stays black, and a frame at a tenth of its light is a tenth of the relit frame, whatever light is added.
 
-    stops = log2((after + e) / (before + e)),  after and before without the median gain,
+A plain ratio would be noise over noise in black. Where light is added, the gain is what fits both what was seen and no
+gain at all, for errors of e = eps / 4, where eps is a small fraction of mid-grey:
 
-with e = eps, a small fraction of mid-grey, where light is added, so that noise in black is not raised by many stops;
-and e = eps / 16 where light is removed, where no noise can be raised and shadows may get deep. Applied, it is
+    2^stops = argmin over g of (after - g * before)^2 + e^2 (g - 1)^2 = (after * before + e^2) / (before^2 + e^2),
 
-    out = 2^median * (s * 2^stops + e * (2^stops - 1)),  e = eps where stops > 0, else 0,
-
-so that no light is the plate to the last bit, a pure grade passes exactly, and nothing positive turns negative.
+ridge regression (Hoerl and Kennard, 1970) towards 1: the ratio in light, 1 in black. Where light is removed, no noise
+can be raised and shadows may get deep: there stops = log2((after + e) / (before + e)) with e = eps / 16.
 """
 
 from __future__ import annotations
@@ -19,34 +19,42 @@ import numpy as np
 from relumix.types import Float32
 
 MID_GREY = 0.18
-"""Where exposure normalisation puts the median luminance of the first reference's plate."""
+"""Where exposure normalisation puts the median luminance of a frame."""
 
 BLACK_OFFSET = MID_GREY / 64
 """Added to normalised values before their log2 is taken, so that noise in black is not light."""
 
+_LIGHTENING_ERROR = BLACK_OFFSET / 4
 _DARKENING_OFFSET = np.float32(BLACK_OFFSET / 16)
 
 
 def measure(before: Float32, after: Float32) -> Float32:
-    """Return the local gain from one working image to another in stops; all [..., 3] float32, values >= 0."""
-    offset = np.where(after > before, np.float32(BLACK_OFFSET), _DARKENING_OFFSET)
-    return np.asarray(np.log2((after + offset) / (before + offset)), np.float32)
+    """Return the local gain from one working image to another in stops.
+
+    All [..., 3] float32, values from 0 to BRIGHTEST (see relumix.gain.downsample), at which nothing overflows.
+    """
+    lightened = damped(before, after, _LIGHTENING_ERROR)
+    darkened = np.log2((after + _DARKENING_OFFSET) / (before + _DARKENING_OFFSET))
+    return np.where(after > before, lightened, darkened).astype(np.float32)
 
 
-def apply(plate: Float32, stops: Float32, median_gain: Float32, black_offset: Float32) -> Float32:
+def damped(before: Float32, after: Float32, error: float) -> Float32:
+    """Return the gain from `before` to `after` in stops, towards 0 where `before` is below its error (see above)."""
+    prior = np.float32(error * error)
+    return np.asarray(np.log2((before * after + prior) / (np.square(before) + prior)), np.float32)
+
+
+def apply(plate: Float32, stops: Float32, median_gain: Float32) -> Float32:
     """Return plate values under a local gain and a median gain.
 
     plate, stops  [..., 3] float32; the plate premultiplied or not.
     median_gain   [3] float32 in stops.
-    black_offset  eps in the plate's values, a scalar or [..., 1]; premultiplied if the plate is.
+
+    A product that exceeds float32 is infinite.
     """
     # In place from here on: at full size the cost is memory traffic.
-    factor = np.exp2(stops)
-    out: Float32 = plate * factor
-    # e * (2^stops - 1), where that adds light.
-    factor -= 1
-    np.maximum(factor, 0, out=factor)
-    factor *= black_offset
-    out += factor
-    out *= np.exp2(median_gain)
+    out: Float32 = np.exp2(stops)
+    with np.errstate(over="ignore"):
+        out *= plate
+        out *= np.exp2(median_gain)
     return out

@@ -13,17 +13,24 @@ from relumix.types import Float32
 class ProxyFrame:
     """One plate frame as an engine sees it.
 
-    rgb    [h, w, 3] float32, scene-linear in the plate's primaries, unpremultiplied, finite and >= 0; exposed so that
-           the median luminance of the first reference's plate is MID_GREY (one factor for the whole shot).
-    known  [h, w] float32 in 0..1: the share of the pixel that the plate covers with finite data. Where it is 0, rgb was
-           filled from its surroundings.
+    rgb    [h, w, 3] float32, scene-linear in the plate's primaries, unpremultiplied, 0 to BRIGHTEST; exposed so that
+           the median luminance of this frame is MID_GREY: a fade changes nothing of it.
+    known  [h, w] float32 in 0..1: the share of the pixel that the plate covers with light (see downsample). Where it is
+           0, rgb was filled from its surroundings.
     exposure  factor from plate values to rgb's.
+    noise     standard deviation of the plate's noise in its dark parts, exposed as rgb is.
     """
 
     frame: int
     rgb: Float32
     known: Float32
     exposure: float = field(default=1.0, kw_only=True)
+    noise: float = field(default=0.0, kw_only=True)
+
+    @property
+    def black(self) -> bool:
+        """Whether it shows no light at all: nothing can be tracked through it, and no gain changes it."""
+        return not self.rgb.any()
 
 
 @dataclass(frozen=True)

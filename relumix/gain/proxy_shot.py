@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relumix.errors import FrameError, InputError
-from relumix.gain.downsample import Canvas, Pixels, exposure_of, proxy_frame, proxy_reference
+from relumix.gain.downsample import Canvas, Pixels, proxy_frame, proxy_reference
+from relumix.gain.picture_area import seen_area
 from relumix.gain.proxy import ProxyFrame, ProxyReference
 from relumix.shot.box import Box
 from relumix.types import Float32
@@ -141,7 +142,7 @@ class DownsampledShot(Generic[AnyPicture]):
         return canvas, lights
 
     def canvas(self) -> Canvas:
-        """Return the canvas of a shot: its first reference's plate, overscan included. Raises InputError."""
+        """Return the canvas of a shot: what its first reference's plate shows. Raises InputError."""
         return self._canvas(self._plate(self.references[0]))
 
     def light(self, canvas: Canvas, frame: int) -> Light:
@@ -154,14 +155,17 @@ class DownsampledShot(Generic[AnyPicture]):
         return proxy_frame(canvas, frame, picture.levels[0], picture.data_window)
 
     def _canvas(self, picture: AnyPicture) -> Canvas:
-        # Overscan included; one exposure for the whole shot, since one per frame would make the gain flicker.
-        canvas = Canvas.fit(picture.display_window.union(picture.data_window), self._work_size)
-        exposure = exposure_of(canvas, picture.levels[0], picture.data_window)
-        return Canvas(canvas.window, canvas.width, canvas.height, exposure)
+        seen = seen_area(picture.levels[0], picture.data_window, picture.display_window)
+        return Canvas.fit(seen, self._work_size)
 
     def _light(self, canvas: Canvas, frame: int, picture: AnyPicture) -> Light:
         relit, known = self._source.read_reference(frame, picture)
         light = proxy_reference(canvas, frame, picture.levels[0], picture.data_window, relit, known)
+        if light[0].black and (relit > np.maximum(picture.levels[0].rgb, 0))[known].any():
+            raise InputError(
+                f"the plate is black at frame {frame}, so its reference does not show what light does to the shot: "
+                "expected the relit version of a frame that shows something"
+            )
         self._on_reference(ReadReference(frame, canvas, picture, (relit, known), light))
         return light
 

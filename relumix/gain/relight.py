@@ -85,7 +85,7 @@ def relight(
     keep_gain        whether the gain at full size is wanted: it takes as much memory as the frame.
     keep_confidence  whether the confidence is, which takes a third of that.
 
-    Pixels of the plate that are not finite come back as they are.
+    Pixels of the plate that are not finite come back as they are; so do those whose relit values float32 cannot hold.
     """
     # Whole-frame work is done at the proxy size; at full size only the results exceed a strip.
     fitted = transfer.fit(gain, pixels, data_window)
@@ -94,15 +94,15 @@ def relight(
     fitted_confidence = FittedConfidence.fit(transfer.canvas, gain, pixels, data_window) if keep_confidence else None
     confidence = np.empty(pixels.rgb.shape[:2], np.float32) if keep_confidence else None
     for strip in _strips(pixels):
-        relit = fitted.relight(strip)
+        with np.errstate(over="ignore", invalid="ignore"):  # found by what follows
+            relit = fitted.relight(strip)
+            delivered = blend.over(strip, relit.pixels)
         if gain_stops is not None:
             gain_stops[strip.rows] = relit.gain_stops
         if fitted_confidence is not None and confidence is not None:
             confidence[strip.rows] = fitted_confidence.of(strip)
-        delivered = blend.over(strip, relit.pixels)
-        if strip.sound is not None:
-            delivered = np.where(strip.sound[..., None], delivered, pixels.rgb[strip.rows])
-        out[strip.rows] = delivered
+        kept = finite(delivered) if strip.sound is None else finite(delivered) & strip.sound
+        out[strip.rows] = delivered if kept.all() else np.where(kept[..., None], delivered, pixels.rgb[strip.rows])
     return RelitLevel(out, gain_stops, confidence)
 
 

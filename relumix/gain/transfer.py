@@ -6,13 +6,13 @@ fitted to a frame once and then evaluated strip by strip (see `relumix.gain.reli
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relumix.gain.downsample import LUMINANCE, Canvas, Pixels
+from relumix.gain.downsample import BRIGHTEST, LUMINANCE, Canvas, Pixels
 from relumix.gain.log_gain import BLACK_OFFSET
 from relumix.gain.proxy import ProxyFrame
 from relumix.shot.box import Box
@@ -27,6 +27,7 @@ class Gain:
     median_gain  [3] float32 stops: the part of it that is the same everywhere, the grade.
     guide        [h, w] float32: log2 luminance of the frame (`log_luminance`), kept instead of the larger frame.
     error_stops  [h, w] float32, >= 0: the absolute error expected of gain_stops; 0 at a reference's own frame.
+    exposure     factor from plate values to those of the guide; noise: of the frame, at that exposure (see ProxyFrame).
     """
 
     frame: int
@@ -34,6 +35,17 @@ class Gain:
     median_gain: Float32
     guide: Float32
     error_stops: Float32
+    exposure: float = field(default=1.0, kw_only=True)
+    noise: float = field(default=0.0, kw_only=True)
+
+    @classmethod
+    def on(
+        cls, frame: ProxyFrame, gain_stops: Float32, median_gain: Float32, error_stops: Float32 | float = 0.0
+    ) -> Gain:
+        """Return the gain on a frame, with what its transfer needs of the frame."""
+        error = np.asarray(np.broadcast_to(np.float32(error_stops), frame.known.shape), np.float32)
+        made = frame.frame, gain_stops, median_gain, log_luminance(frame), error
+        return cls(*made, exposure=frame.exposure, noise=frame.noise)
 
 
 class RelitPixels(NamedTuple):
@@ -85,17 +97,18 @@ def log_luminance(frame: ProxyFrame) -> Float32:
     return np.asarray(np.log2(frame.rgb @ LUMINANCE + np.float32(BLACK_OFFSET)), np.float32)
 
 
-def full_log_luminance(plate: Float32, alpha: Float32 | None, canvas: Canvas) -> Float32:
+def full_log_luminance(plate: Float32, alpha: Float32 | None, exposure: float) -> Float32:
     """Return log2 luminance of full-size pixels, as log_luminance does for working pixels, [h, w]."""
-    luminance = np.maximum(plate @ LUMINANCE, 0)
-    if alpha is not None:
-        # Where alpha is 0 the pixel is additive light (a flare): its luminance needs no unpremultiplying.
-        luminance = np.divide(luminance, alpha, out=luminance, where=alpha > 1e-3)
-    return np.asarray(np.log2(luminance * np.float32(canvas.exposure) + np.float32(BLACK_OFFSET)), np.float32)
+    with np.errstate(over="ignore"):
+        luminance = np.maximum(plate @ LUMINANCE, 0)
+        if alpha is not None:
+            # Where alpha is 0 the pixel is additive light (a flare): its luminance needs no unpremultiplying.
+            luminance = np.divide(luminance, alpha, out=luminance, where=alpha > 1e-3)
+        luminance = np.minimum(luminance * np.float32(exposure), np.float32(BRIGHTEST))
+    return np.asarray(np.log2(luminance + np.float32(BLACK_OFFSET)), np.float32)
 
 
-def black_offset(alpha: Float32 | None, canvas: Canvas) -> Float32:
-    """Return eps in plate values, premultiplied as the plate is: a scalar, or [h, w, 1]."""
-    # Premultiplied like the plate, or it would add light where alpha is 0.
-    offset = np.asarray(canvas.black_offset, np.float32)
+def black_offset(alpha: Float32 | None, exposure: float) -> Float32:
+    """Return BLACK_OFFSET in plate values, premultiplied as the plate is: a scalar, or [h, w, 1]."""
+    offset = np.asarray(BLACK_OFFSET / exposure, np.float32)
     return offset if alpha is None else (offset * np.clip(np.nan_to_num(alpha), 0, 1))[..., None]

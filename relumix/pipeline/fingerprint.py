@@ -37,8 +37,15 @@ class Fingerprints:
             "settings": source.settings.pixels(),
             **({"matte": True} if source.plate.matte else {}),
             "model": self._stat(_files(Path(model))) if model else [],
-            "references": {frame: self._stat([path]) for frame, path in source.reference_paths.items()},
+            "references": {frame: self._stat(self._reference(frame)) for frame in source.references},
         }
+        if weights := {frame: part.weight for frame, part in source.parts.items() if part.weight != 1}:
+            self._common["reference_weights"] = weights
+
+    def _reference(self, frame: int) -> list[Path]:
+        """Return the files of a reference: the relit frame, and its matte where it has one."""
+        part = self._source.parts.get(frame)
+        return [self._source.reference_paths[frame], *([part.mask] if part and part.mask else [])]
 
     def of(self, frame: int) -> str:
         """Return the fingerprint of a frame, 64 hexadecimal digits."""

@@ -16,8 +16,9 @@ from relumix.gain.proxy_shot import DownsampledShot, ReadReference
 from relumix.pipeline.check import Job, check
 from relumix.pipeline.estimate import Estimate
 from relumix.pipeline.fingerprint import Fingerprints
+from relumix.pipeline.guessed import Overlooked
 from relumix.pipeline.propagate import Propagation, reference_gain
-from relumix.pipeline.run import Outcome, stage_at
+from relumix.pipeline.run import Notice, Outcome, stage_at
 from relumix.pipeline.run import run as run_job
 from relumix.pipeline.windows import Plan, plan, refuse_chunks
 from relumix.pipeline.write_frame import FrameWriter
@@ -94,7 +95,7 @@ class LocalBackend:
 
     def frames(
         self, todo: Sequence[int], estimate: Estimate, wants_preview: Callable[[int], bool]
-    ) -> Generator[Outcome | Stage, None, None]:
+    ) -> Generator[Outcome | Notice, None, None]:
         """Make frames (see Backend)."""
         if not todo:
             return
@@ -103,6 +104,7 @@ class LocalBackend:
             source, job.output, job.gain_output, job.confidence_output, self.fingerprints.of, wants_preview
         )
         made: dict[int, Outcome] = {}
+        overlooked = Overlooked()
 
         def on_reference(read: ReadReference[Picture]) -> None:
             # Written now, while the plate is in memory, so that it need not be read again.
@@ -117,10 +119,14 @@ class LocalBackend:
             source.watch,
             _WindowProgress(self.plan, todo, estimate, self._tell),
             cuts=source.cuts,
+            on_light=overlooked.saw,
         ) as propagation:
             yield from made.values()
             rest = [frame for frame in todo if frame not in made]
             yield from propagation.each(rest, partial(writer.write, propagation.canvas))
+            # Of a chunk, or a rerun of some frames, nothing can be said: others may be helped more.
+            if len(todo) == len(source.frames) and (suggestion := overlooked.suggestion(propagation.lights)):
+                yield suggestion
 
 
 class _WindowProgress:

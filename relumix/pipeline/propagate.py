@@ -15,7 +15,7 @@ from relumix.engines.base import Engine, Reporting
 from relumix.errors import FrameError
 from relumix.gain.proxy import ProxyFrame
 from relumix.gain.proxy_shot import Light, ProxyShot
-from relumix.gain.transfer import Gain, log_luminance
+from relumix.gain.transfer import Gain
 from relumix.pipeline.windows import Plan, plan
 from relumix.types import Float32
 from relumix.util.ordered_pool import WRITERS, ordered
@@ -30,14 +30,15 @@ _UNLIT_ERROR_STOPS = 16.0
 OnWindow = Callable[[int, float], None]
 """Called on the engine's thread with a window's index and the share (0..1) of its gain that is known."""
 
+OnLight = Callable[[ProxyFrame, Gain], None]
+
 Finished = TypeVar("Finished")
 
 
 def reference_gain(light: Light) -> Gain:
     """Return the gain at a reference's own frame."""
     reference, median_gain = light
-    known = np.zeros_like(reference.known)
-    return Gain(reference.frame, reference.gain_stops, median_gain, log_luminance(reference), known)
+    return Gain.on(reference, reference.gain_stops, median_gain)
 
 
 class _Light(NamedTuple):
@@ -67,12 +68,14 @@ class Propagation:
         on_window: OnWindow = lambda *_: None,
         *,
         cuts: Sequence[int] = (),
+        on_light: OnLight = lambda *_: None,
     ) -> None:
         """Read the references; raises InputError where one of them, or its plate frame, cannot be read.
 
-        cuts  the first frame of each scene but the first, ascending: no light crosses one.
+        cuts      the first frame of each scene but the first, ascending: no light crosses one.
+        on_light  called with every frame that is no reference as its gain is known, in order.
         """
-        self._shot, self._watch, self._on_window = shot, watch or Stopwatch(), on_window
+        self._shot, self._watch, self._on_window, self._on_light = shot, watch or Stopwatch(), on_window, on_light
         self._propagator = engine.start()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="relumix-read")
         self._ahead: dict[int, Future[ProxyFrame]] = {}
@@ -84,6 +87,11 @@ class Propagation:
         self.canvas, lights = shot.lights()
         self._references = {frame: light for frame, (light, _) in lights.items()}
         self._median_gains = {frame: median for frame, (_, median) in lights.items()}
+
+    @property
+    def lights(self) -> list[Light]:
+        """Every reference, with its median gain."""
+        return [(light, self._median_gains[frame]) for frame, light in self._references.items()]
 
     def __enter__(self) -> Propagation:
         return self
@@ -125,11 +133,14 @@ class Propagation:
         except FrameError as error:
             return error
         if not shares:  # of a scene without a reference
-            nothing_known = np.full(proxy.rgb.shape[:2], _UNLIT_ERROR_STOPS, np.float32)
-            none = np.zeros_like(proxy.rgb)
-            return Gain(frame, none, np.zeros(3, np.float32), log_luminance(proxy), nothing_known)
+            return Gain.on(proxy, np.zeros_like(proxy.rgb), np.zeros(3, np.float32), _UNLIT_ERROR_STOPS)
+        median = self._median_gain(frame)
+        if proxy.black:  # stays so, whatever the light
+            return Gain.on(proxy, np.broadcast_to(median, proxy.rgb.shape), median)
         light = _blended([(np.float32(weight), window[frame]) for weight, window in shares])
-        return Gain(frame, light.gain_stops, self._median_gain(frame), log_luminance(proxy), light.error_stops)
+        gain = Gain.on(proxy, light.gain_stops, median, light.error_stops)
+        self._on_light(proxy, gain)
+        return gain
 
     def _median_gain(self, frame: int) -> Float32:
         """Return the median gain at a frame [3]: interpolated linearly between its scene's references', in stops."""
@@ -137,12 +148,15 @@ class Propagation:
         return np.array([np.interp(frame, at, [self._median_gains[r][c] for r in at]) for c in range(3)], np.float32)
 
     def _run(self, order: Sequence[int], at: int) -> dict[int, _Light]:
-        """Return the light of every readable frame of window `at` of the order, while the next one is being read."""
+        """Return the light of window `at` of the order, by frame, while the next one is being read.
+
+        Frames that cannot be read, or show nothing, have none.
+        """
         self._at, self._window = at, order[at]
         window, *following = (self.plan.windows[i] for i in order[at : at + 2])
         self._read_ahead(window.frames, [frame for w in following for frame in w.frames])
         self._report(0.0)
-        frames = self._readable(window.frames)
+        frames = self._shown(window.frames)
         if not frames:
             return {}
         lights = [self._references[r] for r in window.references]
@@ -166,14 +180,16 @@ class Propagation:
         for frame in [f for f in wanted if f not in self._ahead]:
             self._ahead[frame] = self._readers.submit(self._shot.frame, self.canvas, frame)
 
-    def _readable(self, frames: Sequence[int]) -> list[ProxyFrame]:
-        readable = []
+    def _shown(self, frames: Sequence[int]) -> list[ProxyFrame]:
+        shown = []
         for frame in frames:
             try:
-                readable.append(self._proxy(frame))
+                proxy = self._proxy(frame)
             except FrameError:
                 continue  # reported by `_gain` when it is this frame's turn; its neighbours do without it
-        return readable
+            if not proxy.black:  # a dropped frame, or the end of a fade: a track through it would be lost
+                shown.append(proxy)
+        return shown
 
     def _proxy(self, frame: int) -> ProxyFrame:
         """Return a frame's proxy: read ahead, or read now and kept if a later window needs it. Raises FrameError."""
@@ -198,6 +214,7 @@ class _Keyframe:
 
     def read(self) -> ProxyFrame | None:
         try:
-            return self._propagation._proxy(self.frame)
+            proxy = self._propagation._proxy(self.frame)
         except FrameError:
             return None
+        return None if proxy.black else proxy

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from relumix.errors import FrameError
-from relumix.events import AnyEvent, Done, Failed, FrameDone, Progress, Stage, Warned
+from relumix.events import AnyEvent, Done, Failed, FrameDone, Progress, Stage, Suggested, Warned
 from relumix.pipeline.check import Job
 from relumix.pipeline.estimate import Estimate
 from relumix.pipeline.fingerprint import Fingerprints
@@ -38,7 +38,7 @@ class Made:
 
 
 Outcome = Made | FrameError
-Notice = Warned | Stage
+Notice = Warned | Stage | Suggested
 
 
 class Backend(Protocol):
@@ -107,7 +107,7 @@ def run(job: Job, backend: Backend) -> Generator[AnyEvent, None, None]:
         estimate = Estimate.of(backend.plan, todo, lambda: _seconds_a_frame(job, tally))
         wants_preview = previews.wants if previews else _none
         for outcome in _in_order(job, backend.plan, estimate, todo, backend.frames(todo, estimate, wants_preview)):
-            if isinstance(outcome, Warned | Stage):
+            if isinstance(outcome, Warned | Stage | Suggested):
                 yield outcome
                 continue
             if isinstance(outcome, Made) and outcome.matte and not matte:
@@ -175,7 +175,7 @@ def _in_order(
             outcome = next(made)
             if isinstance(outcome, Stage):
                 yield stage_at(estimate, outcome)
-            elif isinstance(outcome, Warned):
+            elif isinstance(outcome, Warned | Suggested):
                 yield outcome
             else:
                 frame = outcome.frame if isinstance(outcome, FrameError) else outcome.event.frame

@@ -114,7 +114,7 @@ class FrameWriter:
                 self.gain_output.path(frame),
                 gain_map_image(picture),
                 [full.gain_stops],
-                attributes={**made_by, "relumix:unit": "stops", "relumix:blackOffset": canvas.black_offset},
+                attributes={**made_by, "relumix:unit": "stops", "relumix:blackOffset": 0.0},
             )
         if self.confidence_output and full.confidence is not None:
             write(

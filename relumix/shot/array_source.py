@@ -141,7 +141,8 @@ class ArraySource:
         alpha, level = np.nan_to_num(relit[..., 3], nan=1.0, posinf=1.0, neginf=0.0), picture.levels[0]
         shown = np.where(known[..., None], rgb, np.float32(0))
         paint = Paint(shown, shown, known, alpha, np.ones_like(known), straight=False)
-        if paint.classify(level.rgb, level.alpha, self._premult) is Alpha.PAINTED:
+        matte = picture.stored_alpha if level.alpha is None else None
+        if paint.classify(level.rgb, level.alpha, self._premult, matte) is Alpha.PAINTED:
             return paint.over(level.rgb, level.alpha)
         return rgb, known
 

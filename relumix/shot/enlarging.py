@@ -28,26 +28,29 @@ class Background:
     """The plate at the size of a relit frame, pixel for pixel: the B side of the comp.
 
     rgb     [h, w, 3] float32, premultiplied, on the pixels of `window`.
-    alpha   [h, w] float32, or None where the plate has none.
+    alpha   [h, w] float32, or None where the plate has none that is coverage.
+    matte   [h, w] float32: alpha that is none; None where there is none.
     """
 
     rgb: Float32
     alpha: Float32 | None
     window: Box
+    matte: Float32 | None = None
 
     @classmethod
     def of(cls, picture: Picture, place: Place) -> Background:
         """Return the plate, scaled down if the reference has fewer pixels."""
         if place.fitted is None or not place.enlarged:
-            return cls(picture.rgb, picture.alpha, picture.data_window)
+            return cls(picture.rgb, picture.alpha, picture.data_window, picture.matte)
         sound = np.asarray(np.isfinite(picture.rgb).all(axis=-1), np.bool_)
         share = _scaled_down(sound, picture.data_window, place)
         light = _scaled_down(np.where(sound[..., None], picture.rgb, 0), picture.data_window, place)
         rgb = np.divide(light, share[..., None], out=np.zeros_like(light), where=share[..., None] > 0)
-        alpha = picture.alpha
-        if alpha is not None:
-            alpha = _scaled_down(np.clip(np.nan_to_num(alpha), 0, 1), picture.data_window, place)
-        return cls(rgb, alpha, place.fitted)
+        alpha, matte = (
+            None if each is None else _scaled_down(np.clip(np.nan_to_num(each), 0, 1), picture.data_window, place)
+            for each in (picture.alpha, picture.matte)
+        )
+        return cls(rgb, alpha, place.fitted, matte)
 
     def enlarged(
         self, relit: Float32, known: NDArray[np.bool_], picture: Picture, place: Place

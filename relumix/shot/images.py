@@ -102,6 +102,8 @@ def display_window(spec: Any) -> Box:
 
 
 def frames_per_second(spec: Any) -> float | None:
-    """The frame rate in the file, or None."""
+    """The frame rate in the file, above 0; None where it has none."""
     rate = spec.getattribute("FramesPerSecond")
-    return rate[0] / rate[1] if isinstance(rate, tuple) and rate[1] else None
+    if not isinstance(rate, tuple) or min(rate) <= 0:
+        return None
+    return float(rate[0] / rate[1])

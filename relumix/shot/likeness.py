@@ -93,6 +93,15 @@ def shift_between(before: Edges, after: Edges) -> Shift:
     return Shift(x - width // 2, y - height // 2, peak)
 
 
+def find(part: Edges, whole: Edges) -> Shift:
+    """Return where the picture `part` lies best in all of `whole`, from upper left corner to upper left corner."""
+    padded = tuple(a + b for a, b in zip(part.shape, whole.shape, strict=True))
+    spectrum = np.fft.fft2(whole, padded) * np.conj(np.fft.fft2(part, padded))
+    correlation = np.asarray(np.fft.ifft2(spectrum).real[: whole.shape[0], : whole.shape[1]], np.float32)
+    row, column = (int(at) for at in np.unravel_index(correlation.argmax(), correlation.shape))
+    return Shift(float(column), float(row), stands_out(correlation))
+
+
 def correlate(before: Edges, after: Edges) -> Float32:
     """Return the correlation at each shift by up to half the larger picture [h, w]; no shift is at [h // 2, w // 2]."""
     height, width = (max(sizes) for sizes in zip(before.shape, after.shape, strict=True))
@@ -103,11 +112,11 @@ def correlate(before: Edges, after: Edges) -> Float32:
     return np.asarray(correlation[top : top + height, left : left + width], np.float32)
 
 
-def stands_out(correlation: Float32) -> float:
-    """Return how far the largest value is above the median, in standard deviations as the others have them."""
+def stands_out(correlation: Float32, value: float | None = None) -> float:
+    """Return how far the largest value, or one, is above the median, in standard deviations as the others have them."""
     middle = float(np.median(correlation))
     spread = 1.4826 * float(np.median(np.abs(correlation - middle)))
-    return (float(correlation.max()) - middle) / max(spread, 1e-12)
+    return ((float(correlation.max()) if value is None else value) - middle) / max(spread, 1e-12)
 
 
 def _vertex(line: Float32, at: int) -> float:

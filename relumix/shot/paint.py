@@ -19,9 +19,12 @@ _TOLERANCE = 1 / 255
 _MATTE_SHARE = 0.5
 """If more than this share of what alpha leaves open has light in plate and reference, alpha is a matte."""
 
+_FLAT_SHARE = 0.5
+"""More of a matte than this is away from edges: so much is enough to know it again."""
+
 
 class Alpha(enum.Enum):
-    """WHOLE: all is painted. PAINTED: some is. EMPTY: 0 everywhere. MATTE: there is light where it is 0.
+    """WHOLE: all is painted. PAINTED: some is. EMPTY: 0 everywhere. MATTE: a matte, with light where it is 0.
 
     The last two are no coverage: the relit frame is all that its file shows.
     """
@@ -51,10 +54,13 @@ class Paint:
     inside: Mask
     straight: bool
 
-    def classify(self, plate: Float32, plate_alpha: Float32 | None, premult: Premult) -> Alpha:
+    def classify(
+        self, plate: Float32, plate_alpha: Float32 | None, premult: Premult, plate_matte: Float32 | None = None
+    ) -> Alpha:
         """Tell what the alpha means, beside the plate [h, w, 3] and its alpha (None: 1 everywhere).
 
-        premult  "yes": it is coverage; "no": it is none, WHOLE; "auto": as the pixels say.
+        premult      "yes": it is coverage; "no": it is none, WHOLE; "auto": as the pixels say.
+        plate_matte  [h, w]: the plate's alpha where that is no coverage. Here it is none either.
         """
         if premult == "no":
             return Alpha.WHOLE
@@ -62,7 +68,24 @@ class Paint:
             return Alpha.EMPTY
         if not (self.inside & (self._share(plate_alpha) < 1)).any():
             return Alpha.WHOLE
-        return Alpha.MATTE if premult == "auto" and self._shows_more(plate) else Alpha.PAINTED
+        if premult == "auto" and (self._carries(plate_matte) or self._shows_more(plate)):
+            return Alpha.MATTE
+        return Alpha.PAINTED
+
+    def _carries(self, matte: Float32 | None) -> bool:
+        """Tell whether its alpha is that matte, which may have been scaled."""
+        if matte is None:
+            return False
+        matte = np.clip(np.nan_to_num(matte), 0, 1)
+        flat = np.ones(matte.shape, np.bool_)
+        down, across = (np.abs(np.diff(matte, axis=axis)) <= TRANSPARENT for axis in (0, 1))
+        flat[1:] &= down
+        flat[:-1] &= down
+        flat[:, 1:] &= across
+        flat[:, :-1] &= across
+        # Scaled, the two differ at edges alone; a matte that is all edges is the same only where it is everywhere.
+        compared = self.inside & flat if flat.mean() > _FLAT_SHARE else self.inside
+        return bool((np.abs(self.alpha - matte)[compared] <= TRANSPARENT).all())
 
     def _shows_more(self, plate: Float32) -> bool:
         """Tell whether it shows light in most of what its alpha leaves open, as far as the plate has light there."""

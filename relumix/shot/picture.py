@@ -20,10 +20,12 @@ class Level:
 
     rgb    [h, w, 3] float32, scene-linear, premultiplied as stored, the pixels of the level's data window.
     alpha  [h, w] float32, or None where the plate has none that is coverage (see shot.alpha).
+    matte  [h, w] float32: alpha that is no coverage; None where there is none.
     """
 
     rgb: NDArray[np.float32]
     alpha: NDArray[np.float32] | None
+    matte: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -109,9 +111,9 @@ class Picture:
         return self.levels[0].alpha
 
     @property
-    def has_matte(self) -> bool:
-        """Whether there is alpha that is no coverage, and passed through alone."""
-        return self.contents.choice.alpha is not None and self.alpha is None
+    def matte(self) -> NDArray[np.float32] | None:
+        """[h, w] float32 at full size: alpha that is no coverage, and passed through alone; None without."""
+        return self.levels[0].matte
 
 
 def nonfinite(picture: Picture) -> int:

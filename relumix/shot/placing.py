@@ -23,16 +23,22 @@ _MOST_STRETCH = 0.08
 """How far the two sides may be scaled apart by that rounding."""
 
 
+_MOST_CROP = 1.34
+"""How far a model's shape may be from the plate's: 4:3 for 16:9, but not a square."""
+
+
 @dataclass(frozen=True)
 class Place:
     """Where an image lies.
 
     window  in plate pixels.
     fitted  the box of the image's own pixels that is scaled to that window; None where each is a pixel of the plate.
+    words   for people, where it has another shape than the plate: how it was made of it.
     """
 
     window: Box
     fitted: Box | None = None
+    words: str = ""
 
     @property
     def enlarged(self) -> bool:
@@ -49,27 +55,45 @@ class Windows:
     data: Box
     display: Box
 
-    def place(self, spec: Any, openexr: bool, *, fit: bool = False) -> Place | None:
-        """Return where an image (its oiio.ImageSpec) lies; None where it has another size or, with `fit`, shape.
+    def in_pixels(self, spec: Any, openexr: bool) -> Place | None:
+        """Return where an image (its oiio.ImageSpec) lies, pixel for pixel; None where it has another size.
 
         An OpenEXR image lies where its data window says, if its display window is the plate's. Any other is as large
-        as the display window, or else the data window. With `fit`, its display window (of OpenEXR) or it as a whole
-        may also have the shape of one of the two.
+        as the display window, or else the data window.
         """
         own, shown = data_window(spec), display_window(spec)
         if openexr and shown == self.display:
             return Place(own)
-        for window in (self.display, self.data):
-            if own.size == window.size:
-                return Place(window)
-        if not fit:
-            return None
+        return next((Place(window) for window in (self.display, self.data) if own.size == window.size), None)
+
+    def places(self, spec: Any, openexr: bool) -> tuple[Place, ...]:
+        """Return where a relit frame may lie, the likeliest first; none where its shape cannot be the plate's.
+
+        1. Pixel for pixel: `in_pixels`.
+        2. Scaled, where it has the plate's shape (`same_shape`): its display window (of OpenEXR) or it as a whole.
+        3. Where its sides are an image model's, and its shape only comes near: scaled to all of the plate; scaled to
+           the plate's middle, as if it was cropped; or without bars at its edges, as if it was padded. Which of these
+           it is, its content says (fit.best_place).
+        """
+        if place := self.in_pixels(spec, openexr):
+            return (place,)
+        own, shown = data_window(spec), display_window(spec)
         boxes = [shown, own] if openexr else [own]
         pairs = [(box, window) for box in boxes for window in (self.display, self.data)]
         alike = [(box, window) for box, window in pairs if same_shape(box.size, window.size)]
         # Half of one window may come near to a fraction of the other: the simple ratio is the one that was meant.
         alike.sort(key=lambda pair: not _simple(pair[0].size, pair[1].size))
-        return Place(alike[0][1], alike[0][0]) if alike else None
+        if alike:
+            return (Place(alike[0][1], alike[0][0]),)
+        if not near_shape(own.size, self.display.size):
+            return ()
+        cropped, padded = _middle(self.display, own.size), _middle(own, self.display.size)
+        middle, inside = (f"{box.width}x{box.height}" for box in (cropped, padded))
+        return (
+            Place(self.display, own, "all of it, stretched"),
+            Place(cropped, own, f"the {middle} pixels in the middle of it"),
+            Place(self.display, padded, f"all of it, with bars around {inside} pixels"),
+        )
 
     def __str__(self) -> str:
         sizes = {f"{window.width}x{window.height}" for window in (self.display, self.data)}
@@ -90,6 +114,21 @@ def same_shape(size: Size, target: Size) -> bool:
     low, high = _MODEL_MULTIPLES
     multiple = math.gcd(width, height, high)
     return off < 1 or (multiple >= low and off < multiple and abs(across / down - 1) <= _MOST_STRETCH)
+
+
+def near_shape(size: Size, target: Size) -> bool:
+    """Tell whether (width, height) is what an image model may have made of a target: multiples of 8 to 64, and near."""
+    if not min(*size, *target):
+        return False
+    apart = (size[0] / target[0]) / (size[1] / target[1])
+    return math.gcd(*size) % _MODEL_MULTIPLES[0] == 0 and 1 / _MOST_CROP <= apart <= _MOST_CROP
+
+
+def _middle(box: Box, size: Size) -> Box:
+    """Return the largest box of the shape of (width, height) in the middle of another."""
+    scale = min(box.width / size[0], box.height / size[1])
+    width, height = round(size[0] * scale), round(size[1] * scale)
+    return Box(box.x + (box.width - width) // 2, box.y + (box.height - height) // 2, width, height)
 
 
 def fitted(values: NDArray[Any], own: Box, place: Place) -> Float32:

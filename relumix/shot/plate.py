@@ -207,8 +207,9 @@ def _levels(part: Part, plate: Plate) -> tuple[Level, ...]:
     stored = [_stored(level.planes, plate.choice) for level in part.levels]
     rgb, alpha = stored[0]
     covers = alpha is not None and plate.covers(rgb, alpha)
-    used = [(rgb, alpha if covers else None) for rgb, alpha in stored]
-    return tuple(Level(plate.space.to_linear(rgb, alpha), alpha) for rgb, alpha in used)
+    if covers:
+        return tuple(Level(plate.space.to_linear(rgb, alpha), alpha) for rgb, alpha in stored)
+    return tuple(Level(plate.space.to_linear(rgb), None, alpha) for rgb, alpha in stored)
 
 
 def _stored(planes: Items[Plane], choice: Choice) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
@@ -272,7 +273,7 @@ def _read_other(image: Any, layout: FileLayout, plate: Plate, frame: int, path: 
     if alpha is not None and plate.covers(rgba.rgb, alpha, straight=rgba.straight):
         level = Level(rgba.premultiplied, alpha)
     else:
-        level = Level(rgba.rgb, None)
+        level = Level(rgba.rgb, None, alpha)
     kind = "half" if is_whole(spec) or str(spec.format) == "half" else "float"
     channels = ("R", "G", "B") if alpha is None else ("R", "G", "B", "A")
     planes = (

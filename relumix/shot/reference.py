@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from relumix.errors import InputError
 from relumix.shot.box import Box
 from relumix.shot.channels import Choice, choose
 from relumix.shot.enlarging import COVERED, Background
+from relumix.shot.fit import SMALL_PX, aligned, best_place, is_off, measure
 from relumix.shot.images import ImageError, data_window, display_window, opened, pixels_of
 from relumix.shot.layout import FileLayout, explain, layout_of
 from relumix.shot.paint import Alpha, Paint
@@ -23,6 +24,7 @@ from relumix.shot.picture import Picture
 from relumix.shot.placing import Place, Windows, fitted, on
 from relumix.shot.plate import Plate
 from relumix.shot.rgba_image import RgbaImage, is_whole, read_rgba
+from relumix.shot.small import read_small
 from relumix.types import Float32
 
 
@@ -36,7 +38,7 @@ class ReferenceSummary:
 
 @dataclass(frozen=True)
 class _File:
-    """A relit frame's file: the channels that are its picture, their spec, and where they lie.
+    """A relit frame's file: the channels that are its picture, their spec, and where they may lie.
 
     cropped_from  its display window, where that is the plate's and its data window may be a part of it.
     """
@@ -44,8 +46,13 @@ class _File:
     choice: Choice
     spec: Any
     space: WorkingSpace
-    place: Place
+    places: tuple[Place, ...]
     cropped_from: Box | None
+
+    @property
+    def place(self) -> Place:
+        """Where it lies; if its size leaves that open, where it would lie if it showed all of the plate."""
+        return self.places[0]
 
     @property
     def own(self) -> Box:
@@ -57,7 +64,7 @@ class _File:
 
 
 def read_reference(
-    path: Path, picture: Picture, *, plate: Plate, colorspace: str | None = None
+    path: Path, picture: Picture, *, plate: Plate, colorspace: str | None = None, align: bool = False
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Read the relit version of a plate frame.
 
@@ -68,6 +75,7 @@ def read_reference(
     plate's `premult` is "no".
 
     colorspace  of the reference; see color.spaces.reference_space for what None means.
+    align       whether one that is shifted or scaled against the picture is moved back (see shot.fit).
 
     Returns rgb, [h, w, 3] float32 in the plate's working space, premultiplied, on the pixels of the picture's data
     window; and known, [h, w] bool: where its light is known: not outside its pixels, not where it is not finite (rgb is
@@ -76,24 +84,62 @@ def read_reference(
     Raises InputError: unreadable, of another shape, without red, green and blue, without anything painted, an unknown
     colour space.
     """
+    read = read_beside(path, picture, plate=plate, colorspace=colorspace)
+    rgb, known = read.rgb, read.known
+    if align and is_off(found := measure(read.plate, read.filled)) and found:
+        rgb, known = aligned(rgb, known, found)
+    return read.background.enlarged(rgb, known, picture, read.place)
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A relit frame and its plate's, pixel for pixel: at the plate's size, or at the relit frame's if that is smaller.
+
+    rgb      [h, w, 3] float32 on the background's pixels, premultiplied; known [h, w]: where its light is known.
+    place    where it lies on the plate.
+    painted  whether it is a paint-over: what was not painted is the background's.
+    """
+
+    background: Background
+    rgb: NDArray[np.float32]
+    known: NDArray[np.bool_]
+    place: Place
+    painted: bool = False
+
+    @property
+    def plate(self) -> NDArray[np.float32]:
+        """[h, w, 3]: the plate's frame, 0 where it is not finite."""
+        return np.asarray(np.nan_to_num(self.background.rgb, nan=0, posinf=0, neginf=0), np.float32)
+
+    @property
+    def filled(self) -> NDArray[np.float32]:
+        """[h, w, 3]: the relit frame, and the plate's where its light is not known."""
+        return np.where(self.known[..., None], self.rgb, self.plate)
+
+
+def read_beside(path: Path, picture: Picture, *, plate: Plate, colorspace: str | None = None) -> Beside:
+    """Read the relit version of a plate frame, to compare the two. Raises InputError as read_reference."""
     windows = Windows(picture.data_window, picture.display_window)
     with _opened(path, "reference") as (image, layout):
         file = _file(layout, path, plate, windows, picture.frame, colorspace)
+        if len(file.places) > 1:
+            small = read_small(image, file.spec, file.choice, SMALL_PX, whole=True)
+            file = replace(file, places=(best_place(file.places, file.own, small, picture),))
         relit = read_rgba(image, file.spec, file.choice, file.space)
     background = Background.of(picture, file.place)
     rgb = relit.rgb
     if relit.alpha is not None:
         paint = _paint(relit, file, background)
-        role = paint.classify(background.rgb, background.alpha, plate.premult)
+        role = paint.classify(background.rgb, background.alpha, plate.premult, background.matte)
         if role is Alpha.EMPTY and not rgb.any():
             raise InputError(f"reference {path} is black and transparent everywhere: expected a relit frame")
         if role is Alpha.PAINTED and not paint.alpha.any():
             raise InputError(f"reference {path} is transparent everywhere: expected a relit frame")
         if role is Alpha.PAINTED:
-            return background.enlarged(*paint.over(background.rgb, background.alpha), picture, file.place)
+            return Beside(background, *paint.over(background.rgb, background.alpha), file.place, painted=True)
         if role is Alpha.WHOLE and plate.premult != "no":
             rgb = relit.premultiplied
-    return background.enlarged(*_placed(rgb, relit.clipped, file, background.window), picture, file.place)
+    return Beside(background, *_placed(rgb, relit.clipped, file, background.window), file.place)
 
 
 def inspect_reference(
@@ -112,7 +158,9 @@ def inspect_reference(
             return ReferenceSummary(file.place, Alpha.WHOLE)
         background = Background.of(read(), file.place)
         paint = _paint(read_rgba(image, file.spec, file.choice, file.space), file, background)
-    return ReferenceSummary(file.place, paint.classify(background.rgb, background.alpha, plate.premult))
+    return ReferenceSummary(
+        file.place, paint.classify(background.rgb, background.alpha, plate.premult, background.matte)
+    )
 
 
 def read_mask(path: Path, picture: Picture) -> NDArray[np.float32]:
@@ -141,7 +189,7 @@ def inspect_mask(path: Path, windows: Windows, frame: int) -> None:
 
 
 def _mask_place(spec: Any, layout: FileLayout, path: Path, windows: Windows, frame: int) -> Place:
-    place = windows.place(spec, layout.format == "openexr")
+    place = windows.in_pixels(spec, layout.format == "openexr")
     if place is None:
         own = data_window(spec)
         raise InputError(
@@ -168,17 +216,17 @@ def _file(layout: FileLayout, path: Path, plate: Plate, windows: Windows, frame:
     choice = _choose(layout, plate, path)
     spec = layout.specs[choice.part][0]
     openexr = layout.format == "openexr"
-    place = windows.place(spec, openexr, fit=True)
-    if place is None:
+    places = windows.places(spec, openexr)
+    if not places:
         own = data_window(spec)
         raise InputError(
             f"reference {path} is {own.width}x{own.height}, but the plate's frame {frame} is {windows}: expected that "
             "size, or another of the same shape"
         )
     shown = display_window(spec)
-    cropped_from = shown if openexr and place.fitted is None and shown == windows.display else None
+    cropped_from = shown if openexr and places[0].fitted is None and shown == windows.display else None
     space = reference_space(colorspace, is_whole(spec) and not openexr, plate.space)
-    return _File(choice, spec, space, place, cropped_from)
+    return _File(choice, spec, space, places, cropped_from)
 
 
 def _choose(layout: FileLayout, plate: Plate, path: Path) -> Choice:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from os import PathLike
@@ -19,14 +19,19 @@ from relumix.shot.cuts import LOOK_PX, Look, find_cuts, given_cuts, look_at, tol
 from relumix.shot.paint import Alpha
 from relumix.shot.picture import Picture
 from relumix.shot.plate import Plate
-from relumix.shot.reference import ReferenceSummary, inspect_reference, read_mask, read_reference
+from relumix.shot.reference import ReferenceSummary, inspect_reference, read_beside, read_mask, read_reference
+from relumix.shot.reference_checks import FRAMES_AROUND, Given, misfits, refuse_part
 from relumix.shot.reference_files import References as References  # noqa: PLC0414  whoever names a source names these
 from relumix.shot.reference_files import find_references, span
+from relumix.shot.reference_parts import Part, given_parts, part_of
 from relumix.shot.sequence import Sequence as Shot
 from relumix.shot.sequence import parse_frames
 from relumix.types import Float32
 from relumix.util.ordered_pool import ordered
 from relumix.util.stopwatch import Stopwatch
+
+MOST_COMPARED = 12
+"""References that are compared with their plate's frames before a job begins."""
 
 READERS = 2
 """Threads that look for cuts."""
@@ -40,6 +45,7 @@ class PlateSource:
     reference_paths  relit file by frame, ascending.
     masks            the mattes' files, None without; a single file serves all frames.
     cuts             the first frame of each scene but the first, ascending (see `with_cuts`).
+    parts            how much of a reference counts, by frame; all of those that are not in it.
     warnings         found while looking at the input.
     """
 
@@ -50,6 +56,7 @@ class PlateSource:
     settings: Settings
     watch: Stopwatch
     cuts: tuple[int, ...] = ()
+    parts: Mapping[int, Part] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     _kept: dict[int, Picture] = field(default_factory=dict, repr=False)
 
@@ -69,7 +76,9 @@ class PlateSource:
             asked=[frame for frame in shot.frames if frame in asked],
         )
         masks = Shot.find(settings.mask) if settings.mask else None
-        return cls(shot, plate, paths, masks, settings, Stopwatch()).with_alpha_read()._with_reference_warnings()
+        parts = given_parts(settings.reference_masks, settings.reference_weights, paths)
+        found = cls(shot, plate, paths, masks, settings, Stopwatch(), parts=parts)
+        return found.with_alpha_read()._with_reference_warnings()
 
     def with_alpha_read(self) -> PlateSource:
         """Return this source; with a warning and without alpha where the plate of a reference says it is no coverage.
@@ -81,9 +90,9 @@ class PlateSource:
         picture = self._kept[first] = self._reference_plate(first)
         if self.plate.premult != "auto" or picture.contents.choice.alpha is None:
             return self
-        if not picture.has_matte:
-            picture = next(filter(lambda other: other.has_matte, map(self._reference_plate, others)), picture)
-            if not picture.has_matte:
+        if picture.matte is None:
+            picture = next(filter(lambda other: other.matte is not None, map(self._reference_plate, others)), picture)
+            if picture.matte is None:
                 return self
             self._kept.clear()
         warnings = (*self.warnings, told_matte(picture.path))
@@ -91,7 +100,7 @@ class PlateSource:
 
     def reads_as_matte(self, picture: Picture) -> bool:
         """Tell whether a frame's alpha is no coverage by its own pixels alone, which was not said of the shot."""
-        return self.plate.premult == "auto" and not self.plate.matte and picture.has_matte
+        return self.plate.premult == "auto" and not self.plate.matte and picture.matte is not None
 
     def _reference_plate(self, frame: int) -> Picture:
         try:
@@ -120,8 +129,28 @@ class PlateSource:
     def _with_reference_warnings(self) -> PlateSource:
         """Return this source with warnings about its references. Raises InputError where one is unusable."""
         summaries = {path: self._summary(frame, path) for frame, path in self.reference_paths.items()}
-        found = _reference_warnings(summaries, quiet=self.settings.fit, matte=self.plate.matte)
-        return replace(self, warnings=(*self.warnings, *found))
+        told = [*self.warnings, *_reference_warnings(summaries, quiet=self.settings.fit, matte=self.plate.matte)]
+        paths = list(self.reference_paths.items())
+        # References by the dozen are made alike: some tell what is wrong with all.
+        for frame, path in paths[:: -(-len(paths) // MOST_COMPARED)]:
+            told += self._misfits(frame, path)
+        return replace(self, warnings=tuple(told))
+
+    def _misfits(self, frame: int, path: Path) -> list[str]:
+        """Return the warnings about one reference. Raises InputError where one of another size is a part alone."""
+        try:
+            picture = self._plate_of(frame)
+        except FrameError as error:
+            raise InputError(f"the plate of reference frame {frame} cannot be read: {error}") from error
+        read = read_beside(path, picture, plate=self.plate, colorspace=self.settings.reference_colorspace)
+        given = Given(path, frame, read, self.settings.align)
+        at = self.frames.index(frame)
+        around = self.frames[max(0, at - FRAMES_AROUND) : at + FRAMES_AROUND + 1]
+        near = sorted((each for each in around if each != frame), key=lambda each: abs(each - frame))
+        with np.errstate(all="ignore"):  # Pixels may hold anything.
+            if not self.settings.fit:
+                refuse_part(given, picture.rgb)
+            return list(misfits(given, near, self.plate.read))
 
     def _summary(self, frame: int, path: Path) -> ReferenceSummary:
         try:
@@ -174,7 +203,7 @@ class PlateSource:
     def other_inputs(self) -> list[Path]:
         """Return every input file but the plate's."""
         masks = [self.masks.path(f) for f in self.masks.frames] if self.masks else []
-        return [*self.reference_paths.values(), *masks]
+        return [*self.reference_paths.values(), *masks, *(part.mask for part in self.parts.values() if part.mask)]
 
     def mask_path(self, frame: int) -> Path | None:
         """Return the matte's file for a frame, None without mattes."""
@@ -217,12 +246,17 @@ class PlateSource:
     def read_reference(self, frame: int, picture: Picture) -> tuple[Float32, NDArray[np.bool_]]:
         """Return the relit version of a frame and where it is known (see relumix.shot.read_reference)."""
         with self.watch.stage("read"):
-            return read_reference(
+            rgb, known = read_reference(
                 self.reference_paths[frame],
                 picture,
                 plate=self.plate,
                 colorspace=self.settings.reference_colorspace,
+                align=self.settings.align,
             )
+            if (part := self.parts.get(frame)) is None:
+                return rgb, known
+            share = part.weight if part.mask is None else part.weight * read_mask(part.mask, picture)
+        return part_of(picture.rgb, rgb, known, share)
 
     def read_mask(self, frame: int, picture: Picture) -> Float32 | None:
         """Return the matte of a frame, None without mattes. Raises FrameError."""

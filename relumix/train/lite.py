@@ -38,7 +38,7 @@ from relumix.engines.tracking.reference_light import carry, combine
 from relumix.engines.tracking.tracks import WindowMotion
 from relumix.errors import InputError
 from relumix.gain.downsample import LUMINANCE, median_stops
-from relumix.gain.log_gain import BLACK_OFFSET, MID_GREY, measure
+from relumix.gain.log_gain import MID_GREY, measure
 from relumix.gain.proxy import ProxyFrame, ProxyReference
 from relumix.train.loop import Batch
 from relumix.types import Float16
@@ -274,8 +274,7 @@ def predict(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
 def display(batch: Batch, stops: Tensor) -> Tensor:
     """Return what a viewer shows of the plate under a local gain [B, 3, h, w]: 0..1, coded as sRGB."""
     factor = torch.exp2(stops.clamp(-12, 12))
-    lit = batch["plate"] * factor + BLACK_OFFSET * (factor - 1).clamp_min(0)
-    linear = (lit * batch["shown"]).clamp(0, 1)
+    linear = (batch["plate"] * factor * batch["shown"]).clamp(0, 1)
     curve = 1.055 * linear.clamp_min(0.0031308) ** (1 / 2.4) - 0.055
     return torch.where(linear > 0.0031308, curve, 12.92 * linear)
 

@@ -21,6 +21,7 @@ class Role(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ROLE_RESULT: _ClassVar[Role]
     ROLE_GAIN: _ClassVar[Role]
     ROLE_CONFIDENCE: _ClassVar[Role]
+    ROLE_REFERENCE_MASK: _ClassVar[Role]
 
 class Encoding(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -42,6 +43,7 @@ ROLE_MASK: Role
 ROLE_RESULT: Role
 ROLE_GAIN: Role
 ROLE_CONFIDENCE: Role
+ROLE_REFERENCE_MASK: Role
 ENCODING_UNSPECIFIED: Encoding
 ENCODING_RAW: Encoding
 PIXEL_TYPE_UNSPECIFIED: PixelType
@@ -77,7 +79,7 @@ class RelightResponse(_message.Message):
     def __init__(self, accepted: _Optional[_Union[Accepted, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., chunk: _Optional[_Union[FrameChunk, _Mapping]] = ..., done: _Optional[_Union[FrameDone, _Mapping]] = ..., error: _Optional[_Union[FrameError, _Mapping]] = ..., summary: _Optional[_Union[Summary, _Mapping]] = ...) -> None: ...
 
 class Open(_message.Message):
-    __slots__ = ("settings", "frames", "deliver", "references", "masks", "encoding", "gains", "keys", "by_path", "cuts", "confidence")
+    __slots__ = ("settings", "frames", "deliver", "references", "masks", "encoding", "gains", "keys", "by_path", "cuts", "confidence", "reference_weights", "reference_masks")
     class KeysEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -85,6 +87,13 @@ class Open(_message.Message):
         key: int
         value: str
         def __init__(self, key: _Optional[int] = ..., value: _Optional[str] = ...) -> None: ...
+    class ReferenceWeightsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: int
+        value: float
+        def __init__(self, key: _Optional[int] = ..., value: _Optional[float] = ...) -> None: ...
     SETTINGS_FIELD_NUMBER: _ClassVar[int]
     FRAMES_FIELD_NUMBER: _ClassVar[int]
     DELIVER_FIELD_NUMBER: _ClassVar[int]
@@ -96,6 +105,8 @@ class Open(_message.Message):
     BY_PATH_FIELD_NUMBER: _ClassVar[int]
     CUTS_FIELD_NUMBER: _ClassVar[int]
     CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    REFERENCE_WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    REFERENCE_MASKS_FIELD_NUMBER: _ClassVar[int]
     settings: Settings
     frames: _containers.RepeatedScalarFieldContainer[int]
     deliver: _containers.RepeatedScalarFieldContainer[int]
@@ -107,10 +118,12 @@ class Open(_message.Message):
     by_path: ByPath
     cuts: _containers.RepeatedScalarFieldContainer[int]
     confidence: bool
-    def __init__(self, settings: _Optional[_Union[Settings, _Mapping]] = ..., frames: _Optional[_Iterable[int]] = ..., deliver: _Optional[_Iterable[int]] = ..., references: _Optional[_Iterable[int]] = ..., masks: _Optional[_Union[Masks, str]] = ..., encoding: _Optional[_Union[Encoding, str]] = ..., gains: bool = ..., keys: _Optional[_Mapping[int, str]] = ..., by_path: _Optional[_Union[ByPath, _Mapping]] = ..., cuts: _Optional[_Iterable[int]] = ..., confidence: bool = ...) -> None: ...
+    reference_weights: _containers.ScalarMap[int, float]
+    reference_masks: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, settings: _Optional[_Union[Settings, _Mapping]] = ..., frames: _Optional[_Iterable[int]] = ..., deliver: _Optional[_Iterable[int]] = ..., references: _Optional[_Iterable[int]] = ..., masks: _Optional[_Union[Masks, str]] = ..., encoding: _Optional[_Union[Encoding, str]] = ..., gains: bool = ..., keys: _Optional[_Mapping[int, str]] = ..., by_path: _Optional[_Union[ByPath, _Mapping]] = ..., cuts: _Optional[_Iterable[int]] = ..., confidence: bool = ..., reference_weights: _Optional[_Mapping[int, float]] = ..., reference_masks: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Settings(_message.Message):
-    __slots__ = ("engine", "work_size", "mix", "colorspace", "reference_colorspace", "layer", "view", "compression", "bits", "transfer", "engine_options", "confidence_layer", "premult")
+    __slots__ = ("engine", "work_size", "mix", "colorspace", "reference_colorspace", "layer", "view", "compression", "bits", "transfer", "engine_options", "confidence_layer", "premult", "align")
     ENGINE_FIELD_NUMBER: _ClassVar[int]
     WORK_SIZE_FIELD_NUMBER: _ClassVar[int]
     MIX_FIELD_NUMBER: _ClassVar[int]
@@ -124,6 +137,7 @@ class Settings(_message.Message):
     ENGINE_OPTIONS_FIELD_NUMBER: _ClassVar[int]
     CONFIDENCE_LAYER_FIELD_NUMBER: _ClassVar[int]
     PREMULT_FIELD_NUMBER: _ClassVar[int]
+    ALIGN_FIELD_NUMBER: _ClassVar[int]
     engine: str
     work_size: int
     mix: float
@@ -137,10 +151,11 @@ class Settings(_message.Message):
     engine_options: _containers.RepeatedScalarFieldContainer[str]
     confidence_layer: bool
     premult: str
-    def __init__(self, engine: _Optional[str] = ..., work_size: _Optional[int] = ..., mix: _Optional[float] = ..., colorspace: _Optional[str] = ..., reference_colorspace: _Optional[str] = ..., layer: _Optional[str] = ..., view: _Optional[str] = ..., compression: _Optional[str] = ..., bits: _Optional[str] = ..., transfer: _Optional[str] = ..., engine_options: _Optional[_Iterable[str]] = ..., confidence_layer: bool = ..., premult: _Optional[str] = ...) -> None: ...
+    align: bool
+    def __init__(self, engine: _Optional[str] = ..., work_size: _Optional[int] = ..., mix: _Optional[float] = ..., colorspace: _Optional[str] = ..., reference_colorspace: _Optional[str] = ..., layer: _Optional[str] = ..., view: _Optional[str] = ..., compression: _Optional[str] = ..., bits: _Optional[str] = ..., transfer: _Optional[str] = ..., engine_options: _Optional[_Iterable[str]] = ..., confidence_layer: bool = ..., premult: _Optional[str] = ..., align: bool = ...) -> None: ...
 
 class ByPath(_message.Message):
-    __slots__ = ("sources", "references", "masks", "results", "gains", "overwrite", "confidence")
+    __slots__ = ("sources", "references", "masks", "results", "gains", "overwrite", "confidence", "reference_masks")
     class SourcesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -183,6 +198,13 @@ class ByPath(_message.Message):
         key: int
         value: str
         def __init__(self, key: _Optional[int] = ..., value: _Optional[str] = ...) -> None: ...
+    class ReferenceMasksEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: int
+        value: str
+        def __init__(self, key: _Optional[int] = ..., value: _Optional[str] = ...) -> None: ...
     SOURCES_FIELD_NUMBER: _ClassVar[int]
     REFERENCES_FIELD_NUMBER: _ClassVar[int]
     MASKS_FIELD_NUMBER: _ClassVar[int]
@@ -190,6 +212,7 @@ class ByPath(_message.Message):
     GAINS_FIELD_NUMBER: _ClassVar[int]
     OVERWRITE_FIELD_NUMBER: _ClassVar[int]
     CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    REFERENCE_MASKS_FIELD_NUMBER: _ClassVar[int]
     sources: _containers.ScalarMap[int, str]
     references: _containers.ScalarMap[int, str]
     masks: _containers.ScalarMap[int, str]
@@ -197,7 +220,8 @@ class ByPath(_message.Message):
     gains: _containers.ScalarMap[int, str]
     overwrite: bool
     confidence: _containers.ScalarMap[int, str]
-    def __init__(self, sources: _Optional[_Mapping[int, str]] = ..., references: _Optional[_Mapping[int, str]] = ..., masks: _Optional[_Mapping[int, str]] = ..., results: _Optional[_Mapping[int, str]] = ..., gains: _Optional[_Mapping[int, str]] = ..., overwrite: bool = ..., confidence: _Optional[_Mapping[int, str]] = ...) -> None: ...
+    reference_masks: _containers.ScalarMap[int, str]
+    def __init__(self, sources: _Optional[_Mapping[int, str]] = ..., references: _Optional[_Mapping[int, str]] = ..., masks: _Optional[_Mapping[int, str]] = ..., results: _Optional[_Mapping[int, str]] = ..., gains: _Optional[_Mapping[int, str]] = ..., overwrite: bool = ..., confidence: _Optional[_Mapping[int, str]] = ..., reference_masks: _Optional[_Mapping[int, str]] = ...) -> None: ...
 
 class FrameChunk(_message.Message):
     __slots__ = ("frame", "role", "name", "offset", "total_bytes", "data", "crc32c", "raw")
@@ -353,7 +377,7 @@ class Engine(_message.Message):
     def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., device: _Optional[str] = ..., window: _Optional[int] = ..., overlap: _Optional[int] = ..., tracks: bool = ..., chained: bool = ...) -> None: ...
 
 class Limits(_message.Message):
-    __slots__ = ("max_sessions", "max_frame_bytes", "max_frame_pixels", "max_frames", "max_chunk_bytes", "idle_seconds", "by_path", "cuts", "confidence")
+    __slots__ = ("max_sessions", "max_frame_bytes", "max_frame_pixels", "max_frames", "max_chunk_bytes", "idle_seconds", "by_path", "cuts", "confidence", "reference_parts")
     MAX_SESSIONS_FIELD_NUMBER: _ClassVar[int]
     MAX_FRAME_BYTES_FIELD_NUMBER: _ClassVar[int]
     MAX_FRAME_PIXELS_FIELD_NUMBER: _ClassVar[int]
@@ -363,6 +387,7 @@ class Limits(_message.Message):
     BY_PATH_FIELD_NUMBER: _ClassVar[int]
     CUTS_FIELD_NUMBER: _ClassVar[int]
     CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    REFERENCE_PARTS_FIELD_NUMBER: _ClassVar[int]
     max_sessions: int
     max_frame_bytes: int
     max_frame_pixels: int
@@ -372,7 +397,8 @@ class Limits(_message.Message):
     by_path: bool
     cuts: bool
     confidence: bool
-    def __init__(self, max_sessions: _Optional[int] = ..., max_frame_bytes: _Optional[int] = ..., max_frame_pixels: _Optional[int] = ..., max_frames: _Optional[int] = ..., max_chunk_bytes: _Optional[int] = ..., idle_seconds: _Optional[float] = ..., by_path: bool = ..., cuts: bool = ..., confidence: bool = ...) -> None: ...
+    reference_parts: bool
+    def __init__(self, max_sessions: _Optional[int] = ..., max_frame_bytes: _Optional[int] = ..., max_frame_pixels: _Optional[int] = ..., max_frames: _Optional[int] = ..., max_chunk_bytes: _Optional[int] = ..., idle_seconds: _Optional[float] = ..., by_path: bool = ..., cuts: bool = ..., confidence: bool = ..., reference_parts: bool = ...) -> None: ...
 
 class Load(_message.Message):
     __slots__ = ("sessions", "queued_windows", "memory_bytes", "spool_bytes", "draining")

@@ -19,7 +19,12 @@ MOST_IN_PIECES = 16
 
 LONGEST_NAME = 4096
 KINDS: dict[int, str] = {pb.PIXEL_TYPE_HALF: "half", pb.PIXEL_TYPE_FLOAT: "float"}
-ROLE_NAMES: dict[int, str] = {pb.ROLE_SOURCE: "source", pb.ROLE_REFERENCE: "reference", pb.ROLE_MASK: "mask"}
+ROLE_NAMES: dict[int, str] = {
+    pb.ROLE_SOURCE: "source",
+    pb.ROLE_REFERENCE: "reference",
+    pb.ROLE_MASK: "mask",
+    pb.ROLE_REFERENCE_MASK: "reference mask",
+}
 
 
 @dataclass(slots=True)
@@ -114,7 +119,7 @@ class ChunkRules:
     def _shape(self, key: FrameKey, chunk: pb.FrameChunk) -> PlaneShape:
         raw, channels = chunk.raw, tuple(chunk.raw.channels)
         expected: tuple[tuple[str, ...], ...] = (("R", "G", "B"), ("R", "G", "B", "A"))
-        one = key[0] == pb.ROLE_MASK and len(channels) == 1
+        one = key[0] in (pb.ROLE_MASK, pb.ROLE_REFERENCE_MASK) and len(channels) == 1
         if (channels not in expected and not one) or raw.type not in KINDS or not (raw.width and raw.height):
             raise invalid(f"{called(key)} has planes that make no picture: expected half or float R, G, B (, A)")
         if raw.width * raw.height > self.max_frame_pixels:

@@ -19,6 +19,7 @@ from relumix.settings import Settings
 from relumix.shot.images import ImageError, data_window, display_window, opened
 from relumix.shot.layout import FileLayout, layout_of
 from relumix.shot.plate import Plate
+from relumix.shot.reference_parts import Part
 from relumix.shot.sequence import Sequence as Shot
 from relumix.shot.source import PlateSource
 from relumix.util.stopwatch import Stopwatch
@@ -54,6 +55,7 @@ class FrameFiles:
     reference, mask  files, None where this frame has none.
     reference_names  what all references of the job are called, by frame.
     matte            whether the plate's alpha is known to be no coverage (see relumix.shot.alpha).
+    weight           how much of the reference counts, 0..1; reference_mask: file of its matte, None: everywhere.
     max_pixels       of any of these files.
     """
 
@@ -67,6 +69,8 @@ class FrameFiles:
     mask: AnyFile | None = None
     reference_names: Mapping[int, str] = field(default_factory=dict)
     matte: bool = False
+    weight: float = 1.0
+    reference_mask: AnyFile | None = None
     max_pixels: int = 1 << 27
 
 
@@ -103,7 +107,7 @@ def opened_source(files: FrameFiles) -> Iterator[SentSource]:
     """The source of one frame. Errors call its files as people do. Raises FrameError, InputError and TooLargeError."""
     with ExitStack() as stack:
         links: dict[str, str] = {}
-        names = ("first", "path", "reference", "mask")
+        names = ("first", "path", "reference", "mask", "reference_mask")
         paths = {name: stack.enter_context(_path(getattr(files, name), links)) for name in names}
         try:
             yield _source(files, paths)
@@ -185,9 +189,12 @@ def _plate(session: str, first_frame: int, first: Path, settings: Settings) -> P
 
 def _source(files: FrameFiles, paths: Mapping[str, Path | None]) -> SentSource:
     first, path, reference, mask = (paths[name] for name in ("first", "path", "reference", "mask"))
+    own_mask = paths["reference_mask"]
     assert first is not None
     assert path is not None
-    layouts = {each: _bounded_layout(each, files.max_pixels) for each in {first, path, reference, mask} if each}
+    layouts = {
+        each: _bounded_layout(each, files.max_pixels) for each in {first, path, reference, mask, own_mask} if each
+    }
     shot = Shot.of({files.first_frame: first, files.frame: path})
     plate = _plate(files.session, files.first_frame, first, files.settings).of(shot, matte=files.matte)
     return SentSource(
@@ -197,6 +204,7 @@ def _source(files: FrameFiles, paths: Mapping[str, Path | None]) -> SentSource:
         masks=Shot.of({files.frame: mask}) if mask else None,
         settings=files.settings,
         watch=Stopwatch(),
+        parts={} if own_mask is None and files.weight == 1 else {files.frame: Part(files.weight, own_mask)},
         names=files.reference_names,
         layout=layouts[path],
     )

@@ -60,6 +60,8 @@ class Request:
     deliver: tuple[int, ...]
     references: tuple[int, ...]
     cuts: tuple[int, ...]
+    reference_weights: Mapping[int, float]
+    reference_masks: tuple[int, ...]
     masks: int
     raw: bool
     made: tuple[pb.Role, ...]
@@ -82,6 +84,8 @@ class Request:
             return frame in self.last_use or frame in self._frames
         if role == pb.ROLE_REFERENCE:
             return frame in self._references
+        if role == pb.ROLE_REFERENCE_MASK:
+            return frame in self.reference_masks
         if self.masks == pb.MASKS_EACH:
             return frame in self._frames
         return self.masks == pb.MASKS_ONE and frame == self.references[0]
@@ -142,6 +146,7 @@ def check(
             raise _invalid(f"the key of frame {frame} is no ASCII text of up to {LONGEST_KEY} letters")
     if cuts and not frames[0] < cuts[0] <= cuts[-1] <= frames[-1]:
         raise _invalid(f"cuts are {cuts[0]} to {cuts[-1]}: expected them behind {frames[0]}, and up to {frames[-1]}")
+    _check_parts(opening)
     _refuse_long_chains(frames, references, engine, cuts)
     laid = plan(frames, references, engine.windowing, cuts)
     order, last_use, windows = _needs(laid, deliver, references, go_on)
@@ -153,6 +158,8 @@ def check(
         deliver=deliver,
         references=references,
         cuts=cuts,
+        reference_weights=dict(opening.reference_weights),
+        reference_masks=_ascending("reference_masks", opening.reference_masks),
         masks=opening.masks,
         raw=opening.encoding == pb.ENCODING_RAW,
         made=_made(opening),
@@ -167,6 +174,16 @@ def check(
         return request
     allowed.refuse_none()
     return replace(request, paths=_paths(opening, request, allowed.for_a_job(go_on)))
+
+
+def _check_parts(opening: pb.Open) -> None:
+    """Raise StatusError where weights or mattes are none of the references'."""
+    for what, frames in (("weights", opening.reference_weights), ("masks", opening.reference_masks)):
+        if unknown := sorted(set(frames) - set(opening.references)):
+            raise _invalid(f"reference_{what} has frame {unknown[0]}, which is none of the references")
+    for frame, weight in opening.reference_weights.items():
+        if not 0 <= weight <= 1:
+            raise _invalid(f"the weight of reference {frame} is {weight}: expected 0 to 1")
 
 
 def _refuse_many(opening: pb.Open, options: Options) -> None:
@@ -185,6 +202,9 @@ def _refuse_many(opening: pb.Open, options: Options) -> None:
     }
     counts = {what: (len(sent), options.max_frames) for what, sent in of_frames.items()}
     counts["references"] = len(opening.references), options.max_references
+    for what in ("reference_weights", "reference_masks"):
+        counts[what.replace("_", " ")] = len(getattr(opening, what)), options.max_references
+    counts["reference masks by path"] = len(paths.reference_masks), options.max_references
     counts["references by path"] = len(paths.references), options.max_references
     counts["options of the engine"] = len(opening.settings.engine_options), MOST_ENGINE_OPTIONS
     for what, (count, most) in counts.items():
@@ -275,6 +295,7 @@ def _paths(opening: pb.Open, request: Request, allowed: AllowedPaths) -> Paths:
     inputs: dict[pb.Role, tuple[Mapping[int, str], Sequence[int]]] = {
         pb.ROLE_SOURCE: (sent.sources, request.order),
         pb.ROLE_REFERENCE: (sent.references, request.references),
+        pb.ROLE_REFERENCE_MASK: (sent.reference_masks, request.reference_masks),
         pb.ROLE_MASK: (sent.masks, sorted({m for m in map(request.mask_of, request.deliver) if m is not None})),
     }
     names: dict[FrameKey, str] = {(role, f): texts[f] for role, (texts, _) in inputs.items() for f in texts}

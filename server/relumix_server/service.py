@@ -237,6 +237,7 @@ def _limits(options: Options, *, by_path: bool) -> pb.Limits:
         by_path=by_path,
         cuts=True,
         confidence=True,
+        reference_parts=True,
     )
 
 

@@ -278,6 +278,8 @@ class SessionShot:
             raise _of_job(f"the first reference's plate says how all are laid out: {error}", error) from error
         try:
             reference_path = self._path(pb.ROLE_REFERENCE, frame) if reference else None
+            masked = reference and frame in request.reference_masks
+            reference_mask = self._path(pb.ROLE_REFERENCE_MASK, frame) if masked else None
         except FrameError as error:
             raise _of_job(f"a reference is missing: {error}", error) from error
         return FrameFiles(
@@ -291,6 +293,8 @@ class SessionShot:
             mask=None if mask is None else self._path(pb.ROLE_MASK, mask),
             reference_names={r: _without_folders(self._name(pb.ROLE_REFERENCE, r)) for r in self.references},
             matte=self._matte,
+            weight=request.reference_weights.get(frame, 1.0),
+            reference_mask=reference_mask,
             max_pixels=self._limits.max_frame_pixels,
         )
 
@@ -339,7 +343,7 @@ class SessionShot:
         """Replace the server's paths of a frame's files, in a sentence, by the client's names."""
         # Of these files alone: a job may have 20,000 frames, and as many errors.
         mask = self._request.mask_of(frame)
-        near = {frame, self.frames[0], frame if mask is None else mask}
+        near = {frame, self.references[0], frame if mask is None else mask}
         found = [self._path_and_name((role, each)) for role in pb.Role.values() for each in near]
         pairs = [pair for pair in found if pair is not None]
         # Longest first, since one path may begin with another.

@@ -145,13 +145,13 @@ async def _wait_until_readable(session: Session) -> None:
 
 
 def _take(session: Session, message: pb.RelightRequest | TooMuchNamed) -> None:
-    kind = "open" if isinstance(message, TooMuchNamed) else message.WhichOneof("message")
+    kind = None if isinstance(message, TooMuchNamed) else message.WhichOneof("message")
+    if isinstance(message, TooMuchNamed) or kind == "open":
+        raise StatusError(Code.INVALID_ARGUMENT, "the stream was opened twice: expected one open, as the first message")
     if kind == "absent":
         session.receiver.absent(message.absent)
     elif kind == "close":
         session.receiver.close()
-    elif kind == "open":
-        raise StatusError(Code.INVALID_ARGUMENT, "the stream was opened twice: expected one open, as the first message")
     else:
         raise StatusError(
             Code.INVALID_ARGUMENT, "a message holds nothing that this server knows: expected chunk or close"

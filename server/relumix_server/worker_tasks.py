@@ -44,19 +44,17 @@ class TaskResult:
 
 @dataclass(frozen=True, kw_only=True)
 class FrameRead(TaskResult):
-    """The fields of a ProxyFrame. written: the most bytes that its files can have (see most_written).
-
-    exposure: of the whole shot, see relumix.gain.downsample.Canvas.
-    """
+    """The fields of a ProxyFrame. written: the most bytes that its files can have (see most_written)."""
 
     rgb: Float32
     known: Float32
     exposure: float
+    noise: float
     written: dict[int, int]
 
     def proxy(self, frame: int) -> ProxyFrame:
         """Return the frame as engines see it."""
-        return ProxyFrame(frame, self.rgb, self.known, exposure=self.exposure)
+        return ProxyFrame(frame, self.rgb, self.known, exposure=self.exposure, noise=self.noise)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +68,7 @@ class ReferenceRead(FrameRead):
     def light(self, frame: int) -> Light:
         """Return the light of the reference."""
         arrays = self.rgb, self.known, self.gain_stops, self.lit
-        return ProxyReference(frame, *arrays, exposure=self.exposure), self.median_gain
+        return ProxyReference(frame, *arrays, exposure=self.exposure, noise=self.noise), self.median_gain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +96,7 @@ class FirstReferenceRead(ReferenceRead):
     @property
     def canvas(self) -> Canvas:
         """The canvas of the shot."""
-        return Canvas(Box(*self.box), *self.size, self.exposure)
+        return Canvas(Box(*self.box), *self.size)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,8 +143,9 @@ class LookAtAlpha(Task[AlphaSeen]):
             if source.plate.choice.alpha is None:
                 return AlphaSeen(matte=False, warnings=[])
             picture = source.read(self.files.frame)
-            warnings = [told_matte(picture.path)] if picture.has_matte else []
-            return AlphaSeen(matte=picture.has_matte, warnings=warnings, seconds=source.watch.seconds())
+            matte = picture.matte is not None
+            warnings = [told_matte(picture.path)] if matte else []
+            return AlphaSeen(matte=matte, warnings=warnings, seconds=source.watch.seconds())
 
 
 @dataclass(frozen=True)
@@ -220,9 +219,7 @@ class ReadFrame(Task[FrameRead]):
         with opened_source(self.files) as source:
             proxy = DownsampledShot(source, self.files.settings.work_size).frame(self.canvas, self.files.frame)
             written, seconds = most_written(source), source.watch.seconds()
-            return FrameRead(
-                rgb=proxy.rgb, known=proxy.known, exposure=proxy.exposure, written=written, seconds=seconds
-            )
+            return FrameRead(**_seen(proxy), written=written, seconds=seconds)
 
 
 @dataclass(frozen=True)
@@ -316,11 +313,13 @@ class UnpackPlanes(Task[TaskResult]):
         return TaskResult()
 
 
+def _seen(frame: ProxyFrame) -> dict[str, Any]:
+    return {"rgb": frame.rgb, "known": frame.known, "exposure": frame.exposure, "noise": frame.noise}
+
+
 def _fields(reference: ProxyReference, median_gain: Float32) -> dict[str, Any]:
     return {
-        "rgb": reference.rgb,
-        "known": reference.known,
-        "exposure": reference.exposure,
+        **_seen(reference),
         "gain_stops": reference.gain_stops,
         "lit": reference.lit,
         "median_gain": np.asarray(median_gain, np.float32),

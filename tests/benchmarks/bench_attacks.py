@@ -172,7 +172,7 @@ def asked(server: Server, credentials: grpc.ChannelCredentials | None) -> float:
     """Return how long somebody who comes now waits for the server's health."""
     with server.channel(credentials) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
-        return attack.seconds(lambda: stub.Check(health_pb2.HealthCheckRequest(), timeout=60))
+        return attack.seconds(lambda: stub.Check(health_pb2.HealthCheckRequest(), timeout=60, wait_for_ready=True))
 
 
 def measured(name: str, work: Callable[[Server], None], folder: Path) -> None:

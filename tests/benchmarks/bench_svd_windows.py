@@ -28,7 +28,7 @@ from relumix.dataset.shards import Shards
 from relumix.engines.base import Carried, Engine, Keyframe, Windowing
 from relumix.engines.registry import configured, load_engine
 from relumix.gain.direct_transfer import stops_between
-from relumix.gain.log_gain import apply
+from relumix.gain.log_gain import BLACK_OFFSET, apply
 from relumix.gain.proxy import ProxyFrame, ProxyReference
 from relumix.gain.proxy_shot import DownsampledShot
 from relumix.pipeline.propagate import Propagation
@@ -90,7 +90,7 @@ def carry(pair: Pair, engine: Engine, work_size: int) -> CarriedShot:
     """Carry the light of a shot's first frame."""
     shot = ArraySource(dict(enumerate(pair.plate)), {0: pair.reference}, None)
     with Propagation(DownsampledShot(shot, work_size), engine) as light:
-        canvas, offset = light.canvas, np.float32(light.canvas.black_offset)
+        canvas = light.canvas
         gains = light.gains(shot.frames)
         done = [next(gains)]
         began = time.perf_counter()
@@ -101,11 +101,12 @@ def carry(pair: Pair, engine: Engine, work_size: int) -> CarriedShot:
     )
     made = np.stack(
         [
-            apply(plate, each.gain_stops - each.median_gain, each.median_gain, offset)
+            apply(plate, each.gain_stops - each.median_gain, each.median_gain)
             for plate, each in zip(plates, done, strict=True)
         ]
     )
-    made, truth = (stops_between(plates, result, canvas.black_offset) for result in (made, lit))
+    offset = np.float32(BLACK_OFFSET / done[0].exposure)
+    made, truth = (stops_between(plates, result, offset) for result in (made, lit))
     return CarriedShot.of(made, truth, light.plan, engine.windowing.chained, seconds)
 
 

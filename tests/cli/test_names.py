@@ -112,3 +112,14 @@ def test_names_longer_than_that_are_one_line(tmp_path, capfd, option):
     said = capfd.readouterr().err
     assert said.count("\n") == 1
     assert "nnn" in said
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder that a process is in cannot be removed there")
+def test_a_working_folder_that_is_gone_is_one_line(tmp_path):
+    (tmp_path / "gone").mkdir()
+    words = [sys.executable, "-m", "relumix.cli.main", "relight", "plate.####.exr", "-r", "r.exr", "-o", "out"]
+    line = f"cd {tmp_path}/gone && rmdir {tmp_path}/gone && exec " + " ".join(words)
+    done = subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (
+        2, "relumix: the working folder is not there any more: change to one that is\n"
+    )  # fmt: skip

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from relumix.cli import presets
 from relumix.cli.main import main
 from tests.shot.files import plain
 from tests.synthetic import make_shot
@@ -92,3 +93,16 @@ def test_a_farms_job_has_them_too(folder, capsys):
     Path("relumix.toml").write_text("mix = 0.25\n")
     assert main(["farm", "bundle", *COMMAND[1:-1], "--bundle", "job"]) == 0
     assert "- name: Mix\n  value: 0.25\n" in Path("job/parameter_values.yaml").read_text()
+
+
+def test_a_folder_above_that_may_not_be_looked_into_has_no_presets(tmp_path, monkeypatch):
+    real = Path.is_file
+
+    def is_file(path):
+        if path.parent == tmp_path:
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(Path, "is_file", is_file)
+    (tmp_path / "shot").mkdir()
+    assert presets.project_file(tmp_path / "shot") is None

@@ -113,7 +113,7 @@ def test_a_server_of_the_time_before_confidence_is_not_asked_for_it(disk, asked)
             f"{address(server)} is of a version without confidence: use a newer server, or leave it out"
         )
         assert not server.openings
-        assert disk.relight(address(server))[-1].written == len(FRAMES)
+        assert disk.relight(address(server)).written == len(FRAMES)
 
 
 def test_with_a_mask_each_those_of_the_frames_wanted_are_sent(disk):
@@ -413,3 +413,9 @@ def test_names_that_cannot_travel_are_one_line(disk, by_path):
     assert str(caught.value) == (
         f"{disk.folder}/caf\\udce9.exr is no UTF-8 and cannot be sent to a server: rename it or relight here"
     )
+
+
+@pytest.mark.parametrize("seconds", [-1.0, float("nan")])
+def test_a_patience_that_is_none(seconds):
+    with pytest.raises(InputError, match=r"^patience is (-1\.0|nan) seconds: expected 0 or more$"):
+        RelightClient("127.0.0.1:1", patience_seconds=seconds)

@@ -215,9 +215,10 @@ def test_smaller_paint_overs_of_a_folder_are_the_same_by_stream_and_by_path(tmp_
     for path in (tmp_path / "here").iterdir():
         assert path.read_bytes() == (tmp_path / "there" / path.name).read_bytes()
     warnings = [event.message for event in there if isinstance(event, Warned)]
-    assert len(warnings) == 2
+    assert len(warnings) == 4
     assert warnings[0].startswith("fitted to the plate's 96x64: ")
     assert "says where it is painted" in warnings[1]
+    assert all("ends at a hard edge where the plate has none" in each for each in warnings[2:])
 
 
 def test_arrays_with_a_paint_over(server):
@@ -248,3 +249,17 @@ def test_arrays_with_cuts(server):
     here = {frame.frame: frame.pixels for frame in relumix.relit(shot.plate, lit, settings)}
     for frame in RelightClient(server.address).relit(shot.plate, lit, settings):
         np.testing.assert_array_equal(frame.pixels, here[frame.frame])
+
+
+def test_weights_and_mattes_of_references(server, tmp_path):
+    references = write_shot(tmp_path, frames=range(1001, 1010), references=(1001, 1009))
+    matte = write_masks(tmp_path, [1009], "matte").replace("####", "1009")
+    parts = {"reference_weights": ("1001=0.5",), "reference_masks": (f"1009={matte}",)}
+    assert_same(tmp_path, *both(tmp_path, server.address, references, **parts))
+    (tmp_path / "log").mkdir()
+    with serving(tmp_path / "log", "--root", str(tmp_path)) as beside:
+        client, settings = RelightClient(beside.address), Settings(**parts, overwrite=True)
+        there = [*client.relight(tmp_path / "plate", references, tmp_path / "there", settings, by_path=True)]
+    assert there[-1].written == 9
+    for frame in range(1001, 1010):
+        files.assert_same_pixels(tmp_path / f"here/p.{frame}.exr", tmp_path / f"there/p.{frame}.exr")

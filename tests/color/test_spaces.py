@@ -1,3 +1,8 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -89,3 +94,44 @@ def test_primaries() -> None:
     assert space.chromaticities == pytest.approx((0.713, 0.293, 0.165, 0.83, 0.128, 0.044, 0.32168, 0.33767), abs=1e-4)
     assert working_space(None).interop_id == ""
     assert working_space(None).chromaticities is None
+
+
+STUDIO = """\
+ocio_profile_version: 2
+roles: {scene_linear: lin, default: lin}
+file_rules: [!<Rule> {name: Default, colorspace: lin}]
+displays: {d: [!<View> {name: v, colorspace: lin}]}
+colorspaces: [!<ColorSpace> {name: lin}]
+"""
+
+
+def in_config(path: Path | str, code: str) -> str:
+    """What Python code says with a configuration in $OCIO, which OpenImageIO reads once."""
+    start = "from relumix.color.spaces import *; import numpy as np; plate = working_space(None); "
+    done = subprocess.run(
+        [sys.executable, "-c", start + code], env={**os.environ, "OCIO": str(path)}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    return (done.stdout or done.stderr.splitlines()[-1]).strip()
+
+
+@pytest.mark.parametrize("config", ["", "none", "garbage", "studio"])
+def test_8_bit_references_of_a_plate_without_a_name_need_nothing_of_ocio(tmp_path: Path, config: str) -> None:
+    (tmp_path / "garbage").write_text("colorspaces: [")
+    (tmp_path / "studio").write_text(STUDIO)
+    half = "print(round(float(reference_space(None, True, plate).to_linear(np.full((1, 1, 3), 0.5, 'f4')).max()), 5))"
+    assert in_config(tmp_path / config if config else "", half) == "0.21404"
+
+
+def test_a_configuration_that_cannot_be_read_is_said_where_a_name_is_looked_up(tmp_path: Path) -> None:
+    said = in_config(tmp_path / "none", "working_space('ACEScg')")
+    assert said.startswith("relumix.errors.InputError: the configuration in $OCIO cannot be read: ")
+    assert str(tmp_path / "none") in said
+
+
+def test_a_studio_that_has_no_srgb_is_asked_what_its_references_are(tmp_path: Path) -> None:
+    (tmp_path / "studio").write_text(STUDIO)
+    assert in_config(tmp_path / "studio", "reference_space(None, True, working_space('lin'))") == (
+        "relumix.errors.InputError: unknown colour space 'sRGB': expected one of lin, default, scene_linear; say with "
+        "--reference-colorspace what colour references are"
+    )

@@ -10,7 +10,7 @@ from relumix.gain.direct_transfer import DirectTransfer, shown_under, stops_betw
 from relumix.gain.downsample import Canvas, proxy_frame
 from relumix.gain.log_gain import MID_GREY
 from relumix.gain.relight import relight
-from relumix.gain.transfer import Gain, log_luminance
+from relumix.gain.transfer import Gain, black_offset
 from relumix.shot.box import Box
 
 HEIGHT, WIDTH = 96, 128
@@ -38,7 +38,7 @@ def relit(rgb, shown, canvas=HALF, box=BOX, *, alpha=None, grade=0.0):
     """The full-size result of an engine that shows `shown` [h, w, 3], without the grade, at the canvas' size."""
     seen = proxy_frame(canvas, 1, Level(rgb, alpha), box)
     grade = np.full(3, grade, np.float32)
-    gain = Gain(1, stops_to(seen.rgb, shown) + grade, grade, log_luminance(seen), np.zeros_like(seen.known))
+    gain = Gain.on(seen, stops_to(seen.rgb, shown) + grade, grade)
     return relight(DirectTransfer(canvas), gain, Level(rgb, alpha), box, keep_gain=True)
 
 
@@ -67,8 +67,9 @@ def test_an_engine_that_shows_the_plate_gives_the_plate(width, height, work, sto
 @settings(max_examples=20)
 def test_at_the_working_size_it_is_what_is_shown(seed, exposure):
     rgb, shown = noise(seed=seed) / np.float32(exposure), noise(seed=seed + 1, spread=3)
-    canvas = Canvas(BOX, WIDTH, HEIGHT, exposure)
-    np.testing.assert_allclose(direct(rgb, shown, canvas) * np.float32(exposure), shown, rtol=1e-3, atol=1e-5)
+    canvas = Canvas(BOX, WIDTH, HEIGHT)
+    exposed = direct(rgb, shown, canvas) * np.float32(proxy_frame(canvas, 1, Level(rgb), BOX).exposure)
+    np.testing.assert_allclose(exposed, shown, rtol=1e-3, atol=1e-5)
 
 
 def test_content_that_was_replaced_comes_through_without_the_plates_own():
@@ -93,7 +94,9 @@ def test_fine_detail_is_added_back_where_both_agree():
 def test_highlights_are_shown_and_kept():
     shown = np.full((HEIGHT // 2, WIDTH // 2, 3), 0.2, np.float32)
     shown[10:20, 10:20] = 180
-    assert direct(noise(), shown)[24:36, 24:36].min() > 100
+    assert (direct(noise(), shown) * np.float32(proxy_frame(HALF, 1, Level(noise()), BOX).exposure))[
+        24:36, 24:36
+    ].min() > 100
     bright = noise()
     bright[20:40, 20:40] *= 4000
     np.testing.assert_allclose(direct(bright, as_seen(bright)), bright, rtol=1e-3)
@@ -112,9 +115,8 @@ def test_premultiplied_plates_stay_so():
 def test_data_windows_and_mip_levels_lie_where_they_belong(window):
     columns = MID_GREY * np.exp2(np.arange(window.x, window.x + window.width) / 64)
     rgb = np.ascontiguousarray(np.broadcast_to(columns[None, :, None], (window.height, window.width, 3)), np.float32)
-    seen = as_seen(rgb, box=window)
-    flat = np.zeros(seen.shape[:2], np.float32)
-    gain = Gain(1, stops_to(seen, 2 * seen), np.zeros(3, np.float32), flat, flat)
+    seen = proxy_frame(HALF, 1, Level(rgb), window)
+    gain = Gain.on(seen, stops_to(seen.rgb, 2 * seen.rgb), np.zeros(3, np.float32))
     inside = window.intersect(BOX).slices_in(window)
     whole = relight(DirectTransfer(HALF), gain, Level(rgb), window).pixels
     np.testing.assert_allclose(whole[inside], 2 * rgb[inside], rtol=0.03)
@@ -125,7 +127,7 @@ def test_data_windows_and_mip_levels_lie_where_they_belong(window):
 def test_the_gain_map_makes_the_result_of_the_plate():
     rgb = noise()
     result = relit(rgb, noise(HEIGHT // 2, WIDTH // 2, seed=1))
-    offset = np.float32(HALF.black_offset)
+    offset = black_offset(None, proxy_frame(HALF, 1, Level(rgb), BOX).exposure)
     again = (rgb + offset) * np.exp2(result.gain_stops) - offset
     np.testing.assert_allclose(again, result.pixels, rtol=1e-3, atol=1e-5)
 

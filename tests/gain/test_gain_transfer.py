@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -6,9 +8,8 @@ from hypothesis import strategies as st
 from relumix.gain.downsample import Canvas, proxy_frame
 from relumix.gain.gain_transfer import GainTransfer
 from relumix.gain.log_gain import MID_GREY
-from relumix.gain.proxy import ProxyFrame
 from relumix.gain.relight import relight
-from relumix.gain.transfer import Gain, log_luminance
+from relumix.gain.transfer import Gain
 from relumix.shot.box import Box
 from tests.synthetic import make_shot, shadow_light
 
@@ -20,8 +21,8 @@ class Level:
 
 def light_on(rgb, canvas, box, stops, grade=0.0, alpha=None):
     seen = proxy_frame(canvas, 1, Level(rgb, alpha), box)
-    sure = np.zeros_like(seen.known)
-    return Gain(1, np.asarray(stops, np.float32), np.full(3, grade, np.float32), log_luminance(seen), sure)
+    # Its noise is the picture here.
+    return replace(Gain.on(seen, np.asarray(stops, np.float32), np.full(3, grade, np.float32)), noise=0.0)
 
 
 def relit(level, box, canvas, gain):
@@ -113,16 +114,52 @@ def test_highlights_keep_their_ratio_to_white():
     assert relit(Level(rgb), box, canvas, gain)[12, 12] == pytest.approx([500 * 2**-1.5] * 3, rel=1e-3)
 
 
-def test_alpha_premultiplies_the_light_in_black():
-    rgb, box = np.zeros((32, 64, 3), np.float32), Box(0, 0, 64, 32)
-    alpha = np.broadcast_to(np.linspace(0, 1, 64, dtype=np.float32), (32, 64))
+@given(share=st.integers(-30, 30), grade=st.floats(-3, 3))
+@settings(max_examples=30)
+def test_a_faded_frame_is_that_share_of_the_relit_one_bit_for_bit(share, grade):
+    rgb, box, scale = noise(48, 64), Box(0, 0, 64, 48), np.float32(2.0**share)
+    rgb[:9], rgb[20, 30] = 0, (0.5, -0.01, 0)
+    canvas = Canvas.fit(box, 32)
+    stops = np.random.default_rng(1).normal(0, 2, (24, 32, 3)).astype(np.float32)
+    whole, faded = (relit(Level(x), box, canvas, light_on(x, canvas, box, stops, grade)) for x in (rgb, rgb * scale))
+    np.testing.assert_array_equal(faded, whole * scale)
+    assert not whole[:9].any()
+
+
+def test_alpha_edges_are_the_relit_picture_premultiplied():
+    straight, box = noise(32, 64), Box(0, 0, 64, 32)
+    straight[:] = straight.mean()
+    alpha = np.broadcast_to(np.linspace(0, 1, 64, dtype=np.float32), (32, 64)).copy()
     canvas = Canvas.fit(box, 64)
-    seen = ProxyFrame(1, rgb, np.ones((32, 64), np.float32))
-    sure = np.zeros_like(seen.known)
-    gain = Gain(1, np.full((32, 64, 3), 3, np.float32), np.zeros(3, np.float32), log_luminance(seen), sure)
-    result = relit(Level(rgb, alpha), box, canvas, gain)
-    assert np.all(result[:, 0] == 0)
-    np.testing.assert_allclose(result[..., 0], 7 * canvas.black_offset * alpha, rtol=1e-5)
+    premultiplied = straight * alpha[..., None]
+    gain = light_on(premultiplied, canvas, box, np.full((32, 64, 3), 3, np.float32), alpha=alpha)
+    np.testing.assert_allclose(relit(Level(premultiplied, alpha), box, canvas, gain), 8 * premultiplied, rtol=1e-5)
+
+
+def spread(values):
+    return float(np.std(values))
+
+
+@pytest.mark.parametrize("kind", ["around zero", "clipped"])
+@pytest.mark.parametrize("stops", [-8, 0, 8])
+def test_noise_without_light_is_not_raised(kind, stops):
+    box, canvas = Box(0, 0, 256, 160), Canvas.fit(Box(0, 0, 256, 160), 128)
+    grain = np.random.default_rng(0).normal(0, 1e-3 * 2.0**stops, (160, 256, 3)).astype(np.float32)
+    grain = np.maximum(grain, 0) if kind == "clipped" else grain
+    seen = proxy_frame(canvas, 1, Level(grain), box)
+    gain = Gain.on(seen, np.full((80, 128, 3), 3, np.float32), np.zeros(3, np.float32))
+    assert spread(relit(Level(grain), box, canvas, gain)) < 1.6 * spread(grain)  # of 8
+
+
+def test_noise_in_the_blacks_of_a_picture_is_not_raised_and_the_picture_is_lit():
+    box, canvas = Box(0, 0, 256, 160), Canvas.fit(Box(0, 0, 256, 160), 128)
+    rgb = np.random.default_rng(0).normal(0, 1e-4, (160, 256, 3)).astype(np.float32)
+    rgb[:, 128:] += make_shot(size=(128, 160), frames=[1]).plate[1]
+    seen = proxy_frame(canvas, 1, Level(rgb), box)
+    gain = Gain.on(seen, np.full((80, 128, 3), 3, np.float32), np.zeros(3, np.float32))
+    result = relit(Level(rgb), box, canvas, gain)
+    assert spread(result[:, :112]) < 1.1 * spread(rgb[:, :112])
+    np.testing.assert_allclose(result[:, 144:], 8 * rgb[:, 144:], rtol=0.02)
 
 
 @given(x=st.integers(-20, 20), scale=st.sampled_from([1, 2, 4]))

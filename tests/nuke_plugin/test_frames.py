@@ -4,6 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from relumix.shot.sequence import parse_frames
 from tests.nuke_plugin.host import expressions
 
 FRAMES = st.sets(st.integers(-50, 50))
@@ -25,6 +26,17 @@ def frames(nuke):
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_text_is_read_as_it_was_written(frames, wanted):
     assert frames.parse(frames.text(wanted), "frames") == sorted(wanted)
+
+
+@given(wanted=FRAMES.filter(bool))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_command_reads_the_same_frames(frames, wanted):
+    assert parse_frames(frames.text(wanted)) == tuple(sorted(wanted))
+
+
+@pytest.mark.parametrize("text", ["1001", "1,5,9", "1-9x4", "-5--3", "-1-1", "1 3", "1 - 3", "1-3,2-4", "99-101, 200"])
+def test_what_people_write_is_the_same_to_both(frames, text):
+    assert tuple(frames.parse(text, "frames")) == parse_frames(text)
 
 
 @given(wanted=FRAMES)
@@ -57,6 +69,7 @@ def test_the_nearest_of_none_is_a_number(frames):
         ("1001-1003 1002", [1001, 1002, 1003]),
         ("1-9x4", [1, 5, 9]),
         ("-3--1", [-3, -2, -1]),
+        ("1001 - 1003, 1007", [1001, 1002, 1003, 1007]),
     ],
 )
 def test_what_may_be_written(frames, text, expected):

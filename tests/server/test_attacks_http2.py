@@ -243,9 +243,9 @@ def test_a_host_that_opens_connections_leaves_some_to_others(tmp_path):
                 return bool(connection.recv(1 << 12))
             return False
 
-        assert until(other, 20)
-        assert until(lambda: sum(not closed(each) for each in idle) <= 50)
-        assert server.open_files() < 150
+        assert until(other, 60)
+        assert until(lambda: sum(not closed(each) for each in idle) <= 50, 60)
+        assert until(lambda: server.open_files() < 150, 60)
 
 
 def test_headers_that_never_end(guarded):

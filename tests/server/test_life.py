@@ -311,9 +311,10 @@ def test_a_reader_that_stops_is_given_up_on(tmp_path, held):
     disk = Disk(tmp_path / "shot", size=(960, 540), frames=range(1, 11), pan=(0.5, 0))
     with serving(tmp_path, "--idle-seconds", "2") as server:
         stream = held(*disk.said(settings=pb.Settings(engine="flow", work_size=64, compression="none")), server=server)
+        next(stream.call)
         assert until(lambda: server.info().load.sessions == 0, 60)
         assert until(lambda: rested(server))
-        assert any("the client took no result for 2 s" in line["message"] for line in server.log)
+        assert until(lambda: any("the client took no result for 2 s" in line["message"] for line in server.log))
         stream.leave()
 
 

@@ -1,3 +1,4 @@
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -290,6 +291,16 @@ def test_a_real_plate(shared: Path) -> None:
     assert refusal(gray) == f"{gray} is a luminance image (Y): convert it to RGB first"
 
 
+@pytest.mark.parametrize(("rate", "told"), [((24, 1), 24.0), ((0, 1), None), ((24, 0), None), ((-24, 1), None)])
+def test_a_frame_rate_that_is_none(tmp_path: Path, rate: tuple[int, int], told: float | None) -> None:
+    path = files.by_hand(
+        tmp_path / "a.exr",
+        dict.fromkeys("RGB", np.zeros((4, 5), np.float16)),
+        attributes={"framesPerSecond": ("rational", struct.pack("<iI", *rate))},
+    )
+    assert plate_of(path).frames_per_second == told
+
+
 def test_alpha_that_is_no_coverage_is_left_out_of_a_colour_space(tmp_path: Path) -> None:
     """Colour of a curve is divided by coverage before it is decoded, and never by a matte."""
     colour = np.random.default_rng(2).uniform(0.2, 0.9, (8, 10, 3)).astype(np.float32)
@@ -299,7 +310,7 @@ def test_alpha_that_is_no_coverage_is_left_out_of_a_colour_space(tmp_path: Path)
     for name, more in (("a.exr", {}), ("a.tif", {"oiio__UnassociatedAlpha": 1})):
         picture = plate_of(files.plain(tmp_path / name, np.dstack([colour, matte]), **more), colorspace="sRGB").read(1)
         assert np.array_equal(picture.rgb, bare)
-        assert picture.has_matte
+        assert picture.matte is not None
     covered = colour * matte[..., None]
     picture = plate_of(files.plain(tmp_path / "c.exr", np.dstack([covered, matte])), colorspace="sRGB").read(1)
     assert picture.alpha is not None

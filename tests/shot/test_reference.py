@@ -400,7 +400,7 @@ def test_a_roto_matte_in_plate_and_reference_is_no_paint(tmp_path: Path) -> None
     plate = texture_plate(tmp_path, DISC)
     picture = plate.read(1)
     assert picture.alpha is None
-    assert picture.has_matte
+    assert picture.matte is not None
     exr = files.plain(tmp_path / "r.exr", np.dstack([TEXTURE * 2, DISC]))
     png = files.plain(tmp_path / "r.png", np.dstack([CODES, np.uint8(DISC * 255)]), oiio__UnassociatedAlpha=1)
     bare = files.plain(tmp_path / "bare.png", CODES)
@@ -440,6 +440,26 @@ def test_fire_in_plate_and_reference_is_all_of_the_reference(tmp_path: Path, cov
     assert plate.read(1).alpha is None
     relit = files.plain(tmp_path / "r.exr", np.dstack([fire * 2, alpha]))
     assert np.array_equal(read_reference(relit, plate.read(1), plate=plate)[0], fire * 2)
+
+
+@pytest.mark.parametrize("size", [(16, 20), (32, 40)])
+def test_the_plates_own_matte_is_told_from_paint_by_where_it_is(tmp_path: Path, size: tuple[int, int]) -> None:
+    """Fire that is brighter than its alpha in the plate alone: the reference made it dark."""
+    flame = np.zeros((16, 20), np.float32)
+    flame[2:14, 13:18] = 0.1
+    alpha, fire = np.maximum(DISC, flame), TEXTURE * np.maximum(DISC, 10 * flame)[..., None]
+    plate = Plate(Sequence.find(files.plain(tmp_path / "a.1.exr", np.dstack([fire, alpha]))))
+    picture = plate.read(1)
+    assert picture.matte is not None
+    scale = size[0] // 16
+    dark = np.kron(np.dstack([fire * (1 - 0.95 * (flame > 0))[..., None], alpha]), np.ones((scale, scale, 1)))
+    rgb, known = read_reference(files.plain(tmp_path / "r.exr", dark.astype(np.float32)), picture, plate=plate)
+    assert known.all()
+    assert rgb == pytest.approx(dark[::scale, ::scale, :3], abs=1e-5)
+    # With another alpha it is painted where that says so.
+    dark[:, : 3 * scale, 3] = 1
+    painted, _ = read_reference(files.plain(tmp_path / "r.exr", dark.astype(np.float32)), picture, plate=plate)
+    assert painted[8, 15] == pytest.approx(fire[8, 15] * (0.05 + 0.9), abs=1e-5)
 
 
 def test_a_transparent_reference_never_makes_the_shot_black(tmp_path: Path) -> None:

@@ -10,10 +10,12 @@ from threadpoolctl import threadpool_limits
 
 from relumix.engines.base import Carried, Keyframe, Propagator, Windowing
 from relumix.engines.tracking.appearance import match
+from relumix.engines.tracking.blending import Side, blend_window
 from relumix.engines.tracking.correspondence import Track
+from relumix.engines.tracking.expected_error import ErrorGauge, Evidence
 from relumix.engines.tracking.log_frame import LogFrame
-from relumix.engines.tracking.motion_averaging import WeightedGain, average, mix_window
-from relumix.engines.tracking.reference_light import ReferenceLight, carry, combine, expected_error
+from relumix.engines.tracking.motion_averaging import WeightedGain, average
+from relumix.engines.tracking.reference_light import ReferenceLight, carry, combine
 from relumix.engines.tracking.tracks import Tracker, WindowMotion
 from relumix.engines.tracking.window_progress import WindowProgress
 from relumix.gain.proxy import ProxyFrame, ProxyReference
@@ -26,7 +28,7 @@ class FlowEngine:
 
     def __init__(self) -> None:
         self.name = "flow"
-        self.windowing = Windowing(version="1", window=16, overlap=2, tracks=True)
+        self.windowing = Windowing(version="2", window=16, overlap=2, tracks=True)
 
     def start(self) -> Propagator:
         """Begin a shot."""
@@ -54,7 +56,7 @@ class FlowPropagator:
         with threadpool_limits(1, user_api="blas"):  # the products are small: BLAS threads would only wait
             window = WindowMotion.of(frames)
             self._progress.begin(2 * len(frames) * len(references))
-            gains, errors = [], []
+            sides = []
             for reference, keyframe_path in zip(references, keyframe_paths, strict=True):
                 light = ReferenceLight.of(reference)
                 # 1. Track: where each pixel of each frame is in the reference.
@@ -64,21 +66,26 @@ class FlowPropagator:
                 del tracks  # large: without this list the pool frees each as its frame is done
                 found = list(self._progress.each(relit))
                 # 5. Average along the motion, against flicker.
-                gains.append(average(found, window))
-                # Of each frame's own gain: what averaging makes of it is not known here.
-                errors.append([expected_error(each.weight, light.deviation_stops) for each in found])
-                del found  # before the next reference's are made
-            # 6. Mix the references' gains.
-            return mix_window(window.frames, references, gains, errors)
+                averaged = average([gain for gain, _ in found], window)
+                evidence = [each for _, each in found]
+                del found
+                # 6. Weigh what is known of it: how far off each pixel is expected to be.
+                gauged = map(ErrorGauge("flow", light).error, window.frames, evidence, averaged)
+                sides.append(
+                    Side([gain.gain_stops for gain in averaged], *zip(*gauged, strict=True), light.deviation_stops)
+                )
+            # 7. Blend the references' gains, by how sure each is.
+            return blend_window(frames, references, sides)
 
 
-def _relight(light: ReferenceLight, frame: LogFrame, track: Track) -> WeightedGain:
-    """Return the gain on a frame from one reference, without the neighbouring frames."""
+def _relight(light: ReferenceLight, frame: LogFrame, track: Track) -> tuple[WeightedGain, Evidence | None]:
+    """Return the gain on a frame from one reference, without the neighbouring frames, and what is known of it."""
     if frame.digest == light.log_frame.digest:
-        return light.own_gain()
+        return light.own_gain(), None
     # 2. Carry the reference's gain along the track, with its confidence.
     carried = carry(light, frame, track)
     # 3. Match: the gain of reference pixels that look alike and lie near the tracked position.
     matched = match(light.bank, frame, track)
     # 4. Combine: the carried gain by its confidence, the matched gain for the rest.
-    return combine(light, carried, matched)
+    gain = combine(light, carried, matched)
+    return gain, Evidence.of(track, carried, matched, gain)

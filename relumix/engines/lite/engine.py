@@ -28,9 +28,11 @@ from relumix.engines.lite.features import (
 from relumix.engines.lite.network import STRIDE, EncodedReference
 from relumix.engines.lite.weights import digest_of, load_network, shipped_weights
 from relumix.engines.tracking.appearance import match
+from relumix.engines.tracking.blending import Side, blend_window
 from relumix.engines.tracking.correspondence import Track
+from relumix.engines.tracking.expected_error import ErrorGauge, Evidence, small
 from relumix.engines.tracking.log_frame import LogFrame
-from relumix.engines.tracking.motion_averaging import WeightedGain, average, mix_window
+from relumix.engines.tracking.motion_averaging import WeightedGain, average
 from relumix.engines.tracking.reference_light import carry, combine
 from relumix.engines.tracking.tracks import Tracker, WindowMotion
 from relumix.engines.tracking.window_progress import WindowProgress
@@ -42,7 +44,7 @@ from relumix.types import Float16, Float32
 _THREADS = 2
 
 _LEAST_ERROR = 0.4  # in units of spread: a floor, so that no gain gets an unbounded weight
-_CONFIDENCE_POWER = 4  # sharpens the weights of two references, so that one that shows little cannot spoil a frame
+_LEAST_LOGGED = 1 / 16  # of the network's own error, in units of spread: its widest answer
 _KEEP = 0.4  # as in `average`, for corrections: less than there, since the gain below them was averaged already
 
 
@@ -61,7 +63,7 @@ class LiteEngine:
         self.network = load_network(path).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._lock = Lock()
         self.name = "lite"
-        self.windowing = Windowing(version=f"3-{digest_of(path)}", window=16, overlap=2, tracks=True)
+        self.windowing = Windowing(version=f"4-{digest_of(path)}", window=16, overlap=2, tracks=True)
 
     def start(self) -> Propagator:
         """Begin a shot."""
@@ -105,12 +107,12 @@ class LitePropagator:
     ) -> Carried:
         """Carry the light of the references to the frames of one window (see `Propagator.propagate`).
 
-        Steps 1 to 6 are the flow engine's (see relumix.engines.flow.engine), with the network between 5 and 6.
+        Steps 1 to 7 are the flow engine's (see relumix.engines.flow.engine), with the network between 5 and 6.
         """
         with threadpool_limits(1, user_api="blas"):  # the products are small: BLAS threads would only wait
             window = WindowMotion.of(frames)
             self._progress.begin(3 * len(frames) * len(references))
-            gains, errors = [], []
+            sides = []
             for reference, keyframe_path in zip(references, keyframe_paths, strict=True):
                 corrector = _Corrector.of(self._engine, reference)
                 # 1. Track.
@@ -125,31 +127,39 @@ class LitePropagator:
                 # 5a. The network: a correction and its weight.
                 corrected = map(corrector.correction, window.frames, averaged, found)
                 corrections = list(self._progress.each(corrected))
-                errors.append([corrector.expected_error(each.weight) for each in corrections])
                 # 5b. Average the corrections too, since each is made from one frame alone; less than the gain.
-                corrections = average(corrections, window, _KEEP)
-                gains.append([_corrected(*each) for each in zip(averaged, corrections, strict=True)])
-                del found, averaged, corrections  # before the next reference's are made
-            # 6. Mix the references' gains.
-            return mix_window(window.frames, references, gains, errors)
+                smooth = average(corrections, window, _KEEP)
+                gains = [_corrected(*each) for each in zip(averaged, smooth, strict=True)]
+                del averaged, smooth  # before the next reference's are made
+                # 6. Weigh what is known of it, the network's own estimate included.
+                gauge = ErrorGauge("lite", corrector.reference.light)
+                evidence, log_errors = [each.evidence for each in found], map(_log_error, corrections)
+                gauged = map(gauge.error, window.frames, evidence, gains, log_errors)
+                deviation_stops = corrector.reference.light.deviation_stops
+                sides.append(Side([gain.gain_stops for gain in gains], *zip(*gauged, strict=True), deviation_stops))
+                del found, corrections, gains
+            # 7. Blend the references' gains, by how sure each is.
+            return blend_window(frames, references, sides)
 
 
 @dataclass(frozen=True)
 class _FlowResult:
-    """Steps 2 to 4 on a frame: the flow engine's gain, and features (None on the reference's own picture)."""
+    """Steps 2 to 4 on a frame: the flow engine's gain; features and evidence (None on the reference's own picture)."""
 
     gain: WeightedGain
     features: Float16 | None
+    evidence: Evidence | None
 
 
 def _relight(reference: SpreadLight, frame: LogFrame, track: Track) -> _FlowResult:
     light = reference.light
     if frame.digest == light.log_frame.digest:
-        return _FlowResult(light.own_gain(), None)
+        return _FlowResult(light.own_gain(), None, None)
     carried = carry(light, frame, track)
     matched = match(light.bank, frame, track, attend_in_torch)
     features = frame_features(reference, frame, track, carried, matched, net_size(frame.log_luma.shape))
-    return _FlowResult(combine(light, carried, matched), features)
+    gain = combine(light, carried, matched)
+    return _FlowResult(gain, features, Evidence.of(track, carried, matched, gain))
 
 
 @dataclass(frozen=True)
@@ -181,14 +191,15 @@ class _Corrector:
         log_error = np.asarray(cv2.resize(log_error, (width, height)), np.float32)
         return WeightedGain(added, np.float32(1) / (np.exp2(log_error) + np.float32(_LEAST_ERROR)))
 
-    def expected_error(self, weight: Float32) -> Float32:
-        """Return [h, w] stops: the error that the network expects, from the weight of its correction."""
-        spreads = np.maximum(np.float32(1) / weight - np.float32(_LEAST_ERROR), 0)
-        return np.asarray(spreads * np.float32(self.reference.spread_stops), np.float32)
-
 
 def _corrected(averaged: WeightedGain, correction: WeightedGain) -> WeightedGain:
-    return WeightedGain(averaged.gain_stops + correction.gain_stops, correction.weight**_CONFIDENCE_POWER)
+    return WeightedGain(averaged.gain_stops + correction.gain_stops, averaged.weight)
+
+
+def _log_error(correction: WeightedGain) -> Float32:
+    """Return log2 of the error that the network expects, in units of spread, at the size of `Evidence`."""
+    error = np.float32(1) / small(correction.weight) - np.float32(_LEAST_ERROR)
+    return np.asarray(np.log2(np.maximum(error, np.float32(_LEAST_LOGGED))), np.float32)
 
 
 def net_size(shape: Sequence[int]) -> tuple[int, int]:

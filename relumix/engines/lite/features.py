@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from relumix.engines.tracking.correspondence import Track, squared_length, warp
-from relumix.engines.tracking.log_frame import LogFrame
+from relumix.engines.tracking.log_frame import LogFrame, darker
 from relumix.engines.tracking.motion_averaging import WeightedGain
 from relumix.engines.tracking.reference_light import ReferenceLight, TrackedGain
 from relumix.gain.proxy import ProxyReference
@@ -65,7 +65,7 @@ def frame_features(
     17-18 where in the reference the flow expects it, (x, y) in long edges from the middle.
     """
     # At the reference's exposure: a change of the camera's exposure is no change of light.
-    own: Float32 = frame.log_rgb - np.float32(track.exposure_stops)
+    own = darker(frame.log_rgb, track.exposure_stops)
     difference = warp(reference.light.log_frame.log_rgb, track.forward) - own
     moved = track.forward / np.float32(max(track.forward.shape[:2]))
     planes: list[Float32] = [

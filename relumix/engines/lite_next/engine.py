@@ -48,7 +48,7 @@ class LiteNextEngine:
         self.lock = Lock()
         self.name = "lite-next"
         version = blake2b(file.read_bytes(), digest_size=4).hexdigest()
-        self.windowing = Windowing(version=f"1-{version}", window=8, overlap=2, tracks=False)
+        self.windowing = Windowing(version=f"2-{version}", window=8, overlap=2, tracks=False)
 
     def start(self) -> Propagator:
         """Begin a shot."""

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from relumix.engines.base import Windowing
 from relumix.errors import InputError
 
-VERSION = "2"
+VERSION = "3"
 """Of the engine: changes when its results do."""
 
 TRAINED_FRAMES = (14, 30, 61)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from relumix.gain.log_gain import BLACK_OFFSET, apply
+from relumix.gain.log_gain import apply
 from relumix.gain.proxy import ProxyReference
 from relumix.types import Float32
 
@@ -66,4 +66,4 @@ class ReferenceLight:
 
 def relit(rgb: Float32, local: Float32) -> Float32:
     """Return plate light [h, w, 3] under local gain, >= 0."""
-    return np.maximum(apply(rgb, local, np.zeros(3, np.float32), np.array(BLACK_OFFSET, np.float32)), 0)
+    return apply(rgb, local, np.zeros(3, np.float32))

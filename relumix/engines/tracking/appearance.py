@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from relumix.engines.tracking.correspondence import Track
-from relumix.engines.tracking.log_frame import LogFrame
+from relumix.engines.tracking.log_frame import LogFrame, darker
 from relumix.gain.guided_filter import upsample_by_color
 from relumix.types import Float32
 
@@ -144,7 +144,7 @@ def _half_square(vectors: Float32) -> Float32:
 
 def _features(frame: LogFrame, exposure_stops: float, edge_px: int) -> Float32:
     """[h, w, 11] of the small picture, each divided by its unit of distance."""
-    rgb = shrink(frame.log_rgb, edge_px) - np.float32(exposure_stops)
+    rgb = darker(shrink(frame.log_rgb, edge_px), exposure_stops)
     luma = rgb.mean(-1)
     near, far = (cv2.GaussianBlur(rgb, (0, 0), sigma) for sigma in (_NEAR_SIGMA_PX, _FAR_SIGMA_PX))
     smooth = cv2.GaussianBlur(luma, (0, 0), 1)

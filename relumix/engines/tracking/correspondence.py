@@ -13,7 +13,7 @@ from typing import TypeVar, cast
 import cv2
 import numpy as np
 
-from relumix.engines.tracking.log_frame import LogFrame
+from relumix.engines.tracking.log_frame import LogFrame, darker
 from relumix.types import Float32, UInt8
 
 _Pixels = TypeVar("_Pixels", Float32, UInt8)
@@ -49,10 +49,7 @@ class Track:
         grows with the flow, as in Sundaram, Brox, Keutzer: Dense Point Trajectories by GPU-accelerated Large
         Displacement Optical Flow, ECCV 2010, which has a hard threshold instead.
         """
-        height, width = self.forward.shape[:2]
-        where = self.forward + _grid(height, width)
-        x, y = where[..., 0], where[..., 1]
-        inside = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
+        inside = beyond_edges(self.forward) <= 0.5
         error = squared_length(self.forward + warp(self.backward, self.forward))
         slack = _SLACK_PX + _SLACK_SHARE * np.sqrt(squared_length(self.forward))
         return np.where(inside, np.exp(-error / np.square(slack)), 0).astype(np.float32)
@@ -69,10 +66,17 @@ class Track:
 
         Flow can be consistent but wrong, where a surface is hidden by another of the same motion, or its light changed.
         """
-        patches = frame.patches - np.float32(self.exposure_stops)
+        patches = darker(frame.patches, self.exposure_stops)
         difference = squared_length(patches - warp(other.patches, self.forward))
         # A normal density over the difference: a mean of three channels, each with a deviation of _CHANGE_STOPS.
         return cast(Float32, np.exp(difference * np.float32(-0.5 / 3 / _CHANGE_STOPS**2)))
+
+
+def beyond_edges(flow: Float32) -> Float32:
+    """Return [h, w] px: how far p + flow[p] lies outside the picture, beyond the centres of its outermost pixels."""
+    height, width = flow.shape[:2]
+    away = np.abs(flow + (_grid(height, width) - _middle(height, width))) - _middle(height, width)
+    return cast(Float32, np.maximum(away.max(-1), 0))
 
 
 def squared_length(vectors: Float32) -> Float32:
@@ -122,6 +126,10 @@ def extend_track(step: Track, track: Track, frame: LogFrame, reference: LogFrame
 def _grid(height: int, width: int) -> Float32:
     y, x = np.mgrid[:height, :width].astype(np.float32)
     return np.stack([x, y], -1)
+
+
+def _middle(height: int, width: int) -> Float32:
+    return np.array([(width - 1) / 2, (height - 1) / 2], np.float32)
 
 
 def _solve(here: UInt8, there: UInt8, shape: tuple[int, ...], guess: Float32 | None = None) -> Float32:

@@ -66,5 +66,18 @@ class LogFrame:
     def grey(self, exposure_stops: float) -> UInt8:
         """Return 8 bits at the solver's size, as if exposed `exposure_stops` darker."""
         scale = 255 / (_BRIGHTEST_STOPS - _DARKEST_STOPS)
-        levels: Float32 = (self.solver_luma - np.float32(exposure_stops + _DARKEST_STOPS)) * np.float32(scale) + 0.5
+        luma = darker(self.solver_luma, exposure_stops)
+        levels: Float32 = (luma - np.float32(_DARKEST_STOPS)) * np.float32(scale) + 0.5
         return levels.clip(0, 255).astype(np.uint8)
+
+
+def darker(log_light: Float32, exposure_stops: float) -> Float32:
+    """Return light in stops, as a LogFrame has it, as if it had been exposed `exposure_stops` darker.
+
+    Not a mere difference: BLACK_OFFSET stays where it is, so that black looks alike whatever each frame was exposed at.
+    """
+    if exposure_stops == 0:
+        return log_light
+    offset = np.float32(BLACK_OFFSET / MID_GREY)
+    light = np.maximum(np.exp2(log_light) - offset, 0) * np.float32(2**-exposure_stops)
+    return np.asarray(np.log2(light + offset), np.float32)

@@ -24,6 +24,7 @@ class ReferenceLight:
     log_frame    its plate.
     gain_stops   [h, w, 3] in full; median_gain [3] its median where trusted; local_stops [h, w, 3] the rest.
     trusted      [h, w] in 0..1: where the gain is known.
+    deviation_stops  see the function.
     bank         the local gain, to be matched by appearance.
     """
 
@@ -32,6 +33,7 @@ class ReferenceLight:
     median_gain: Float32
     local_stops: Float32
     trusted: Float32
+    deviation_stops: float
     bank: Bank
 
     @classmethod
@@ -41,13 +43,7 @@ class ReferenceLight:
         # Local gain is near 0, so interpolating and averaging it errs by little, and a plain grade passes exactly.
         local = reference.gain_stops - median_gain
         bank = Bank.of(log_frame, local, trusted, edge_px)
-        return cls(log_frame, reference.gain_stops, median_gain, local, trusted, bank)
-
-    @property
-    def deviation_stops(self) -> float:
-        """Mean absolute deviation from the median: how far off the median gain alone is, as far as this frame tells."""
-        seen = self.local_stops[self.trusted > 0.5]
-        return float(np.abs(seen).mean()) if len(seen) else 0.0
+        return cls(log_frame, reference.gain_stops, median_gain, local, trusted, deviation_stops(reference), bank)
 
     def own_gain(self) -> WeightedGain:
         """Return the gain on the reference's own picture: exact, weighted by where it is known."""
@@ -60,10 +56,12 @@ class TrackedGain:
 
     local_stops  [h, w, 3].
     confidence   [h, w] in 0..1: how reliable it is.
+    similarity   [h, w] in 0..1: a part of that, how alike both ends of the track look.
     """
 
     local_stops: Float32
     confidence: Float32
+    similarity: Float32
 
 
 def carry(light: ReferenceLight, frame: LogFrame, track: Track) -> TrackedGain:
@@ -73,8 +71,8 @@ def carry(light: ReferenceLight, frame: LogFrame, track: Track) -> TrackedGain:
     weighted = warp(light.local_stops * light.trusted[..., None], track.forward)
     local: Float32 = weighted / np.maximum(known, np.float32(1e-6))[..., None]
     # A product, since one failure is enough: inconsistent flow, another surface, or unknown pixels at either end.
-    confidence = track.consistency * track.similarity(frame, light.log_frame) * known * frame.known
-    return TrackedGain(local, confidence)
+    similarity = track.similarity(frame, light.log_frame)
+    return TrackedGain(local, track.consistency * similarity * known * frame.known, similarity)
 
 
 def combine(light: ReferenceLight, carried: TrackedGain, matched: Float32) -> WeightedGain:
@@ -86,11 +84,7 @@ def combine(light: ReferenceLight, carried: TrackedGain, matched: Float32) -> We
     return WeightedGain(gain_stops, carried.confidence + np.float32(_MATCHED_WEIGHT))
 
 
-def expected_error(weight: Float32, deviation_stops: float) -> Float32:
-    """Return [h, w] stops: the expected error of combined gain.
-
-    weight           [h, w], as `combine` gives it.
-    deviation_stops  of the reference's light: what is not seen in it is taken to be as far off as its median gain.
-    """
-    unseen = np.clip(np.float32(1 + _MATCHED_WEIGHT) - weight, 0, 1)
-    return np.asarray(unseen * np.float32(deviation_stops), np.float32)
+def deviation_stops(reference: ProxyReference) -> float:
+    """Return the mean absolute deviation of a reference's gain from its median: how far off that alone would be."""
+    seen = reference.trusted > 0.5
+    return float(np.abs(reference.gain_stops[seen] - reference.median_gain()).mean()) if seen.any() else 0.0

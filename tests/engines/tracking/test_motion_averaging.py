@@ -3,10 +3,10 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from relumix.engines.tracking.motion_averaging import WeightedGain, average, mix
+from relumix.engines.tracking.motion_averaging import WeightedGain, average
 from relumix.engines.tracking.tracks import WindowMotion
 from relumix.types import Float32
-from tests.engines.tracking.frames import reference, working
+from tests.engines.tracking.frames import working
 from tests.synthetic import SyntheticShot, make_shot
 
 
@@ -54,20 +54,3 @@ def test_it_holds_little_more_than_it_returns() -> None:
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < 1.7 * sum(gain.gain_stops.nbytes + gain.weight.nbytes for gain in result)
-
-
-def test_of_two_references_the_nearer_and_the_surer_count_more() -> None:
-    shot = make_shot(frames=range(1, 6))
-    references, even = [reference(shot, 1), reference(shot, 5)], np.ones(shot.stops[1].shape[:2], np.float32)
-    one, other = np.zeros_like(shot.stops[1]), np.ones_like(shot.stops[1])
-
-    def mixed(frame: int, weight: float) -> Float32:
-        gains = [WeightedGain(one, even), WeightedGain(other, weight * even)]
-        gain, error = mix(frame, references, gains, [one[..., 0], other[..., 0]])
-        assert frame == 5 or np.array_equal(error, gain[..., 0])  # mixed as the gains are
-        return gain
-
-    assert mixed(3, 1) == pytest.approx(np.full_like(one, 1 / 2))
-    assert mixed(2, 1) == pytest.approx(np.full_like(one, 1 / 4))
-    assert mixed(3, 3) == pytest.approx(np.full_like(one, 3 / 4))
-    assert np.array_equal(mixed(5, 1), shot.stops[5])

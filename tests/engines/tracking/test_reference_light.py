@@ -3,7 +3,7 @@ import pytest
 
 from relumix.engines.tracking.correspondence import Track, identity_track
 from relumix.engines.tracking.log_frame import LogFrame
-from relumix.engines.tracking.reference_light import ReferenceLight, TrackedGain, carry, combine
+from relumix.engines.tracking.reference_light import ReferenceLight, TrackedGain, carry, combine, deviation_stops
 from relumix.gain.proxy import ProxyReference
 from relumix.types import Float32
 from tests.engines.tracking.frames import reference, working
@@ -60,8 +60,19 @@ def test_a_surface_that_looks_other_is_not_believed(shot: SyntheticShot) -> None
 @pytest.mark.parametrize(("confidence", "expected"), [(0.0, -1.0), (0.25, 0.0), (1.0, 3.0)])
 def test_carried_gain_is_believed_as_far_as_it_is_sure(shot: SyntheticShot, confidence: float, expected: float) -> None:
     light = ReferenceLight.of(reference(shot, 1))
-    carried = TrackedGain(np.full_like(light.local_stops, 3), np.full(light.trusted.shape, confidence, np.float32))
+    sure = np.full(light.trusted.shape, confidence, np.float32)
+    carried = TrackedGain(np.full_like(light.local_stops, 3), sure, sure)
     matched: Float32 = np.full_like(light.local_stops, -1)
     gain = combine(light, carried, matched)
     assert gain.gain_stops == pytest.approx(light.median_gain + np.full_like(matched, expected), abs=1e-5)
     assert gain.weight == pytest.approx(np.full(light.trusted.shape, confidence + 0.2))
+
+
+def test_how_much_light_varies_is_told_where_it_is_known(shot: SyntheticShot) -> None:
+    plain = reference(shot, 1, np.zeros_like(shot.stops[1]))
+    stops, lit = plain.gain_stops.copy(), np.ones_like(plain.lit)
+    stops[:, :16], stops[:, 48:] = 2, 50
+    lit[:, 48:] = 0
+    light = ProxyReference(1, plain.rgb, plain.known, stops, lit)
+    assert deviation_stops(light) == pytest.approx(2 / 3)
+    assert deviation_stops(ProxyReference(1, plain.rgb, plain.known, stops, np.zeros_like(lit))) == 0

@@ -12,7 +12,7 @@ from torch.nn import functional as F  # noqa: N812  the name that torch's own do
 from relumix.engines.lite_next.layers import places, resized, sample
 from relumix.engines.lite_next.network import Answer, LightNet, Look, Reference
 from relumix.engines.lite_next.training.pairs import Example, Given, View
-from relumix.gain.log_gain import BLACK_OFFSET, MID_GREY
+from relumix.gain.log_gain import MID_GREY
 
 Parts = dict[str, Tensor]
 
@@ -105,16 +105,11 @@ def match_losses(frame: Look, reference: Look, given: Given, generator: torch.Ge
 
 def display(view: View, stops: Tensor) -> Tensor:
     """What a viewer shows of a plate under a gain [B, 3, h, w] stops: 0..1, coded as sRGB, exposed for the truth."""
-    lit, right = (_relit(view.plate, gain) for gain in (stops.clamp(-12, 12), view.truth))
+    lit, right = (view.plate * torch.exp2(gain) for gain in (stops.clamp(-12, 12), view.truth))
     shown = MID_GREY / torch.exp2(torch.log2(right.mean(1, keepdim=True) + 1e-4).mean((2, 3), keepdim=True))
     linear = (lit * shown).clamp(0, 1)
     curve = 1.055 * linear.clamp_min(0.0031308) ** (1 / 2.4) - 0.055
     return torch.where(linear > 0.0031308, curve, 12.92 * linear)
-
-
-def _relit(plate: Tensor, stops: Tensor) -> Tensor:
-    factor = torch.exp2(stops)
-    return plate * factor + BLACK_OFFSET * (factor - 1).clamp_min(0)
 
 
 def light_losses(answer: Answer, view: View, light: Light) -> Parts:
