@@ -155,7 +155,7 @@ def self_check() -> None:
     except ValueError:
         nuke.message("Select a node with a picture of more than one frame, such as a Read, and choose this again.")
         return
-    with render.left_as_it_was(node):
+    with knobs.not_undoable(), render.left_as_it_was(node):
         lines = hashes.self_check(node, (node.firstFrame(), node.lastFrame()))
     nuke.tprint("\n".join(lines))
     nuke.message("\n".join(lines))
