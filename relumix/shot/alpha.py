@@ -84,7 +84,7 @@ class Uncovered:
         if not lit.size or not self.excess.any():
             return 0.0
         light = np.minimum(self.light, np.quantile(lit, _BRIGHTEST)).astype(np.float64)
-        return float(light[self.excess].sum() / light.sum())
+        return min(1.0, float(light[self.excess].sum() / light.sum()))  # above 1 by rounding
 
 
 def is_coverage(rgb: Float32, alpha: Float32, premult: Premult, *, straight: bool = False) -> bool:

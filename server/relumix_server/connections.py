@@ -78,13 +78,16 @@ class Connections:
             of_hosts.setdefault(peer_host(connection.peer), []).append(inode)
         chosen: list[int] = []
         for inodes in of_hosts.values():
-            strange = [inode for inode in inodes if ours[inode].peer not in self._accepted]
-            known = [inode for inode in reversed(inodes) if ours[inode].peer in self._accepted]
+            strange = [inode for inode in inodes if not self._is_accepted(ours[inode])]
+            known = [inode for inode in reversed(inodes) if self._is_accepted(ours[inode])]
             chosen += [*strange, *known][: max(0, len(inodes) - self._most)]
         return chosen
 
+    def _is_accepted(self, connection: _Connection) -> bool:
+        return connection.peer in self._accepted or connection.peer in self._just_accepted
+
     def _floods(self, connection: _Connection, descriptor: int, inode: int) -> bool:
-        if connection.peer in self._accepted:
+        if self._is_accepted(connection):
             return False
         received, now = _received_bytes(descriptor, inode), time.monotonic()
         if now - connection.since > STRANGE_SECONDS:
@@ -110,6 +113,7 @@ def _asked(descriptor: int, inode: int, port: int) -> _Connection | None:
         if connection.family not in (socket.AF_INET, socket.AF_INET6) or connection.getsockname()[1] != port:
             return None
         host, theirs = connection.getpeername()[:2]
+        host = host.removeprefix("::ffff:")  # gRPC listens for both kinds at once, and calls an IPv4 peer by its own.
         return _Connection(f"ipv6:[{host}]:{theirs}" if ":" in host else f"ipv4:{host}:{theirs}")
     return None
 

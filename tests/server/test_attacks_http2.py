@@ -26,7 +26,7 @@ from tests.server.attack import (
     send_message,
     zipped,
 )
-from tests.server.harness import serving
+from tests.server.harness import FRAMES, ask, opening, pieces, serving
 from tests.server.test_life import certificates, until
 
 MIB = 1 << 20
@@ -292,3 +292,11 @@ def test_large_messages_are_not_kept(guarded, method):
         told = (refused.value.code().name, refused.value.details())
         assert told == ("RESOURCE_EXHAUSTED", "the message has more than 65536 bytes")
     assert guarded.resident_bytes() - before < 64 * MIB
+
+
+def test_an_accepted_caller_may_send_much(tmp_path):
+    """More than a stranger may, in less than a second."""
+    with serving(tmp_path) as server:
+        said = [piece for number in FRAMES for piece in pieces(number, bytes(8 << 20), size=2 << 20)]
+        answer = ask(server, [opening(), *said], timeout=60)
+        assert answer.details == "the stream ended without close: expected close as the last message"
