@@ -45,6 +45,7 @@ UNRUN = {
     r"make wheel": "tests/test_wheel.py does it",
     r"make bench-svd": "needs a GPU",
     r"make (proto|released)": "writes what tests/proto/test_contract.py compares",
+    r"pip install --user": MENTION,
     r"pip install .*": INSTALLS,
     r"apt-get install .*": INSTALLS,
     r"python (tests/benchmarks|examples/shot)/.*": MINUTES,
@@ -57,7 +58,7 @@ UNRUN = {
     r"relumix (relight|evaluate) .*examples/shot/.*": "takes half a minute",
     r"relumix relight --engine lite": MENTION,
     r"relumix .*….*": MENTION,
-    r"relumix (evaluate|relight|farm|dataset render|train svd)": MENTION,
+    r"relumix (evaluate|relight|info|farm|farm start|dataset render|train svd)": MENTION,
     r"relumix (relight|convert|train) .*svd.*": WEIGHTS,
     r"relumix train lite .*": DATA,
     r"relumix train lite-next .*": MINUTES,
@@ -205,6 +206,9 @@ def by_make(command: Command) -> None:
 
 
 def by_pip(command: Command) -> None:
+    if command.unrun == MENTION:
+        in_help_of(command)
+        return
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
     (requirement,) = command.words[2:]
