@@ -43,7 +43,7 @@ def add_parser(commands: Subparsers) -> None:
     parser.add_argument("--layer", metavar="NAME", help="layer to look at (the main RGB)")
     parser.add_argument("--view", metavar="NAME", help="view to look at (the default one)")
     parser.add_argument("--json", action="store_true", help="as JSON")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, answers=True)
 
 
 @needed("suggest", "local")

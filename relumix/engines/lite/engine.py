@@ -136,7 +136,7 @@ class LitePropagator:
                 evidence, log_errors = [each.evidence for each in found], map(_log_error, corrections)
                 gauged = map(gauge.error, window.frames, evidence, gains, log_errors)
                 deviation_stops = corrector.reference.light.deviation_stops
-                sides.append(Side([gain.gain_stops for gain in gains], *zip(*gauged, strict=True), deviation_stops))
+                sides.append(Side([gain.gain_stops for gain in gains], list(gauged), deviation_stops))
                 del found, corrections, gains
             # 7. Blend the references' gains, by how sure each is.
             return blend_window(frames, references, sides)
