@@ -43,6 +43,7 @@ class Request:
     references        frames with a relit version, ascending.
     model             file or folder of the engine's weights on this machine, None for its own.
     reference_file    file of the references or pattern of several; None: they are a clip of the host's.
+    cuts              where a new scene begins, as in relumix.Settings.
     coding            OCIO name of the clips' colour space, None for scene-linear; reference_coding: of the file, None
                       where its type says it.
     output            what is wanted of a frame: one of OUTPUTS.
@@ -59,6 +60,7 @@ class Request:
     engine: str
     model: str | None
     work_size: int
+    cuts: str
     coding: str | None
     reference_coding: str | None
     output: str
@@ -82,6 +84,7 @@ class Request:
             engine=fields.get("engine", "flow"),
             model=fields.get("model") or None,
             work_size=_whole(fields, "work_size", 768),
+            cuts=fields.get("cuts") or "auto",
             coding=fields.get("coding") or None,
             reference_coding=fields.get("reference_coding") or None,
             output=_one_of(fields, "output", OUTPUTS, OUTPUTS[0]),
@@ -101,8 +104,8 @@ class Request:
         return range(self.first, self.last + 1)
 
     def settings(self) -> Settings:
-        """Return the engine's settings. Raises InputError."""
-        return Settings(engine=self.engine, model=self.model, work_size=self.work_size, cuts="none")
+        """Return the engine's settings; a scene without a reference stays the plate. Raises InputError."""
+        return Settings(engine=self.engine, model=self.model, work_size=self.work_size, cuts=self.cuts, unlit="plate")
 
     def reference_path(self, frame: int) -> Path:
         """Return the file of a reference. Raises InputError."""
