@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from relumix.shot.scenes import Scenes
 
 _MOST_SHOTS = 16
+_MOST_LISTED = 12
 
 
 class FoundCuts:
@@ -36,14 +37,15 @@ class FoundCuts:
 
 def told(scenes: Scenes, shot: Sequence[int], wanted: Sequence[int]) -> str:
     """Return what a user should know of a shot's scenes, to be put behind a sentence; empty where it is one scene."""
-    listed = ", ".join(map(str, scenes.cuts))
-    said = {0: "", 1: f"; there is a cut before frame {listed}"}
-    text = said.get(len(scenes.cuts), f"; there are cuts before frames {listed}")
-    for scene in scenes.unlit(shot):
-        if set(wanted).intersection(scene):
-            text += f"; {_named(scene)} the plate, as no reference is of that scene"
-    return text
+    text = ""
+    if scenes.cuts:
+        one = len(scenes.cuts) == 1
+        text = f"; there {'is a cut before frame' if one else 'are cuts before frames'} {_listed(scenes.cuts)}"
+    asked = set(wanted)
+    unlit = [f"{scene[0]} to {scene[-1]}" for scene in scenes.unlit(shot) if asked.intersection(scene)]
+    return f"{text}; without a reference, and so the plate: {_listed(unlit)}" if unlit else text
 
 
-def _named(scene: Sequence[int]) -> str:
-    return f"frame {scene[0]} stays" if len(scene) == 1 else f"frames {scene[0]} to {scene[-1]} stay"
+def _listed(things: Sequence[object]) -> str:
+    more = f" and {len(things) - _MOST_LISTED} more" if len(things) > _MOST_LISTED else ""
+    return ", ".join(map(str, things[:_MOST_LISTED])) + more

@@ -14,6 +14,7 @@ from relumix.settings import Settings
 PURPOSES = ("relight", "render", "farm", "clear")
 MOST_FRAMES = 100_000
 MOST_REFERENCES = 64
+MOST_CUTS = 1000
 
 _FARTHEST_FRAME = 10_000_000
 _INSTANCE = re.compile(r"[0-9a-f]{1,64}")
@@ -84,7 +85,7 @@ class Request:
             engine=fields.get("engine", "flow"),
             model=fields.get("model") or None,
             work_size=_whole(fields, "work_size", 768),
-            cuts=fields.get("cuts") or "auto",
+            cuts=_cuts(fields),
             coding=fields.get("coding") or None,
             reference_coding=fields.get("reference_coding") or None,
             output=_one_of(fields, "output", OUTPUTS, OUTPUTS[0]),
@@ -162,6 +163,21 @@ def _references(fields: Mapping[str, str], first: int) -> tuple[int, ...]:
             f"reference frames {frames[0]} to {frames[-1]} are too far from the shot, which begins at {first}"
         )
     return tuple(frames)
+
+
+def _cuts(fields: Mapping[str, str]) -> str:
+    """Return what Settings.cuts may be. A range of frames, which it may hold too, is none of cuts."""
+    words = fields.get("cuts", "").replace(",", " ").split()
+    if words in ([], ["auto"], ["none"]):
+        return "".join(words) or "auto"
+    if len(words) > MOST_CUTS:
+        raise InputError(f"there are {len(words)} cuts: expected at most {MOST_CUTS}")
+    for word in words:
+        if not re.fullmatch(r"-?[0-9]{1,8}", word):
+            raise InputError(
+                f"cuts has {word[:40]!r}: expected auto, none, or first frames of scenes such as 1008, 1040"
+            )
+    return ",".join(words)
 
 
 def _servers(fields: Mapping[str, str]) -> Servers | None:

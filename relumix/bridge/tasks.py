@@ -209,6 +209,7 @@ class _Task:
         full_keys = {frame: self._full_key(relighter, frame, inputs[frame]) for frame in wanted}
         stale = [frame for frame in wanted if not self._is_fresh(frame, full_keys[frame])]
         if stale:
+            yield from self._gather_all(shot.references)  # Also those of no light here: relighting reads them all.
             for frame in shot.references if self._request.reference_file is None else ():
                 yield from self._gather(REFERENCE, frame)
                 self._refuse_other_sizes(frame)

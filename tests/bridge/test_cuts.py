@@ -67,7 +67,7 @@ def test_light_crosses_no_cut(plugin, clips, cuts):
 
 def test_a_scene_without_a_reference_stays_the_plate_and_is_told(plugin, clips):
     assert ask(plugin, clips)[0] == (
-        "8 frames relit; there is a cut before frame 5; frames 5 to 8 stay the plate, as no reference is of that scene"
+        "8 frames relit; there is a cut before frame 5; without a reference, and so the plate: 5 to 8"
     )
     assert ask(plugin, clips, "render", frame=6)[0] == "result"
     np.testing.assert_array_equal(pixels_of(plugin), clips["source", 6][..., :3])
@@ -87,7 +87,7 @@ def test_a_clip_that_is_said_to_have_none(plugin, clips):
 def test_a_farm_looks_for_cuts_once(plugin, clips):
     assert ask(plugin, clips, "farm", references="1 8", frame=3)[1] == [3, 1, 2, 4, 5, 6, 7, 8]
     said, looked = ask(plugin, clips, "farm", references="1 8", frame=6)
-    assert (said, set(looked)) == ("result", {5, 6, 7, 8})
+    assert (said, set(looked)) == ("result", {1, 5, 6, 7, 8})  # 1: all references are read.
     np.testing.assert_array_equal(pixels_of(plugin), expected(clips, [1, 8])[6])
 
 
@@ -98,14 +98,16 @@ def test_cuts_are_found_again_where_a_frame_has_changed(plugin, clips):
     one_place |= {
         ("source", frame): np.concatenate([pixels, 0 * pixels[..., :1] + 1], -1) for frame, pixels in scene.items()
     }
-    assert ask(plugin, one_place)[0] == "4 frames relit, 4 up to date"
+    assert ask(plugin, one_place)[0] == "7 frames relit, 1 up to date"
 
 
 @pytest.mark.parametrize(
     ("cuts", "said"),
     [
         ("9", "cuts has 9: expected first frames of scenes, from 2 to 8, auto or none"),
-        ("soon", "'soon' names no frames: expected something like 1001-1100, 1001-1100x2 or 1,5,10-20"),
+        ("soon", "cuts has 'soon': expected auto, none, or first frames of scenes such as 1008, 1040"),
+        ("2-9999999", "cuts has '2-9999999': expected auto, none, or first frames of scenes such as 1008, 1040"),
+        ("2 " * 1001, "there are 1001 cuts: expected at most 1000"),
     ],
 )
 def test_what_is_no_cut_is_said(plugin, clips, cuts, said):
@@ -127,6 +129,10 @@ def test_what_is_told_of_scenes():
     assert told(Scenes((1,)), frames, frames) == ""
     assert told(Scenes((1, 5, 9), (5, 9)), frames, frames) == "; there are cuts before frames 5, 9"
     assert told(Scenes((1,), (9,)), frames, frames) == (
-        "; there is a cut before frame 9; frame 9 stays the plate, as no reference is of that scene"
+        "; there is a cut before frame 9; without a reference, and so the plate: 9 to 9"
+    )
+    many = tuple(range(2, 16))
+    assert told(Scenes((1, *many), many), range(1, 20), range(1, 20)) == (
+        "; there are cuts before frames 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13 and 2 more"
     )
     assert told(Scenes((1,), (9,)), frames, range(1, 9)) == "; there is a cut before frame 9"

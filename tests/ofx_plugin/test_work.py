@@ -118,8 +118,7 @@ def test_light_crosses_no_cut_of_the_clip(bench, shot):
     bench.put("Reference", {1001: shot.truth[1001]})
     host = bench.host().load(last=1016)
     assert host.press("relight") == (
-        "16 frames relit; there is a cut before frame 1009; frames 1009 to 1016 stay the plate, as no reference is of "
-        "that scene"
+        "16 frames relit; there is a cut before frame 1009; without a reference, and so the plate: 1009 to 1016"
     )
     settings = relumix.Settings(unlit="plate")
     for expected in relumix.relit(shot.plate | other.plate, {1001: shot.truth[1001]}, settings, frames=[1008, 1009]):
