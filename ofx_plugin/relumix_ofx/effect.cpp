@@ -83,6 +83,7 @@ Fields Effect::request(const char* purpose, std::string& trouble) const {
   Fields fields{{"purpose", purpose}, {"instance", parameters_.text(name::kId)}};
   fields["first"] = std::to_string(first), fields["last"] = std::to_string(last);
   for (int frame : references) fields["references"] += std::to_string(frame) + " ";
+  fields["cuts"] = parameters_.text(name::kCuts);
   fields["engine"] = kEngines[std::clamp(parameters_.integer(name::kEngine), 0, 2)];
   fields["model"] = parameters_.text(name::kModel);
   fields["work_size"] = std::to_string(parameters_.integer(name::kWorkSize));

@@ -142,6 +142,10 @@ void describe_job(Describer& add) {
            "frame. Give more than one where one frame does not show all of the shot.");
   add.text(name::kReferenceFile, "Reference file",
            "The relit frame, or a pattern such as relit.####.exr where there are several.", true);
+  add.text(name::kCuts, "Cuts",
+           "Where a new scene begins, for light crosses no cut: first frames of scenes such as 1008, 1040; none; or "
+           "auto, which looks at every frame to find them.")
+      .set(kOfxParamPropDefault, "auto");
   add.choice(name::kEngine, "Engine", "What carries the light. flow needs no weights and runs on any processor.",
              {"flow", "lite", "svd"});
   add.integer(name::kWorkSize, "Working size",

@@ -17,6 +17,7 @@ constexpr const char* kLast = "last";
 constexpr const char* kReferenceFrom = "referenceFrom";
 constexpr const char* kReferenceFrames = "referenceFrames";
 constexpr const char* kReferenceFile = "referenceFile";
+constexpr const char* kCuts = "cuts";
 constexpr const char* kEngine = "engine";
 constexpr const char* kWorkSize = "workSize";
 constexpr const char* kWhere = "where";

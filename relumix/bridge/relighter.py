@@ -20,13 +20,34 @@ from relumix.color.spaces import WorkingSpace, working_space
 from relumix.errors import InputError
 from relumix.pipeline.relit_frame import RelitFrame
 from relumix.pipeline.windows import Plan, plan
+from relumix.settings import Settings
 from relumix.shot.box import Box
+from relumix.shot.cuts import NONE, Look, find_cuts, given_cuts, look_at
+from relumix.shot.scenes import Scenes
 from relumix.types import Float32
 from relumix.version import __version__
 
 Pixels = Mapping[int, NDArray[np.floating]]
 
 _TURN_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Shot:
+    """The frames of a shot; those with a relit version, and the first of each scene but the first, ascending."""
+
+    frames: range
+    references: tuple[int, ...]
+    cuts: tuple[int, ...]
+
+    @property
+    def scenes(self) -> Scenes:
+        """Its scenes."""
+        return Scenes(self.references, self.cuts)
+
+    def settings(self, settings: Settings) -> Settings:
+        """Return settings with its cuts, so that none are looked for."""
+        return replace(settings, cuts=",".join(map(str, self.cuts)) or NONE)
 
 
 class Relighter(Protocol):
@@ -37,21 +58,36 @@ class Relighter(Protocol):
         """Changes whenever the frames may: part of the key of a relit frame."""
         ...
 
-    def inputs(self, shot: Sequence[int], references: Sequence[int], frame: int) -> tuple[int, ...]:
+    def inputs(self, shot: Shot, frame: int) -> tuple[int, ...]:
         """Return the plate frames that the light on a frame depends on, ascending."""
         ...
 
-    def together(self, shot: Sequence[int], references: Sequence[int], frame: int) -> tuple[int, ...]:
+    def together(self, shot: Shot, frame: int) -> tuple[int, ...]:
         """Return the frames that share a window with `frame`, itself included, ascending: they cost nothing more."""
         ...
 
-    def relit(self, source: Pixels, references: Pixels, frames: Sequence[int]) -> Iterator[RelitFrame]:
+    def relit(self, source: Pixels, references: Pixels, shot: Shot, frames: Sequence[int]) -> Iterator[RelitFrame]:
         """Relight frames with their confidence (see relumix.relit). The caller may close the iterator early."""
         ...
 
     def cancel(self) -> None:
         """Stop `relit`; called from another thread."""
         ...
+
+
+def named_cuts(request: Request) -> tuple[int, ...] | None:
+    """Return the cuts that a request names, None where they are to be found. Raises InputError."""
+    return given_cuts(request.cuts, request.shot)
+
+
+def cuts_of(source: Pixels, frames: Sequence[int], check: Callable[[], None]) -> tuple[int, ...]:
+    """Find the cuts of a shot, scene-linear, as `relumix relight` does; `check` is called before each frame."""
+
+    def look(frame: int) -> Look | None:
+        check()
+        return look_at(np.ascontiguousarray(source[frame][..., :3], np.float32))
+
+    return find_cuts((frame, look(frame)) for frame in frames)
 
 
 def relighter_for(request: Request, servers: Servers | None, engines: Engines) -> Relighter:
@@ -93,19 +129,19 @@ class _Planned:
 
     _engine: Any
 
-    def inputs(self, shot: Sequence[int], references: Sequence[int], frame: int) -> tuple[int, ...]:
-        planned: Plan = self._plan(tuple(shot), tuple(references))
+    def inputs(self, shot: Shot, frame: int) -> tuple[int, ...]:
+        planned: Plan = self._plan(shot)
         return planned.inputs(frame)
 
-    def together(self, shot: Sequence[int], references: Sequence[int], frame: int) -> tuple[int, ...]:
-        planned: Plan = self._plan(tuple(shot), tuple(references))
+    def together(self, shot: Shot, frame: int) -> tuple[int, ...]:
+        planned: Plan = self._plan(shot)
         windows = {share.window for share in planned.shares.get(frame, ())}
         same = [each for each, shares in planned.shares.items() if windows & {share.window for share in shares}]
         return tuple(sorted({frame, *same}))
 
     @lru_cache(maxsize=8)  # noqa: B019  a relighter lives as long as its request
-    def _plan(self, shot: tuple[int, ...], references: tuple[int, ...]) -> Plan:
-        return plan(shot, references, self._engine.windowing)
+    def _plan(self, shot: Shot) -> Plan:
+        return plan(shot.frames, shot.references, self._engine.windowing, shot.cuts)
 
 
 class _LocalRelighter(_Planned):
@@ -114,10 +150,11 @@ class _LocalRelighter(_Planned):
         engine = self._engine = engines.get(request.engine, request.model)
         self.version = f"{engine.name} {engine.windowing.version} {__version__}"
 
-    def relit(self, source: Pixels, references: Pixels, frames: Sequence[int]) -> Iterator[RelitFrame]:
+    def relit(self, source: Pixels, references: Pixels, shot: Shot, frames: Sequence[int]) -> Iterator[RelitFrame]:
         from relumix.pipeline.arrays import relit  # noqa: PLC0415  heavy, and not needed with a server
 
-        made = relit(source, references, self._settings, frames=frames, engine=self._engine, confidence=True)
+        settings = shot.settings(self._settings)
+        made = relit(source, references, settings, frames=frames, engine=self._engine, confidence=True)
         with self._engines.exclusive(lambda: self._cancelled) as mine, closing(cast(Any, made)):
             for frame in made if mine else ():
                 yield frame
@@ -150,8 +187,9 @@ class _RemoteRelighter(_Planned):
         found = self._engine
         self.version = f"{found.name} {found.windowing.version} {found.program}"
 
-    def relit(self, source: Pixels, references: Pixels, frames: Sequence[int]) -> Iterator[RelitFrame]:
-        return self._client.relit(source, references, self._settings, frames=frames, confidence=True, stop=self._stop)
+    def relit(self, source: Pixels, references: Pixels, shot: Shot, frames: Sequence[int]) -> Iterator[RelitFrame]:
+        settings = shot.settings(self._settings)
+        return self._client.relit(source, references, settings, frames=frames, confidence=True, stop=self._stop)
 
     def cancel(self) -> None:
         self._stop.set()

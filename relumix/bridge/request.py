@@ -14,6 +14,7 @@ from relumix.settings import Settings
 PURPOSES = ("relight", "render", "farm", "clear")
 MOST_FRAMES = 100_000
 MOST_REFERENCES = 64
+MOST_CUTS = 1000
 
 _FARTHEST_FRAME = 10_000_000
 _INSTANCE = re.compile(r"[0-9a-f]{1,64}")
@@ -43,6 +44,7 @@ class Request:
     references        frames with a relit version, ascending.
     model             file or folder of the engine's weights on this machine, None for its own.
     reference_file    file of the references or pattern of several; None: they are a clip of the host's.
+    cuts              where a new scene begins, as in relumix.Settings.
     coding            OCIO name of the clips' colour space, None for scene-linear; reference_coding: of the file, None
                       where its type says it.
     output            what is wanted of a frame: one of OUTPUTS.
@@ -59,6 +61,7 @@ class Request:
     engine: str
     model: str | None
     work_size: int
+    cuts: str
     coding: str | None
     reference_coding: str | None
     output: str
@@ -82,6 +85,7 @@ class Request:
             engine=fields.get("engine", "flow"),
             model=fields.get("model") or None,
             work_size=_whole(fields, "work_size", 768),
+            cuts=_cuts(fields),
             coding=fields.get("coding") or None,
             reference_coding=fields.get("reference_coding") or None,
             output=_one_of(fields, "output", OUTPUTS, OUTPUTS[0]),
@@ -101,8 +105,8 @@ class Request:
         return range(self.first, self.last + 1)
 
     def settings(self) -> Settings:
-        """Return the engine's settings. Raises InputError."""
-        return Settings(engine=self.engine, model=self.model, work_size=self.work_size, cuts="none")
+        """Return the engine's settings; a scene without a reference stays the plate. Raises InputError."""
+        return Settings(engine=self.engine, model=self.model, work_size=self.work_size, cuts=self.cuts, unlit="plate")
 
     def reference_path(self, frame: int) -> Path:
         """Return the file of a reference. Raises InputError."""
@@ -159,6 +163,21 @@ def _references(fields: Mapping[str, str], first: int) -> tuple[int, ...]:
             f"reference frames {frames[0]} to {frames[-1]} are too far from the shot, which begins at {first}"
         )
     return tuple(frames)
+
+
+def _cuts(fields: Mapping[str, str]) -> str:
+    """Return what Settings.cuts may be. A range of frames, which it may hold too, is none of cuts."""
+    words = fields.get("cuts", "").replace(",", " ").split()
+    if words in ([], ["auto"], ["none"]):
+        return "".join(words) or "auto"
+    if len(words) > MOST_CUTS:
+        raise InputError(f"there are {len(words)} cuts: expected at most {MOST_CUTS}")
+    for word in words:
+        if not re.fullmatch(r"-?[0-9]{1,8}", word):
+            raise InputError(
+                f"cuts has {word[:40]!r}: expected auto, none, or first frames of scenes such as 1008, 1040"
+            )
+    return ",".join(words)
 
 
 def _servers(fields: Mapping[str, str]) -> Servers | None:

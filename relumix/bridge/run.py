@@ -48,6 +48,11 @@ class Run:
             if self._cancelled:
                 raise CancelledError
 
+    def check(self) -> None:
+        """Let the work end where it was cancelled; raises CancelledError."""
+        if self._cancelled:
+            raise CancelledError
+
     def next_needed(self) -> Needed | None:
         """Return the first picture needed; None after POLL_SECONDS without one."""
         with self._changed:

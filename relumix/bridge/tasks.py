@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 
+from relumix.bridge.cuts import FoundCuts, told
 from relumix.bridge.dialogue import REFERENCE, SOURCE, Absent, Dialogue, Done, Image, Look, Outcome, Result, Send, Wait
 from relumix.bridge.frame_file import FrameRecord
 from relumix.bridge.pictures import Pictures
-from relumix.bridge.relighter import Engines, Relighter, relighter_for, scaled_down
+from relumix.bridge.relighter import Engines, Relighter, Shot, cuts_of, named_cuts, relighter_for, scaled_down
 from relumix.bridge.request import Request, Servers
 from relumix.bridge.run import Run
 from relumix.bridge.store import Store
 from relumix.bridge.thumbnail import same_picture
 from relumix.errors import InputError
 from relumix.pipeline.relit_frame import RelitFrame
+from relumix.shot.scenes import Scenes
 from relumix.types import Float32
 from relumix.util.words import number_of
 
@@ -32,6 +34,7 @@ class Context:
     store: Store
     engines: Engines
     servers: Servers | None
+    cuts: FoundCuts = field(default_factory=FoundCuts)
 
 
 def task(request: Request, context: Context) -> Dialogue[Outcome]:
@@ -70,8 +73,9 @@ class _Task:
         found = yield from self._look_up()
         if found is None:
             relighter = yield from self._relighter()
-            together = relighter.together(request.shot, request.references, request.frame)
-            yield from self._make(relighter, [frame for frame in together if frame in request.wanted])
+            shot = yield from self._shot()
+            together = relighter.together(shot, request.frame)
+            yield from self._make(relighter, shot, [frame for frame in together if frame in request.wanted])
             found = self._cached()
         if found is None:
             raise InputError(
@@ -83,10 +87,12 @@ class _Task:
         """Make every frame that is not up to date."""
         yield from self._look_at_references()
         relighter = yield from self._relighter()
-        made, fresh = yield from self._make(relighter, self._request.wanted)
-        if not made:
-            return Done(f"{number_of(fresh, 'frame')} up to date")
-        return Done(f"{number_of(made, 'frame')} relit" + (f", {fresh} up to date" if fresh else ""))
+        yield from self._gather_all(self._request.shot)
+        shot = yield from self._shot()
+        made, fresh = yield from self._make(relighter, shot, self._request.wanted)
+        done = f"{number_of(made, 'frame')} relit" + (f", {fresh} up to date" if fresh else "")
+        scenes = told(shot.scenes, shot.frames, self._request.wanted)
+        return Done((done if made else f"{number_of(fresh, 'frame')} up to date") + scenes)
 
     def _relighter(self) -> Dialogue[Relighter]:
         """Return the relighter, on a thread, since loading an engine or reaching a server takes a while."""
@@ -99,6 +105,34 @@ class _Task:
             run.next_needed()
             yield Wait(0, "reaching the server" if servers else "loading the engine")
         return found[0]
+
+    def _shot(self) -> Dialogue[Shot]:
+        """Return the shot with its cuts: as named, or as found before if the frames looked at are the same, or found.
+
+        To find them every frame is looked at.
+        """
+        request = self._request
+        cuts = named_cuts(request)
+        name = _digest("shot", request.instance, [request.shot.start, request.shot.stop], request.coding)
+        if cuts is None:
+            cuts = self._context.cuts.get(name, self._fingerprints)
+        if cuts is None:
+            yield from self._gather_all(request.shot)
+            cuts = yield from self._find_cuts()
+            self._context.cuts.put(name, self._fingerprints, cuts)
+        return Shot(request.shot, request.references, cuts)
+
+    def _find_cuts(self) -> Dialogue[tuple[int, ...]]:
+        found: list[tuple[int, ...]] = []
+        run = Run(lambda: found.append(cuts_of(pictures.source, self._request.shot, run.check)), lambda: None)
+        pictures = Pictures(self._request, self._store, self._images, run.need)
+        yield from self._beside(run, lambda: Wait(LOOKING_PERMILLE, "looking for cuts"))
+        return found[0]
+
+    @property
+    def _fingerprints(self) -> dict[int, str]:
+        """The fingerprints of the frames looked at."""
+        return {frame: image.fingerprint or "" for (clip, frame), image in self._images.items() if clip == SOURCE}
 
     def _look_up(self) -> Dialogue[Result | None]:
         yield from self._look(SOURCE, self._request.frame)
@@ -132,7 +166,10 @@ class _Task:
         request, start = self._request, self._request.references[0]
         offsets = [reference - start for reference in request.references]
         settings = [request.engine, request.model, request.work_size, request.coding, request.reference_coding]
-        return _digest("look", settings, offsets, frame - start)
+        cuts = named_cuts(request)
+        ends = Scenes(request.references, cuts or ()).around(frame) or ()
+        scene = "auto" if cuts is None else [None if end is None else end - start for end in ends]
+        return _digest("look", settings, offsets, frame - start, scene)
 
     def _key(self, source: Image) -> str:
         shown = [reference.fingerprint for reference in self._references]
@@ -165,22 +202,26 @@ class _Task:
         candidates = self._store.records_with(self._look_key(source.frame))
         return next((each for each in candidates if shows_the_same(each)), None)
 
-    def _make(self, relighter: Relighter, wanted: Sequence[int]) -> Dialogue[tuple[int, int]]:
+    def _make(self, relighter: Relighter, shot: Shot, wanted: Sequence[int]) -> Dialogue[tuple[int, int]]:
         """Make the stale frames. Returns how many were stale, and how many up to date."""
-        shot, references = self._request.shot, self._request.references
-        inputs = {frame: relighter.inputs(shot, references, frame) for frame in wanted}
-        needed = sorted({each for frames in inputs.values() for each in frames})
-        for count, frame in enumerate(needed):
-            yield from self._gather(SOURCE, frame)
-            yield Wait(LOOKING_PERMILLE * (count + 1) // len(needed), "looking at the frames")
+        inputs = {frame: relighter.inputs(shot, frame) for frame in wanted}
+        yield from self._gather_all(sorted({each for frames in inputs.values() for each in frames}))
         full_keys = {frame: self._full_key(relighter, frame, inputs[frame]) for frame in wanted}
         stale = [frame for frame in wanted if not self._is_fresh(frame, full_keys[frame])]
         if stale:
-            for frame in references if self._request.reference_file is None else ():
+            yield from self._gather_all(shot.references)  # Also those of no light here: relighting reads them all.
+            for frame in shot.references if self._request.reference_file is None else ():
                 yield from self._gather(REFERENCE, frame)
                 self._refuse_other_sizes(frame)
-            yield from self._run(relighter, stale, full_keys)
+            yield from self._run(relighter, shot, stale, full_keys)
         return len(stale), len(wanted) - len(stale)
+
+    def _gather_all(self, frames: Sequence[int]) -> Dialogue[None]:
+        """Gather the frames of Source that were not looked at yet."""
+        new = [frame for frame in frames if (SOURCE, frame) not in self._images]
+        for count, frame in enumerate(new):
+            yield from self._gather(SOURCE, frame)
+            yield Wait(LOOKING_PERMILLE * (count + 1) // len(new), "looking at the frames")
 
     def _gather(self, clip: str, frame: int) -> Dialogue[None]:
         """Look at a picture, and have it sent at once if it is new; half of the store stays free for relit frames."""
@@ -207,25 +248,33 @@ class _Task:
         record = self._store.record(self._key(self._images[SOURCE, frame]))
         return record is not None and record.full_key == full_key
 
-    def _run(self, relighter: Relighter, stale: Sequence[int], full_keys: dict[int, str]) -> Dialogue[None]:
+    def _run(self, relighter: Relighter, shot: Shot, stale: Sequence[int], full_keys: dict[int, str]) -> Dialogue[None]:
         done: list[int] = []
 
         def work() -> None:
-            for relit in relighter.relit(pictures.source, pictures.references, stale):
+            for relit in relighter.relit(pictures.source, pictures.references, shot, stale):
                 self._keep(relit, pictures.coded(relit), full_keys[relit.frame])
                 done.append(relit.frame)
 
         run = Run(work, relighter.cancel)
         pictures = Pictures(self._request, self._store, self._images, run.need)
+
+        def progress() -> Wait:
+            share = (1000 - LOOKING_PERMILLE) * len(done) // len(stale)
+            return Wait(LOOKING_PERMILLE + share, f"{len(done)} of {number_of(len(stale), 'frame')} relit")
+
+        yield from self._beside(run, progress)
+
+    def _beside(self, run: Run, progress: Callable[[], Wait]) -> Dialogue[None]:
+        """Let a thread work to its end, and have sent what it needs."""
         run.start()
         try:
             while not run.is_over:
-                if (needed := run.next_needed()) is not None:
+                if (needed := run.next_needed()) is None:
+                    yield progress()
+                else:
                     yield from self._look(needed.clip, needed.frame, send=True)
                     run.answered(needed)
-                    continue
-                share = (1000 - LOOKING_PERMILLE) * len(done) // len(stale)
-                yield Wait(LOOKING_PERMILLE + share, f"{len(done)} of {number_of(len(stale), 'frame')} relit")
         finally:
             run.cancel()
 

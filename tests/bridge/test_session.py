@@ -42,6 +42,14 @@ def test_a_shot_is_relit_and_rendered(context, shot):
             assert plugin.body == values.astype("<f4").tobytes()
 
 
+def test_a_farm_needs_references_far_away_too(context, shot):
+    references, asked = (1, 2, 4), {**ORDER, "purpose": "farm", "references": "1 2 4", "frame": 3, "last": 3}
+    clips = pictures(shot) | {("reference", n): 2 * pictures(shot)["source", n] for n in references}
+    for wanted in (3, 1):
+        plugin = Plugin(context).greet()
+        assert plugin.follow(plugin.ask("open", **{**asked, "frame": wanted, "cuts": "none"}), clips).kind == "result"
+
+
 @pytest.mark.parametrize(
     ("first", "said"),
     [

@@ -35,10 +35,10 @@ def test_both_contexts_have_the_same_clips_and_parameters(described):
 
 def test_parameters_keep_their_names_for_ever(described):
     assert list(parameters(described[GENERAL])) == [
-        *("range", "first", "last", "referenceFrom", "referenceFrames", "referenceFile", "engine", "workSize"),
-        *("status", "relight", "cancel", "clear", "lookGroup", "output", "mix", "maskChannel", "maskInvert"),
-        *("coding", "codingName", "fileCoding", "placeGroup", "where", "server", "tokenFile", "tlsCa", "tlsCert"),
-        *("tlsKey", "model", "command", "id", "made", "Main"),
+        *("range", "first", "last", "referenceFrom", "referenceFrames", "referenceFile", "cuts", "engine"),
+        *("workSize", "status", "relight", "cancel", "clear", "lookGroup", "output", "mix", "maskChannel"),
+        *("maskInvert", "coding", "codingName", "fileCoding", "placeGroup", "where", "server", "tokenFile"),
+        *("tlsCa", "tlsCert", "tlsKey", "model", "command", "id", "made", "Main"),
     ]
 
 

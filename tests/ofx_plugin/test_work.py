@@ -112,6 +112,22 @@ def test_frames_from_first_to_last(bench, shot):
     assert host.press("relight") == "reference frames are 'first one': expected numbers such as 1001, 1060"
 
 
+def test_light_crosses_no_cut_of_the_clip(bench, shot):
+    other = make_shot(size=(64, 48), frames=range(1009, 1017), seed=5)
+    bench.put("Source", shot.plate | other.plate)
+    bench.put("Reference", {1001: shot.truth[1001]})
+    host = bench.host().load(last=1016)
+    assert host.press("relight") == (
+        "16 frames relit; there is a cut before frame 1009; without a reference, and so the plate: 1009 to 1016"
+    )
+    settings = relumix.Settings(unlit="plate")
+    for expected in relumix.relit(shot.plate | other.plate, {1001: shot.truth[1001]}, settings, frames=[1008, 1009]):
+        np.testing.assert_array_equal(host.render(expected.frame)[0][..., :3], expected.pixels)
+    host.set("cuts", "none")
+    assert host.render(1008)[1].startswith("OfxMessageWarning: frame 1008 is not relit, or has changed")
+    assert host.press("relight") == "16 frames relit"
+
+
 def test_several_effects_by_several_threads(host, shared, shot):
     expected = {frame.frame: frame.pixels for frame in relumix.relit(shot.plate, {1001: shot.truth[1001]})}
     host.press("relight")
