@@ -42,6 +42,12 @@ def add_parser(commands: Subparsers) -> None:
     parser.add_argument("--reference-colorspace", metavar="NAME", help="of the references (as relight takes it)")
     parser.add_argument("--layer", metavar="NAME", help="layer to look at (the main RGB)")
     parser.add_argument("--view", metavar="NAME", help="view to look at (the default one)")
+    parser.add_argument(
+        "--cuts",
+        default="auto",
+        metavar="FRAMES",
+        help="first frames of scenes, like 1008,1040, or auto or none (%(default)s)",
+    )
     parser.add_argument("--json", action="store_true", help="as JSON")
     parser.set_defaults(run=run, answers=True)
 
@@ -54,10 +60,10 @@ def run(args: argparse.Namespace) -> int:
     from relumix.pipeline.suggest import WORK_SIZE, suggest  # noqa: PLC0415
     from relumix.shot.source import PlateSource  # noqa: PLC0415
 
-    options = ("colorspace", "reference_colorspace", "layer", "view")
+    options = ("colorspace", "reference_colorspace", "layer", "view", "cuts")
     settings = Settings(fit=True, **{name: getattr(args, name) for name in options})
-    source = PlateSource.find(args.source, parse_references(args.reference), settings)
-    suggestion = suggest(DownsampledShot(source, WORK_SIZE), args.count)
+    source = PlateSource.find(args.source, parse_references(args.reference), settings).with_cuts()
+    suggestion = suggest(DownsampledShot(source, WORK_SIZE), args.count, source.cuts)
     print(json.dumps(dataclasses.asdict(suggestion), indent=2) if args.json else "\n".join(lines(suggestion)))
     return 0
 
@@ -67,6 +73,8 @@ def lines(suggestion: Suggestion) -> list[str]:
     from relumix.pipeline.suggest import spans  # noqa: PLC0415
 
     said = [f"expected error with the references there are: {suggestion.error_stops:.2f} stops"]
+    if suggestion.unlit:
+        said.append(f"scenes without a reference: frames {spans(suggestion.unlit)}")
     if suggestion.guessed:
         said.append(f"mostly a guess: frames {spans(suggestion.guessed)}")
     said += [f"relight frame {each.frame} next: {each.error_stops:.2f} stops are left" for each in suggestion.frames]

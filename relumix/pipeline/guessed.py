@@ -12,7 +12,9 @@ from relumix.events import Suggested
 from relumix.gain.proxy import ProxyFrame, ProxyReference
 from relumix.gain.proxy_shot import Light
 from relumix.gain.transfer import Gain
-from relumix.pipeline.suggest import MOST_FRAMES, MOSTLY, WORK_SIZE, spans, suggest_from
+from relumix.pipeline.shown import MOSTLY
+from relumix.pipeline.suggest import MOST_FRAMES, WORK_SIZE, spans, suggest_from
+from relumix.shot.scenes import Scenes
 from relumix.types import Float32
 
 GUESS_STOPS = 0.5
@@ -22,7 +24,9 @@ GUESS_STOPS = 0.5
 class Overlooked:
     """Watches the frames of a job as their light becomes known. Keeps small copies of at most MOST_FRAMES of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, cuts: Sequence[int] = ()) -> None:
+        """cuts: the first frame of each scene but the first, ascending."""
+        self._cuts = tuple(cuts)
         self._numbers: list[int] = []
         self._guessed: set[int] = set()
         self._kept: list[ProxyFrame] = []
@@ -46,7 +50,7 @@ class Overlooked:
         if not self._guessed:
             return None
         small = {reference.frame: (_small_reference(reference), median) for reference, median in lights}
-        found = suggest_from(self._kept, small, 1).frames
+        found = suggest_from(self._kept, small, 1, self._cuts).frames
         if not found:
             return None
         stretches = list(self._stretches(sorted(small)))
@@ -58,9 +62,10 @@ class Overlooked:
 
     def _stretches(self, references: Sequence[int]) -> Sequence[tuple[int, int]]:
         """Return the first and last frame of each stretch of guesses."""
-        ordered = sorted([*self._numbers, *references])
-        grouped = ([*each] for guess, each in groupby(ordered, self._guessed.__contains__) if guess)
-        return [(each[0], each[-1]) for each in grouped]
+        scenes = Scenes((), self._cuts).split(sorted([*self._numbers, *references]))
+        grouped = (groupby(scene, self._guessed.__contains__) for scene in scenes)
+        stretches = [[*each] for scene in grouped for guess, each in scene if guess]
+        return [(each[0], each[-1]) for each in stretches]
 
 
 def _small_reference(reference: ProxyReference) -> ProxyReference:

@@ -104,7 +104,7 @@ class LocalBackend:
             source, job.output, job.gain_output, job.confidence_output, self.fingerprints.of, wants_preview
         )
         made: dict[int, Outcome] = {}
-        overlooked = Overlooked()
+        overlooked = Overlooked(source.cuts)
 
         def on_reference(read: ReadReference[Picture]) -> None:
             # Written now, while the plate is in memory, so that it need not be read again.

@@ -1,43 +1,32 @@
 """Which frames to relight next: those that show most of what no reference shows, counted over the shot.
 
-Nothing is relit for it. At a small size every frame is tracked to every other one, which tells how much of the shot a
-reference at any frame would show, and so what error is left with it.
+Nothing is relit for it. At a small size every frame is tracked to every other one of its scene, which tells how much of
+it a reference at any frame would show, and so what error is left with it. No track crosses a cut, as no light does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import groupby
 
-import cv2
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from relumix.engines.tracking.coverage import coverage
-from relumix.engines.tracking.reference_light import deviation_stops
-from relumix.engines.tracking.tracks import WindowMotion
 from relumix.errors import FrameError, InputError
-from relumix.gain.proxy import ProxyFrame, ProxyReference
+from relumix.gain.proxy import ProxyFrame
 from relumix.gain.proxy_shot import Light, ProxyShot
-from relumix.types import Float16, Float32
+from relumix.pipeline.shown import PERFECT_DECIBELS, Shown
+from relumix.shot.scenes import Scenes
 
 WORK_SIZE = 256
 """Long edge in pixels at which frames are compared."""
 
-MOST_FRAMES = 48
-"""Most frames that are compared, evenly spaced; the time goes with the square."""
-
-MOSTLY = 0.5
-"""A frame of which more than this share is a guess is mostly a guess."""
-
-_GUESS, _SEEN, _SEEN_A_FRAME, _MOST_SEEN = 0.9, 0.06, 0.02, 0.35
-"""Errors, in units of deviation: of what no reference shows; of what one shows, next to it, more a frame, at most."""
+MOST_FRAMES, LEAST_FRAMES = 48, 3
+"""Most frames of a shot that are compared, evenly spaced, but at least some of every scene; the time goes with the
+square."""
 
 _LEAST_WORTH_DB = 0.05
-_LEAST_MEAN_SQUARE = 1e-4  # 40 dB: finer differences are not seen, and not foreseen
-_GAMMA = 2.2
 _READERS = 2
 
 
@@ -56,13 +45,17 @@ class Suggested:
 class Suggestion:
     """What more references would bring.
 
-    error_stops  the error expected of the light with those there are, mean over the shot.
-    guessed      first and last frame of each stretch of which most is a guess.
-    frames       the frames to relight next: the first alone brings most, the second most beside it, and so on. Fewer
-                 than asked for where more bring nothing.
+    error_stops  the error expected of the light with those there are, mean over the shot. A scene without any lacks
+                 what they add elsewhere.
+    unlit        first and last frame of each scene without a reference.
+    guessed      first and last frame of each stretch of other frames of which most is a guess.
+    frames       the frames to relight next: one for each scene without a reference, however many were asked for, and
+                 then others, up to that many. Of both the first brings most, the second most beside it, and so on.
+                 Fewer than asked for where more bring nothing.
     """
 
     error_stops: float
+    unlit: tuple[tuple[int, int], ...]
     guessed: tuple[tuple[int, int], ...]
     frames: tuple[Suggested, ...]
 
@@ -72,125 +65,110 @@ def spans(stretches: Iterable[tuple[int, int]]) -> str:
     return ", ".join(f"{first}" if first == last else f"{first} to {last}" for first, last in stretches)
 
 
-def sampled(frames: Sequence[int], references: Sequence[int], most: int = MOST_FRAMES) -> list[int]:
-    """Return at most about `most` of the frames, evenly spaced, and all references; ascending."""
-    at = np.linspace(0, len(frames) - 1, min(most, len(frames))).round().astype(int)
-    return sorted({frames[i] for i in at}.union(references))
+def sampled(frames: Sequence[int], references: Sequence[int], cuts: Sequence[int] = ()) -> list[int]:
+    """Return about MOST_FRAMES of the frames, evenly spaced in each scene, and all references; ascending."""
+    chosen = set(references)
+    for scene in Scenes((), tuple(cuts)).split(frames):
+        most = max(LEAST_FRAMES, round(MOST_FRAMES * len(scene) / len(frames)))
+        chosen.update(scene[i] for i in np.linspace(0, len(scene) - 1, min(most, len(scene))).round().astype(int))
+    return sorted(chosen)
 
 
-def suggest(shot: ProxyShot, count: int = 1) -> Suggestion:
+def suggest(shot: ProxyShot, count: int = 1, cuts: Sequence[int] = ()) -> Suggestion:
     """Say which `count` frames of a shot to relight next.
 
     shot  at a small size (WORK_SIZE).
+    cuts  the first frame of each scene but the first, ascending.
 
-    Raises InputError where references cannot be read; other frames that cannot be read are left out.
+    Raises InputError where references cannot be read; other frames that cannot be read, or show nothing, are left out.
     """
     if count < 1:
         raise InputError(f"{count} frames to suggest: expected 1 or more")
     canvas, lights = shot.lights()
-    wanted = [frame for frame in sampled(shot.frames, shot.references) if frame not in lights]
+    wanted = [frame for frame in sampled(shot.frames, shot.references, cuts) if frame not in lights]
 
     def read(frame: int) -> ProxyFrame | None:
         try:
-            return shot.frame(canvas, frame)
+            proxy = shot.frame(canvas, frame)
         except FrameError:
             return None
+        return None if proxy.black else proxy
 
     with ThreadPoolExecutor(_READERS, thread_name_prefix="relumix-read") as readers:
         found = [frame for frame in readers.map(read, wanted) if frame is not None]
-    return suggest_from(found, lights, count)
+    return suggest_from(found, lights, count, cuts)
 
 
-def suggest_from(frames: Sequence[ProxyFrame], lights: Mapping[int, Light], count: int) -> Suggestion:
-    """Say which of `frames`, none of which is a reference, to relight next.
+def suggest_from(
+    frames: Sequence[ProxyFrame], lights: Mapping[int, Light], count: int, cuts: Sequence[int] = ()
+) -> Suggestion:
+    """Say which of `frames`, none of which is a reference, to relight next (see `suggest`).
 
     lights  the references, by frame, of the same size.
     """
-    every = sorted([*frames, *(light for light, _ in lights.values())], key=lambda frame: frame.frame)
+    references = [light for light, _ in lights.values()]
+    every = {frame.frame: frame for frame in (*frames, *references)}
     with threadpool_limits(1, user_api="blas"):
-        shown = _Shown.of(every, [light for light, _ in lights.values()])
-    given = [i for i, frame in enumerate(every) if frame.frame in lights]
-    suggested: list[Suggested] = []
-    chosen = list(given)
-    for _ in range(min(count, len(frames))):
-        worth = {i: shown.decibels([*chosen, i]) for i in range(len(every)) if i not in chosen}
-        best = max(worth, key=worth.__getitem__)
-        if worth[best] - shown.decibels(chosen) < _LEAST_WORTH_DB:
-            break
-        chosen.append(best)
-        suggested.append(Suggested(every[best].frame, shown.mean_error(chosen)))
-    return Suggestion(shown.mean_error(given), tuple(shown.guessed(given)), tuple(suggested))
-
-
-@dataclass(frozen=True)
-class _Shown:
-    """What every frame of a shot shows of every other one.
-
-    numbers  of the frames, ascending.
-    found    [n, n, h, w] in 0..1: at [a, b] how surely each pixel of frame b is found in frame a.
-    slopes   [n, h, w] in 0..1: how much a stop changes each pixel as it is displayed.
-    deviation_stops  how much the references' light varies.
-    """
-
-    numbers: Sequence[int]
-    found: Float16
-    slopes: Float32
-    deviation_stops: float
-
-    @classmethod
-    def of(cls, frames: Sequence[ProxyFrame], references: Sequence[ProxyReference]) -> _Shown:
-        """Compare the frames; the references are among them."""
-        shown = [frame.trusted if isinstance(frame, ProxyReference) else frame.known for frame in frames]
-        found = coverage(WindowMotion.of(frames), shown)
-        deviation = float(np.mean([deviation_stops(reference) for reference in references]))
-        median = np.mean([reference.median_gain() for reference in references], axis=0)
-        slopes = np.stack([_slope(frame.rgb * np.exp2(median), found.shape[2:]) for frame in frames])
-        return cls([frame.frame for frame in frames], found, slopes, deviation)
-
-    def error(self, at: int, references: Sequence[int]) -> Float32:
-        """Return [h, w], in units of deviation: the error expected on a frame by the nearest references."""
-        before = max((r for r in references if r <= at), default=None)
-        after = min((r for r in references if r >= at), default=None)
-        by = [self._error_by(reference, at) for reference in {before, after} if reference is not None]
-        if len(by) == 1:
-            return by[0][1]
-        (found, error), (other_found, other_error) = by
-        # Errors of what both show are averaged, for they are not the same ones; two guesses are no better than one.
-        least, both = np.minimum(error, other_error), found * other_found
-        averaged = error * other_error / np.hypot(np.hypot(error, other_error), np.float32(1e-6))
-        return np.asarray(least + both * (averaged - least), np.float32)
-
-    def _error_by(self, reference: int, at: int) -> tuple[Float32, Float32]:
-        """Return [h, w] how surely a reference shows a frame, and the error that is expected of its light there."""
-        away = abs(self.numbers[reference] - self.numbers[at])
-        seen = min(_SEEN + _SEEN_A_FRAME * away, _MOST_SEEN) if away else 0.0
-        found = self.found[reference, at].astype(np.float32)
-        return found, _GUESS + found * np.float32(seen - _GUESS)
-
-    def decibels(self, references: Sequence[int]) -> float:
-        """Return the PSNR expected of the display, mean over the frames that are no references."""
-        rest = [i for i in range(len(self.numbers)) if i not in references]
-        squares = [
-            float(np.square(self.error(i, references) * self.slopes[i] * self.deviation_stops).mean()) for i in rest
+        scenes = [
+            Shown.of([every[frame] for frame in scene], references)
+            for scene in Scenes((), tuple(cuts)).split(sorted(every))
         ]
-        return float(np.mean([-10 * np.log10(square + _LEAST_MEAN_SQUARE) for square in squares])) if rest else 0.0
-
-    def mean_error(self, references: Sequence[int]) -> float:
-        """Return the error in stops, mean over the shot."""
-        errors = [float(self.error(i, references).mean()) for i in range(len(self.numbers))]
-        return float(np.mean(errors)) * self.deviation_stops
-
-    def guessed(self, references: Sequence[int]) -> Iterator[tuple[int, int]]:
-        """Yield the first and last frame of each stretch of frames that are mostly a guess."""
-        half = (_GUESS + _SEEN) / 2
-        guess = [float((self.error(i, references) > half).mean()) > MOSTLY for i in range(len(self.numbers))]
-        for mostly, stretch in groupby(range(len(self.numbers)), key=guess.__getitem__):
-            at = list(stretch)
-            if mostly:
-                yield self.numbers[at[0]], self.numbers[at[-1]]
+    search = _Search(scenes, lights)
+    error_stops, unlit = search.error_stops(), [at for at, chosen in enumerate(search.chosen) if not chosen]
+    guessed = [each for scene, chosen in zip(scenes, search.chosen, strict=True) for each in scene.guessed(chosen)]
+    return Suggestion(
+        error_stops,
+        tuple((scenes[at].numbers[0], scenes[at].numbers[-1]) for at in unlit),
+        tuple(guessed),
+        tuple(search.choose(count, unlit)),
+    )
 
 
-def _slope(relit: Float32, size: tuple[int, ...]) -> Float32:
-    """Return [h, w]: what a stop more changes of a relit picture [h, w, 3] under a display's gamma."""
-    shown = np.clip(cv2.resize(relit, size[::-1], interpolation=cv2.INTER_AREA), 0, 1) ** (1 / _GAMMA)
-    return np.asarray(shown.mean(-1) * np.log(2) / _GAMMA, np.float32)
+class _Search:
+    """Chooses the frames of a shot that help most, one after another."""
+
+    def __init__(self, scenes: Sequence[Shown], given: Iterable[int]) -> None:
+        """given: the frames of the references there are."""
+        self._scenes, numbers = scenes, set(given)
+        self.chosen = [[i for i, frame in enumerate(scene.numbers) if frame in numbers] for scene in scenes]
+        # By scene: a choice changes one of them.
+        self._decibels = [scene.decibels(chosen) for scene, chosen in zip(scenes, self.chosen, strict=True)]
+        self._errors = [scene.mean_errors(chosen) for scene, chosen in zip(scenes, self.chosen, strict=True)]
+
+    def error_stops(self) -> float:
+        """Return the error that is expected by what was chosen so far, mean over the shot."""
+        return float(np.mean([error for scene in self._errors for error in scene]))
+
+    def choose(self, count: int, unlit: Sequence[int]) -> list[Suggested]:
+        """Choose a frame of each unlit scene, and others up to `count`, as long as they help."""
+        suggested = [self._add(at, i) for _, at, i in sorted(map(self._best, unlit), key=lambda best: -best[0])]
+        while len(suggested) < count:
+            worth, at, i = max((self._best(at) for at in range(len(self._scenes))), key=lambda best: best[0])
+            if worth - self._worth(self._decibels) < _LEAST_WORTH_DB:
+                break
+            suggested.append(self._add(at, i))
+        return suggested
+
+    def _best(self, at: int) -> tuple[float, int, int]:
+        """Return the PSNR that the best choice in a scene leaves, the scene and that choice."""
+        scene, chosen = self._scenes[at], self.chosen[at]
+        others = [each for other, each in enumerate(self._decibels) if other != at]
+        worth = {
+            i: self._worth([*others, scene.decibels([*chosen, i])])
+            for i in range(len(scene.numbers))
+            if i not in chosen
+        }
+        best = max(worth, key=worth.__getitem__, default=-1)
+        return worth.get(best, float("-inf")), at, best
+
+    @staticmethod
+    def _worth(decibels: Iterable[Sequence[float]]) -> float:
+        """Return the mean PSNR of frames, by scene."""
+        every = [each for scene in decibels for each in scene]
+        return float(np.mean(every)) if every else PERFECT_DECIBELS
+
+    def _add(self, at: int, i: int) -> Suggested:
+        scene, chosen = self._scenes[at], self.chosen[at]
+        chosen.append(i)
+        self._decibels[at], self._errors[at] = scene.decibels(chosen), scene.mean_errors(chosen)
+        return Suggested(scene.numbers[i], self.error_stops())

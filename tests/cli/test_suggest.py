@@ -32,6 +32,26 @@ def test_a_frame_is_named(shot, capsys):
     assert len(named) == 2
 
 
+def test_each_scene_without_a_reference_has_a_frame_named(shot, capsys):
+    other = make_shot(size=(96, 64), frames=range(10, 16), pan=(2.0, 0.0), square_px=0.0, seed=5)
+    for frame, pixels in other.plate.items():
+        plain(shot / "plate" / f"p.{frame:04d}.exr", pixels.astype(np.float16))
+    command = ["suggest", str(shot / "plate"), "-r", str(shot / "relit.0001.exr")]
+    assert main([*command, "--json"]) == 0  # the cut is found
+    found = json.loads(capsys.readouterr().out)
+    assert found["unlit"] == [[10, 15]]
+    assert [each["frame"] in range(10, 16) for each in found["frames"]] == [True]
+    assert main([*command, "--cuts", "7,10", "-n", "3"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[1] == "scenes without a reference: frames 7 to 9, 10 to 15"
+    named = [int(line.split()[2]) for line in said if line.startswith("relight frame ")]
+    assert sorted((frame >= 7) + (frame >= 10) for frame in named) == [0, 1, 2]
+    assert main([*command, "--cuts", "99"]) == 2
+    assert capsys.readouterr().err == (
+        "relumix: cuts has 99: expected first frames of scenes, from 2 to 15, auto or none\n"
+    )
+
+
 def test_bad_input_is_one_line(shot, capsys):
     assert main(["suggest", str(shot / "plate"), "-r", str(shot / "relit.0001.exr"), "-n", "0"]) == 2
     assert capsys.readouterr().err == "relumix: 0 frames to suggest: expected 1 or more\n"

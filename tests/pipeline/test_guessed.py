@@ -14,9 +14,9 @@ def panned() -> SyntheticShot:
     return make_shot(size=(96, 64), frames=range(1001, 1018), pan=(11.0, 0.0), square_px=0.0, light=shadow_light(50))
 
 
-def told(shot: SyntheticShot, unsure: range) -> Suggested | None:
+def told(shot: SyntheticShot, unsure: range, cuts: tuple[int, ...] = ()) -> Suggested | None:
     """What is told of a shot lit by its first frame, where all of the frames `unsure` is far off."""
-    watched, light = Overlooked(), reference(shot, shot.frames[0])
+    watched, light = Overlooked(cuts), reference(shot, shot.frames[0])
     for frame in working(shot)[1:]:
         error = np.full(frame.known.shape, 0.9 if frame.frame in unsure else 0.1, np.float32)
         watched.saw(frame, Gain(frame.frame, shot.stops[frame.frame], light.median_gain(), error, error))
@@ -35,6 +35,13 @@ def test_one_frame_is_told_as_one(panned: SyntheticShot) -> None:
     said = told(panned, range(1012, 1013))
     assert said is not None
     assert said.message.startswith("frame 1012 is mostly a guess; ")
+
+
+def test_stretches_end_at_a_cut(panned: SyntheticShot) -> None:
+    said = told(panned, range(1006, 1012), (1009,))
+    assert said is not None
+    assert said.guessed == [(1006, 1008), (1009, 1011)]
+    assert said.frame >= 1009  # of the scene without a reference
 
 
 def test_nothing_is_told_where_all_is_sure(panned: SyntheticShot) -> None:
