@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import nuke
 
-from relumix_nuke import cache, frames, shown_by
+from relumix_nuke import cache, frames, knobs, shown_by
 from relumix_nuke.errors import RelumixError
 from relumix_nuke.render import undo_step
 
@@ -15,7 +15,7 @@ def bake(node: nuke.Node) -> list[nuke.Node]:
     Raises RelumixError where frames are missing: a Read shows no plate instead.
     """
     folder = cache.folder_of(node)
-    arrived = frames.parse(node["arrived"].value(), "arrived")
+    arrived = knobs.arrived(node)
     if not arrived:
         raise RelumixError(f"{node.fullName()} has no relit frames: press Relight, then bake")
     if missing := sorted({*range(arrived[0], arrived[-1] + 1)}.difference(arrived)):

@@ -65,20 +65,26 @@ def trim(root: Path, limits: Limits, busy: Callable[[Path], bool]) -> list[Path]
 
     busy  tells whether a job works on a folder.
 
-    Raises RelumixError where one cannot be deleted.
+    Raises RelumixError where some cannot be deleted, such as another user's, after all others are.
     """
     if not (limits.gigabytes or limits.days):
         return []
-    folders, deleted = held(root), []
+    folders, deleted, refused = held(root), [], []
     total, now = sum(each.bytes for each in folders), time.time()
     for each in folders:
         old = limits.days and now - each.used > limits.days * _DAY_SECONDS
         if not old and not (limits.gigabytes and total > limits.gigabytes * _GB):
             continue
         if not busy(each.path) and not shown_by.others(each.path):
-            cache.delete(each.path)
+            try:
+                cache.delete(each.path)
+            except RelumixError as error:
+                refused.append(error)
+                continue
             deleted.append(each.path)
             total -= each.bytes
+    if refused:
+        raise RelumixError(f"the cache is above its limit: {refused[0]}") from refused[0]
     return deleted
 
 

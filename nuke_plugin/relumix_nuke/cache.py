@@ -17,7 +17,7 @@ import socket
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +77,11 @@ class Folder:
             _made_from.cache_clear()  # It may come: a disk that is mounted late, another machine.
         return found
 
+    def lost(self, frames: Iterable[int], views: tuple[str, ...]) -> list[int]:
+        """Return those of the relit frames that are not there in every view."""
+        kinds = [(what, view) for what in ("result", "gain") for view in views]
+        return [frame for frame in frames if not all(self.file(*kind, frame).exists() for kind in kinds)]
+
     def used(self) -> None:
         """Note that it is in use today: what was not used for longest is deleted first."""
         with suppress(OSError):  # Where it cannot be written it is not ours to delete either.
@@ -114,7 +119,7 @@ def open_folder(root: Path, request: Request, made: MadeFrom, version: str) -> F
     folder = Folder(root / hashlib.sha256(text.encode()).hexdigest()[:KEY_DIGITS])
     with writing(folder.path):
         folder.path.mkdir(parents=True, exist_ok=True)
-        part = folder.path / f"{MADE_FROM}.{_process()}"
+        part = folder.path / f"{MADE_FROM}.{process()}"
         part.write_text(json.dumps({"keys": made.keys, "look": made.settings, "files": made.files}), encoding="utf-8")
         replace(part, folder.path / MADE_FROM)
     _made_from.cache_clear()
@@ -127,7 +132,7 @@ def rendering(folder: Folder, files: list[tuple[str, str, int]]) -> Iterator[Fol
 
     So a frame that Nuke was writing when it was stopped never counts as rendered.
     """
-    parts = Folder(folder.path / f"rendering.{_process()}")
+    parts = Folder(folder.path / f"rendering.{process()}")
     with writing(parts.path):
         parts.path.mkdir(exist_ok=True)
     complete = False
@@ -181,7 +186,7 @@ def root_of(node: nuke.Node) -> Path:
 
 
 def delete(folder: Path) -> None:
-    """Delete a folder of the cache. Raises RelumixError where a file in it is in use or protected.
+    """Delete a folder of the cache. Raises RelumixError where a file in it is in use or not ours to delete.
 
     What tells that it is one goes last: so what could not be deleted now is found again.
     """
@@ -196,13 +201,13 @@ def delete(folder: Path) -> None:
         pass
     except OSError as error:
         raise RelumixError(
-            f"{folder} cannot be deleted ({error.strerror}): close what shows it, and press Clear again"
+            f"{folder} cannot be deleted ({error.strerror}): close what shows it, and try again"
         ) from error
     finally:
         _made_from.cache_clear()
 
 
-def _process() -> str:
+def process() -> str:
     """This process among all that may share a cache folder."""
     return f"{re.sub(r'[^-.0-9A-Za-z]', '_', socket.gethostname())}.{os.getpid()}"
 
@@ -236,6 +241,6 @@ def _copy(source: Path, target: Path) -> None:
     if target.exists() or not source.exists():
         return
     with writing(target):
-        part = target.with_name(f"{target.name}.{_process()}")
+        part = target.with_name(f"{target.name}.{process()}")
         shutil.copy2(source, part)
         replace(part, target)

@@ -125,6 +125,7 @@ def _job(request: Request, folder: Folder, view: str, wanted: tuple[int, ...]) -
     return [
         *_inputs(request, folder, view),
         f"--output={folder.pattern('result', view)}",
+        # Always, as it costs little: an artist who wants to see it later would have to relight the shot again.
         "--confidence-layer",
         *(f"--{name}={value}" for name, value in options.items() if value is not None),
         *request.options,

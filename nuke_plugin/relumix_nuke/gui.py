@@ -225,13 +225,10 @@ def _run(work: works.Work, progress: Progress) -> None:
 
 def _finished(work: works.Work) -> None:
     """Say how it went, and bring the cache below its limits."""
-    _show(work.node, work.summary())
     try:
-        works.tidy(work.node)
-    except RelumixError as error:
-        _report(work.node, error)
-    except ValueError:  # The node was deleted meanwhile.
-        return
+        works.finish(work)
+    except ValueError:  # Nuke's word for a node that was deleted meanwhile.
+        nuke.tprint(f"relumix: {work.summary()}")
 
 
 def _reported(node: nuke.Node, act: Callable[[], object]) -> None:

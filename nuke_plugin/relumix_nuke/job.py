@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -47,11 +48,25 @@ def events(arguments: Sequence[str], log: Path, cancelled: Callable[[], bool]) -
         raise RelumixError(said or _crash(arguments[0], code, log))
 
 
-def output(arguments: Sequence[str], log: Path) -> str:
-    """Run a command to its end and return what it prints. Raises RelumixError with what it said last where it fails."""
+def output(arguments: Sequence[str], log: Path, cancelled: Callable[[], bool]) -> str:
+    """Run a command to its end and return what it prints.
+
+    cancelled  is asked ten times a second; where it says True, the command is ended.
+
+    Raises CancelledError; RelumixError with what the command said last where it fails.
+    """
+    said: str | None = None
     with _opened(log) as errors:
         child = _start(arguments, errors)
-        said, _ = child.communicate()
+        try:
+            while said is None:
+                if cancelled():
+                    raise CancelledError("cancelled")
+                with suppress(subprocess.TimeoutExpired):
+                    said, _ = child.communicate(timeout=_POLL_SECONDS)
+        finally:
+            _end(child)
+            _close(child)
     if child.returncode != _DONE:
         raise RelumixError(_last_words(log) or _crash(arguments[0], child.returncode, log))
     return said
@@ -118,6 +133,11 @@ def _end(child: subprocess.Popen[str]) -> None:
     if child.poll() is None:
         child.kill()
         child.wait()
+
+
+def _close(child: subprocess.Popen[str]) -> None:
+    if child.stdout is not None:
+        child.stdout.close()
 
 
 def _crash(executable: str, code: int, log: Path) -> str:

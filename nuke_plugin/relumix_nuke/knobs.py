@@ -174,12 +174,12 @@ def not_undoable() -> Iterator[None]:
         nuke.Undo.enable()
 
 
-def show(node: nuke.Node, status: str, arrived: Iterable[int] = ()) -> None:
+def show(node: nuke.Node, status: str, new: Iterable[int] = ()) -> None:
     """Show a sentence in the status line, and add frames that have arrived in the folder. Not undoable."""
     with not_undoable():
-        before = frames.parse(node["arrived"].value(), "arrived")
-        if new := set(arrived).difference(before):
-            _set_arrived(node, new.union(before))
+        before = arrived(node)
+        if added := set(new).difference(before):
+            _set_arrived(node, added.union(before))
         if node["status"].value() != status:
             node["status"].setValue(status)
 
@@ -191,19 +191,35 @@ def show_checked(node: nuke.Node, verdict: str) -> None:
             node["checked"].setValue(verdict)
 
 
-def show_folder(node: nuke.Node, folder: str, shot: range, layer: str) -> None:
+def show_folder(node: nuke.Node, folder: str, shot: range, layer: str, lost: Iterable[int] = ()) -> None:
     """Point the node at a folder of the cache with frames of a layer. Undoable: undo brings the former result back.
 
-    Where it is another folder than before, the node passes the plate until frames arrive.
+    Where it is another folder than before, the node passes the plate until frames arrive; where it is the same one, at
+    the frames that were lost from it.
     """
     if folder != node["folder"].value():
         node["folder"].setValue(folder)
         _set_arrived(node, ())
+    elif gone := set(lost):
+        _set_arrived(node, set(arrived(node)) - gone)
     node["result_first"].setValue(shot.start)
     node["result_last"].setValue(shot.stop - 1)
     if layer != (node["result_layer"].value() or "rgba"):
         node["result_layer"].setValue(layer)
         show_layer(node)
+
+
+def arrived(node: nuke.Node) -> list[int]:
+    """Return the relit frames that the node shows."""
+    return frames.parse(node["arrived"].value(), "arrived")
+
+
+def read_result_again(node: nuke.Node) -> None:
+    """Let Nuke read the result again, where it may remember that a file was not there. Not undoable."""
+    with not_undoable():
+        for name in ("ReadResult", "ReadGain"):
+            if (inside := cast("nuke.Group", node).node(name)) is not None:
+                cast("nuke.Script_Knob", inside["reload"]).execute()
 
 
 def show_layer(node: nuke.Node) -> None:

@@ -54,6 +54,11 @@ class Progress:
         if time.monotonic() - self._drawn >= _TICK_SECONDS:
             self._draw()
 
+    def stopped(self) -> bool:
+        """Let the clock go on, and tell whether the artist has pressed the bar's Cancel."""
+        self.tick()
+        return self.cancelled()
+
     def cancelled(self) -> bool:
         """Tell whether the artist has pressed the bar's Cancel."""
         return self._task is not None and bool(self._task.isCancelled())

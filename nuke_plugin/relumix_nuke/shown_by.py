@@ -12,6 +12,7 @@ import json
 import mmap
 import os
 import re
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -24,18 +25,23 @@ from relumix_nuke.hashes import limited
 
 _SCRIPTS = (".nk", ".nkind", ".nknc", ".autosave", ".nk~")
 _BAKED = "Reads"
+_NOT_SAVED = "a script that was not saved"
+_SESSION_SECONDS = 24 * 3600.0
+"""How long another Nuke is taken to have a script open that was never saved: no file tells what it shows."""
+
 _KEY = re.compile(rf"[/.]([0-9a-f]{{{cache.KEY_DIGITS}}})(?![0-9a-f])".encode())
 
 
-def note(node: nuke.Node, *, baked: bool = False) -> None:
-    """Put a node of the open script, or Reads that were baked from it, on its folder's list."""
-    folder = cache.folder_of(node).path
+def note(node: nuke.Node, folder: Path | None = None, *, baked: bool = False) -> None:
+    """Put a node of the open script, or Reads that were baked from it, on the list of a folder: the one it shows."""
+    folder = folder or cache.folder_of(node).path
     if folder.name and folder.is_dir():
         script, name = _script(), _BAKED if baked else node.fullName()
         with writing(folder):
             (folder / cache.SHOWN_BY).mkdir(exist_ok=True)
             target = folder / cache.SHOWN_BY / f"{_mark(script, name)}.json"
-            target.write_text(json.dumps({"script": script, "node": name}), encoding="utf-8")
+            entry = {"script": script, "node": name, "process": cache.process()}
+            target.write_text(json.dumps(entry), encoding="utf-8")
 
 
 def note_all() -> None:
@@ -70,18 +76,25 @@ def others(folder: Path, but: nuke.Node | None = None) -> list[str]:
     """
     found = [name for name, shown in _nodes_that_show() if shown == folder and (but is None or name != but.fullName())]
     entries = list(_entries(folder))
-    scripts = {Path(script) for script, _ in entries if script}
-    for script, name in entries:
+    scripts = {Path(script) for script, _, _ in entries if script}
+    for script, name, elsewhere in entries:
         if name == _BAKED:
-            found.append(f"Reads in {Path(script).name or 'a script that was not saved'}")
+            found.append(f"Reads in {Path(script).name or _NOT_SAVED}")
+        elif elsewhere and not script:
+            found.append(f"{name} in {_NOT_SAVED}, in another Nuke")
     own = Path(_script()) if but is not None and _script() else None
     for saved in sorted(_beside(scripts)):
         if saved != own and _mentions(saved, folder.name):
             found.append(saved.name)
     if limited():  # Other nodes of the open script cannot be looked through: the list stands for them.
         me = but.fullName() if but is not None else None
-        found += [name for script, name in entries if script == _script() and name not in (me, _BAKED)]
+        found += [name for script, name, _ in entries if script == _script() and name not in (me, _BAKED)]
     return list(dict.fromkeys(found))
+
+
+def showing(folder: Path) -> list[nuke.Node]:
+    """Return the nodes of the open script that show a folder; none in an edition that lets Python touch ten nodes."""
+    return [node for node in _ours() if cache.folder_of(node).path == folder]
 
 
 def _nodes_that_show() -> Iterator[tuple[str, Path]]:
@@ -99,11 +112,13 @@ def _ours() -> list[nuke.Node]:
     return [node for node in nodes if knobs.is_ours(node)]
 
 
-def _entries(folder: Path) -> Iterator[tuple[str, str]]:
+def _entries(folder: Path) -> Iterator[tuple[str, str, bool]]:
+    """Yield the script and the node of every entry, and whether it was made in another Nuke, in the last hours."""
     for path in sorted((folder / cache.SHOWN_BY).glob("*.json")):
         with suppress(OSError, ValueError, KeyError, TypeError):  # Half-written by somebody else: it comes again.
             stored = json.loads(path.read_text(encoding="utf-8"))
-            yield str(stored["script"]), str(stored["node"])
+            recent = time.time() - path.stat().st_mtime < _SESSION_SECONDS
+            yield str(stored["script"]), str(stored["node"]), recent and stored.get("process") != cache.process()
 
 
 def _beside(scripts: Iterable[Path]) -> set[Path]:
@@ -134,4 +149,5 @@ def _script() -> str:
 
 
 def _mark(script: str, name: str) -> str:
-    return hashlib.sha256(f"{script}\n{name}".encode()).hexdigest()[: cache.KEY_DIGITS]
+    # Of scripts that were never saved there may be one in each Nuke.
+    return hashlib.sha256(f"{script or cache.process()}\n{name}".encode()).hexdigest()[: cache.KEY_DIGITS]

@@ -25,7 +25,7 @@ def now(node: nuke.Node, request: Request, before: MadeFrom | None, told: Told) 
     Nuke has to be at full size. Raises RelumixError, and what `told` raises.
     """
     files = _files(node, request.inputs)
-    upstream.read_again(files.values(), before.files if before else {})
+    upstream.LOADED.read_again(files.values(), before.files if before else {}, lambda text: told(text, 0.0))
     wanted = {name: request.frames_of(name) for name in request.inputs}
     keys = hashes.keys(node, wanted, request.views, files, told)
     state = {path: state for each in files.values() for path, state in each.state().items()}

@@ -8,6 +8,7 @@ import nuke
 
 from relumix_nuke import command, job, knobs, work
 from relumix_nuke.errors import RelumixError
+from relumix_nuke.progress import Progress
 
 
 def submit(node: nuke.Node) -> list[Path]:
@@ -18,11 +19,12 @@ def submit(node: nuke.Node) -> list[Path]:
     """
     prepared = work.prepare(node, by_farm=True)
     chunk_size = int(node["chunk_size"].value())
+    progress = Progress(f"Writing the job bundle of {node.fullName()}")
     bundles = []
     for view in prepared.request.views:
         target = prepared.folder.path / f"farm.{view}"
         arguments = command.bundle(prepared.program, prepared.request, prepared.folder, view, chunk_size, target)
-        job.output(arguments, prepared.folder.log(view))
+        job.output(arguments, prepared.folder.log(view), progress.stopped)
         bundles.append(target)
     written = str(node["farm_command"].value() or "").strip()
     for bundle in bundles if written else ():

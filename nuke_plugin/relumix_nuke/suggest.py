@@ -8,6 +8,7 @@ import nuke
 
 from relumix_nuke import command, job, work
 from relumix_nuke.errors import RelumixError
+from relumix_nuke.progress import Progress
 
 
 def suggest(node: nuke.Node) -> int | None:
@@ -15,10 +16,11 @@ def suggest(node: nuke.Node) -> int | None:
 
     Raises RelumixError, CancelledError.
     """
-    prepared = work.prepare(node)
+    prepared = work.prepare(node, for_relighting=False)
     view = prepared.request.views[0]
     arguments = command.suggest(prepared.program, prepared.request, prepared.folder, view)
-    said = job.output(arguments, prepared.folder.log(view))
+    progress = Progress(f"Looking for a frame to relight, for {node.fullName()}")
+    said = job.output(arguments, prepared.folder.log(view), progress.stopped)
     try:
         found = json.loads(said)
         return int(found["frames"][0]["frame"]) if found["frames"] else None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import glob
 import re
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -17,6 +18,8 @@ State = tuple[int, int]
 
 _FRAME = re.compile(r"#+|%0?\d*d")
 _ANY = re.compile(r"#+|%0?\d*d|%[vV]")
+
+_ASKS_FOR_FRAME = re.compile(r"\[[^]]*\bframe\b")
 
 _KEEP_TIME = {
     *("Read", "Dot", "NoOp", "Input", "Output", "Group", "Grade", "Multiply", "Add", "Gamma", "ColorCorrect"),
@@ -116,16 +119,41 @@ def files_of(node: nuke.Node | None, limited: bool) -> Files:
     return found
 
 
-def read_again(files: Iterable[Files], before: dict[str, State]) -> None:
-    """Make nodes read files again that have changed since: Nuke keeps what it has once read.
+class Loaded:
+    """What is known of the files that this Nuke has read: it keeps what it has once read."""
 
-    before  the state of the files, by path.
-    """
-    for each in files:
-        for reader, sequence in zip(each.readers, each.sequences):
-            changed = any(before.get(path, state) != state for path, state in sequence.all().items())
-            if changed and (reload := reader.knob("reload")) is not None:
-                cast("nuke.Script_Knob", reload).execute()
+    def __init__(self) -> None:
+        self._began_ns = time.time_ns()
+        self._states: dict[tuple[str, str], State] = {}
+
+    def read_again(self, files: Iterable[Files], before: Mapping[str, State], told: Callable[[str], None]) -> None:
+        """Make nodes read files again of which Nuke may have an older picture. Each once, as it changes the hash.
+
+        before  the state of the files when they were rendered last, by path.
+        told    is told before each step what it is; raises CancelledError to stop.
+        """
+        done: set[nuke.Node] = set()
+        for each in files:
+            for reader, sequence in zip(each.readers, each.sequences):
+                if reader in done or (reload := reader.knob("reload")) is None:
+                    continue
+                done.add(reader)
+                name = reader.fullName()
+                told(f"looking at the files of {name}")
+                outdated = [self._outdated((name, path), now, before) for path, now in sequence.all().items()]
+                if any(outdated):
+                    cast("nuke.Script_Knob", reload).execute()
+
+    def _outdated(self, key: tuple[str, str], now: State, before: Mapping[str, State]) -> bool:
+        """Tell whether a file has changed since a node has read it, and note that it is read now."""
+        was = self._states.get(key, before.get(key[1]))
+        self._states[key] = now
+        # Of a file that is met for the first time, all that is known is whether it was written since Nuke began.
+        return now[0] > self._began_ns if was is None else now != was
+
+
+LOADED = Loaded()
+"""One for the process, as what Nuke has read is."""
 
 
 def _upstream(nodes: list[nuke.Node]) -> Iterator[nuke.Node]:
@@ -153,10 +181,18 @@ def _patterns(node: nuke.Node) -> list[str]:
     """The file names of a node, with # or %04d for the frame."""
     if node.Class().startswith(("Write", "DeepWrite")) and not (node.knob("reading") and node["reading"].value()):
         return []
-    names = [nuke.filename(node)] if node.knob("file") is not None else []
+    names = [_by_frame(node, nuke.filename(node) or "")] if node.knob("file") is not None else []
     if node.knob("vfield_file") is not None:
         names.append(cast("nuke.File_Knob", node["vfield_file"]).evaluate())
     return [name for name in names if name]
+
+
+def _by_frame(node: nuke.Node, name: str) -> str:
+    """A file name with # for the frame, where it was asked for in Tcl, as in plate.[frame].exr."""
+    if not _ASKS_FOR_FRAME.search(str(node["file"].value())):
+        return name
+    folder, slash, last = name.rpartition("/")
+    return folder + slash + re.sub(rf"(?<!\d)0*{nuke.frame()}(?!\d)", lambda match: "#" * len(match[0]), last)
 
 
 def _state(path: str) -> State | None:

@@ -64,6 +64,7 @@ class Work:
 
     owner       the full name of the node.
     only        the one frame that is wanted now; None: all.
+    lost        whether frames that the node showed were not there any more: Nuke has to read them again.
     failed      what frames failed with, by frame.
     warnings    what the command wants known.
     suggestion  what more references would bring, where that is much.
@@ -75,6 +76,7 @@ class Work:
     program: command.Program
     owner: str
     only: int | None = None
+    lost: bool = False
     failed: dict[int, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     suggestion: str = ""
@@ -155,6 +157,9 @@ class Work:
         try:
             if cache.folder_of(self.node) == self.folder:  # Or the artist has undone it.
                 knobs.show(self.node, status, arrived)
+                if arrived and self.lost:
+                    for node in shown_by.showing(self.folder.path):
+                        knobs.read_result_again(node)
         except ValueError:  # Nuke raises it for a node that was deleted, or whose script was closed.
             cancel.set()
 
@@ -179,11 +184,12 @@ class Work:
         return f"{said}; {self.suggestion}" if self.suggestion else said
 
 
-def prepare(node: nuke.Node, *, only: int | None = None, by_farm: bool = False) -> Work:
+def prepare(node: nuke.Node, *, only: int | None = None, by_farm: bool = False, for_relighting: bool = True) -> Work:
     """Render changed inputs and point the node at the job's folder. On the main thread.
 
     only     the one frame that is wanted now. It comes out as it does among the others, so their inputs are needed.
     by_farm  a farm will run it: its machines reach the servers, so this one need not.
+    for_relighting  otherwise the inputs alone are wanted: a node that shows relit frames goes on showing them.
 
     Raises RelumixError, CancelledError.
     """
@@ -197,7 +203,7 @@ def prepare(node: nuke.Node, *, only: int | None = None, by_farm: bool = False) 
             "shuffle the layer into rgb before the node, or relight without a mask"
         )
     program = command.find(knobs.path(node, "executable"))
-    if request.server and not by_farm:
+    if request.server and for_relighting and not by_farm:
         server.reach(request.server)
     with render.undo_step("Relight"), render.left_as_it_was(node):
         shown = cache.folder_of(node)
@@ -206,11 +212,13 @@ def prepare(node: nuke.Node, *, only: int | None = None, by_farm: bool = False) 
         _refuse_running(node, folder)  # The artist may have undone the start of it.
         folder.take_over(shown, request.views)
         render.render(node, request, folder)
-        knobs.show_folder(node, folder.path.as_posix(), request.shot, request.settings.layer)
-    knobs.show_checked(node, stale.FRESH)
-    shown_by.note(node)
+        lost = [] if folder != shown else folder.lost(knobs.arrived(node), request.views)
+        if for_relighting or not knobs.arrived(node):
+            knobs.show_folder(node, folder.path.as_posix(), request.shot, request.settings.layer, lost)
+            knobs.show_checked(node, stale.FRESH)
+    shown_by.note(node, folder.path)
     folder.used()
-    return Work(node, request, folder, program, node.fullName(), only)
+    return Work(node, request, folder, program, node.fullName(), only, bool(lost))
 
 
 def relight(node: nuke.Node) -> None:
@@ -224,8 +232,17 @@ def relight(node: nuke.Node) -> None:
     except RelumixError as error:
         knobs.show(node, str(error))
         raise
-    knobs.show(node, work.summary())
-    tidy(node)
+    finish(work)
+
+
+def finish(work: Work) -> None:
+    """Say how a job went, and bring the cache below its limits; where that cannot be, the job is done all the same."""
+    said = work.summary()
+    knobs.show(work.node, said)
+    try:
+        tidy(work.node)
+    except RelumixError as error:
+        knobs.show(work.node, f"{said}; {error}")
 
 
 def check(node: nuke.Node, at: int | None = None) -> tuple[str, str]:

@@ -258,6 +258,26 @@ def test_the_command_itself_is_asked(comp):
     assert "would help" in comp.status()
 
 
+def test_asking_for_a_frame_leaves_what_is_shown_as_it_is(comp):
+    comp.relight()
+    relit, folder = comp.all_shown(), comp.node["folder"].value()
+    comp.node["work_size"].setValue(512)
+    suggesting(comp, json.dumps({"frames": [{"frame": 1003, "error_stops": 0.2}]}))
+    assert comp.node["folder"].value() == folder
+    np.testing.assert_array_equal(comp.all_shown(), relit)
+    comp.session.dialogs.answers = [True]
+    comp.press("clear")
+    assert not list((comp.folder / "cache").iterdir()), "nor is anything left of it"
+
+
+def test_asking_for_a_frame_can_be_cancelled(comp):
+    slow = '#!/bin/sh\n[ "$1" = --version ] && echo relumix 0.1.0 && exit\nexec sleep 300\n'
+    comp.node["executable"].setValue(script(comp.folder / "hangs", slow).as_posix())
+    comp.session.tasks.cancel_after = len(FRAMES) + 5
+    comp.press("suggest")
+    assert (comp.status(), comp.session.dialogs.messages) == ("cancelled", [])
+
+
 def test_where_no_frame_would_help_nuke_stays_where_it_is(comp):
     suggesting(comp, json.dumps({"frames": []}))
     assert (comp.status(), comp.nuke.frame()) == ("no further reference would help much", 1001)

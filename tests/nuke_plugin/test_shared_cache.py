@@ -1,6 +1,8 @@
 """Results are shared by nodes and scripts that want the same; what somebody shows is not deleted."""
 
+import json
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -116,6 +118,38 @@ def test_a_result_that_has_gone_is_said_to_be(comp):
     assert "(unknown)" in comp.session.drawn_label(comp.node)
 
 
+@pytest.mark.parametrize("lost", ["the cache", "a frame"])
+def test_what_was_lost_is_relit_and_nuke_reads_it_again(comp, lost):
+    relit, copy = comp.all_shown(), pasted(comp)
+    comp.nuke.scriptSaveAs(str(comp.folder / "v001.nk"))
+    folder = Path(comp.node["folder"].value())
+    if lost == "the cache":
+        shutil.rmtree(folder.parent)
+    else:
+        (folder / "result.main.1002.exr").unlink()
+    comp.nuke.scriptOpen(str(comp.folder / "v001.nk"))
+    comp.node, copy = comp.nuke.toNode("Relumix1"), comp.nuke.toNode("Copy")
+    for node in (comp.node, copy):
+        with pytest.raises(RuntimeError, match=r"1002\.exr"):
+            comp.shown(1002, node)
+    comp.press("relight")
+    comp.wait(lambda: comp.status() == "2 frames are relit")
+    for node in (comp.node, copy):
+        np.testing.assert_array_equal(comp.all_shown(node), relit)
+
+
+def test_a_script_in_another_nuke_that_was_never_saved_keeps_its_result(comp):
+    folder = Path(comp.node["folder"].value())
+    entry = folder / "shown_by/0123456789abcdef.json"
+    entry.write_text(json.dumps({"script": "", "node": "Relumix7", "process": "elsewhere.1"}))
+    assert cleared(comp).endswith("shown by Relumix7 in a script that was not saved, in another Nuke.")
+    assert folder.exists()
+    yesterday = time.time() - 2 * 86400
+    os.utime(entry, (yesterday, yesterday))
+    comp.relight()
+    assert cleared(comp).startswith("Delete what Relumix1")
+
+
 def test_baked_reads_work_without_the_node_and_keep_their_files(comp):
     relit = comp.all_shown()
     comp.press("bake")
@@ -151,6 +185,23 @@ def test_the_cache_stays_below_its_limit_and_the_least_recently_used_goes_first(
     made = results(comp, 3)
     assert [folder.exists() for folder in made] == [False, False, True]
     np.testing.assert_array_equal(comp.all_shown(), comp.commanded(None, "--work-size=384"))
+
+
+def test_what_cannot_be_deleted_stops_neither_the_others_nor_the_job(comp, monkeypatch):
+    from relumix_nuke import cache, errors
+
+    real, first = cache.delete, Path(comp.node["folder"].value())
+
+    def delete(folder):
+        if folder == first:
+            raise errors.RelumixError("it is another user's")
+        real(folder)
+
+    monkeypatch.setattr(cache, "delete", delete)
+    comp.node["cache_limit"].setValue(1e-9)
+    made = results(comp, 2)
+    assert comp.status() == "2 frames are relit; the cache is above its limit: it is another user's"
+    assert [folder.exists() for folder in (first, *made)] == [True, False, True]
 
 
 def test_what_a_saved_script_shows_is_never_deleted(comp):

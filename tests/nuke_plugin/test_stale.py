@@ -90,6 +90,41 @@ def test_a_plate_that_is_written_over_in_place_is_noticed_and_read_again(comp, f
     np.testing.assert_allclose(comp.shown(frame), 2 * files.light(path)[..., :3], rtol=2e-3)
 
 
+def darker(comp, frame):
+    """Write a frame of the plate over in place."""
+    path = comp.folder / f"plate/plate.{frame}.exr"
+    files.plain(path, files.light(path)[..., :3].astype(np.float16) * np.float16(0.5))
+    return files.light(path)[..., :3]
+
+
+def test_a_plate_that_was_written_over_after_nuke_has_shown_it_is_read_again_at_the_first_time(comp):
+    comp.all_shown(comp.source)
+    now = darker(comp, 1002)
+    comp.relight()
+    np.testing.assert_allclose(comp.shown(1002), 2 * now, rtol=2e-3)
+
+
+def test_two_nodes_behind_a_plate_that_was_written_over_do_not_make_each_other_stale(comp):
+    other = comp.relumix(comp.source, comp.painted)
+    comp.relight()
+    comp.relight(other)
+    darker(comp, 1002)
+    comp.relight()
+    comp.relight(other)
+    for node in (comp.node, other):
+        comp.press("check", node)
+        assert comp.status(node) == "up to date"
+
+
+def test_a_file_name_that_asks_for_the_frame_itself(comp):
+    comp.source["file"].setValue(f"{comp.folder.as_posix()}/plate/plate.[frame].exr")
+    comp.relight()
+    comp.nuke.frame(1002)
+    assert checked(comp) == "up to date"
+    darker(comp, 1003)
+    assert checked(comp).startswith("stale: Source at 1003")
+
+
 def test_behind_a_node_that_moves_time_every_file_counts(comp):
     comp.node.setInput(0, comp.nuke.nodes.FrameHold(inputs=[comp.source], first_frame=1002))
     comp.node["range"].setValue("custom")
