@@ -71,9 +71,8 @@ class FlowPropagator:
                 del found
                 # 6. Weigh what is known of it: how far off each pixel is expected to be.
                 gauged = map(ErrorGauge("flow", light).error, window.frames, evidence, averaged)
-                sides.append(
-                    Side([gain.gain_stops for gain in averaged], *zip(*gauged, strict=True), light.deviation_stops)
-                )
+                errors, outside = zip(*gauged, strict=True)
+                sides.append(Side([gain.gain_stops for gain in averaged], errors, outside, light.deviation_stops))
             # 7. Blend the references' gains, by how sure each is.
             return blend_window(frames, references, sides)
 
