@@ -139,7 +139,10 @@ def read_beside(path: Path, picture: Picture, *, plate: Plate, colorspace: str |
             return Beside(background, *paint.over(background.rgb, background.alpha), file.place, painted=True)
         if role is Alpha.WHOLE and plate.premult != "no":
             rgb = relit.premultiplied
-    return Beside(background, *_placed(rgb, relit.clipped, file, background.window), file.place)
+    placed, known = _placed(rgb, relit.clipped, file, background.window)
+    if not known.any():
+        raise InputError(f"reference {path} is not finite, or clipped, in every pixel: expected a relit frame")
+    return Beside(background, placed, known, file.place)
 
 
 def inspect_reference(

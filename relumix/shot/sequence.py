@@ -207,7 +207,7 @@ def _of_pattern(text: str) -> Sequence:
         number = path.name[len(head) : len(path.name) - len(tail)]
         if not (path.name.startswith(head) and path.name.endswith(tail) and _NUMBER.fullmatch(number)):
             continue
-        if pattern.width == 1 or _is_padded(number, pattern.width):
+        if (pattern.width == 1 or _is_padded(number, pattern.width)) and not path.is_dir():
             files[number] = path
     asked = parse_frames(pattern.span) if pattern.span else None
     if not files:

@@ -83,6 +83,17 @@ def test_pixels_that_say_nothing(plate: Plate, picture: Picture, tmp_path: Path)
     assert (rgb[5, 6] == 60000).all()
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_reference_of_which_no_pixel_says_anything(
+    plate: Plate, picture: Picture, tmp_path: Path, value: float
+) -> None:
+    with pytest.raises(InputError) as caught:
+        read_reference(files.plain(tmp_path / "r.exr", np.full((8, 10, 3), value, np.float16)), picture, plate=plate)
+    assert str(caught.value) == (
+        f"reference {tmp_path}/r.exr is not finite, or clipped, in every pixel: expected a relit frame"
+    )
+
+
 @pytest.mark.parametrize("suffix", ["png", "tif"])
 @pytest.mark.parametrize("kind", ["u1", "u2"])
 def test_whole_numbers_are_srgb_and_clip(
