@@ -57,7 +57,7 @@ UNRUN = {
     r"relumix (relight|evaluate) .*examples/shot/.*": "takes half a minute",
     r"relumix relight --engine lite": MENTION,
     r"relumix .*….*": MENTION,
-    r"relumix (evaluate|relight|farm|dataset render|train svd)": MENTION,
+    r"relumix (evaluate|info|relight|farm|farm start|dataset render|train svd)": MENTION,
     r"relumix (relight|convert|train) .*svd.*": WEIGHTS,
     r"relumix train lite .*": DATA,
     r"relumix train lite-next .*": MINUTES,

@@ -166,7 +166,8 @@ def refuse_movie(path: Path) -> None:
 
 def images_in(folder: Path) -> list[Path]:
     """Return the images in a folder: EXR files or, where it has none, others. Raises InputError where it has none."""
-    files = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
+    # A link that leads nowhere is a frame too: it fails by name, and is not left out without a word.
+    files = [path for path in sorted(folder.iterdir()) if not (path.name.startswith(".") or path.is_dir())]
     images = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
     for path in [] if images else files:
         refuse_movie(path)
