@@ -229,6 +229,25 @@ def test_two_references_with_different_light_change_it_over_time_in_stops(engine
         assert stops.mean() < 0.1
 
 
+@every_engine(TRAINED, data=st.data(), gains=st.tuples(*[st.floats(0.05, 20)] * 3))
+def test_9_of_a_grade_all_is_certain(engine, data, gains):
+    shot = data.draw(shots(light=grade_light(*gains)))
+    at = some_frame(data, shot)
+    for confidence in sure(shot, {at: shot.truth[at]}, engine).values():
+        assert confidence.min() > 0.98
+
+
+@every_engine(TRAINED, pan=st.sampled_from([(6.0, 0.0), (-4.0, 3.0)]))
+def test_another_reference_makes_no_frame_worse(engine, pan):
+    shot = make_shot(size=(96, 64), frames=range(1001, 1010), pan=pan, seed=2)
+    one, two = (
+        run(shot.plate, {at: shot.truth[at] for at in given}, engine, work_size=96) for given in ((1001,), (1001, 1009))
+    )
+    for frame in shot.frames:
+        before, after = (np.abs(np.log2(made[frame] / shot.truth[frame])).mean() for made in (one, two))
+        assert after < 1.02 * before + 0.01
+
+
 @every_engine(TRAINED, at=st.sampled_from([1001, 1005, 1009]))
 def test_light_follows_a_pan_from_a_reference_anywhere(engine, at):
     shot = make_shot(size=(96, 64), frames=range(1001, 1010), pan=(3.0, 1.0), seed=2)

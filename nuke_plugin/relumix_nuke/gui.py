@@ -46,9 +46,8 @@ def relight(node: nuke.Node, only: int | None = None) -> None:
     except RelumixError as error:
         _report(node, error)
         return
-    works.RUNNING.add(
-        work.folder, work.owner
-    )  # Here and not on its thread: the button may be pressed again before that runs.
+    # Here and not on its thread: the button may be pressed again before that runs.
+    works.RUNNING.add(work.folder, work.owner)
     knobs.show(node, "relighting")
     threading.Thread(target=_run, args=(work, progress), name="relumix", daemon=True).start()
 
@@ -156,7 +155,7 @@ def self_check() -> None:
     except ValueError:
         nuke.message("Select a node with a picture of more than one frame, such as a Read, and choose this again.")
         return
-    with render.left_as_it_was(node):
+    with knobs.not_undoable(), render.left_as_it_was(node):
         lines = hashes.self_check(node, (node.firstFrame(), node.lastFrame()))
     nuke.tprint("\n".join(lines))
     nuke.message("\n".join(lines))

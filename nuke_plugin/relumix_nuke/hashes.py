@@ -15,7 +15,7 @@ from contextlib import contextmanager
 import nuke
 
 from relumix_nuke.errors import named
-from relumix_nuke.knobs import INPUTS, layer, mask_of
+from relumix_nuke.knobs import INPUTS, layer, mask_of, not_undoable
 from relumix_nuke.upstream import Files
 
 Keys = dict[str, dict[str, dict[int, "str | None"]]]
@@ -117,15 +117,12 @@ class Probe:
 @contextmanager
 def _probe() -> Iterator[Probe]:
     """Give nodes to ask, which leave nothing to undo."""
-    nuke.Undo.disable()
-    try:
+    with not_undoable():
         probe = Probe()
         try:
             yield probe
         finally:
             probe.delete()
-    finally:
-        nuke.Undo.enable()
 
 
 def _digest(text: str) -> str:

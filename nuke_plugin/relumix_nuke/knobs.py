@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import cast
 
@@ -163,27 +164,31 @@ def words(text: str, knob: str) -> tuple[str, ...]:
         raise RelumixError(f"{knob} cannot be read, as {text}: {str(error).lower()}") from error
 
 
-def show(node: nuke.Node, status: str, arrived: Iterable[int] = ()) -> None:
-    """Show a sentence in the status line, and add frames that have arrived in the folder. Not undoable."""
+@contextmanager
+def not_undoable() -> Iterator[None]:
+    """Leave what is done out of what Undo takes back."""
     nuke.Undo.disable()
     try:
+        yield
+    finally:
+        nuke.Undo.enable()
+
+
+def show(node: nuke.Node, status: str, arrived: Iterable[int] = ()) -> None:
+    """Show a sentence in the status line, and add frames that have arrived in the folder. Not undoable."""
+    with not_undoable():
         before = frames.parse(node["arrived"].value(), "arrived")
         if new := set(arrived).difference(before):
             _set_arrived(node, new.union(before))
         if node["status"].value() != status:
             node["status"].setValue(status)
-    finally:
-        nuke.Undo.enable()
 
 
 def show_checked(node: nuke.Node, verdict: str) -> None:
     """Let the label say what a check has found: "stale", "unknown", or nothing. Not undoable."""
     if node["checked"].value() != verdict:
-        nuke.Undo.disable()
-        try:
+        with not_undoable():
             node["checked"].setValue(verdict)
-        finally:
-            nuke.Undo.enable()
 
 
 def show_folder(node: nuke.Node, folder: str, shot: range, layer: str) -> None:
@@ -213,14 +218,11 @@ def show_layer(node: nuke.Node) -> None:
 
 def show_nothing(node: nuke.Node) -> None:
     """Let the node pass the plate, as before it was ever relit. Not undoable."""
-    nuke.Undo.disable()
-    try:
+    with not_undoable():
         node["folder"].setValue("")
         node["checked"].setValue("")
         _set_arrived(node, ())
         node["status"].setValue(_NOT_RELIT)
-    finally:
-        nuke.Undo.enable()
 
 
 def _set_arrived(node: nuke.Node, arrived: Iterable[int]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import glob
 import re
 from collections.abc import Iterable, Iterator
@@ -35,19 +36,45 @@ _KEEP_TIME = {
 """Classes whose picture at a frame comes from their inputs at that frame. Of any other it is not known."""
 
 
-@dataclass(frozen=True)
 class _Sequence:
-    """The files of one node. by_frame  those of each frame; still  those without a number."""
+    """The files of one node, by a name with # or %04d for the frame. They are looked at when they are asked for."""
 
-    by_frame: dict[int, dict[str, State]]
-    still: dict[str, State]
+    def __init__(self, pattern: str) -> None:
+        self._pattern = pattern
 
     def at(self, frame: int) -> dict[str, State]:
         """Return the files that a frame is read from; the first or last one's where it is outside."""
-        if not self.by_frame:
-            return self.still
-        inside = min(max(frame, min(self.by_frame)), max(self.by_frame))
-        return {**self.still, **self.by_frame.get(inside, {})}
+        if "%V" not in self._pattern and "%v" not in self._pattern:
+            path = _FRAME.sub(lambda match: _number(match[0], frame), self._pattern)
+            if found := _state(path):
+                return {path: found}
+        still, by_frame = self._listed
+        if not by_frame:
+            return still
+        inside = min(max(frame, min(by_frame)), max(by_frame))
+        return {**still, **by_frame.get(inside, {})}
+
+    def all(self) -> dict[str, State]:
+        """Return every file."""
+        still, by_frame = self._listed
+        files = dict(still)
+        for of in by_frame.values():
+            files.update(of)
+        return files
+
+    @functools.cached_property
+    def _listed(self) -> tuple[dict[str, State], dict[int, dict[str, State]]]:
+        """The files without a number, and those of each frame."""
+        name = re.compile("".join(_as_expression(self._pattern)))
+        still: dict[str, State] = {}
+        by_frame: dict[int, dict[str, State]] = {}
+        pattern = _ANY.sub("*", glob.escape(self._pattern))
+        for path in glob.iglob(pattern):  # noqa: PTH207  folders may have a frame as well
+            match, found = name.fullmatch(path.replace("\\", "/")), _state(path)
+            if match and found:
+                of = by_frame.setdefault(int(match[1]), {}) if match.groups() else still
+                of[path] = found
+        return still, by_frame
 
 
 @dataclass
@@ -65,12 +92,12 @@ class Files:
 
     def stamp(self, frame: int) -> str:
         """Return a text that changes with the files that a frame may be made from."""
-        parts = [each.at(frame) if self.in_time else _all(each) for each in self.sequences]
+        parts = [each.at(frame) if self.in_time else each.all() for each in self.sequences]
         return repr([sorted(part.items()) for part in parts])
 
     def state(self) -> dict[str, State]:
         """Return every file with its state."""
-        return {path: state for each in self.sequences for path, state in _all(each).items()}
+        return {path: state for each in self.sequences for path, state in each.all().items()}
 
 
 def files_of(node: nuke.Node | None, limited: bool) -> Files:
@@ -85,7 +112,7 @@ def files_of(node: nuke.Node | None, limited: bool) -> Files:
         found.in_time = found.in_time and _keeps_time(each)
         for pattern in _patterns(each):
             found.readers.append(each)
-            found.sequences.append(_sequence(pattern))
+            found.sequences.append(_Sequence(pattern))
     return found
 
 
@@ -96,7 +123,7 @@ def read_again(files: Iterable[Files], before: dict[str, State]) -> None:
     """
     for each in files:
         for reader, sequence in zip(each.readers, each.sequences):
-            changed = any(before.get(path, state) != state for path, state in _all(sequence).items())
+            changed = any(before.get(path, state) != state for path, state in sequence.all().items())
             if changed and (reload := reader.knob("reload")) is not None:
                 cast("nuke.Script_Knob", reload).execute()
 
@@ -132,20 +159,19 @@ def _patterns(node: nuke.Node) -> list[str]:
     return [name for name in names if name]
 
 
-def _sequence(pattern: str) -> _Sequence:
-    """The files that are there of a pattern."""
-    name = re.compile("".join(_as_expression(pattern)))
-    found = _Sequence({}, {})
-    for path in glob.iglob(_ANY.sub("*", glob.escape(pattern))):  # noqa: PTH207  folders may have a frame as well
-        match = name.fullmatch(path.replace("\\", "/"))
-        try:
-            status = Path(path).stat()
-        except OSError:  # It has just gone, or may not be looked at: Nuke says so where it reads it.
-            continue
-        if match:
-            of = found.by_frame.setdefault(int(match[1]), {}) if match.groups() else found.still
-            of[path] = (status.st_mtime_ns, status.st_size)
-    return found
+def _state(path: str) -> State | None:
+    """The state of a file; None where it has gone or may not be looked at: Nuke says so where it reads it."""
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
+
+
+def _number(sign: str, frame: int) -> str:
+    """A frame as #### or %04d write it."""
+    width = len(sign) if sign[0] == "#" else int(sign[1:-1] or 0)
+    return f"{frame:0{width}d}"
 
 
 def _as_expression(pattern: str) -> Iterator[str]:
@@ -157,10 +183,3 @@ def _as_expression(pattern: str) -> Iterator[str]:
         yield (r"-?\d+" if numbered else r"(-?\d+)") if frame else ".+?"
         numbered, place = numbered or bool(frame), match.end()
     yield re.escape(pattern[place:])
-
-
-def _all(sequence: _Sequence) -> dict[str, State]:
-    files = dict(sequence.still)
-    for of in sequence.by_frame.values():
-        files.update(of)
-    return files

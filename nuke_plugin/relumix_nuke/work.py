@@ -236,7 +236,7 @@ def check(node: nuke.Node, at: int | None = None) -> tuple[str, str]:
     Raises RelumixError where an input has an error, CancelledError.
     """
     told = stale.with_bar(node) if at is None else _no_bar
-    with render.left_as_it_was(node):
+    with knobs.not_undoable(), render.left_as_it_was(node):
         found = stale.check(node, told, at)
     knobs.show_checked(node, found[0])
     return found

@@ -30,7 +30,9 @@ def test_scrubbing_proxy_mode_and_a_reduced_viewer_change_nothing(comp):
     comp.session.root["proxy"].setValue(True)
     comp.session.down = 4
     comp.all_shown(comp.source)
+    steps = len(comp.session.undos.steps)
     assert checked(comp) == "up to date"
+    assert len(comp.session.undos.steps) == steps, "nothing to undo"
     comp.relight()
     assert (comp.node["folder"].value(), len(comp.session.rendered)) == (folder, rendered)
     assert comp.session.root["proxy"].value() is True

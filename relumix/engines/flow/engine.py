@@ -71,8 +71,7 @@ class FlowPropagator:
                 del found
                 # 6. Weigh what is known of it: how far off each pixel is expected to be.
                 gauged = map(ErrorGauge("flow", light).error, window.frames, evidence, averaged)
-                errors, outside = zip(*gauged, strict=True)
-                sides.append(Side([gain.gain_stops for gain in averaged], errors, outside, light.deviation_stops))
+                sides.append(Side([gain.gain_stops for gain in averaged], list(gauged), light.deviation_stops))
             # 7. Blend the references' gains, by how sure each is.
             return blend_window(frames, references, sides)
 

@@ -134,9 +134,9 @@ class LitePropagator:
                 # 6. Weigh what is known of it, the network's own estimate included.
                 gauge = ErrorGauge("lite", corrector.reference.light)
                 evidence, log_errors = [each.evidence for each in found], map(_log_error, corrections)
-                errors, outside = zip(*map(gauge.error, window.frames, evidence, gains, log_errors), strict=True)
+                gauged = map(gauge.error, window.frames, evidence, gains, log_errors)
                 deviation_stops = corrector.reference.light.deviation_stops
-                sides.append(Side([gain.gain_stops for gain in gains], errors, outside, deviation_stops))
+                sides.append(Side([gain.gain_stops for gain in gains], list(gauged), deviation_stops))
                 del found, corrections, gains
             # 7. Blend the references' gains, by how sure each is.
             return blend_window(frames, references, sides)

@@ -18,19 +18,22 @@ _OUTSIDE = 3.0  # how much larger an error counts of what lies outside the refer
 _SIGMA_PX = 2.0  # at the size at which evidence is weighed: a single pixel's error says little
 
 
+Gauged = tuple[Float32, Float32]
+"""How far off a frame's light is expected to be, [h', w'] stops at a small size; and the share of each pixel there that
+lies outside the reference's picture, in 0..1."""
+
+
 @dataclass(frozen=True)
 class Side:
     """The light of one reference on the frames of a window.
 
     gains   [h, w, 3] stops, one for each frame.
-    errors  [h', w'] stops expected of them, at a small size.
-    outside  [h', w'] in 0..1: the share that lies outside the reference's picture.
+    gauged  of each frame.
     deviation_stops  how much the reference's light varies.
     """
 
     gains: Sequence[Float32]
-    errors: Sequence[Float32]
-    outside: Sequence[Float32]
+    gauged: Sequence[Gauged]
     deviation_stops: float
 
 
@@ -45,10 +48,10 @@ def _blend(frame: int, references: Sequence[ProxyReference], sides: Sequence[Sid
     for reference in references:
         if reference.frame == frame:
             return reference.gain_stops, np.zeros_like(reference.known)
-    gains, errors = [side.gains[at] for side in sides], [side.errors[at] for side in sides]
+    gains, errors = [side.gains[at] for side in sides], [side.gauged[at][0] for side in sides]
     if len(sides) == 1:
         return gains[0], _enlarged(errors[0], gains[0])
-    doubts = [error * (1 + _OUTSIDE * side.outside[at]) for error, side in zip(errors, sides, strict=True)]
+    doubts = [error * (1 + _OUTSIDE * outside) for error, outside in (side.gauged[at] for side in sides)]
     shares = _shares(frame, references, doubts, float(np.mean([side.deviation_stops for side in sides])))
     error = sum((share * each for share, each in zip(shares, errors, strict=True)), np.float32(0))
     # One plus the share of the other's difference: where both are the same, that is returned to the last bit.

@@ -16,6 +16,7 @@ from importlib.resources import files
 import numpy as np
 
 from relumix.engines.tracking.appearance import shrink
+from relumix.engines.tracking.blending import Gauged
 from relumix.engines.tracking.correspondence import Track, beyond_edges, squared_length
 from relumix.engines.tracking.log_frame import LogFrame
 from relumix.engines.tracking.motion_averaging import WeightedGain
@@ -133,10 +134,6 @@ class ErrorNet:
         hidden = np.tanh(inputs @ self.hidden[:-1] + self.hidden[-1])
         log_error = hidden @ self.out[:-1] + self.out[-1]
         return np.asarray(np.exp(np.clip(log_error, _LEAST_LOG_ERROR, _MOST_LOG_ERROR)), np.float32)
-
-
-Gauged = tuple[Float32, Float32]
-"""Expected error in stops, and the share that lies outside the reference; [h', w'] as in `Evidence`."""
 
 
 class ErrorGauge:

@@ -19,7 +19,7 @@ def shot() -> SyntheticShot:
 def side(shot: SyntheticShot, stops: float, error: float | Float32, outside: float | Float32 = 0.0) -> Side:
     errors, out = (np.broadcast_to(np.float32(plane), (24, 32)) for plane in (error, outside))
     count = len(FRAMES)
-    return Side([np.full_like(shot.stops[1], stops)] * count, [errors] * count, [out] * count, 1.0)
+    return Side([np.full_like(shot.stops[1], stops)] * count, [(errors, out)] * count, 1.0)
 
 
 def blended(shot: SyntheticShot, *sides: Side) -> tuple[Float32, Float32]:
