@@ -8,6 +8,7 @@ in tests/server/ hold the same attacks to limits; here is what was measured.
 
 from __future__ import annotations
 
+import argparse
 import socket
 import sys
 import tempfile
@@ -208,6 +209,7 @@ def beside(thread: threading.Thread, call: Callable[[], None]) -> None:
 
 def main() -> None:
     """Measure every attack."""
+    argparse.ArgumentParser(description="What attacks cost a server.").parse_args()
     for name, work in ATTACKS.items():
         with tempfile.TemporaryDirectory() as folder:
             measured(name, work, Path(folder))
