@@ -6,6 +6,8 @@ Those that are not run are held against what reads them: relumix's own parser, a
 from __future__ import annotations
 
 import configparser
+import dataclasses
+import json
 import os
 import re
 import shlex
@@ -20,6 +22,7 @@ import numpy as np
 import pytest
 
 import relumix
+from relumix import events
 from relumix.cli.main import build_parser
 from relumix.dataset.llvm import CURE
 from tests.server.harness import serving
@@ -30,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 DOCS += [ROOT / "nuke_plugin/README.md", ROOT / "ofx_plugin/README.md"]
 DOCS += sorted((ROOT / "examples").rglob("README*"))
-TOOLS = ("relumix", "pip", "make", "python", "openjd", "deadline", "hf", "openssl", "apt-get", "nuke")
+TOOLS = ("relumix", "pip", "make", "python", "openjd", "deadline", "hf", "openssl", "apt-get", "nuke", "pytest")
 
 MENTION = "names a command, and no arguments that would do something"
 MINUTES = "takes minutes, up to hours"
@@ -45,9 +48,11 @@ UNRUN = {
     r"make wheel": "tests/test_wheel.py does it",
     r"make bench-svd": "needs a GPU",
     r"make (proto|released)": "writes what tests/proto/test_contract.py compares",
+    r"pip install --user": MENTION,
     r"pip install .*": INSTALLS,
     r"apt-get install .*": INSTALLS,
     r"python (tests/benchmarks|examples/shot)/.*": MINUTES,
+    r"pytest -m slow .*": MINUTES,
     r"make ofx": "tests/ofx_plugin/test_slow.py does it",
     r"relumix bridge.*": "serves until its last client has gone: tests/cli/test_bridge.py starts it",
     r"relumix ofx install.*": "builds for minutes: tests/cli/test_ofx.py installs",
@@ -57,7 +62,7 @@ UNRUN = {
     r"relumix (relight|evaluate) .*examples/shot/.*": "takes half a minute",
     r"relumix relight --engine lite": MENTION,
     r"relumix .*….*": MENTION,
-    r"relumix (evaluate|info|relight|farm|farm start|dataset render|train svd)": MENTION,
+    r"relumix (evaluate|relight|info|farm|farm start|dataset render|train svd)": MENTION,
     r"relumix (relight|convert|train) .*svd.*": WEIGHTS,
     r"relumix train lite .*": DATA,
     r"relumix train lite-next .*": MINUTES,
@@ -175,6 +180,40 @@ def test_python_elsewhere_is_python(doc: Path):
         compile(code, str(doc), "exec")
 
 
+def blocks(doc: str, language: str) -> list[str]:
+    text = (ROOT / doc).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def test_the_projects_file_of_the_readme_is_one(shot: Path):
+    (toml,) = blocks("README.md", "toml")
+    (shot / "relumix.toml").write_text(toml)
+    done = run("relumix relight plate.####.exr -r relit.1001.exr -o relit/ --dry-run", shot)
+    assert done.returncode == 0, done.stderr
+    settings = json.loads(done.stdout)["settings"]
+    assert (settings["colorspace"], settings["mix"]) == ("ACEScg", 0.8)
+
+
+def test_the_servers_file_of_the_documentation_is_one(tmp_path: Path):
+    (toml,) = blocks("docs/service.md", "toml")
+    for folder in ("jobs", "library"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "server.toml").write_text(toml.replace('"/', f'"{tmp_path}/'))
+    done = run(["relumix", "serve", "--config", "server.toml", "--dry-run"], tmp_path)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["listen"], told["root"]) == ("0.0.0.0:50051", [f"{tmp_path}/jobs", f"{tmp_path}/library"])
+
+
+def test_events_are_as_they_are_described():
+    kinds = {kind.event: kind for kind in events.Event.__subclasses__()}
+    (lines,) = blocks("docs/events.md", "json")
+    for line in lines.splitlines():
+        name, *told = json.loads(line)
+        kind = kinds[json.loads(line)["event"]]
+        assert [name, *told] == ["event", *(field.name for field in dataclasses.fields(kind))], line
+
+
 # What is not run: somebody reads it all the same.
 
 
@@ -189,6 +228,7 @@ def by_relumix(command: Command) -> None:
 
 def by_script(command: Command) -> None:
     """Run a script as far as its arguments are read."""
+    assert "parse_args(" in (ROOT / command.words[1]).read_text(encoding="utf-8"), "all of it would be run"
     code = (
         "import argparse, runpy, sys; read = argparse.ArgumentParser.parse_args\n"
         "def stop(self, *given): read(self, *given); sys.exit(0)\n"
@@ -205,6 +245,9 @@ def by_make(command: Command) -> None:
 
 
 def by_pip(command: Command) -> None:
+    if command.unrun == MENTION:
+        in_help_of(command)
+        return
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
     (requirement,) = command.words[2:]
@@ -234,12 +277,18 @@ def by_apt(command: Command) -> None:
     assert command.text in CURE, "the program says something else"
 
 
+def by_pytest(command: Command) -> None:
+    done = run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--collect-only", *command.words[1:]], ROOT)
+    assert done.returncode == 0, done.stdout  # 5 where it finds no test
+
+
 READERS: dict[str, Callable[[Command], None]] = {
     "relumix": by_relumix,
     "python": by_script,
     "make": by_make,
     "pip": by_pip,
     "apt-get": by_apt,
+    "pytest": by_pytest,
     "hf": in_help_of,
     "openjd": in_help_of,
     "deadline": in_help_of,

@@ -76,7 +76,8 @@ def _forgiving(stream: TextIO | None, descriptor: int) -> TextIO:
     with suppress(OSError, ValueError):
         descriptor = descriptor if stream is None else stream.fileno()
         raw = _Forgiving(descriptor, raises_broken_pipe=descriptor == 1)
-        encoding, lines = (stream.encoding, stream.line_buffering) if stream else ("utf-8", False)
+        encoding = stream.encoding if stream else "utf-8"
+        lines = stream is not None and (stream.line_buffering or stream.write_through)
         if stream is not None:
             stream.flush()
         return io.TextIOWrapper(io.BufferedWriter(raw), encoding, _ERRORS, line_buffering=lines)

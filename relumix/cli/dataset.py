@@ -11,6 +11,7 @@ from relumix.cli import record_carla
 from relumix.cli.values import size
 from relumix.errors import InputError
 from relumix.util.extras import needed
+from relumix.util.words import number_of
 
 if TYPE_CHECKING:
     from relumix.dataset.light_stage.render import Settings
@@ -91,7 +92,7 @@ def run_render(args: argparse.Namespace) -> int:
     for scene in tqdm(scenes, total=args.scenes, unit="scene", disable=not sys.stderr.isatty()):
         if scene.trouble:
             tqdm.write(f"relumix: {scene.trouble}: it was", file=sys.stderr)
-    print(f"{args.scenes} scenes in {args.out}")
+    print(f"{number_of(args.scenes, 'scene')} in {args.out}")
     return 0
 
 
@@ -105,7 +106,7 @@ def run_shots(args: argparse.Namespace) -> int:
     shots = render_shots(args.out, *_stage(args))
     for _ in tqdm(shots, total=args.scenes, unit="shot", disable=not sys.stderr.isatty()):
         pass
-    print(f"{args.scenes} shots in {args.out}")
+    print(f"{number_of(args.scenes, 'shot')} in {args.out}")
     return 0
 
 

@@ -168,7 +168,8 @@ def _verify(args: argparse.Namespace) -> int:
         if faults:
             tell.fail(f"{len(faults)} of {len(job.frames)} frames are not as they should be: {faults[0]}")
             return EXIT_SOME_FAILED
-        tell.status(f"all {len(job.frames)} frames are there, finite, and with the plate's windows")
+        whole = "the frame is" if len(job.frames) == 1 else f"all {len(job.frames)} frames are"
+        tell.status(f"{whole} there, finite, and with the plate's windows")
         try:
             if made.report:
                 write_report(job, made.report, lambda done, total: tell.progress(total + done, 2 * total))

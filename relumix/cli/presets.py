@@ -81,7 +81,7 @@ def _values(path: Path, relight: argparse.ArgumentParser) -> dict[str, Any]:
     values = {}
     for name, value in read(path, "relight").items():
         if name not in known:
-            raise InputError(f"{path}: {name} is nothing that can be set there{near(name, known)}")
+            raise InputError(f"{path}: {name} is nothing that can be set there{near(name, [*known, *COMMANDS])}")
         values[name] = _checked(path, known[name], value)
     return values
 

@@ -10,6 +10,7 @@ from relumix.cli.progress import counted
 from relumix.cli.values import size
 from relumix.errors import InputError
 from relumix.util.extras import needed
+from relumix.util.words import number_of
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -63,7 +64,8 @@ def run(args: argparse.Namespace) -> int:
     with counted() as on_frame:
         recorded = record(recording, host=args.host, port=args.port, traffic_port=args.traffic_port, on_frame=on_frame)
     there = recording.scenes * len(recording.lights) - recorded
-    print(f"recorded {recorded} lights of {recording.scenes} scenes" + (f"; {there} were there" if there else ""))
+    made = f"recorded {number_of(recorded, 'light')} of {number_of(recording.scenes, 'scene')}"
+    print(made + (f"; {there} {'was' if there == 1 else 'were'} there" if there else ""))
     print(f"wrote {args.out / args.map}")
     return 0
 

@@ -20,6 +20,8 @@ STRANGE_BYTES = 16 << 20
 """From a connection without an accepted call, within STRANGE_SECONDS. Twice what gRPC lets a client send of a call
 before it is read: who sends more of anything ignores the protocol's limits."""
 STRANGE_SECONDS = 60.0
+ALL_STRANGE_BYTES = 256 << 20
+"""From all such connections that are open, within STRANGE_SECONDS: each of many may bring nearly what one may."""
 RECEIVED_BYTES_AT = 128
 """Where tcpi_bytes_received lies in the kernel's struct tcp_info."""
 
@@ -68,8 +70,8 @@ class Connections:
             self._seen[inode] = _asked(found[inode], inode, port)
         self._accepted = (self._accepted | fresh) & {each.peer for each in self._seen.values() if each}
         ours = {inode: connection for inode, connection in self._seen.items() if connection}
-        flooding = [inode for inode, each in ours.items() if self._floods(each, found[inode], inode)]
-        return sum(_shut_down(found[inode], inode) for inode in {*flooding, *self._too_many(ours)})
+        strange = {i: self._strange_bytes(each, found[i], i) for i, each in ours.items() if not self._is_accepted(each)}
+        return sum(_shut_down(found[inode], inode) for inode in {*_flooding(strange), *self._too_many(ours)})
 
     def _too_many(self, ours: dict[int, _Connection]) -> list[int]:
         """Return which connections to close because their hosts have more than they may; `ours` is in order of age."""
@@ -86,14 +88,24 @@ class Connections:
     def _is_accepted(self, connection: _Connection) -> bool:
         return connection.peer in self._accepted or connection.peer in self._just_accepted
 
-    def _floods(self, connection: _Connection, descriptor: int, inode: int) -> bool:
-        if self._is_accepted(connection):
-            return False
+    def _strange_bytes(self, connection: _Connection, descriptor: int, inode: int) -> int:
+        """Return how many bytes have come in the present minute."""
         received, now = _received_bytes(descriptor, inode), time.monotonic()
         if now - connection.since > STRANGE_SECONDS:
             new = not connection.since
             connection.since, connection.received_bytes = now, 0 if new else received
-        return received - connection.received_bytes > STRANGE_BYTES
+        return received - connection.received_bytes
+
+
+def _flooding(strange: dict[int, int]) -> list[int]:
+    """Return which connections without an accepted call bring too much, each or together: those with most."""
+    left, chosen = sum(strange.values()), []
+    for inode in sorted(strange, key=strange.__getitem__, reverse=True):
+        if strange[inode] <= STRANGE_BYTES and left <= ALL_STRANGE_BYTES:
+            break
+        left -= strange[inode]
+        chosen.append(inode)
+    return chosen
 
 
 def _sockets() -> dict[int, int]:

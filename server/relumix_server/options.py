@@ -96,6 +96,7 @@ class Options:
             least = 0 if field.name == "max_waiting" else 1e-9
             if not least <= value < math.inf:
                 raise InputError(f"{field.name} is {value}: expected {'0 or more' if not least else 'more than 0'}")
+        self._refuse_empty()
         if bool(self.tls_cert) != bool(self.tls_key):
             raise InputError("TLS needs a certificate and its key: give both --tls-cert and --tls-key")
         if self.tls_client_ca and not self.tls_cert:
@@ -107,9 +108,13 @@ class Options:
                 raise InputError("a root is empty: expected a folder that is there")
             if not Path(root).is_dir():
                 raise InputError(f"the root {root} is no folder: expected one that is there")
-        if self.token_file == "":
-            raise InputError("token_file is empty: expected a file of tokens, or no such option")
         self._refuse_open_doors()
+
+    def _refuse_empty(self) -> None:
+        expected = {"spool": "a folder", "token_file": "a file of tokens"}
+        for name in ("token_file", "tls_cert", "tls_key", "tls_client_ca", "spool", "lease"):
+            if getattr(self, name) == "":  # Perhaps a variable that is not set: it would mean no guard at all.
+                raise InputError(f"{name} is empty: expected {expected.get(name, 'a file')}, or no such option")
 
     def _refuse_open_doors(self) -> None:
         guarded = self.tls_cert and (self.token_file or self.tls_client_ca)

@@ -145,9 +145,9 @@ async def _wait_until_readable(session: Session) -> None:
 
 
 def _take(session: Session, message: pb.RelightRequest | TooMuchNamed) -> None:
-    kind = None if isinstance(message, TooMuchNamed) else message.WhichOneof("message")
-    if isinstance(message, TooMuchNamed) or kind == "open":
+    if isinstance(message, TooMuchNamed) or message.WhichOneof("message") == "open":
         raise StatusError(Code.INVALID_ARGUMENT, "the stream was opened twice: expected one open, as the first message")
+    kind = message.WhichOneof("message")
     if kind == "absent":
         session.receiver.absent(message.absent)
     elif kind == "close":

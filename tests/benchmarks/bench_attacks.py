@@ -208,9 +208,11 @@ def beside(thread: threading.Thread, call: Callable[[], None]) -> None:
 
 
 def main() -> None:
-    """Measure every attack."""
-    argparse.ArgumentParser(description="What attacks cost a server.").parse_args()
-    for name, work in ATTACKS.items():
+    """Measure every attack, or those that are named."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", metavar="TEXT", default="", help="attacks with this in their name")
+    args = parser.parse_args()
+    for name, work in ((name, work) for name, work in ATTACKS.items() if args.only in name):
         with tempfile.TemporaryDirectory() as folder:
             measured(name, work, Path(folder))
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -78,6 +79,13 @@ def test_closed_streams_lose_no_frame_and_get_into_none(shot, tmp_path, shell):
     assert written(tmp_path, "out") == len(FRAMES)
     assert relumix(shot, "info", "nothing.exr", shell=shell).returncode == 2
     assert relumix(shot, *job(str(tmp_path / "out")), shell=shell).returncode == 0  # what is there can be read
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_what_is_said_in_one_file_stays_in_its_order(shot, tmp_path, unbuffered):
+    done = relumix(shot, *job(str(tmp_path / "out"), "--progress", "bar"), shell="2>&1", PYTHONUNBUFFERED=unbuffered)
+    said = done.stdout.decode()
+    assert re.search(r" gone *\n2 frames relit .*\nwrote .*\n\Z", said), said
 
 
 @full

@@ -26,7 +26,7 @@ def test_a_result_is_measured_against_the_truth(shots, capsys):
     assert "PSNR" in said
     assert said.endswith("wrote m.json\nwrote m.html\n")
     assert len(json.loads((shots / "m.json").read_text())["frames"]) == 3
-    assert "<svg" in (shots / "m.html").read_text()
+    assert "<svg" in (shots / "m.html").read_text(encoding="utf-8")
 
 
 def test_references_are_those_that_the_result_names(shots, capsys):

@@ -72,6 +72,7 @@ def test_options_that_may_be_given_several_times_take_the_place_of_presets(folde
     ("text", "sentence"),
     [
         ("mxi = 1", "mxi is nothing that can be set there; did you mean mix?"),
+        ("[relihgt]", "relihgt is nothing that can be set there; did you mean relight?"),
         ('output = "x"', "output is nothing that can be set there"),
         ("mix = true", "mix is True: expected a number"),
         ("work_size = 1.5", "work_size is 1.5: expected a whole number"),

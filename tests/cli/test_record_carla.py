@@ -19,9 +19,9 @@ def server(monkeypatch):
 def test_a_recording_says_what_it_wrote(server, tmp_path, capsys):
     command = [*COMMAND, "--out", str(tmp_path), "--traffic", "2", "--traffic-port", "8005"]
     assert main([*command, "--lights", "ClearNoon,ClearNight"]) == 0
-    assert capsys.readouterr().out == f"recorded 2 lights of 1 scenes\nwrote {tmp_path}/Town10HD\n"
+    assert capsys.readouterr().out == f"recorded 2 lights of 1 scene\nwrote {tmp_path}/Town10HD\n"
     assert main([*command, *LIGHTS]) == 0
-    assert capsys.readouterr().out == f"recorded 1 lights of 1 scenes; 2 were there\nwrote {tmp_path}/Town10HD\n"
+    assert capsys.readouterr().out == f"recorded 1 light of 1 scene; 2 were there\nwrote {tmp_path}/Town10HD\n"
     assert sorted(path.name for path in (tmp_path / "Town10HD" / "scene_0000").iterdir()) == [
         "ClearNight",
         "ClearNoon",

@@ -66,6 +66,22 @@ def test_who_floods_without_an_accepted_call_is_closed(listening, monkeypatch):
     assert [closed(each) for each in (flooding, known, quiet)] == [True, False, False]
 
 
+def test_many_that_bring_much_together_are_closed_from_the_largest_on(listening, monkeypatch):
+    """128 that each stayed below the limit of one, with messages that never ended, took 663 MiB."""
+    port, connected = listening
+    monkeypatch.setattr("relumix_server.connections.ALL_STRANGE_BYTES", 150_000)
+    large, known, small = [connected("127.0.0.1") for _ in range(3)], connected("127.0.0.1"), connected("127.0.0.1")
+    guard = Connections(most=10)
+    host, own = known.getsockname()
+    guard.accept(f"ipv4:{host}:{own}")
+    for each in (*large, known):
+        each.sendall(bytes(60_000))
+    small.sendall(bytes(1000))
+    assert until(lambda: guard.sweep(port) or any(map(closed, large)))
+    assert [closed(each) for each in large].count(True) == 1
+    assert [closed(each) for each in (known, small)] == [False, False]
+
+
 def test_what_is_noted_of_callers_goes_with_their_connections(listening):
     port, connected = listening
     guard = Connections(most=10)

@@ -157,6 +157,9 @@ def test_short_tokens_are_refused(tmp_path):
     ("options", "sentence"),
     [
         (["--token-file", ""], "token_file is empty: expected a file of tokens, or no such option"),
+        (["--tls-client-ca", ""], "tls_client_ca is empty: expected a file, or no such option"),
+        (["--tls-cert", "", "--tls-key", ""], "tls_cert is empty: expected a file, or no such option"),
+        (["--spool", ""], "spool is empty: expected a folder, or no such option"),
         (["--root", ""], "a root is empty: expected a folder that is there"),
         (["--frame-seconds", "nan"], "frame_seconds is nan: expected more than 0"),
         (["--idle-seconds", "inf"], "idle_seconds is inf: expected more than 0"),

@@ -62,7 +62,9 @@ def test_whole_scenes_are_kept_and_bad_ones_named_and_made_again(folder: Path, c
     assert [scene.kept for scene in render(folder, range(5, 6), SETTINGS, Photos(None))] == [True]
     path.write_bytes(before[:500])
     assert main(["dataset", "render", "--out", str(folder), "--scenes", "1", "--seed", "5", *SIZE]) == 0
-    assert f"relumix: {path} cannot be read (" in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert f"relumix: {path} cannot be read (" in said.err
+    assert said.out == f"1 scene in {folder}\n"
     np.testing.assert_array_equal(Shards(folder).read(0).moving.shape, (2, 24, 32))
 
 
@@ -125,9 +127,10 @@ def test_light_adds_up(folder: Path):
     assert np.abs(pictures[0] - together).mean() > 0.1 * together.mean()
 
 
-def test_shots_are_sequences_with_truth(llvm: None, tmp_path: Path):
+def test_shots_are_sequences_with_truth(llvm: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     command = ["dataset", "shots", "--out", str(tmp_path), "--scenes", "1", "--seed", "5", *SIZE]
     assert main(command) == 0
+    assert capsys.readouterr().out == f"1 shot in {tmp_path}\n"
     shot = tmp_path / "scene_000005"
     facts = json.loads((shot / "shot.json").read_text())
     assert facts["frames"] == [1001, 1002]

@@ -27,6 +27,7 @@ from relumix.engines.lite_next.training.pairs import draw
 from relumix.errors import InputError
 from relumix.util.atomic_file import replacing
 from relumix.util.stop_signals import stop_signals
+from relumix.util.words import number_of
 
 WEIGHTS, STATE, LOG, CONFIG = "lite.safetensors", "state", "log.csv", "config.json"
 LARGEST_FILE = 15 * 2**20
@@ -129,7 +130,8 @@ class _Run:
         self._save()
         self._validate()
         done = self.seconds >= limit
-        self.say(f"{'done' if done else 'stopped'}: {self.step} steps, {self.rendered} clips; {self.out / WEIGHTS}")
+        made = f"{number_of(self.step, 'step')}, {number_of(self.rendered, 'clip')}"
+        self.say(f"{'done' if done else 'stopped'}: {made}; {self.out / WEIGHTS}")
         return done
 
     def _step(self) -> None:
