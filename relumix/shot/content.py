@@ -75,7 +75,7 @@ def _blocks(values: Float32) -> Float32:
     size = _BLOCK_PX
     rows, columns = values.shape[0] // size, values.shape[1] // size
     tiles = values[: rows * size, : columns * size].reshape(rows, size, columns, size).swapaxes(1, 2)
-    flat = tiles.reshape(-1, size * size)
+    flat: Float32 = tiles.reshape(-1, size * size)
     along = (np.arange(size, dtype=np.float32) - (size - 1) / 2) / math.sqrt((size**2 - 1) / 12)
     for ramp in (np.ones(size * size, np.float32), np.tile(along, size), np.repeat(along, size)):
         flat = np.asarray(flat - (flat @ ramp / len(ramp))[:, None] * ramp, np.float32)
