@@ -251,9 +251,6 @@ def by_pip(command: Command) -> None:
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
     (requirement,) = command.words[2:]
-    if requirement.startswith("-"):  # a mention of an option
-        assert requirement in run([sys.executable, "-m", "pip", "install", "--help"], ROOT).stdout
-        return
     name, _, extra = requirement.partition(" @ ")[0].removesuffix("]").partition("[")
     assert not extra or extra in config["options.extras_require"]
     ours = (".", "relumix", f"dist/relumix-{relumix.__version__}-py3-none-any.whl")
