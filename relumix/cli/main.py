@@ -96,21 +96,27 @@ def _run(argv: Sequence[str]) -> int:
     parser = build_parser()
     if not argv:
         parser.print_help()
+        _look_at_what_was_lost(all_that_was_wanted=True)
         return 0
-    args = parser.parse_args(argv)
+    try:
+        args = parser.parse_args(argv)
+    except SystemExit:
+        _look_at_what_was_lost(all_that_was_wanted=True)  # --help and --version answer there
+        raise
     with as_input_errors():
         if hasattr(args, "presets_for"):
             args = presets.applied(parser, argv, args)
         code: int = args.run(args)
-    _look_at_what_was_lost(args)
+    answers = getattr(args, "answers", False) or getattr(args, "dry_run", False)
+    _look_at_what_was_lost(all_that_was_wanted=answers)
     return code
 
 
-def _look_at_what_was_lost(args: argparse.Namespace) -> None:
+def _look_at_what_was_lost(*, all_that_was_wanted: bool) -> None:
     """Say that stdout could not be written. Raises InputError where that was all that was wanted of the command."""
     if error := console.lost(sys.stdout):
         text = f"stdout cannot be written ({error.strerror}): what was said there is lost"
-        if getattr(args, "answers", False) or getattr(args, "dry_run", False):
+        if all_that_was_wanted:
             raise InputError(text)
         print(f"relumix: {text}", file=sys.stderr)
 

@@ -29,7 +29,8 @@ def read(path: Path, command: str) -> dict[str, Any]:
     """
     toml = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
-        found: dict[str, Any] = toml.loads(path.read_text(encoding="utf-8"))
+        # Editors on Windows begin a file with the mark of its encoding.
+        found: dict[str, Any] = toml.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise InputError(f"{path} cannot be read: {reason}") from None

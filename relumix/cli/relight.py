@@ -39,7 +39,7 @@ WITH_SERVER = ("tls_ca", "tls_cert", "tls_key", "token_file", "by_path", "patien
 _LISTS = ("engine_options", "reference_masks", "reference_weights")
 """Settings that may be given several times."""
 
-_FRAME_AND_FILE = re.compile(r"(-?\d+)=(.+)")
+_FRAME_AND_FILE = re.compile(r"(-?\d+)=(.+)", re.DOTALL)
 
 
 def add_parser(commands: Subparsers) -> None:

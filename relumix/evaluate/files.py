@@ -16,12 +16,15 @@ from relumix.shot.plate import Plate
 from relumix.shot.sequence import Sequence as Shot
 from relumix.types import Float32
 
+_MOST_LIGHT = np.float32(2.0**60)
+"""Values beyond it would overflow in a metric; no light has them."""
+
 
 @dataclass(frozen=True)
 class DisplayFrame:
     """The display window of a file, black where it has no data.
 
-    rgb    [h, w, 3] float32, scene-linear.
+    rgb    [h, w, 3] float32, scene-linear; values that no light has are clipped.
     known  [h, w] bool: where there are data, and all three channels are finite.
     """
 
@@ -74,7 +77,7 @@ class Files:
         except FrameError as e:
             raise InputError(str(e)) from e
         windows = picture.data_window, picture.display_window
-        known = np.asarray(np.isfinite(picture.rgb).all(-1), np.float32)
-        return DisplayFrame(
-            self._shot.path(frame), on_display_window(picture.rgb, *windows), on_display_window(known, *windows) > 0
-        )
+        finite = np.isfinite(picture.rgb)
+        rgb = np.where(finite, np.clip(picture.rgb, -_MOST_LIGHT, _MOST_LIGHT), picture.rgb)
+        known = on_display_window(np.asarray(finite.all(-1), np.float32), *windows) > 0
+        return DisplayFrame(self._shot.path(frame), on_display_window(rgb, *windows), known)

@@ -103,7 +103,7 @@ def full_log_luminance(plate: Float32, alpha: Float32 | None, exposure: float) -
         luminance = np.maximum(plate @ LUMINANCE, 0)
         if alpha is not None:
             # Where alpha is 0 the pixel is additive light (a flare): its luminance needs no unpremultiplying.
-            luminance = np.divide(luminance, alpha, out=luminance, where=alpha > 1e-3)
+            luminance = np.divide(luminance, np.minimum(alpha, 1), out=luminance, where=alpha > 1e-3)
         luminance = np.minimum(luminance * np.float32(exposure), np.float32(BRIGHTEST))
     return np.asarray(np.log2(luminance + np.float32(BLACK_OFFSET)), np.float32)
 

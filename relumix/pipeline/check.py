@@ -97,8 +97,11 @@ def _check_outputs(job: Job) -> None:
                         f"{path} exists and relumix did not write it: choose another output, or --overwrite"
                     )
     _refuse_shared(job)
-    for preview in filter(None, (settings.preview, settings.contact_sheet)):
-        refuse_unwritable(Path(preview).parent)
+    for preview in map(Path, filter(None, (settings.preview, settings.contact_sheet))):
+        refuse_unwritable(preview.parent)
+        with writing(preview):  # a name that is too long is told as one that cannot be written
+            if preview.is_dir():
+                raise InputError(f"{preview} is a folder: expected the name of a file")
 
 
 def _refuse_shared(job: Job) -> None:

@@ -90,12 +90,15 @@ class Uncovered:
 def is_coverage(rgb: Float32, alpha: Float32, premult: Premult, *, straight: bool = False) -> bool:
     """Tell whether the alpha of a plate is coverage; see `Uncovered.of` for the arguments.
 
-    It is decided by the frame's own pixels alone where `premult` is "auto", else as that says.
+    It is decided by the frame's own pixels alone where `premult` is "auto", else as that says. Alpha that is nowhere
+    finite covers nothing.
     """
     if premult != "auto":
         return premult == "yes"
     if (sampled(alpha) >= 1).all():
         return True
+    if not np.isfinite(sampled(alpha)).any():
+        return False
     return Uncovered.of(rgb, alpha, straight=straight).share <= _UNCOVERED_SHARE
 
 

@@ -162,7 +162,8 @@ def _floats(values: NDArray[np.floating], name: str) -> NDArray[np.floating]:
             f"{name} is {array.dtype}: expected floats of scene-linear light; decode it first, with "
             "np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4) of x = image / 255 for 8-bit sRGB"
         )
-    return np.asarray(array, np.float16 if array.dtype == np.float16 else np.float32)
+    with np.errstate(over="ignore"):  # float64 beyond float32 is infinite
+        return np.asarray(array, np.float16 if array.dtype == np.float16 else np.float32)
 
 
 def _span(frames: Sequence[int]) -> str:

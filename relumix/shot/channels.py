@@ -14,10 +14,11 @@ _BEAUTY = frozenset({"rgba", "rgb", "beauty", "c", "ci", "combined"})
 """What renderers call the picture itself: Arnold, V-Ray, Karma (C), RenderMan (Ci), Blender (ViewLayer.Combined)."""
 
 _DATA = frozenset(
-    {"n", "normal", "normals", "p", "pos", "position", "z", "depth", "motion", "velocity", "vector", "mv", "uv", "st"}
-    | {"id", "crypto", "cryptomatte"}
+    {"n", "normal", "normals", "p", "pos", "position", "z", "depth", "motion", "velocity", "vector", "mv"}
+    | {"uv", "st", "id"}
 )
-"""Words in the names of layers that hold no light, even where their channels are called R, G, B."""
+"""Words in the names of layers that hold no light, even where their channels are called R, G, B. Those of Cryptomatte
+(crypto_object00, uCryptoAsset) have that in a word."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,8 @@ class _Group:
 
     @property
     def is_data(self) -> bool:
-        return not self.is_beauty and not _DATA.isdisjoint(re.findall(r"[^\W\d_]+", self._bare_name))
+        words = re.findall(r"[^\W\d_]+", self._bare_name)
+        return not self.is_beauty and ("crypto" in self._bare_name or not _DATA.isdisjoint(words))
 
     def is_layer(self, layer: str) -> bool:
         wanted = layer.casefold()

@@ -139,7 +139,10 @@ def read_beside(path: Path, picture: Picture, *, plate: Plate, colorspace: str |
             return Beside(background, *paint.over(background.rgb, background.alpha), file.place, painted=True)
         if role is Alpha.WHOLE and plate.premult != "no":
             rgb = relit.premultiplied
-    return Beside(background, *_placed(rgb, relit.clipped, file, background.window), file.place)
+    placed, known = _placed(rgb, relit.clipped, file, background.window)
+    if not known.any():
+        raise InputError(f"reference {path} is not finite, or clipped, in every pixel: expected a relit frame")
+    return Beside(background, placed, known, file.place)
 
 
 def inspect_reference(
@@ -166,10 +169,10 @@ def inspect_reference(
 def read_mask(path: Path, picture: Picture) -> NDArray[np.float32]:
     """Read a mask: its alpha or, where it has none, its R, Y or first channel, as stored.
 
-    A grey picture whose alpha is 1 everywhere was saved with an alpha that says nothing: there it is R. It lies where a
-    reference of the plate's size would (see read_reference). Returns [h, w] float32 in 0..1 on the pixels of the
-    picture's data window, 0 outside the mask's own pixels and where it is not finite. Raises InputError: unreadable, of
-    another size, with such a channel in several parts.
+    A grey picture whose alpha is 1, or 0, everywhere was saved with an alpha that says nothing: there it is R, or Y. It
+    lies where a reference of the plate's size would (see read_reference). Returns [h, w] float32 in 0..1 on the pixels
+    of the picture's data window, 0 outside the mask's own pixels and where it is not finite. Raises InputError:
+    unreadable, of another size, with such a channel in several parts.
     """
     windows = Windows(picture.data_window, picture.display_window)
     with _opened(path, "mask") as (image, layout):
@@ -288,13 +291,17 @@ def _mask_channel(layout: FileLayout, path: Path) -> tuple[int, int]:
 
 
 def _mask_values(image: Any, part: int, spec: Any, channel: int) -> Float32:
-    """Return the channel [h, w] that is a mask, or R for grey pictures of alpha 1."""
-    values = pixels_of(image, part, 0, range(channel, channel + 1), "float")[..., 0]
+    """Return the channel [h, w] that is a mask, or a grey picture's own values where its alpha says nothing."""
     names = list(spec.channelnames)
-    if names[channel] == "A" and {"R", "G", "B"} <= set(names) and (values >= 1).all():
-        red, green, blue = (
-            pixels_of(image, part, 0, range(index, index + 1), "float")[..., 0] for index in map(names.index, "RGB")
-        )
-        if np.array_equal(red, green) and np.array_equal(red, blue):
-            return np.asarray(red, np.float32)
-    return np.asarray(values, np.float32)
+
+    def read(name: str) -> Float32:
+        at = names.index(name)
+        return np.asarray(pixels_of(image, part, 0, range(at, at + 1), "float")[..., 0], np.float32)
+
+    values = read(names[channel])
+    if names[channel] != "A" or not ((values >= 1).all() or (values == 0).all()):
+        return values
+    if {"R", "G", "B"} <= set(names):
+        red, green, blue = map(read, "RGB")
+        return red if np.array_equal(red, green) and np.array_equal(red, blue) else values
+    return read("Y") if "Y" in names else values

@@ -63,7 +63,8 @@ def misfits(given: Given, near: Iterable[int], read: Callable[[int], Picture]) -
     elif not given.read.painted and (place := _place(name, given.frame, plate, relit, near, beside)):
         yield place
         return
-    if has_hard_edge(plate, relit, known):
+    # A paint-over ends where its alpha says so, softly or not: that is the artist's choice.
+    if not given.read.painted and has_hard_edge(plate, relit, known):
         yield f"the light of {name} ends at a hard edge where the plate has none: soften the edge of its matte"
     if box := changed_part(plate, relit):
         yield (

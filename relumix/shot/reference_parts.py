@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from relumix.errors import InputError
 from relumix.types import Float32
 
-_FRAME = re.compile(r"(-?\d+)=(.+)")
+_FRAME = re.compile(r"(-?\d+)=(.+)", re.DOTALL)
 
 Value = TypeVar("Value")
 

@@ -166,7 +166,8 @@ def refuse_movie(path: Path) -> None:
 
 def images_in(folder: Path) -> list[Path]:
     """Return the images in a folder: EXR files or, where it has none, others. Raises InputError where it has none."""
-    files = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
+    # A link that leads nowhere is a frame too: it fails by name, and is not left out without a word.
+    files = [path for path in sorted(folder.iterdir()) if not (path.name.startswith(".") or path.is_dir())]
     images = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
     for path in [] if images else files:
         refuse_movie(path)
@@ -207,7 +208,7 @@ def _of_pattern(text: str) -> Sequence:
         number = path.name[len(head) : len(path.name) - len(tail)]
         if not (path.name.startswith(head) and path.name.endswith(tail) and _NUMBER.fullmatch(number)):
             continue
-        if pattern.width == 1 or _is_padded(number, pattern.width):
+        if (pattern.width == 1 or _is_padded(number, pattern.width)) and not path.is_dir():
             files[number] = path
     asked = parse_frames(pattern.span) if pattern.span else None
     if not files:

@@ -107,8 +107,12 @@ def test_a_full_stderr_loses_no_frame(shot, tmp_path):
 
 @full
 @pytest.mark.parametrize(
-    "words", [["info", f"{NAME}/plate.####.exr"], ["colorspaces"], job("out", "--dry-run"), ["farm", "template"]]
-)
+    "words",
+    [
+        ["info", f"{NAME}/plate.####.exr"], ["colorspaces"], job("out", "--dry-run"), ["farm", "template"],
+        ["--version"], ["relight", "--help"], [],
+    ],
+)  # fmt: skip
 def test_an_answer_that_could_not_be_written_is_an_error(shot, words):
     done = relumix(shot, *words, shell=">/dev/full")
     assert (done.returncode, done.stderr.decode()) == (2, LOST)

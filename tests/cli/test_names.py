@@ -17,6 +17,7 @@ from tests.synthetic import make_shot
 
 FRAMES = (1001, 1002)
 LATIN = os.fsdecode(b"caf\xe9")
+PREVIEWS = {"--contact-sheet": ".png", "--preview": ".mp4"}
 foreign = pytest.mark.skipif(sys.platform != "linux", reason="other systems have no names that are not UTF-8")
 
 
@@ -102,16 +103,27 @@ def test_names_as_long_as_they_may_be(tmp_path, stem):
     assert [path.name for path in (tmp_path / "--gain-out").iterdir()].count(f"{stem}.1002.exr") == 1
 
 
-@pytest.mark.parametrize("option", ["-r", "-o", "--gain-out", "--mask", "--contact-sheet", "source"])
+@pytest.mark.parametrize("option", ["-r", "-o", "--gain-out", "--mask", *PREVIEWS, "source"])
 def test_names_longer_than_that_are_one_line(tmp_path, capfd, option):
     relit = make(tmp_path)
     words = {"-r": f"1001={relit}", "-o": str(tmp_path / "out")}
-    words[option] = str(tmp_path / ("n" * 300 + (".png" if option == "--contact-sheet" else ".####.exr")))
+    words[option] = str(tmp_path / ("n" * 300 + PREVIEWS.get(option, ".####.exr")))
     source = words.pop("source", str(tmp_path / "plate.####.exr"))
     assert main(["relight", source, *(word for pair in words.items() for word in pair)]) == 2
     said = capfd.readouterr().err
     assert said.count("\n") == 1
     assert "nnn" in said
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("option", PREVIEWS)
+def test_a_folder_where_a_preview_would_go_is_told_before_the_work(tmp_path, capfd, option):
+    relit, taken = make(tmp_path), tmp_path / f"taken{PREVIEWS[option]}"
+    taken.mkdir()
+    words = ["-r", f"1001={relit}", "-o", str(tmp_path / "out"), option, str(taken)]
+    assert main(["relight", str(tmp_path / "plate.####.exr"), *words]) == 2
+    assert capfd.readouterr().err == f"relumix: {taken} is a folder: expected the name of a file\n"
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a folder that a process is in cannot be removed there")

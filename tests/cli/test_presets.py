@@ -57,6 +57,11 @@ def test_a_file_that_is_named_counts_instead(folder, capsys):
     assert (found["mix"], found["work_size"], err) == (1, 512, "")
 
 
+def test_a_file_that_begins_with_the_mark_of_its_encoding(folder, capsys):
+    (folder / "relumix.toml").write_bytes(b"\xef\xbb\xbf[relight]\r\nmix = 0.5\r\n")
+    assert settings(capsys)[0]["mix"] == 0.5
+
+
 def test_options_that_may_be_given_several_times_take_the_place_of_presets(folder, capsys):
     Path("relumix.toml").write_text('engine = "lite"\nengine_options = ["a=1"]\n')
     assert "got a=1" in refusal(capsys, "--engine=flow")

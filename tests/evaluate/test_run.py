@@ -9,6 +9,7 @@ import pytest
 import relumix
 from relumix.errors import InputError
 from relumix.evaluate import METRICS, evaluate, write_html, write_json
+from tests.shot import files
 from tests.synthetic import make_shot, smooth_light
 
 HEIGHT, WIDTH = 48, 64
@@ -47,6 +48,19 @@ def refused(*arguments, **options):
     with pytest.raises(InputError) as e:
         evaluate(*arguments, **options)
     return str(e.value)
+
+
+@pytest.mark.filterwarnings("error")
+def test_values_that_no_light_has_overflow_nowhere(tmp_path):
+    shown = noise(1)
+    for frame in (1, 2):
+        for name, value in (("source", 3e38), ("result", -3e38), ("truth", 3e38)):
+            pixels = shown.copy()
+            pixels[5, 6], pixels[7, 8] = value, 1e-45
+            files.plain(tmp_path / f"{name}/{name}.{frame}.exr", pixels)
+    report = evaluate(tmp_path / "result", truth=tmp_path / "truth", source=tmp_path / "source")
+    assert all(row.psnr_db > 20 for row in report.rows)
+    assert report.rows[1].gain_flicker_stops < 0.1
 
 
 def test_against_truth_every_frame_has_its_metrics(shot):

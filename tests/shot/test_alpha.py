@@ -96,6 +96,11 @@ def test_any_value_is_an_answer(rgb: np.ndarray, alpha: np.ndarray, straight: bo
     assert 0 <= Uncovered.of(rgb, alpha, straight=straight).share <= 1
 
 
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
+def test_alpha_that_is_nowhere_finite_is_no_coverage(value: float) -> None:
+    assert not is_coverage(SOLID, np.full(SOLID.shape[:2], value, np.float32), "auto")
+
+
 def test_values_that_are_not_finite_say_nothing() -> None:
     rgb, alpha = SOLID.copy(), disc(6)
     rgb[:20, 120:] = np.nan

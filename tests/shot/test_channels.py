@@ -139,6 +139,7 @@ def test_the_beauty_is_taken_by_its_name_among_parts_and_layers(beauty: str) -> 
         ([part(*RGB, name=name) for name in ("rgba", "N", "beauty")], None, "rgba, N, beauty"),
         (PARTS, "left", "rgba_left, beauty.left"),
         ([part("Z", name="Z"), part(*RGB, name="normals")], None, "normals"),
+        ([part(*(f"uCryptoAsset00.{c}" for c in "RGBA"))], None, "uCryptoAsset00"),
         (BY_PART, None, "A.diffuse, B.diffuse"),
     ],
 )

@@ -83,6 +83,17 @@ def test_pixels_that_say_nothing(plate: Plate, picture: Picture, tmp_path: Path)
     assert (rgb[5, 6] == 60000).all()
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_reference_of_which_no_pixel_says_anything(
+    plate: Plate, picture: Picture, tmp_path: Path, value: float
+) -> None:
+    with pytest.raises(InputError) as caught:
+        read_reference(files.plain(tmp_path / "r.exr", np.full((8, 10, 3), value, np.float16)), picture, plate=plate)
+    assert str(caught.value) == (
+        f"reference {tmp_path}/r.exr is not finite, or clipped, in every pixel: expected a relit frame"
+    )
+
+
 @pytest.mark.parametrize("suffix", ["png", "tif"])
 @pytest.mark.parametrize("kind", ["u1", "u2"])
 def test_whole_numbers_are_srgb_and_clip(
@@ -188,8 +199,12 @@ def test_mask_codes_are_taken_as_they_are(picture: Picture, tmp_path: Path) -> N
 
 def test_a_grey_mask_whose_alpha_says_nothing(picture: Picture, tmp_path: Path) -> None:
     grey, whole = np.random.default_rng(0).random((8, 10, 1), np.float32), np.ones((8, 10, 1), np.float32)
-    mask = read_mask(files.plain(tmp_path / "m.exr", np.dstack([grey, grey, grey, whole])), picture)
-    assert np.array_equal(mask, grey[..., 0])
+    for alpha in (whole, whole * 0):
+        mask = read_mask(files.plain(tmp_path / "m.exr", np.dstack([grey, grey, grey, alpha])), picture)
+        assert np.array_equal(mask, grey[..., 0])
+        codes = np.uint8(np.dstack([grey, alpha]) * 255)
+        mask = read_mask(files.plain(tmp_path / "m.png", codes, ["Y", "A"], oiio__UnassociatedAlpha=1), picture)
+        np.testing.assert_allclose(mask * 255, codes[..., 0], rtol=1e-6)
     # The picture of an element that covers all is no matte.
     mask = read_mask(files.plain(tmp_path / "m.exr", np.dstack([grey, grey / 2, grey, whole])), picture)
     assert (mask == 1).all()

@@ -191,6 +191,15 @@ def test_the_hard_edge_of_a_matte(folder: Path) -> None:
     assert said(folder, PLATE[1001] * (1 + 2 * soft)) == []
 
 
+def test_the_hard_edge_of_a_paint_over_is_what_its_alpha_says(folder: Path) -> None:
+    painted = np.dstack([PLATE[1001] * 3, np.ones((HEIGHT, WIDTH, 1), np.float32)]) * disc(50)
+    plain(folder / "relit.exr", painted, "RGBA")
+    source = PlateSource.find(folder / "plate", {1001: folder / "relit.exr"}, Settings())
+    assert source.warnings == (
+        f"the alpha of {folder / 'relit.exr'} says where it is painted: where it is 0 the plate keeps its light",
+    )
+
+
 def test_other_content(folder: Path) -> None:
     changed = relit()
     changed[40:140, 100:240] = texture(5)[:100, :140]

@@ -88,6 +88,19 @@ def test_explicit_range_behind_a_dash(tmp_path: Path) -> None:
     assert Sequence.find(tmp_path).frames == (1001, 1002)
 
 
+def test_folders_called_as_frames_are_none(plate: Path) -> None:
+    (plate / "plate.1009.exr").mkdir()
+    for pattern in (plate, plate / "plate.####.exr", plate / "plate.#.exr"):
+        found = Sequence.find(pattern)
+        assert (found.frames, found.missing) == ((1001, 1002, 1003, 1004, 1005), ())
+
+
+def test_a_link_that_leads_nowhere_is_a_frame(plate: Path) -> None:
+    (plate / "plate.1000.exr").symlink_to("gone.exr")
+    for pattern in (plate, plate / "plate.####.exr"):
+        assert Sequence.find(pattern).frames == (1000, 1001, 1002, 1003, 1004, 1005)
+
+
 def test_a_step_is_no_gap(tmp_path: Path) -> None:
     found = Sequence.find(touch(tmp_path, "a.1001.exr", "a.1003.exr", "a.1005.exr"))
     assert (found.step, found.missing) == (2, ())

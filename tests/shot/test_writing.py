@@ -2,7 +2,8 @@ import os
 import shutil
 import struct
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -347,20 +348,22 @@ def test_channels_whose_names_are_no_utf8(tmp_path: Path, compression: str) -> N
     np.testing.assert_allclose(after.rgb, 2 * before.rgb, atol=0 if compression != "dwaa" else 1, equal_nan=True)
 
 
-@pytest.fixture
-def limited() -> Iterator[Callable[[int], None]]:
-    """Make the system refuse what files have beyond so many bytes."""
+@contextmanager
+def limited(size: int) -> Iterator[None]:
+    """Make the system refuse what files have beyond so many bytes. The output of the tests may be such a file too."""
     resource = pytest.importorskip("resource")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("room", [0, 100, 5_000, 150_000, 600_000, 1_100_000, 1_190_000])
-def test_no_room_for_a_file(tmp_path: Path, limited: Callable[[int], None], room: int) -> None:
+def test_no_room_for_a_file(tmp_path: Path, room: int) -> None:
     picture = read(files.plain(tmp_path / "a.exr", files.noise(600, 500), compression="none"))
-    limited(room)
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(InputError) as caught, limited(room):
         write(tmp_path / "b.exr", picture, [picture.rgb], attributes={}, bits="float")
     assert str(caught.value) == f"{tmp_path}/b.exr cannot be written: File too large; choose another place or make room"
     assert [path.name for path in tmp_path.iterdir()] == ["a.exr"]
