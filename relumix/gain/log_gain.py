@@ -44,6 +44,19 @@ def damped(before: Float32, after: Float32, error: float) -> Float32:
     return np.asarray(np.log2((before * after + prior) / (np.square(before) + prior)), np.float32)
 
 
+def measured(before: Float32, stops: Float32) -> Float32:
+    """Return the values over `before` of which `measure` said these stops, [..., 3] float32: its inverse.
+
+    Unlike `apply` it is no light for other frames: of stops that were not measured here it makes light in black. Where
+    `before` is 0 nothing was measured, and it is 0.
+    """
+    prior, factor = np.float32(_LIGHTENING_ERROR**2), np.exp2(stops)
+    over = factor * (np.square(before) + prior) - prior
+    lightened = np.divide(over, before, out=np.zeros_like(over), where=before > 0)
+    darkened = factor * (before + _DARKENING_OFFSET) - _DARKENING_OFFSET
+    return np.asarray(np.maximum(np.where(stops > 0, lightened, darkened), 0), np.float32)
+
+
 def apply(plate: Float32, stops: Float32, median_gain: Float32) -> Float32:
     """Return plate values under a local gain and a median gain.
 

@@ -30,8 +30,8 @@ class Disk:
     def __init__(self, folder):
         self.folder, self.events = folder, []
         for frame in FRAMES:
-            files.plain(folder / f"plate/p.{frame:04d}.exr", files.noise(8, 12, seed=frame) ** 2)
-        files.plain(folder / "relit.exr", files.noise(8, 12, seed=1) ** 2)
+            files.plain(folder / f"plate/p.{frame:04d}.exr", files.noise(8, 12, 3, seed=frame) ** 2)
+        files.plain(folder / "relit.exr", files.noise(8, 12, 3, seed=1) ** 2)
 
     def relight(self, servers, patience_seconds=20.0, references=None, **settings):
         client = RelightClient(servers, patience_seconds=patience_seconds)

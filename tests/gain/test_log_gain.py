@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from relumix.gain.downsample import BRIGHTEST
-from relumix.gain.log_gain import BLACK_OFFSET, MID_GREY, apply, measure
+from relumix.gain.log_gain import BLACK_OFFSET, MID_GREY, apply, measure, measured
 
 values = arrays(np.float32, (4, 3), elements=st.floats(0, 1000, width=32))
 light = arrays(np.float32, (4, 3), elements=st.floats(np.float32(BLACK_OFFSET), 1000, width=32))
@@ -18,6 +18,11 @@ def test_applying_what_was_measured_gives_the_second_value(before, after):
     result = apply(before, measure(before, after), NO_GRADE)
     np.testing.assert_allclose(result, after, rtol=1 / 15)  # at BLACK_OFFSET itself; less above it
     np.testing.assert_allclose(result[before > MID_GREY], after[before > MID_GREY], rtol=1e-3, atol=BLACK_OFFSET / 16)
+
+
+@given(before=light, after=light)
+def test_what_was_measured_is_known_exactly(before, after):
+    np.testing.assert_allclose(measured(before, measure(before, after)), after, rtol=1e-4, atol=1e-6)
 
 
 @given(plate=values, gain=stops, grade=st.floats(-4, 4, width=32))

@@ -26,6 +26,7 @@ from relumix.engines.svd.reference_light import ReferenceLight, relit
 from relumix.engines.svd.shown_light import ShownLight
 from relumix.errors import InputError
 from relumix.gain.direct_transfer import shown_under
+from relumix.gain.log_gain import measured
 from relumix.gain.proxy import ProxyFrame, ProxyReference
 from relumix.types import Float32
 
@@ -190,7 +191,8 @@ class SvdPropagator:
     ) -> EncodedFrame:
         """Return a relit frame as the networks see it, its picture "signed" in -1..1 or "unsigned" in 0..1."""
         frame, local = relit_frame.frame, relit_frame.local
-        under = shown_under if self._direct and frame is not reference else relit
+        carried = shown_under if self._direct else relit
+        under = measured if frame is reference else carried
 
         def image() -> Float32:
             picture = shown.relit(under(frame.rgb, local))
