@@ -12,6 +12,7 @@ import numpy as np
 from relumix.engines.svd.shown_light import ShownLight
 from relumix.gain.direct_transfer import stops_to
 from relumix.gain.log_gain import measure
+from relumix.gain.proxy import ProxyFrame
 from relumix.types import Float32
 
 _WHITE, _BLACK = 0.06, 0.04  # of a picture's 0..1: how near to its ends it carries no gain
@@ -31,9 +32,12 @@ def _gain_of_frame(shown: ShownLight, source: Float32, result: Float32) -> Float
     return _filled(stops, _carries(source, dark=True) * _carries(result, dark=False))
 
 
-def pixels(shown: ShownLight, rgb: Float32, result: Float32) -> Float32:
-    """Return the stops that make of plate light `rgb` what a decoded picture shows, highlights and all; [..., 3]."""
-    return stops_to(rgb, shown.relit_light(result))
+def pixels(shown: ShownLight, frame: ProxyFrame, result: Float32, exposure: float) -> Float32:
+    """Return the stops that make of a frame what a decoded picture shows, highlights and all; [h, w, 3].
+
+    exposure  at which the picture was made, which is the reference's: stops are those of the frame's own.
+    """
+    return stops_to(frame.rgb, shown.relit_light(result) * np.float32(frame.exposure / exposure))
 
 
 def _carries(picture: Float32, *, dark: bool) -> Float32:

@@ -8,7 +8,7 @@ method, step by step, is `SvdPropagator._relight_clip`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -153,7 +153,7 @@ class SvdPropagator:
         )
 
         # 2. Encoding. The VAE's mode and CLIP's embedding, of every source frame and of the reference.
-        plates = [self._plate(clips, shown, frame) for frame in clip]
+        plates = [self._plate(clips, shown, frame, reference) for frame in clip]
         known = self._relit(clips, shown, Anchor(reference, light.local), reference, options.reference_range)
 
         # 3. Temporal bootstrapping. The relit frame takes the place of the first source frame, so that the network sees
@@ -165,13 +165,15 @@ class SvdPropagator:
 
         # 5. Decoding. The answer, and the source too, so that what the VAE blurs it blurs in both.
         backward = frames[0].frame < anchor.frame.frame
-        result = self._decoded(clips, latents, clip, backward, shown.relit)
+        light_of = [_exposed_as(reference, frame) for frame in clip]
+        result = self._decoded(clips, latents, clip, [shown.relit(each) for each in light_of], backward=backward)
         answered = light.trusted if anchor.frame is reference else anchor.frame.known > 0.5
         if self._direct:
-            made = np.stack([pixels(shown, frame.rgb, each) for frame, each in zip(clip, result, strict=True)])
+            pairs = zip(clip, result, strict=True)
+            made = np.stack([pixels(shown, frame, each, reference.exposure) for frame, each in pairs])
             return _checked(made, anchor, answered)
         plate_latents = clips.padded([plate.clean for plate in plates])
-        plate = self._decoded(clips, plate_latents, clip, backward, shown.plate)
+        plate = self._decoded(clips, plate_latents, clip, [shown.plate(each) for each in light_of], backward=backward)
 
         # 6. Light. One over the other is the gain.
         made = gain(shown, plate, result)
@@ -181,10 +183,12 @@ class SvdPropagator:
         # 7. Calibration. Where the clip began the answer is known; and no light is beyond what the reference shows.
         return _checked(light.calibrated(made, made[0], anchor.local, answered), anchor, answered)
 
-    def _plate(self, clips: ClipSampler, shown: ShownLight, frame: ProxyFrame) -> EncodedFrame:
+    def _plate(
+        self, clips: ClipSampler, shown: ShownLight, frame: ProxyFrame, reference: ProxyReference
+    ) -> EncodedFrame:
         """Return a source frame as the networks see it."""
-        key = "plate", frame.frame, shown.plate_stops
-        return clips.encoder.encode(key, frame.frame, lambda: shown.plate(frame.rgb))
+        key = "plate", frame.frame, shown.plate_stops, reference.exposure
+        return clips.encoder.encode(key, frame.frame, lambda: shown.plate(_exposed_as(reference, frame)))
 
     def _relit(
         self, clips: ClipSampler, shown: ShownLight, relit_frame: Anchor, reference: ProxyReference, values: str
@@ -195,7 +199,7 @@ class SvdPropagator:
         under = measured if frame is reference else carried
 
         def image() -> Float32:
-            picture = shown.relit(under(frame.rgb, local))
+            picture = shown.relit(under(frame.rgb, local) * np.float32(reference.exposure / frame.exposure))
             return picture if values == "signed" else (picture + 1) / np.float32(2)
 
         return clips.encoder.encode(("relit", reference.frame, frame.frame, values), frame.frame, image)
@@ -205,20 +209,25 @@ class SvdPropagator:
         clips: ClipSampler,
         latents: Tensor,
         clip: Sequence[ProxyFrame],
+        outside: Sequence[Float32],
+        *,
         backward: bool,
-        outside: Callable[[Float32], Float32],
     ) -> Float32:
         """Return a clip's pictures [n, h, w, 3] at the working size.
 
-        outside  what makes a picture of a frame's light where a crop saw nothing of it.
+        outside  for each, the picture [h, w, 3] that is taken where a crop saw nothing of the frame.
 
         Raises InputError where networks gave what is no picture.
         """
         pictures = clips.decode(latents, len(clip), backward=backward)
         if not np.isfinite(pictures).all():
             raise _not_finite(latents, [frame.frame for frame in clip])
-        pairs = zip(pictures, clip, strict=True)
-        return np.stack([clips.reformat.take(picture, outside(frame.rgb)) for picture, frame in pairs])
+        return np.stack([clips.reformat.take(*each) for each in zip(pictures, outside, strict=True)])
+
+
+def _exposed_as(reference: ProxyReference, frame: ProxyFrame) -> Float32:
+    """Return a frame at the reference's exposure: pictures of one clip share it, or light would flicker."""
+    return frame.rgb * np.float32(reference.exposure / frame.exposure)
 
 
 def _checked(made: Float32, anchor: Anchor, answered: NDArray[np.bool_]) -> CarriedClip:

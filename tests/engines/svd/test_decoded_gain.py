@@ -7,6 +7,7 @@ from relumix.engines.svd.decoded_gain import gain, pixels
 from relumix.engines.svd.shown_light import ShownLight
 from relumix.gain.direct_transfer import shown_under
 from relumix.gain.log_gain import measure
+from relumix.gain.proxy import ProxyFrame
 
 SHOWN = ShownLight(0.0, np.zeros(3, np.float32), "reinhard")
 
@@ -32,7 +33,11 @@ def test_whites_take_the_gain_of_their_surroundings():
     np.testing.assert_allclose(stops[0, 30:34, 30:34], around, atol=0.1)
 
 
-def test_pixels_are_what_the_picture_shows_without_the_median_gain():
+@pytest.mark.parametrize("darker", [1.0, 4.0])
+def test_pixels_are_what_the_picture_shows_without_the_median_gain(darker):
+    """Also of a frame that is seen brighter than the picture was made."""
     shown = ShownLight(-1.0, np.float32([1, 0.5, 0]), "reinhard")
-    plate, lit = np.random.default_rng(3).uniform(0.01, 2, (2, 1, 4, 4, 3)).astype(np.float32)
-    np.testing.assert_allclose(shown_under(plate, pixels(shown, plate, shown.relit(lit))), lit, rtol=1e-2, atol=1e-4)
+    plate, lit = np.random.default_rng(3).uniform(0.01, 2, (2, 4, 4, 3)).astype(np.float32)
+    frame = ProxyFrame(1, plate, np.ones((4, 4), np.float32), exposure=darker)
+    stops = pixels(shown, frame, shown.relit(lit / np.float32(darker)), exposure=1.0)
+    np.testing.assert_allclose(shown_under(plate, stops), lit, rtol=1e-2, atol=1e-4)
