@@ -48,7 +48,6 @@ UNRUN = {
     r"make wheel": "tests/test_wheel.py does it",
     r"make bench-svd": "needs a GPU",
     r"make (proto|released)": "writes what tests/proto/test_contract.py compares",
-    r"pip install --user": MENTION,
     r"pip install .*": INSTALLS,
     r"apt-get install .*": INSTALLS,
     r"python (tests/benchmarks|examples/shot)/.*": MINUTES,

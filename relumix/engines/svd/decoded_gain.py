@@ -32,12 +32,12 @@ def _gain_of_frame(shown: ShownLight, source: Float32, result: Float32) -> Float
     return _filled(stops, _carries(source, dark=True) * _carries(result, dark=False))
 
 
-def pixels(shown: ShownLight, frame: ProxyFrame, result: Float32, exposure: float) -> Float32:
+def pixels(shown: ShownLight, frame: ProxyFrame, result: Float32, factor: np.float32) -> Float32:
     """Return the stops that make of a frame what a decoded picture shows, highlights and all; [h, w, 3].
 
-    exposure  at which the picture was made, which is the reference's: stops are those of the frame's own.
+    factor  what the frame's light was multiplied by for pictures.
     """
-    return stops_to(frame.rgb, shown.relit_light(result) * np.float32(frame.exposure / exposure))
+    return stops_to(frame.rgb, shown.relit_light(result) / factor)
 
 
 def _carries(picture: Float32, *, dark: bool) -> Float32:

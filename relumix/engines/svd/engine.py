@@ -165,12 +165,12 @@ class SvdPropagator:
 
         # 5. Decoding. The answer, and the source too, so that what the VAE blurs it blurs in both.
         backward = frames[0].frame < anchor.frame.frame
-        light_of = [_exposed_as(reference, frame) for frame in clip]
+        light_of = [frame.rgb * self._shown_factor(frame, reference) for frame in clip]
         result = self._decoded(clips, latents, clip, [shown.relit(each) for each in light_of], backward=backward)
         answered = light.trusted if anchor.frame is reference else anchor.frame.known > 0.5
         if self._direct:
-            pairs = zip(clip, result, strict=True)
-            made = np.stack([pixels(shown, frame, each, reference.exposure) for frame, each in pairs])
+            factors = [self._shown_factor(frame, reference) for frame in clip]
+            made = np.stack([pixels(shown, *each) for each in zip(clip, result, factors, strict=True)])
             return _checked(made, anchor, answered)
         plate_latents = clips.padded([plate.clean for plate in plates])
         plate = self._decoded(clips, plate_latents, clip, [shown.plate(each) for each in light_of], backward=backward)
@@ -183,12 +183,20 @@ class SvdPropagator:
         # 7. Calibration. Where the clip began the answer is known; and no light is beyond what the reference shows.
         return _checked(light.calibrated(made, made[0], anchor.local, answered), anchor, answered)
 
+    def _shown_factor(self, frame: ProxyFrame, reference: ProxyReference) -> np.float32:
+        """Return what a frame's light is multiplied by for pictures: its own exposure is shown, or else the plate's.
+
+        ShownLight undoes the reference's exposure where the plate's is wanted, so there all frames must have that.
+        """
+        return np.float32(reference.exposure / frame.exposure if self._options.exposure == "plate" else 1)
+
     def _plate(
         self, clips: ClipSampler, shown: ShownLight, frame: ProxyFrame, reference: ProxyReference
     ) -> EncodedFrame:
         """Return a source frame as the networks see it."""
-        key = "plate", frame.frame, shown.plate_stops, reference.exposure
-        return clips.encoder.encode(key, frame.frame, lambda: shown.plate(_exposed_as(reference, frame)))
+        factor = self._shown_factor(frame, reference)
+        key = "plate", frame.frame, shown.plate_stops, float(factor)
+        return clips.encoder.encode(key, frame.frame, lambda: shown.plate(frame.rgb * factor))
 
     def _relit(
         self, clips: ClipSampler, shown: ShownLight, relit_frame: Anchor, reference: ProxyReference, values: str
@@ -199,7 +207,7 @@ class SvdPropagator:
         under = measured if frame is reference else carried
 
         def image() -> Float32:
-            picture = shown.relit(under(frame.rgb, local) * np.float32(reference.exposure / frame.exposure))
+            picture = shown.relit(under(frame.rgb, local) * self._shown_factor(frame, reference))
             return picture if values == "signed" else (picture + 1) / np.float32(2)
 
         return clips.encoder.encode(("relit", reference.frame, frame.frame, values), frame.frame, image)
@@ -223,11 +231,6 @@ class SvdPropagator:
         if not np.isfinite(pictures).all():
             raise _not_finite(latents, [frame.frame for frame in clip])
         return np.stack([clips.reformat.take(*each) for each in zip(pictures, outside, strict=True)])
-
-
-def _exposed_as(reference: ProxyReference, frame: ProxyFrame) -> Float32:
-    """Return a frame at the reference's exposure: pictures of one clip share it, or light would flicker."""
-    return frame.rgb * np.float32(reference.exposure / frame.exposure)
 
 
 def _checked(made: Float32, anchor: Anchor, answered: NDArray[np.bool_]) -> CarriedClip:

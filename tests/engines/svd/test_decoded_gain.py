@@ -33,11 +33,10 @@ def test_whites_take_the_gain_of_their_surroundings():
     np.testing.assert_allclose(stops[0, 30:34, 30:34], around, atol=0.1)
 
 
-@pytest.mark.parametrize("darker", [1.0, 4.0])
-def test_pixels_are_what_the_picture_shows_without_the_median_gain(darker):
-    """Also of a frame that is seen brighter than the picture was made."""
-    shown = ShownLight(-1.0, np.float32([1, 0.5, 0]), "reinhard")
+@pytest.mark.parametrize("factor", [1.0, 0.25])
+def test_pixels_are_what_the_picture_shows_without_the_median_gain(factor):
+    shown, factor = ShownLight(-1.0, np.float32([1, 0.5, 0]), "reinhard"), np.float32(factor)
     plate, lit = np.random.default_rng(3).uniform(0.01, 2, (2, 4, 4, 3)).astype(np.float32)
-    frame = ProxyFrame(1, plate, np.ones((4, 4), np.float32), exposure=darker)
-    stops = pixels(shown, frame, shown.relit(lit / np.float32(darker)), exposure=1.0)
+    frame = ProxyFrame(1, plate, np.ones((4, 4), np.float32))
+    stops = pixels(shown, frame, shown.relit(lit * factor), factor)
     np.testing.assert_allclose(shown_under(plate, stops), lit, rtol=1e-2, atol=1e-4)
