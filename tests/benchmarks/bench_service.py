@@ -121,6 +121,7 @@ class Boxes:
 
     engine: RemoteEngine
     roles = (pb.ROLE_RESULT,)
+    wants_confidence = False
     data = bytes(PAYLOAD_BYTES)
 
     def opening(self, frames: Sequence[int]) -> pb.Open:
