@@ -33,7 +33,7 @@ class ArrayJob:
     shot: ArraySource
     settings: Settings
     engine: RemoteEngine
-    wants_confidence: bool = False
+    confidence: bool = False
 
     @property
     def plan(self) -> Plan:
@@ -43,7 +43,7 @@ class ArrayJob:
     @property
     def roles(self) -> tuple[Role, ...]:
         """Roles of a delivery's payloads."""
-        return (ROLE_RESULT, ROLE_GAIN, *([ROLE_CONFIDENCE] if self.wants_confidence else []))
+        return (ROLE_RESULT, ROLE_GAIN, *([ROLE_CONFIDENCE] if self.confidence else []))
 
     def opening(self, frames: Sequence[int]) -> Open:
         """Return the message that asks for `frames`."""
@@ -57,7 +57,7 @@ class ArrayJob:
             masks=MASKS_EACH if self.shot.masked else MASKS_UNSPECIFIED,
             encoding=ENCODING_RAW,
             gains=True,
-            confidence=self.wants_confidence,
+            confidence=self.confidence,
         )
 
     def load(self, frame: int, role: Role) -> Payload:

@@ -65,11 +65,6 @@ class FileJob:
         return () if self.by_path else tuple(self._outputs)
 
     @property
-    def wants_confidence(self) -> bool:
-        """Whether the server has to know of confidence."""
-        return self.job.confidence_output is not None or self.job.source.settings.confidence_layer
-
-    @property
     def _outputs(self) -> dict[Role, OutputPattern]:
         """Where the files of a frame go, its result last."""
         maps = {ROLE_GAIN: self.job.gain_output, ROLE_CONFIDENCE: self.job.confidence_output}

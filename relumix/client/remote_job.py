@@ -98,11 +98,6 @@ class RemoteJob(Protocol[Made_co]):
         """Roles of a delivery's payloads."""
         ...
 
-    @property
-    def wants_confidence(self) -> bool:
-        """Whether the server has to know of confidence."""
-        ...
-
     def opening(self, frames: Sequence[int]) -> Open:
         """Return the message that asks for `frames`."""
         ...

@@ -114,7 +114,8 @@ class Session:
                 f"{self._server.address} is of a version without cuts, and the shot has {len(opening.cuts)}: use a "
                 "newer server, or relight each scene in a job of its own with --frames and --cuts none"
             )
-        if self._job.wants_confidence and not limits.confidence:
+        asked = opening.confidence or opening.settings.confidence_layer
+        if asked and not limits.confidence:
             raise InputError(
                 f"{self._server.address} is of a version without confidence: use a newer server, or leave it out"
             )

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from relumix.color.rec709 import srgb_encode
 from relumix.evaluate import metrics
 from relumix.evaluate.files import DisplayFrame
 from relumix.evaluate.flicker import Flicker, GainFlicker
 from relumix.evaluate.report import Row
 from relumix.gain.log_gain import BLACK_OFFSET
 from relumix.preview.contact_sheet import false_color
-from relumix.preview.display import UInt8, fit, srgb_encode
+from relumix.preview.display import UInt8, fit
 from relumix.types import Float32
 
 PICTURE_EDGE_PX = 560

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from relumix.gain.downsample import LUMINANCE
+from relumix.color.rec709 import LUMINANCE
 from relumix.gain.log_gain import BLACK_OFFSET, MID_GREY
 from relumix.preview.display import UInt8, fit
 from relumix.types import Float32

@@ -18,7 +18,7 @@ import flip_evaluator
 import numpy as np
 from skimage.metrics import structural_similarity
 
-from relumix.gain.downsample import LUMINANCE
+from relumix.color.rec709 import LUMINANCE
 from relumix.preview.display import UInt8
 from relumix.types import Float32
 

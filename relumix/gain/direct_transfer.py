@@ -16,7 +16,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from relumix.gain.downsample import LUMINANCE, Canvas, Pixels, proxy_frame
+from relumix.color.rec709 import LUMINANCE
+from relumix.gain.downsample import Canvas, Pixels, proxy_frame
 from relumix.gain.log_gain import BLACK_OFFSET
 from relumix.gain.transfer import FittedTransfer, Gain, RelitPixels, Strip, black_offset
 from relumix.shot.box import Box

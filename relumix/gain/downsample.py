@@ -13,14 +13,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from relumix.color.rec709 import LUMINANCE
 from relumix.gain.log_gain import BLACK_OFFSET, MID_GREY, measure
 from relumix.gain.noise import noise_of
 from relumix.gain.proxy import ProxyFrame, ProxyReference
 from relumix.shot.box import Box
 from relumix.types import Float32
-
-LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
-"""Weights of luminance for linear Rec.709; close enough for exposure in any primaries."""
 
 DARKEST, BRIGHTEST = -1.0, 2.0**20
 """Range of exposed values that are taken for light: from noise and filters' ringing to 22 stops over mid-grey."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from relumix.gain.downsample import LUMINANCE, Pixels
+from relumix.color.rec709 import LUMINANCE
+from relumix.gain.downsample import Pixels
 from relumix.shot.box import Box
 from relumix.types import Float32
 

@@ -12,7 +12,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from relumix.gain.downsample import BRIGHTEST, LUMINANCE, Canvas, Pixels
+from relumix.color.rec709 import LUMINANCE
+from relumix.gain.downsample import BRIGHTEST, Canvas, Pixels
 from relumix.gain.log_gain import BLACK_OFFSET
 from relumix.gain.proxy import ProxyFrame
 from relumix.shot.box import Box

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from relumix.gain.downsample import LUMINANCE
+from relumix.color.rec709 import LUMINANCE, srgb_encode
 from relumix.gain.log_gain import MID_GREY
 from relumix.shot.box import Box
 from relumix.types import Float32
@@ -31,12 +31,6 @@ def auto_exposure(rgb: Float32) -> float:
     luminance = rgb @ LUMINANCE
     luminance = luminance[np.isfinite(luminance) & (luminance > _BLACK)]
     return MID_GREY / float(np.exp(np.mean(np.log(luminance)))) if luminance.size else 1.0
-
-
-def srgb_encode(linear: Float32) -> Float32:
-    """Return the sRGB encoding (IEC 61966-2-1) of linear values, both float32; clipped to 0..1."""
-    x = np.clip(linear, 0, 1)
-    return np.where(x <= 0.0031308, 12.92 * x, 1.055 * np.maximum(x, 1e-9) ** (1 / 2.4) - 0.055).astype(np.float32)
 
 
 def display(rgb: Float32, exposure: float) -> UInt8:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from relumix.color.rec709 import srgb_decode
 from relumix.shot.box import Box
 from relumix.shot.likeness import edges_of, log_luminance, shrunk
 from relumix.types import Float32
@@ -53,7 +54,7 @@ def is_display_referred(plate: Float32, relit: Float32) -> bool:
     coded = _contrast(small[0], small[1])
     if coded is None or coded > _DISPLAY_CONTRAST:
         return False
-    decoded = _contrast(small[0], _from_srgb(small[1]))
+    decoded = _contrast(small[0], srgb_decode(small[1]))
     low, high = _LINEAR_CONTRAST
     return decoded is not None and low < decoded < high
 
@@ -80,11 +81,6 @@ def _blocks(values: Float32) -> Float32:
     for ramp in (np.ones(size * size, np.float32), np.tile(along, size), np.repeat(along, size)):
         flat = np.asarray(flat - (flat @ ramp / len(ramp))[:, None] * ramp, np.float32)
     return flat
-
-
-def _from_srgb(values: Float32) -> Float32:
-    coded = np.clip(values, 0, 1)
-    return np.asarray(np.where(coded <= 0.04045, coded / 12.92, ((coded + 0.055) / 1.055) ** 2.4), np.float32)
 
 
 def has_hard_edge(plate: Float32, relit: Float32, known: NDArray[np.bool_]) -> bool:

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from relumix.color.rec709 import LUMINANCE
 from relumix.types import Float32
 
 Edges = NDArray[np.complex64]
 """[h, w]: the edges of a picture, see `edges_of`."""
-
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 _BLACK_SHARE = 1 / 64
 """Share of the median luminance that is added before the log, so that noise in black is no edge."""
@@ -51,7 +50,7 @@ class Shift:
 def log_luminance(rgb: Float32) -> Float32:
     """Return log2 luminance [h, w] of a picture [h, w, 3], with an offset that keeps noise in black small."""
     with np.errstate(over="ignore", invalid="ignore"):
-        luminance = np.nan_to_num(rgb @ _LUMINANCE, nan=0, posinf=0, neginf=0)
+        luminance = np.nan_to_num(rgb @ LUMINANCE, nan=0, posinf=0, neginf=0)
     luminance = np.maximum(luminance, 0)
     lit = luminance[luminance > 0]
     black = _BLACK_SHARE * float(np.median(lit)) if lit.size else 1.0

@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
+from relumix.color.rec709 import LUMINANCE
 from relumix.dataset.pairs import Pair, draw
 from relumix.dataset.shards import Shards
 from relumix.engines.lite.features import (
@@ -37,7 +38,7 @@ from relumix.engines.tracking.motion_averaging import WeightedGain, average
 from relumix.engines.tracking.reference_light import carry, combine
 from relumix.engines.tracking.tracks import WindowMotion
 from relumix.errors import InputError
-from relumix.gain.downsample import LUMINANCE, median_stops
+from relumix.gain.downsample import median_stops
 from relumix.gain.log_gain import MID_GREY, measure
 from relumix.gain.proxy import ProxyFrame, ProxyReference
 from relumix.train.loop import Batch

@@ -7,13 +7,13 @@ from typing import Protocol
 
 import numpy as np
 
+from relumix.color.rec709 import LUMINANCE
 from relumix.dataset.carla.clips import CarlaRelight, Split, split_of
 from relumix.dataset.pairs import draw
 from relumix.dataset.shards import MANIFEST, read_manifest, read_shard
 from relumix.engines.svd.reformat import Reformat
 from relumix.engines.svd.shown_light import ShownLight, bounded
 from relumix.errors import InputError
-from relumix.gain.downsample import LUMINANCE
 from relumix.gain.log_gain import BLACK_OFFSET, MID_GREY
 from relumix.types import Float32
 

@@ -27,6 +27,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from relumix.color.rec709 import srgb_encode
 from relumix.dataset.pairs import light_mix, mix
 from relumix.dataset.shards import Scene, Shards
 from relumix.engines.tracking.correspondence import extend_track, identity_track, track_neighbour
@@ -34,7 +35,7 @@ from relumix.engines.tracking.log_frame import LogFrame
 from relumix.evaluate.metrics import ldr_flip, psnr, ssim, temporal_error
 from relumix.gain.proxy import ProxyFrame
 from relumix.pipeline.arrays import relit
-from relumix.preview.display import auto_exposure, srgb_encode
+from relumix.preview.display import auto_exposure
 from relumix.settings import Settings
 
 Figures = dict[str, float]

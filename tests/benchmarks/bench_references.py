@@ -17,6 +17,7 @@ import numpy as np
 from bench_light import lit_twice
 from bench_suggest import Frames, small
 
+from relumix.color.rec709 import srgb_encode
 from relumix.dataset.shards import Shards
 from relumix.engines.base import Engine
 from relumix.engines.registry import load_engine
@@ -24,7 +25,7 @@ from relumix.evaluate.metrics import psnr
 from relumix.gain.proxy_shot import DownsampledShot
 from relumix.pipeline.arrays import relit
 from relumix.pipeline.suggest import WORK_SIZE, suggest
-from relumix.preview.display import auto_exposure, srgb_encode
+from relumix.preview.display import auto_exposure
 from relumix.settings import Settings
 from relumix.shot.array_source import ArraySource
 

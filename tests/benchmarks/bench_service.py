@@ -121,7 +121,6 @@ class Boxes:
 
     engine: RemoteEngine
     roles = (pb.ROLE_RESULT,)
-    wants_confidence = False
     data = bytes(PAYLOAD_BYTES)
 
     def opening(self, frames: Sequence[int]) -> pb.Open:

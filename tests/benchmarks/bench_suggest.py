@@ -17,13 +17,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from relumix.color.rec709 import srgb_encode
 from relumix.engines.base import Engine
 from relumix.engines.registry import load_engine
 from relumix.evaluate.metrics import psnr
 from relumix.gain.proxy_shot import DownsampledShot
 from relumix.pipeline.arrays import relit
 from relumix.pipeline.suggest import WORK_SIZE, suggest
-from relumix.preview.display import auto_exposure, srgb_encode
+from relumix.preview.display import auto_exposure
 from relumix.settings import Settings
 from relumix.shot.array_source import ArraySource
 from relumix.shot.plate import Plate

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relumix.gain.downsample import LUMINANCE, Canvas, light, proxy_frame, proxy_reference
+from relumix.color.rec709 import LUMINANCE
+from relumix.gain.downsample import Canvas, light, proxy_frame, proxy_reference
 from relumix.gain.log_gain import MID_GREY
 from relumix.shot.box import Box
 

@@ -9,7 +9,11 @@ from typing import Any
 
 import numpy as np
 import OpenImageIO as oiio
+import pytest
 from numpy.typing import NDArray
+
+from relumix.errors import InputError
+from relumix.shot import Picture, Plate, read_reference
 
 TYPES = {np.dtype(np.uint32): 0, np.dtype(np.float16): 1, np.dtype(np.float32): 2}
 Attributes = Mapping[str, tuple[str, bytes]]
@@ -176,3 +180,10 @@ def assert_same_pixels(one: Path, other: Path, but: Sequence[str] = ()) -> None:
             for name in own.keys() - set(but):
                 assert own[name].dtype == its[name].dtype, name
                 assert np.array_equal(own[name], its[name], equal_nan=own[name].dtype.kind == "f"), (name, level)
+
+
+def reference_error(path: Path, picture: Picture, plate: Plate) -> str:
+    """What reading a reference raises."""
+    with pytest.raises(InputError) as caught:
+        read_reference(path, picture, plate=plate)
+    return str(caught.value)

@@ -1,12 +1,10 @@
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import OpenImageIO as oiio
 import pytest
 
 from relumix.errors import InputError
-from relumix.shot import Picture, Plate, Sequence, read_mask, read_reference
+from relumix.shot import Picture, Plate, Sequence, read_reference
 from relumix.shot.paint import Alpha
 from relumix.shot.placing import Place, Windows
 from relumix.shot.reference import ReferenceSummary, inspect_reference
@@ -14,18 +12,6 @@ from tests.shot import files
 
 DISPLAY = (0, 0, 20, 16)
 LINEAR_HALF_CODE = 0.2158605  # sRGB code 128 of 255
-
-
-@pytest.fixture
-def plate(tmp_path: Path) -> Plate:
-    """A plate of 10x8 pixels at 4, 5 in a frame of 20x16."""
-    files.plain(tmp_path / "plate" / "a.1.exr", files.noise(8, 10), window=(4, 5), display=DISPLAY)
-    return Plate(Sequence.find(tmp_path / "plate"))
-
-
-@pytest.fixture
-def picture(plate: Plate) -> Picture:
-    return plate.read(1)
 
 
 def test_the_plate_itself(plate: Plate, picture: Picture) -> None:
@@ -155,81 +141,15 @@ def test_the_plates_layer_or_else_the_plain_one(tmp_path: Path) -> None:
     assert np.array_equal(read_reference(other, picture, plate=plate)[0], files.noise(8, 10, 3))
 
 
-def error(path: Path, picture: Picture, plate: Plate) -> str:
-    with pytest.raises(InputError) as caught:
-        read_reference(path, picture, plate=plate)
-    return str(caught.value)
-
-
 def test_references_that_are_none(plate: Plate, picture: Picture, tmp_path: Path) -> None:
     path = tmp_path / "r.exr"
-    assert error(path, picture, plate) == f"reference {path} cannot be read: there is no such file"
+    assert files.reference_error(path, picture, plate) == f"reference {path} cannot be read: there is no such file"
     path.write_bytes(b"text")
-    assert error(path, picture, plate).startswith(f"reference {path} cannot be read: ")
+    assert files.reference_error(path, picture, plate).startswith(f"reference {path} cannot be read: ")
     files.plain(path, files.noise(8, 10, 1), ["Z"])
-    assert error(path, picture, plate) == (
+    assert files.reference_error(path, picture, plate) == (
         f"reference {path} has no red, green and blue channels, only Z: expected R, G, B or a layer of them"
     )
-
-
-@pytest.mark.parametrize(
-    ("names", "channel"), [("RGBA", 3), (["R", "G", "B"], 0), (["Y"], 0), (["matte.x", "matte.y"], 0)]
-)
-def test_mask_channels(picture: Picture, tmp_path: Path, names: Any, channel: int) -> None:
-    pixels = np.random.default_rng(0).random((8, 10, len(names)), np.float32)
-    mask = read_mask(files.plain(tmp_path / "m.exr", pixels, names), picture)
-    assert mask.dtype == np.float32
-    assert np.array_equal(mask, pixels[..., channel])
-
-
-def test_mask_is_in_range_and_nothing_outside(picture: Picture, tmp_path: Path) -> None:
-    pixels = np.full((2, 3, 1), 0.5, np.float32)
-    pixels[0] = [[np.nan], [-1], [7]]
-    mask = read_mask(files.plain(tmp_path / "m.exr", pixels, ["A"], window=(4, 5), display=DISPLAY), picture)
-    assert mask[0, :3].tolist() == [0, 0, 1]
-    assert mask[1, :3].tolist() == [0.5, 0.5, 0.5]
-    assert mask.sum() == 2.5
-
-
-def test_mask_codes_are_taken_as_they_are(picture: Picture, tmp_path: Path) -> None:
-    spec = oiio.ImageSpec(20, 16, 1, "uint8")
-    path = files.by_oiio(tmp_path / "m.png", (spec, [np.full((16, 20, 1), 51, np.uint8)]))
-    assert read_mask(path, picture) == pytest.approx(0.2)
-
-
-def test_a_grey_mask_whose_alpha_says_nothing(picture: Picture, tmp_path: Path) -> None:
-    grey, whole = np.random.default_rng(0).random((8, 10, 1), np.float32), np.ones((8, 10, 1), np.float32)
-    for alpha in (whole, whole * 0):
-        mask = read_mask(files.plain(tmp_path / "m.exr", np.dstack([grey, grey, grey, alpha])), picture)
-        assert np.array_equal(mask, grey[..., 0])
-        codes = np.uint8(np.dstack([grey, alpha]) * 255)
-        mask = read_mask(files.plain(tmp_path / "m.png", codes, ["Y", "A"], oiio__UnassociatedAlpha=1), picture)
-        np.testing.assert_allclose(mask * 255, codes[..., 0], rtol=1e-6)
-    # The picture of an element that covers all is no matte.
-    mask = read_mask(files.plain(tmp_path / "m.exr", np.dstack([grey, grey / 2, grey, whole])), picture)
-    assert (mask == 1).all()
-
-
-def test_a_mask_of_several_parts(picture: Picture, tmp_path: Path) -> None:
-    pixels = np.random.default_rng(0).random((8, 10, 1), np.float32)
-
-    def parts(**channels: str) -> Path:
-        specs = [files.spec_of(pixels, [channel], oiio__subimagename=name) for name, channel in channels.items()]
-        return files.by_oiio(tmp_path / "m.exr", [(spec, [pixels * i]) for i, spec in enumerate(specs)])
-
-    assert np.array_equal(read_mask(parts(depth="Z", matte="A"), picture), pixels[..., 0])
-    with pytest.raises(InputError) as caught:
-        read_mask(parts(hair="A", skin="A"), picture)
-    assert str(caught.value) == (f"mask {tmp_path}/m.exr has A in several parts (hair, skin): expected the matte alone")
-    with pytest.raises(InputError, match="has several parts, and none with A, R or Y: expected the matte alone"):
-        read_mask(parts(hair="x", skin="y"), picture)
-
-
-def test_mask_of_another_size(picture: Picture, tmp_path: Path) -> None:
-    path = files.plain(tmp_path / "m.exr", files.noise(3, 3))
-    with pytest.raises(InputError) as caught:
-        read_mask(path, picture)
-    assert str(caught.value) == f"mask {path} is 3x3, but the plate's frame 1 is 10x8 or 20x16: expected the same size"
 
 
 PAINTED = (slice(2, 5), slice(3, 8))
@@ -321,7 +241,7 @@ def test_alpha_that_is_0_everywhere_or_under_light_is_not_used(plate: Plate, pic
 
 def test_a_blank_reference(plate: Plate, picture: Picture, tmp_path: Path) -> None:
     path = files.plain(tmp_path / "r.png", np.zeros((16, 20, 4), np.uint8), oiio__UnassociatedAlpha=1)
-    assert error(path, picture, plate) == (
+    assert files.reference_error(path, picture, plate) == (
         f"reference {path} is black and transparent everywhere: expected a relit frame"
     )
 
@@ -397,120 +317,3 @@ def test_a_look_tells_what_reading_would_do(plate: Plate, picture: Picture, tmp_
         inspect_reference(
             picture.path, plate.windows(1), 1, plate=plate, colorspace="no", read=lambda: pytest.fail("not needed")
         )
-
-
-DISC = np.zeros((16, 20), np.float32)
-DISC[4:12, 4:12] = 1
-TEXTURE = np.random.default_rng(5).uniform(0.1, 0.9, (16, 20, 3)).astype(np.float32)
-CODES = np.uint8(TEXTURE * 200)
-
-
-def texture_plate(tmp_path: Path, alpha: Any = None, **choice: Any) -> Plate:
-    pixels = TEXTURE if alpha is None else np.dstack([TEXTURE, alpha])
-    return Plate(Sequence.find(files.plain(tmp_path / "a.1.exr", pixels)), **choice)
-
-
-def test_a_roto_matte_in_plate_and_reference_is_no_paint(tmp_path: Path) -> None:
-    """The reference carries the plate's matte, in EXR and in PNG, whose colour is straight."""
-    plate = texture_plate(tmp_path, DISC)
-    picture = plate.read(1)
-    assert picture.alpha is None
-    assert picture.matte is not None
-    exr = files.plain(tmp_path / "r.exr", np.dstack([TEXTURE * 2, DISC]))
-    png = files.plain(tmp_path / "r.png", np.dstack([CODES, np.uint8(DISC * 255)]), oiio__UnassociatedAlpha=1)
-    bare = files.plain(tmp_path / "bare.png", CODES)
-    assert np.array_equal(read_reference(exr, picture, plate=plate)[0], TEXTURE * 2)
-    assert np.array_equal(read_reference(png, picture, plate=plate)[0], read_reference(bare, picture, plate=plate)[0])
-
-
-def test_a_paint_over_of_a_plate_with_a_matte_is_one(tmp_path: Path) -> None:
-    plate = texture_plate(tmp_path, DISC)
-    picture = plate.read(1)
-    paint = np.zeros((16, 20, 4), np.float32)
-    paint[:, :5] = [3, 3, 3, 1]
-    rgb, known = read_reference(files.plain(tmp_path / "r.exr", paint), picture, plate=plate)
-    assert known.all()
-    assert (rgb[:, :5] == 3).all()
-    assert np.array_equal(rgb[:, 5:], TEXTURE[:, 5:])
-
-
-def test_light_added_in_a_paint_over_is_added_to_the_plate(tmp_path: Path) -> None:
-    plate = texture_plate(tmp_path)
-    paint = np.zeros((16, 20, 4), np.float32)
-    paint[:, :5] = [3, 3, 3, 1]
-    paint[2:6, 12:16, :3] = 0.5
-    rgb, _ = read_reference(files.plain(tmp_path / "r.exr", paint), plate.read(1), plate=plate)
-    assert rgb[2:6, 12:16] == pytest.approx(TEXTURE[2:6, 12:16] + 0.5)
-    assert np.array_equal(rgb[8:, 5:], TEXTURE[8:, 5:])
-
-
-@pytest.mark.parametrize("covered", [0.0, 0.1])
-def test_fire_in_plate_and_reference_is_all_of_the_reference(tmp_path: Path, covered: float) -> None:
-    flame = np.zeros((16, 20), np.float32)
-    flame[2:14, 13:18] = 1
-    fire = TEXTURE * np.maximum(DISC, flame)[..., None]
-    alpha = np.maximum(DISC, covered * flame)
-    path = files.plain(tmp_path / "a.1.exr", np.dstack([fire, alpha]))
-    plate = Plate(Sequence.find(path))
-    assert plate.read(1).alpha is None
-    relit = files.plain(tmp_path / "r.exr", np.dstack([fire * 2, alpha]))
-    assert np.array_equal(read_reference(relit, plate.read(1), plate=plate)[0], fire * 2)
-
-
-@pytest.mark.parametrize("size", [(16, 20), (32, 40)])
-def test_the_plates_own_matte_is_told_from_paint_by_where_it_is(tmp_path: Path, size: tuple[int, int]) -> None:
-    """Fire that is brighter than its alpha in the plate alone: the reference made it dark."""
-    flame = np.zeros((16, 20), np.float32)
-    flame[2:14, 13:18] = 0.1
-    alpha, fire = np.maximum(DISC, flame), TEXTURE * np.maximum(DISC, 10 * flame)[..., None]
-    plate = Plate(Sequence.find(files.plain(tmp_path / "a.1.exr", np.dstack([fire, alpha]))))
-    picture = plate.read(1)
-    assert picture.matte is not None
-    scale = size[0] // 16
-    dark = np.kron(np.dstack([fire * (1 - 0.95 * (flame > 0))[..., None], alpha]), np.ones((scale, scale, 1)))
-    rgb, known = read_reference(files.plain(tmp_path / "r.exr", dark.astype(np.float32)), picture, plate=plate)
-    assert known.all()
-    assert rgb == pytest.approx(dark[::scale, ::scale, :3], abs=1e-5)
-    # With another alpha it is painted where that says so.
-    dark[:, : 3 * scale, 3] = 1
-    painted, _ = read_reference(files.plain(tmp_path / "r.exr", dark.astype(np.float32)), picture, plate=plate)
-    assert painted[8, 15] == pytest.approx(fire[8, 15] * (0.05 + 0.9), abs=1e-5)
-
-
-def test_a_transparent_reference_never_makes_the_shot_black(tmp_path: Path) -> None:
-    bare = files.plain(tmp_path / "bare.png", CODES)
-    for alpha in (0, 1):  # One step of 8 bits is nothing painted either.
-        plate = texture_plate(tmp_path, DISC * alpha)
-        picture = plate.read(1)
-        codes = np.dstack([CODES, np.full((16, 20), alpha, np.uint8)])
-        png = files.plain(tmp_path / "r.png", codes, oiio__UnassociatedAlpha=1)
-        expected = read_reference(bare, picture, plate=plate)[0]
-        assert np.array_equal(read_reference(png, picture, plate=plate)[0], expected)
-
-
-def test_premult_says_what_alpha_is(tmp_path: Path) -> None:
-    relit = np.dstack([TEXTURE * 2, DISC])
-    path = files.plain(tmp_path / "r.exr", relit)
-    for premult in ("auto", "no"):
-        plate = texture_plate(tmp_path, premult=premult)
-        assert np.array_equal(read_reference(path, plate.read(1), plate=plate)[0], TEXTURE * 2)
-    plate = texture_plate(tmp_path, premult="yes")
-    rgb, _ = read_reference(path, plate.read(1), plate=plate)
-    assert rgb == pytest.approx(TEXTURE * 2 + TEXTURE * (1 - DISC)[..., None])
-    blank = files.plain(tmp_path / "blank.exr", np.dstack([TEXTURE, 0 * DISC]))
-    assert error(blank, plate.read(1), plate) == (
-        f"reference {blank} is transparent everywhere: expected a relit frame"
-    )
-
-
-def test_a_reference_of_several_parts(tmp_path: Path) -> None:
-    plate = texture_plate(tmp_path)
-
-    def parts(*names: str) -> Path:
-        shown = {"C": TEXTURE * 2, "beauty": TEXTURE * 3}
-        written = [(files.spec_of(TEXTURE, oiio__subimagename=name), [shown.get(name, TEXTURE)]) for name in names]
-        return files.by_oiio(tmp_path / "r.exr", written)
-
-    assert np.array_equal(read_reference(parts("N", "C"), plate.read(1), plate=plate)[0], TEXTURE * 2)
-    asked = f"reference {tmp_path}/r.exr does not say which layer is the picture; choose with --layer: "
-    assert error(parts("N", "C", "beauty"), plate.read(1), plate) == f"{asked}N, C, beauty"

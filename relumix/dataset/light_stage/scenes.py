@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from relumix.color.rec709 import LUMINANCE
 from relumix.dataset.light_stage.layout import Layout, layout
 from relumix.dataset.light_stage.planes import Seen, depth, flow, in_camera
 from relumix.dataset.light_stage.props import GENERATOR, KINDS
@@ -21,7 +22,6 @@ ATTEMPTS = 200
 LOOK_WIDTH_PX = 64
 MEAN_LIGHT = 0.18
 BRIGHTEST = 60000.0
-LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 SEEN_THINGS, SEEN_PX = 4, 8
 TOO_NEAR_SHARE = 0.02

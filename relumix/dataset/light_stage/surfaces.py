@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from relumix.color.rec709 import srgb_decode
 from relumix.dataset.light_stage.textures import Float32, Float64, clouds, gingham, noise, planks, plaster
 from relumix.errors import InputError
 
@@ -58,9 +59,7 @@ class Photos:
         side = random.uniform(0.3, 1) * min(picture.size)
         left, top = (random.uniform(0, length - side) for length in picture.size)
         square = picture.resize((SIZE_PX, SIZE_PX), Image.Resampling.LANCZOS, (left, top, left + side, top + side))
-        encoded = np.asarray(square, np.float32) / 255
-        linear = np.where(encoded < 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
-        return np.asarray(linear, np.float32), path.name
+        return srgb_decode(np.asarray(square, np.float32) / 255), path.name
 
 
 def surface(random: Random, photos: Photos) -> Surface:

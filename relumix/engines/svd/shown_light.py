@@ -12,9 +12,9 @@ from typing import Literal
 
 import numpy as np
 
+from relumix.color.rec709 import LUMINANCE
 from relumix.engines.svd import tone_curve
 from relumix.engines.svd.tone_curve import Curve
-from relumix.gain.downsample import LUMINANCE
 from relumix.gain.proxy import ProxyFrame
 from relumix.types import Float32
 

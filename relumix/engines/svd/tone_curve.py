@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 
+from relumix.color.rec709 import srgb_encode
 from relumix.gain.log_gain import MID_GREY
 from relumix.types import Float32
 
@@ -30,8 +31,7 @@ def encode(rgb: Float32, curve: Curve = "reinhard") -> Float32:
     else:
         scaled = np.minimum(rgb, _MOST) * _SCALE
         linear = scaled / (1 + scaled)
-    coded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.maximum(linear, 1e-8) ** (1 / 2.4) - 0.055)
-    return np.asarray(2 * coded - 1, np.float32)
+    return np.asarray(2 * srgb_encode(linear) - 1, np.float32)
 
 
 def decode(picture: Float32, curve: Curve = "reinhard") -> Float32:

@@ -10,7 +10,7 @@ from typing import cast
 import cv2
 import numpy as np
 
-from relumix.gain.downsample import LUMINANCE
+from relumix.color.rec709 import LUMINANCE
 from relumix.gain.log_gain import BLACK_OFFSET, MID_GREY
 from relumix.gain.proxy import ProxyFrame
 from relumix.types import Float32, UInt8

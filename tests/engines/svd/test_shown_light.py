@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from relumix.color.rec709 import LUMINANCE
 from relumix.engines.svd.shown_light import BRIGHTEST_STOPS, DARKEST_STOPS, MOST_TINT_STOPS, ShownLight, bounded
-from relumix.gain.downsample import LUMINANCE
 from relumix.gain.log_gain import MID_GREY
 from relumix.gain.proxy import ProxyFrame
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from relumix.color.rec709 import LUMINANCE
 from relumix.dataset import shards
 from relumix.dataset.light_stage.sdf.backend import choose
 from relumix.dataset.light_stage.sdf.draw import draw
@@ -22,7 +23,6 @@ LARGEST_SCALE = 30.0
 """A light that reaches next to nothing of what is seen is not raised further than this."""
 
 BRIGHTEST = 60000.0
-LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
 def render_scene(seed: int, settings: SdfSettings) -> shards.Scene:

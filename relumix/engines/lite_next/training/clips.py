@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.dlpack import from_dlpack
 
+from relumix.color.rec709 import LUMINANCE
 from relumix.dataset import shards
 from relumix.dataset.light_stage.sdf.backend import Types
 from relumix.dataset.light_stage.sdf.draw import draw
@@ -21,7 +22,6 @@ from relumix.dataset.light_stage.sdf.textures import bank
 from relumix.engines.lite_next.layers import places, sample
 
 MEAN_LIGHT, LARGEST_SCALE = 0.18, 30.0
-_LUMINANCE = (0.2126, 0.7152, 0.0722)
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Stage:
         frames = self._renderer.render(shot)
         t, light = self._frames, scene.lights
         radiance, irradiance = (self._tensor(a, light, 3, t) for a in (frames.radiance, frames.irradiance))
-        luminance = (radiance * torch.tensor(_LUMINANCE, device=self._device).reshape(1, 3, 1, 1, 1)).sum(1).flatten(1)
+        luminance = (radiance * torch.tensor(LUMINANCE, device=self._device).reshape(1, 3, 1, 1, 1)).sum(1).flatten(1)
         held = torch.minimum(luminance, luminance[:, ::7].quantile(0.99, 1, keepdim=True)).mean(1)
         scale = (MEAN_LIGHT / held.clamp_min(1e-9)).clamp_max(LARGEST_SCALE).reshape(-1, 1, 1, 1, 1)
         lit = [(a * scale).clamp_max(6e4).permute(2, 0, 1, 3, 4).half() for a in (radiance, irradiance)]
