@@ -61,12 +61,13 @@ class StreamReader:
             session.closed.set()
 
     async def _feed(self, session: Session) -> None:
-        receiver, keeping = session.receiver, asyncio.ensure_future(asyncio.sleep(0))
-        progress = _Progress()
+        receiver, loop, progress = session.receiver, asyncio.get_running_loop(), _Progress()
+        keeping: asyncio.Future[None] | None = None
         while not receiver.closed:
             await _wait_until_readable(session)
             message = await self._read(lambda: progress.stalled_since(session))
-            await keeping
+            if keeping:
+                await keeping
             since = progress.stalled_since(session)  # A client that drips bytes is never silent: count them too.
             if since is not None and time.monotonic() - since > self._idle_seconds:
                 raise self._stalled("too little")
@@ -76,7 +77,8 @@ class StreamReader:
                     Code.INVALID_ARGUMENT, "the stream ended without close: expected close as the last message"
                 )
             if isinstance(message, Piece):
-                keeping = asyncio.ensure_future(self._keep(session, message))  # Written while the next one is read.
+                # Written while the next one is read.
+                keeping = loop.run_in_executor(None, self._keep, session, message)
             else:
                 _take(session, message)
         session.closed.set()
@@ -87,9 +89,9 @@ class StreamReader:
         text = f"{what} came from the client for {self._idle_seconds:g} s, and it is waited for"
         return StatusError(Code.DEADLINE_EXCEEDED, text)
 
-    async def _keep(self, session: Session, piece: Piece) -> None:
+    def _keep(self, session: Session, piece: Piece) -> None:
         try:
-            self._metrics.received(await asyncio.to_thread(session.receiver.piece, piece))
+            self._metrics.received(session.receiver.piece(piece))
         except Exception as error:
             _fail(session, error)
 
