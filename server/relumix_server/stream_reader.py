@@ -14,6 +14,7 @@ from grpc import aio
 from relumix.rpc import messages
 from relumix.rpc.messages import Piece
 from relumix.v1 import relight_pb2 as pb
+from relumix_server.connections import Caller
 from relumix_server.metrics import Metrics
 from relumix_server.opening_size import TooMuchNamed
 from relumix_server.session import Session
@@ -34,8 +35,8 @@ log = logging.getLogger("relumix_server")
 class StreamReader:
     """Reads one stream. idle_seconds: how long a client may be silent while the session waits for it."""
 
-    def __init__(self, context: Context, metrics: Metrics, idle_seconds: float) -> None:
-        self._context, self._metrics, self._idle_seconds = context, metrics, idle_seconds
+    def __init__(self, context: Context, metrics: Metrics, idle_seconds: float, caller: Caller) -> None:
+        self._context, self._metrics, self._idle_seconds, self._caller = context, metrics, idle_seconds, caller
 
     async def opening(self) -> pb.Open:
         """Return the first message. Raises StatusError where it is another."""
@@ -109,6 +110,7 @@ class StreamReader:
             while True:
                 await asyncio.wait({reading}, timeout=min(TICK_SECONDS, limit / 4))
                 if reading.done():
+                    self._caller.took(_size(reading.result()))
                     return reading.result()
                 since = stalled_since() if stalled_since else None
                 if since is not None and time.monotonic() - since > limit:
@@ -116,6 +118,13 @@ class StreamReader:
         finally:
             if not reading.done():
                 reading.cancel()
+
+
+def _size(message: Any) -> int:
+    """Return how many bytes a message has, but for a few."""
+    if isinstance(message, Piece):
+        return len(message.data) + message.head.ByteSize()
+    return message.ByteSize() if isinstance(message, pb.RelightRequest) else 0
 
 
 class _Progress:

@@ -12,6 +12,7 @@ from relumix.errors import FrameError
 from relumix.rpc.messages import Piece, crc32c, response_bytes
 from relumix.v1 import relight_pb2 as pb
 from relumix.version import __version__
+from relumix_server.connections import Caller
 from relumix_server.frame_files import PlaneShape
 from relumix_server.metrics import Metrics
 from relumix_server.session import Session
@@ -30,8 +31,8 @@ log = logging.getLogger("relumix_server")
 class StreamWriter:
     """Writes one stream. idle_seconds: how long a client may read nothing."""
 
-    def __init__(self, context: Context, metrics: Metrics, idle_seconds: float) -> None:
-        self._context, self._metrics, self._idle_seconds = context, metrics, idle_seconds
+    def __init__(self, context: Context, metrics: Metrics, idle_seconds: float, caller: Caller) -> None:
+        self._context, self._metrics, self._idle_seconds, self._caller = context, metrics, idle_seconds, caller
 
     async def send(self, session: Session) -> None:
         """Send a session's results, up to its summary. Raises StatusError where it fails."""
@@ -94,6 +95,7 @@ class StreamWriter:
 
     async def _write(self, message: pb.RelightResponse | bytes) -> None:
         """Write a message. Raises StatusError where the client does not read."""
+        self._caller.gave(len(message) if isinstance(message, bytes) else message.ByteSize())
         try:
             await asyncio.wait_for(self._context.write(message), self._idle_seconds)
         except asyncio.TimeoutError:
