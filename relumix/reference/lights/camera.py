@@ -34,22 +34,22 @@ class Camera:
     """A pinhole in the space of the geometry.
 
     matrix  [3, 4] float64: of a point (x, y, z, 1) it makes (column * depth, row * depth, depth). Pixel centres have
-            whole columns and rows; depth is the distance along the optical axis, in units of the scene, above 0 in sight.
+            whole columns and rows; depth is the distance along the optical axis, in units of the scene, above 0 for
+            what is in sight.
     """
 
     matrix: Float64
 
     @classmethod
-    def of_fov(cls, fov_deg: float, width: int, height: int, pixel_aspect: float = 1.0) -> Camera:
-        """Return the camera at the origin: x to the right, y up, looking along -z; the picture's centre on the axis.
+    def of_fov(cls, fov_deg: float, width: float, middle: tuple[float, float], pixel_aspect: float = 1.0) -> Camera:
+        """Return the camera at the origin: x to the right, y up, looking along -z.
 
-        fov_deg        across, between the outer edges of the picture.
-        width, height  of the picture, in pixels.
-        pixel_aspect   width of a pixel over its height.
+        fov_deg       across the picture, between its outer edges; width: of the picture in pixels.
+        middle        column and row that the optical axis meets.
+        pixel_aspect  width of a pixel over its height.
         """
         focal_px = width / 2 / math.tan(math.radians(fov_deg) / 2)
-        down_px = focal_px * pixel_aspect
-        column, row = (width - 1) / 2, (height - 1) / 2
+        (column, row), down_px = middle, focal_px * pixel_aspect
         return cls(np.array([[focal_px, 0, -column, 0], [0, -down_px, -row, 0], [0, 0, -1, 0]], np.float64))
 
     @classmethod
@@ -74,8 +74,9 @@ class Camera:
             if start is None:
                 raise InputError(f"{name} shows one flat surface, which says nothing of the lens: give --fov")
             return _placed(points, pixels, start)
-        keep = np.ones(len(points), bool)
-        matrix, errors = np.zeros((3, 4)), np.zeros(len(points))
+        keep: Mask = np.ones(len(points), np.bool_)
+        matrix: Float64 = np.zeros((3, 4))
+        errors: Float64 = np.zeros(len(points))
         for _ in range(_ROUNDS):
             matrix = _resected(points[keep], pixels[keep])
             errors = np.linalg.norm(Camera(matrix).project(points)[:, :2] - pixels, axis=-1)
@@ -87,14 +88,24 @@ class Camera:
             )
         return cls(matrix)
 
+    def scaled(self, factor: float) -> Camera:
+        """Return the same camera in a space where all lengths are `factor` times as long."""
+        return Camera(self.matrix * [factor, factor, factor, factor * factor] / factor)
+
+    def strided(self, step: int, first: int) -> Camera:
+        """Return the camera of a picture that has every `step`th pixel of this one, from the one at (first, first)."""
+        matrix = self.matrix.copy()
+        matrix[:2] = (matrix[:2] - first * matrix[2]) / step
+        return Camera(matrix)
+
     @property
     def eye(self) -> Float64:
         """Where it stands, [3]."""
-        return -np.linalg.solve(self.matrix[:, :3], self.matrix[:, 3])
+        return np.asarray(-np.linalg.solve(self.matrix[:, :3], self.matrix[:, 3]), np.float64)
 
     @property
     def focal_px(self) -> float:
-        """Pixels across that one unit at a depth of one unit takes."""
+        """Pixels across that one unit at a depth of one takes."""
         across = np.cross(self.matrix[0, :3], self.matrix[2, :3])
         return float(np.linalg.norm(across))
 

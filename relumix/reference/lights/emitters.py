@@ -99,10 +99,10 @@ class Sun:
 
     def arriving(self, points: Float32, patch: int) -> Arriving:
         """See Emitter."""
-        x, y = samples.disc(self.count)[patch] if self.count > 1 else np.zeros(2)
+        x, y = samples.disc(self.count)[patch] if self.count > 1 else (0.0, 0.0)
         across, up = (each[0] for each in beside(self.towards[None]))
-        way = self.towards + math.tan(self.radius) * (x * across + y * up)
-        way = np.asarray(way / np.linalg.norm(way), np.float32)
+        middle = self.towards + math.tan(self.radius) * (x * across + y * up)
+        way = np.asarray(middle / np.linalg.norm(middle), np.float32)
         irradiance = np.full(len(points), self.irradiance / self.count, np.float32)
         spread = np.full(len(points), math.sin(self.radius) / math.sqrt(self.count), np.float32)
         ways = np.broadcast_to(way, points.shape)

@@ -13,7 +13,7 @@ _ANGLES = ("cameraFov", "camera/fov", "fov")
 
 _LENGTHS = ("pinholeFocalLength", "effectiveFocalLength", "nominalFocalLength", "cameraFocalLength", "focalLength")
 _WIDTHS = ("sensorOverallDimensions", "cameraAperture", "horizontalAperture", "apertureWidth")
-"""Attributes that hold the focal length and the width of the sensor in millimetres, those of OpenEXR's standard first."""
+"""Attributes that hold the focal length and the width of the sensor, both in millimetres: OpenEXR's, then others'."""
 
 
 def fov_deg(header: Mapping[str, Attribute]) -> float | None:

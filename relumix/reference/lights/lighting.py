@@ -18,6 +18,9 @@ from relumix.types import Float32
 
 Mask = NDArray[np.bool_]
 
+REACH = 1e7
+"""How far rays to suns are followed, in metres."""
+
 
 @dataclass(frozen=True)
 class Geometry:

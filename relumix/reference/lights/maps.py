@@ -1,4 +1,4 @@
-"""Maps of a frame (position, normal, depth, albedo): read from its own channels or from files, and brought to a proxy."""
+"""Maps of a frame (position, normal, depth, albedo), read from its own channels or from files, at a proxy's size."""
 
 from __future__ import annotations
 

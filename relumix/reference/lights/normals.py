@@ -39,19 +39,19 @@ def unit(normal: Float32, known: Mask) -> tuple[Float32, Mask]:
     """Return normals at a length of 1, and where there are any."""
     length = np.sqrt(np.square(np.nan_to_num(normal)).sum(-1))
     sound = known & (length > 0.1)
-    return np.where(sound[..., None], normal / np.maximum(length, np.float32(1e-6))[..., None], 0).astype(np.float32), sound
+    return np.where(sound[..., None], normal / np.maximum(length, np.float32(1e-6))[..., None], 0).astype(
+        np.float32
+    ), sound
 
 
-def in_space_of(
-    normal: Float32, sound: Mask, surface: Float32, sure: Mask
-) -> tuple[Float32, float, bool]:
+def in_space_of(normal: Float32, sound: Mask, surface: Float32, sure: Mask) -> tuple[Float32, float, bool]:
     """Return normals turned into the space of the positions, how far off they are, in degrees, and whether turned.
 
     normal, sound  unit normals as given [h, w, 3], in the world or the camera's space, and where there are any [h, w].
     surface, sure  those of the positions (`of_positions`), and where they are sure.
 
-    What turns one set into the other is found by least squares (Kabsch 1976), mirrored if need be. The median angle that
-    is left says whether they are normals of this surface at all.
+    What turns one set into the other is found by least squares (Kabsch 1976), mirrored if need be. The median angle
+    that is left says whether they are normals of this surface at all.
     """
     both = sound & sure
     if np.count_nonzero(both) < 16:

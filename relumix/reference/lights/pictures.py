@@ -21,6 +21,11 @@ class Pictures:
         self._folder = folder
         self._kept: dict[str, Float32] = {}
 
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files that were read."""
+        return tuple(self._folder / name for name in self._kept)
+
     def read(self, name: str, where: str) -> Float32:
         """Return a picture, [h, w, 3] float32, scene-linear: whole numbers are taken for sRGB, others for linear.
 

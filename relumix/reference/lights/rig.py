@@ -25,19 +25,18 @@ from typing import Any
 import numpy as np
 
 from relumix.errors import InputError
+from relumix.reference.lights.ambient import lamps_of
 from relumix.reference.lights.dome import Dome
 from relumix.reference.lights.emitters import Emitter, Rectangle, Sphere, Sun
 from relumix.reference.lights.fields import Fields, Vector, frames_in
 from relumix.reference.lights.gobo import Gobo
-from relumix.reference.lights.lighting import Lamp
+from relumix.reference.lights.lighting import REACH, Lamp
 from relumix.reference.lights.pictures import Pictures
 from relumix.reference.lights.surface import Surface
+from relumix.types import Float32
 
 MOST_BYTES = 4 << 20
 MOST_LIGHTS = 256
-
-_REACH = 1e7
-"""How far the rays to a sun are followed, in metres."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,8 @@ class Rig:
     metres_per_unit  length of a unit of the file's and the plate's coordinates.
     surface          what all surfaces are covered with.
     thickness        of all that is seen, in metres; None for a share of the depth.
-    lamps            one for each light that is no dome, and one for each piece of a dome.
+    lamps            what shines: the lights, and the suns of domes.
+    ambient          what is left of each dome, as many faint lamps.
     """
 
     keep: float
@@ -56,6 +56,7 @@ class Rig:
     surface: Surface
     thickness: float | None
     lamps: tuple[Lamp, ...]
+    ambient: tuple[tuple[Lamp, ...], ...]
 
 
 class RigFile:
@@ -68,6 +69,11 @@ class RigFile:
         for frame in sorted(frames_in(self._values)) or [0]:
             self.at(frame)
 
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """The file and the pictures that it names."""
+        return self.path, *self._pictures.paths
+
     def at(self, frame: int) -> Rig:
         """Return the rig at a frame. Raises InputError."""
         fields = Fields(self._values, str(self.path), frame)
@@ -79,11 +85,18 @@ class RigFile:
         thickness = fields.positive("thickness") * unit if fields.has("thickness") else None
         lights = fields.objects("lights", MOST_LIGHTS)
         fields.done()
-        made = [self._light(light, number, frame, unit, up) for number, light in enumerate(lights, 1)]
-        lamps = tuple(lamp for light in made for lamp in light)
-        return Rig(keep, unit, Surface(roughness, specular), thickness, lamps)
+        lamps: list[Lamp] = []
+        ambient: list[tuple[Lamp, ...]] = []
+        for number, light in enumerate(lights, 1):
+            own, around = self._light(light, number, frame, unit, up)
+            lamps += own
+            ambient += [around] if around else []
+        return Rig(keep, unit, Surface(roughness, specular), thickness, tuple(lamps), tuple(ambient))
 
-    def _light(self, values: Any, number: int, frame: int, unit: float, up: Vector) -> list[Lamp]:
+    def _light(
+        self, values: Any, number: int, frame: int, unit: float, up: Vector
+    ) -> tuple[list[Lamp], tuple[Lamp, ...]]:
+        """Return the lamps of a light, and those of a dome's faint rest."""
         fields = Fields(values, f"{self.path}: light {number}", frame)
         kind = fields.text("type")
         if kind not in _KINDS:
@@ -95,17 +108,18 @@ class RigFile:
         if kind == "dome":
             dome = self._dome(fields, up)
             fields.done()
-            return [
-                Lamp(Sun(piece.towards, 1.0, piece.radius, _REACH, patches=1), color * piece.irradiance, None, shadows)
-                for piece in dome.pieces()
+            suns = [
+                Lamp(Sun(sun.towards, 1.0, sun.radius, REACH), color * sun.irradiance, None, shadows)
+                for sun in dome.suns
             ]
+            return suns, tuple(lamps_of(dome.pieces, color, shadows=shadows))
         emitter = _KINDS[kind](fields, unit, up)
         gobo = self._gobo(fields, emitter, unit, up) if fields.has("gobo") else None
         fields.done()
-        return [Lamp(emitter, color, gobo, shadows)]
+        return [Lamp(emitter, color, gobo, shadows)], ()
 
     def _dome(self, fields: Fields, up: Vector) -> Dome:
-        picture = np.ones((32, 64, 3), np.float32)
+        picture: Float32 = np.ones((32, 64, 3), np.float32)
         if fields.has("hdri"):
             picture = self._pictures.read(fields.text("hdri"), f"{fields.where}: hdri")
         radiance = fields.number("radiance", 1.0, least=0)
@@ -159,7 +173,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _sun(fields: Fields, unit: float, up: Vector) -> Sun:
     radius = math.radians(fields.number("angle_deg", 0.53, least=0, most=90) / 2)
-    return Sun(-fields.direction("direction"), fields.number("irradiance", least=0), radius, _REACH)
+    return Sun(-fields.direction("direction"), fields.number("irradiance", least=0), radius, REACH)
 
 
 def _point(fields: Fields, unit: float, up: Vector) -> Sphere:
@@ -211,8 +225,8 @@ def _upright(axis: Vector, up: Vector) -> tuple[Vector, Vector]:
     across = np.cross(axis, up)
     if np.linalg.norm(across) < 1e-6:  # it looks straight up or down: any way is as upright
         across = np.cross(axis, np.roll(up, 1))
-    across = across / np.linalg.norm(across)
-    return across, np.cross(across, axis)
+    across = np.asarray(across / np.linalg.norm(across), np.float64)
+    return np.asarray(across, np.float64), np.asarray(np.cross(across, axis), np.float64)
 
 
 def _scaled(size: tuple[float, float], unit: float) -> tuple[float, float]:

@@ -112,9 +112,9 @@ class DepthScreen:
 
     def _stopped(self, rays: _Rays) -> NDArray[np.intp]:
         """Return the places, in `rays`, of those that are stopped."""
-        place = np.arange(len(rays.number))
-        travelled = np.full(len(place), _START_PX, np.float32)
-        level = np.zeros(len(place), np.int32)
+        place: NDArray[np.intp] = np.arange(len(rays.number))
+        travelled: Float32 = np.full(len(place), _START_PX, np.float32)
+        level: NDArray[np.int32] = np.zeros(len(place), np.int32)
         stopped = []
         top = len(self.starts) - 1
         while len(place):

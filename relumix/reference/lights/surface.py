@@ -1,8 +1,9 @@
 """How surfaces answer light: Lambert under a GGX gloss, with no more light going out than comes in.
 
 The gloss is GGX with height-correlated masking (Heitz, "Understanding the Masking-Shadowing Function in
-Microfacet-Based BRDFs", JCGT 2014) and Schlick's Fresnel; what it does not mirror reaches the matt layer below, which is
-reciprocal and keeps energy (Kelemen and Szirmay-Kalos, "A Microfacet Based Coupled Specular-Matte BRDF Model", 2001):
+Microfacet-Based BRDFs", JCGT 2014) and Schlick's Fresnel; what it does not mirror reaches the matt layer below, which
+is reciprocal and keeps energy (Kelemen and Szirmay-Kalos, "A Microfacet Based Coupled Specular-Matte BRDF Model",
+2001):
 
     f = F D V + albedo / pi * (1 - E(eye)) (1 - E(light)) / (1 - mean E),    E the share that the gloss mirrors.
 """
@@ -57,7 +58,7 @@ class Surface:
         return np.asarray(fresnel * density * (0.5 / masked) * nl, np.float32)
 
     def matt(self, cosine: Float32) -> Float32:
-        """Return (1 - E) / root of (1 - mean E) at cosines [n] to the normal: one factor for the eye, one for the light."""
+        """Return (1 - E) / root of (1 - mean E) at cosines [n] to the normal: once for the eye, once for the light."""
         if self.specular == 0:
             return np.ones_like(cosine)
         cosines, factors = self._passing
