@@ -60,17 +60,16 @@ def _maker(args: argparse.Namespace, settings: Settings, plate: Plate) -> Maker:
         raise InputError(f"--estimate and --{both[0]} are both given: depth is either estimated or known")
     if args.depth_range and not args.estimate:
         raise InputError("--depth-range goes with --estimate alone")
-    estimate, models = None, ()
+    estimate = None
     if args.estimate:
         from relumix.reference.lights.depth_model import DepthModel  # noqa: PLC0415
 
         estimate = DepthModel.load(Path(args.estimate), args.device, _range(args.depth_range or "1,5"))
-        models = estimate.files
     files = {_MAPS[name]: Shot.find(pattern) for name, pattern in given.items()}
     sources = Sources(files, args.depth_is, args.fov, estimate)
     frames = parse_frames(settings.frames) if settings.frames else plate.frames[:1]
     options = {name: getattr(args, name) for name in ("lights", "depth_is", "fov", "estimate", "depth_range", *_MAPS)}
-    return Lights(plate, rig, sources, frames, options, models)
+    return Lights(plate, rig, sources, frames, options, estimate.files if estimate else ())
 
 
 def _range(text: str) -> tuple[float, float]:

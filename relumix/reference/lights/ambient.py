@@ -24,6 +24,8 @@ SMALL_PX = 256
 _APART_SHARE = 0.02
 """Distance from a point's surface, over its depth, at which another point says little of its light."""
 
+_SMOOTH_PX = 4
+
 _TILTED = 8
 """How much less a point of another tilt counts: the power of the cosine between their normals."""
 
@@ -48,6 +50,7 @@ def lit(stage: Stage, geometry: Geometry, surface: Surface, thickness: float, la
     unshadowed = sum((little.lit(replace(lamp, shadows=False)) for lamp in lamps), nothing)
     shadowed = sum((little.lit(lamp) for lamp in lamps), nothing)
     share = np.divide(shadowed, unshadowed, out=np.ones_like(shadowed), where=unshadowed > 0)
+    share = _smoothed(share, small)
     return total * _spread(share, small, geometry, step)
 
 
@@ -59,6 +62,29 @@ def _strided(geometry: Geometry, step: int) -> Geometry:
     )
     known = np.ascontiguousarray(geometry.known[every])
     return Geometry(position, normal, albedo, known, geometry.camera.strided(step, first))
+
+
+def _smoothed(share: Float32, small: Geometry) -> Float32:
+    """Return shares [h, w, 3] averaged over points near by on the same surface: each piece has hard shadows alone."""
+    height, width = small.known.shape
+    depth = np.maximum(small.camera.depth(small.position), np.float32(1e-6))
+    total, weights = np.zeros_like(share), np.zeros((height, width), np.float32)
+    for down in range(-_SMOOTH_PX, _SMOOTH_PX + 1):
+        for aside in range(-_SMOOTH_PX, _SMOOTH_PX + 1):
+            at = np.ix_(
+                np.clip(np.arange(height) + down, 0, height - 1), np.clip(np.arange(width) + aside, 0, width - 1)
+            )
+            weight = _alike(small.position[at], small.normal[at], small, depth) * small.known[at]
+            total += share[at] * weight[..., None]
+            weights += weight
+    return np.divide(total, weights[..., None], out=share.copy(), where=weights[..., None] > 0)
+
+
+def _alike(position: Float32, normal: Float32, geometry: Geometry, depth: Float32) -> Float32:
+    """Return how far points [h, w, 3] are of the surfaces of a geometry, 0..1, [h, w]."""
+    offset = ((position - geometry.position) * geometry.normal).sum(-1) / depth
+    tilt = np.clip((normal * geometry.normal).sum(-1), 0, 1) ** _TILTED
+    return np.asarray(tilt * np.exp(-np.square(offset / _APART_SHARE)), np.float32)
 
 
 def _spread(share: Float32, small: Geometry, geometry: Geometry, step: int) -> Float32:
@@ -74,9 +100,8 @@ def _spread(share: Float32, small: Geometry, geometry: Geometry, step: int) -> F
             at = np.ix_(row, column)
             across = 1 - np.abs(np.clip(columns, 0, share.shape[1] - 1) - column)
             beside = (1 - np.abs(np.clip(rows, 0, share.shape[0] - 1) - row))[:, None] * across
-            offset = ((small.position[at] - geometry.position) * geometry.normal).sum(-1) / depth
-            alike = np.clip((small.normal[at] * geometry.normal).sum(-1), 0, 1) ** _TILTED
-            weight = (beside + 1e-3) * (alike * np.exp(-np.square(offset / _APART_SHARE)) + 1e-6) * small.known[at]
+            alike = _alike(small.position[at], small.normal[at], geometry, depth)
+            weight = (beside + 1e-3) * (alike + 1e-6) * small.known[at]
             total += share[at] * weight[..., None].astype(np.float32)
             weights += weight.astype(np.float32)
     return np.divide(total, weights[..., None], out=np.ones_like(total), where=weights[..., None] > 0)

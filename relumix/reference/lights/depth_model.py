@@ -130,7 +130,7 @@ def _loaded(folder: Path) -> tuple[Any, Any]:
 
     options = {"local_files_only": True, "trust_remote_code": False}
     try:
-        processor = AutoImageProcessor.from_pretrained(folder, **options)
+        processor = AutoImageProcessor.from_pretrained(folder, **options)  # type: ignore[no-untyped-call]
         network, found = AutoModelForDepthEstimation.from_pretrained(
             folder, use_safetensors=True, output_loading_info=True, **options
         )

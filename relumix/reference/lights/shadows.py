@@ -5,14 +5,16 @@ linearly: that is what perspective leaves straight. It is walked from pixel to p
 it passes in front of all that they show (Uludag, "Hi-Z Screen-Space Cone-Traced Reflections", GPU Pro 5, 2014), so
 that nothing on its way is stepped over, however thin.
 
-Only what the picture shows can throw a shadow, and what is behind a surface is not known: each is taken to be
-`thickness` thick, and a ray that passes further behind it is not stopped.
+Only what the picture shows can throw a shadow, and what is behind a surface is not known. A thing is taken to be as thick
+as it is wide, by how far the nearest edge is beyond which something farther is seen: a pole is thin and a wall is not.
+`thickness` is the most. A ray that passes further behind is not stopped.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -41,7 +43,7 @@ class DepthScreen:
     inverse        [h, w] float32: 1 / depth; 0 where there is nothing.
     slope          [h, w] float32, twice: how it changes across and down, a pixel, within a surface.
     slack          share of the inverse depth that a ray has to fall short of it by to be behind.
-    thickness      of what is seen, in units of depth.
+    back           [h, w] float32: what the inverse depth is less at the back of what is seen.
     nearest_depth  nothing is nearer.
     levels         the largest inverse depth in blocks of 1, 2, 4 ... pixels, all in one array; `starts` is where each
                    level begins, and `strides` its width.
@@ -51,7 +53,7 @@ class DepthScreen:
     inverse: Float32
     slope: tuple[Float32, Float32]
     slack: np.float32
-    thickness: float
+    back: Float32
     nearest_depth: float
     levels: Float32
     starts: NDArray[np.int32]
@@ -59,7 +61,7 @@ class DepthScreen:
 
     @classmethod
     def of(cls, camera: Camera, depth: Float32, known: Mask, thickness: float) -> DepthScreen:
-        """Build it. depth [h, w] float32 above 0 where known [h, w]; thickness in the same units."""
+        """Build it. depth [h, w] float32 above 0 where known [h, w]; thickness, the most of all things, in its units."""
         inverse = np.where(known, 1 / np.maximum(depth, np.float32(1e-20)), 0).astype(np.float32)
         levels = [inverse]
         while max(levels[-1].shape) > 1:
@@ -72,7 +74,7 @@ class DepthScreen:
             inverse,
             (_slope(inverse, 1), _slope(inverse, 0)),
             np.float32(slack),
-            thickness,
+            _back(inverse, thickness, camera.focal_px),
             nearest,
             np.concatenate([level.ravel() for level in levels]),
             np.cumsum([0, *sizes[:-1]]).astype(np.int32),
@@ -145,8 +147,7 @@ class DepthScreen:
         for at, ray in ((travelled[chosen], block.enters[chosen]), (block.exit[chosen], block.leaves[chosen])):
             gaps.append(ray - inverse - across * (x + dx * at - column) - down * (y + dy * at - row))
         behind = np.minimum(*gaps) < -self.slack * inverse
-        back = inverse / (1 + np.float32(self.thickness) * inverse) - inverse
-        return np.asarray(behind & (np.maximum(*gaps) > back))
+        return np.asarray(behind & (np.maximum(*gaps) > -self.back.ravel()[pixel]))
 
 
 @dataclass(frozen=True)
@@ -216,3 +217,22 @@ def _slope(inverse: Float32, axis: int) -> Float32:
     if step.shape[axis]:
         smoother[tuple(first)], smoother[tuple(last)] = after[tuple(first)], before[tuple(last)]
     return np.where(np.abs(smoother) <= _EDGE_SHARE * inverse, smoother, 0).astype(np.float32)
+
+
+def _back(inverse: Float32, most: float, focal_px: float) -> Float32:
+    """Return what the inverse depth is less at the back of things than in front, [h, w]: they are as thick as wide."""
+    farthest = cv2.erode(inverse, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_REPLICATE)
+    edge = (inverse > 0) & (farthest < inverse * (1 - _EDGE_SHARE))
+    depth = 1 / np.maximum(inverse, np.float32(1e-20))
+    thickness = np.full(inverse.shape, most, np.float32)
+    if edge.any():
+        away, label = cv2.distanceTransformWithLabels(
+            (~edge).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE, labelType=cv2.DIST_LABEL_PIXEL
+        )
+        of_label = np.zeros(int(label.max()) + 1, np.float32)
+        of_label[label[edge]] = inverse[edge]
+        # The edge of something nearer, which is before this surface, says nothing of it.
+        own = of_label[label] <= inverse * (1 + _EDGE_SHARE)
+        wide = 2 * (away + 1) * depth / np.float32(focal_px)
+        thickness = np.where(own, np.minimum(wide, most), thickness).astype(np.float32)
+    return np.asarray(inverse - inverse / (1 + thickness * inverse), np.float32)
