@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import signal
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from importlib.resources import files
 from pathlib import Path
@@ -121,7 +122,19 @@ async def _run(app: Guard, options: Options, listener: socket.socket) -> None:
         limit_concurrency=256,
         h11_max_incomplete_event_size=64 << 10,
     )
-    await uvicorn.Server(config).serve([listener])
+    await _Server(config).serve([listener])
+
+
+class _Server(uvicorn.Server):
+    """A server that ends quietly at SIGINT and SIGTERM: uvicorn's own raises them again once all is closed."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Listen to signals."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
 
 
 def _listening(options: Options) -> socket.socket:

@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO, cast
 
 from relumix.util.child import decoder_environment, relumix_command
 from relumix.web.clips import Clip
@@ -25,14 +26,14 @@ def command_line(clip: Clip, order: Order, *, local: bool) -> str:
     """
     source = clip.source.pattern if local else clip.shown_source
     files = {frame: path if local else Path(path.name) for frame, path in order.references.items()}
-    here = replace(order, source=source, references=files, folder=Path("."))
+    here = replace(order, source=source, references=files, folder=Path())
     return shlex.join(["relumix", *here.arguments()])
 
 
 def archive(files: Sequence[tuple[str, Path]], texts: Sequence[tuple[str, str]]) -> Iterator[bytes]:
     """Yield a ZIP of files and texts, each by the name in it, piece by piece: it is nowhere as a whole."""
     sink = _Sink()
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as made:
+    with zipfile.ZipFile(cast("IO[bytes]", sink), "w", zipfile.ZIP_STORED) as made:
         for name, text in texts:
             made.writestr(name, text)
         for name, path in files:

@@ -28,7 +28,7 @@ _DUV_A_TINT = 0.0002
 """Distance in the CIE 1960 diagram of one step of tint: 100 are 0.02, a strongly green fluorescent lamp."""
 
 _DARKEST = 2.0**-7
-"""Luminance, of mid-grey's, below which contrast changes nothing more: what is black stays so, and noise is not raised."""
+"""Share of mid-grey below which contrast changes nothing more: black stays black, and noise is not raised."""
 
 _TO_RGB = np.array(
     [[3.2404542, -1.5371385, -0.4985314], [-0.9692660, 1.8760108, 0.0415560], [0.0556434, -0.2040259, 1.0572252]]
@@ -101,7 +101,7 @@ class Look:
         stops = np.zeros(rgb.shape, np.float32) + self.whole.stops(rgb, exposure)
         for region, grade in self.regions:
             stops += region.weight(width, height)[..., None] * grade.stops(rgb, exposure)
-        return np.exp2(stops)
+        return np.asarray(np.exp2(stops), np.float32)
 
 
 def white_balance_stops(mireds: float, tint: float) -> Float32:

@@ -38,8 +38,11 @@ class Order:
 
     def arguments(self) -> list[str]:
         """Return the command's arguments."""
-        given = [argument for frame, path in self.references.items() for argument in ("-r", f"{frame}={path}")]
-        return ["relight", self.source, *given, *self.options, *self.outputs()]
+        return ["relight", self.source, *self.given(), *self.options, *self.outputs()]
+
+    def given(self) -> list[str]:
+        """Return the arguments that name the references."""
+        return [argument for frame, path in self.references.items() for argument in ("-r", f"{frame}={path}")]
 
     def outputs(self) -> list[str]:
         """Return the arguments that say where results go."""
@@ -89,9 +92,10 @@ class Job:
 
         server    returns the arguments that name it, once they are needed. Raises RefusedError where there is none.
         turn      is taken while it runs.
-        on_frame  is told each frame that is on disk, on the job's own thread.
+        on_frame  is told each frame that is on disk, on the job's own thread; on_done: it, when all are.
         """
         self.order, self.told = order, Told()
+        self.on_done: Callable[[Job], object] = lambda job: None
         self.server_arguments, self._turn, self._on_frame = server, turn, on_frame
         self._lock = threading.Lock()
         self._cancelled = threading.Event()
@@ -182,6 +186,7 @@ class Job:
             self._end("cancelled")
         elif code in (0, 3):
             self._end("done")
+            self.on_done(self)
         else:
             last = (log.read_text(errors="replace").strip().splitlines() or [f"it ended with exit code {code}"])[-1]
             self._end("failed", self.told.error or last.removeprefix("relumix: "))
@@ -201,8 +206,6 @@ class Job:
             self._frame(int(event["frame"]), Path(event["path"]))
         elif kind == "warning":
             self._update(warnings=[*self.told.warnings, event["message"]][:_MOST_WARNINGS])
-        elif kind == "suggestion":
-            self._update(suggestion=int(event["frame"]))
         elif kind == "error":
             self._failed(event["frame"], event["message"])
 
@@ -222,6 +225,10 @@ class Job:
             for name, value in changes.items():
                 setattr(self.told, name, value)
             self.version += 1
+
+    def suggest(self, frame: int | None) -> None:
+        """Note the frame that would help most as another reference."""
+        self._update(suggestion=frame)
 
     def touch(self) -> None:
         """Count something that was learned of its result as a change of what it says."""

@@ -48,7 +48,8 @@ class Stroke:
             raise InputError("a stroke has no points, or such as lie nowhere near the picture")
         if not (0.002 <= stroke.radius <= 1 and 0 <= stroke.softness <= 1):
             raise InputError(
-                f"a stroke of radius {stroke.radius:g} and softness {stroke.softness:g}: expected 0.002 to 1, and 0 to 1"
+                f"a stroke's radius and softness are {stroke.radius:g} and {stroke.softness:g}: "
+                "expected 0.002 to 1, and 0 to 1"
             )
         return stroke
 
@@ -104,10 +105,10 @@ class Region:
     def _painted(self, width: int, height: int) -> Float32:
         scale = min(1.0, _DRAWN_PX / max(width, height))
         across, down = max(1, round(width * scale)), max(1, round(height * scale))
-        weight = np.zeros((down, across), np.float32)
+        weight: Float32 = np.zeros((down, across), np.float32)
         for stroke in self.strokes:
             own = stroke.weight(across, down)
-            weight = np.minimum(weight, 1 - own) if stroke.erases else np.maximum(weight, own)
+            weight = np.asarray(np.minimum(weight, 1 - own) if stroke.erases else np.maximum(weight, own))
         if (across, down) == (width, height):
             return weight
         return np.asarray(cv2.resize(weight, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)

@@ -51,7 +51,8 @@ class Roots:
             return {"folder": "", "above": None, "folders": [str(root) for root in self.folders], "clips": []}
         folder = self._inside(Path(text))
         above = "" if folder in self.folders else str(folder.parent)
-        folders, files = [], []
+        folders: list[str] = []
+        files: list[str] = []
         with os.scandir(folder) as entries:
             for count, entry in enumerate(entries):
                 if count >= MOST_ENTRIES:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from relumix.errors import FrameError, InputError
+from relumix.util.child import decoder_environment, relumix_command
 from relumix.web.clips import Clip, Reference
 from relumix.web.engine import EngineServer
 from relumix.web.errors import RefusedError
@@ -25,7 +28,7 @@ from relumix_server.worker_tasks import Result, Task
 from relumix_server.workers import OverLimitError, WorkerDiedError, WorkerError, Workers
 
 MOST_CLIPS = 20
-_ENGINE_SECONDS = 120.0
+_ENGINE_SECONDS, _SUGGEST_SECONDS = 120.0, 300.0
 _BYTES_A_PIXEL = 14
 """Of results in half float, uncompressed: colour, gain and confidence."""
 
@@ -59,13 +62,13 @@ class Studio:
     def __init__(self, options: Options, workers: Workers, engines: EngineServer) -> None:
         self._options, self._workers, self.engines = options, workers, engines
         self._turn = threading.Semaphore(options.max_jobs)
-        self._measuring = ThreadPoolExecutor(1, "relumix-web-measure")
+        self._aside = ThreadPoolExecutor(1, "relumix-web-aside")
         self._exposures: dict[str, float] = {}
         self.limits = Limits(options.max_pixels, options.max_frames)
 
     def close(self) -> None:
         """Measure nothing more."""
-        self._measuring.shutdown(wait=False, cancel_futures=True)
+        self._aside.shutdown(wait=False, cancel_futures=True)
 
     def call(self, task: Task[Result], owner: Owner) -> Result:
         """Run a task in a worker process. Raises RefusedError where it fails."""
@@ -168,6 +171,7 @@ class Studio:
             self._refuse_full(session, clip)
             order = self.order(clip, wanted)
             clip.job = Job(order, self._server_arguments, self._turn, lambda frame: self._made(session, clip, frame))
+            clip.job.on_done = lambda job: self._aside.submit(self._suggest, clip, job)
             clip.measures.confidence.clear()
             clip.measures.flicker.clear()
             clip.job.start()
@@ -198,8 +202,8 @@ class Studio:
         """Measure a frame that was made, and the one after it, whose flicker could not be told before."""
         at = clip.found.frames.index(frame)
         after = clip.found.frames[at + 1 : at + 2]
-        for each in [frame, *(number for number in after if number in clip.made())]:
-            self._measuring.submit(self._measure, session, clip, each, clip.job)
+        for each in [frame, *(other for other in after if other in clip.made())]:
+            self._aside.submit(self._measure, session, clip, each, clip.job)
 
     def _measure(self, session: Session, clip: Clip, frame: int, job: Job | None) -> None:
         if clip.job is not job or job is None:
@@ -217,6 +221,25 @@ class Studio:
         if found.flicker is not None:
             clip.measures.flicker[frame] = found.flicker
         job.touch()
+
+    def _suggest(self, clip: Clip, job: Job) -> None:
+        """Ask which frame would help most as another reference: `relumix suggest`, in a process of its own."""
+        order = job.order
+        spaces = [option for option in order.options if option.startswith("--colorspace")]
+        command = [*relumix_command(), "suggest", order.source, *order.given(), *spaces, "--json"]
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            env=decoder_environment(),
+            timeout=_SUGGEST_SECONDS,
+            cwd=order.folder,
+            check=False,
+        )
+        if done.returncode == 0:
+            named = json.loads(done.stdout)["frames"]
+            job.suggest(int(named[0]["frame"]) if named else None)
 
 
 def look_of(fields: Any) -> Look:

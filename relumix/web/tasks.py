@@ -1,4 +1,4 @@
-"""The tasks of the page's worker processes: whatever opens a file that may be a visitor's. See relumix_server.workers."""
+"""The tasks of the page's worker processes: whatever opens a file that may be a visitor's."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from relumix.evaluate.flicker import GainFlicker
 from relumix.preview.contact_sheet import as_grey, false_color
 from relumix.preview.display import auto_exposure, display, fit, on_display_window
 from relumix.shot.confidence_layer import MAP_CHANNEL, read_confidence
+from relumix.shot.images import ImageError, data_window, opened
 from relumix.shot.picture import Picture
 from relumix.shot.plate import Plate
 from relumix.shot.reference import read_reference
@@ -311,14 +312,13 @@ def _small_file(source: Source, frame: int, kind: Kind, path: Path) -> Float32:
     key = (source, frame, kind, path, _stamp(path))
     if (found := _kept.get(key)) is not None:
         return found
-    written = Plate(Shot.find(path)) if kind != "confidence" else None
-    if written is None:
+    if kind == "confidence":
         picture = plate_of(source).read(frame)
-        values = read_confidence(path, MAP_CHANNEL, picture)
+        small = _shown(picture, read_confidence(path, MAP_CHANNEL, picture))
     else:
+        written = Plate(Shot.find(path))
         picture = written.read(written.frames[0])
-        values = picture.rgb
-    small = _shown(picture, values)
+        small = _shown(picture, picture.rgb)
     _kept.put(key, small)
     return small
 
@@ -356,17 +356,10 @@ def _jpeg(rgb: NDArray[np.uint8]) -> bytes:
 
 
 def _refuse_huge(path: Path, limits: Limits) -> None:
-    window = Shot.find(path) and _window(path)
-    if window[0] * window[1] > limits.pixels:
-        raise InputError(f"{path.name} is {window[0]}x{window[1]}: this page takes up to {limits.pixels} pixels")
-
-
-def _window(path: Path) -> tuple[int, int]:
-    from relumix.shot.images import ImageError, opened  # noqa: PLC0415
-
     try:
         with opened(path) as image:
-            spec = image.spec()
-            return spec.width, spec.height
+            window = data_window(image.spec())
     except ImageError as error:
         raise InputError(f"{path.name} cannot be read: {error}") from None
+    if window.width * window.height > limits.pixels:
+        raise InputError(f"{path.name} is {window.width}x{window.height}: this page takes up to {limits.pixels} pixels")

@@ -64,8 +64,12 @@ class Curve {
   update(clip, values) {
     this.clip = clip;
     this.values = values;
+    // What is sure has its top at 1; its bottom, as flicker's top, is where the values are.
+    const least = Math.min(...Object.values(values));
+    const bottom = this.top ? Math.max(0, Math.floor(least * 10 - 0.5) / 10) : 0;
     const top = this.top || Math.max(0.05, ...Object.values(values)) * 1.15;
-    const points = clip.frames.filter((frame) => values[frame] !== undefined).map((frame) => `${this.x(frame).toFixed(1)} ${(HEIGHT * (1 - values[frame] / top)).toFixed(1)}`);
+    const y = (value) => (HEIGHT * (1 - (value - bottom) / (top - bottom))).toFixed(1);
+    const points = clip.frames.filter((frame) => values[frame] !== undefined).map((frame) => `${this.x(frame).toFixed(1)} ${y(values[frame])}`);
     this.line.setAttribute("d", points.length ? `M${points.join("L")}` : "");
     const first = points[0]?.split(" ")[0];
     const last = points[points.length - 1]?.split(" ")[0];

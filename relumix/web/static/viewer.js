@@ -1,7 +1,7 @@
 // The picture: one frame, or two with a wipe between them, side by side, or four; on a canvas.
 import { framePath } from "./api.js";
 import { Pictures } from "./pictures.js";
-import { button, h } from "./dom.js";
+import { button, h, svg } from "./dom.js";
 
 export const MODES = [
   ["plate", "Plate"],
@@ -12,6 +12,9 @@ export const MODES = [
   ["confidence", "Confidence"],
   ["four", "All four"],
 ];
+
+const corners = () =>
+  svg("svg", { viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": "true", fill: "none", stroke: "currentColor", "stroke-width": 2 }, svg("path", { d: "M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4" }));
 
 const AHEAD = 10;
 const GAP_PX = 6;
@@ -47,7 +50,7 @@ export class Viewer {
     this.less = button("−", () => this.expose(-0.5), { "aria-label": "Darker by half a stop", title: "Darker ([)" });
     this.more = button("+", () => this.expose(0.5), { "aria-label": "Brighter by half a stop", title: "Brighter (])" });
     this.stopsShown = button("±0", () => this.expose(-this.stops), { class: "number plain", title: "Exposure of the view, in stops. Back to 0" });
-    this.full = button("⛶", () => this.fullscreen(), { "aria-label": "Full screen", title: "Full screen (F)" });
+    this.full = button(corners(), () => this.fullscreen(), { "aria-label": "Full screen", title: "Full screen (F)" });
     const exposure = h("div", { class: "exposure", role: "group", "aria-label": "Exposure of the view" }, this.less, this.stopsShown, this.more);
     this.bar = h("div", { class: "viewbar" }, this.modes, exposure, this.full);
     this.play = button("▶", () => this.toggle(), { "aria-label": "Play", title: "Play (Space)", class: "play" });
