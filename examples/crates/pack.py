@@ -1,4 +1,4 @@
-"""Make this example's files of a rendered shot: `python examples/crates/pack.py SHOT`, where README.md says how to render it.
+"""Make the files of this example of a rendered shot: `python examples/crates/pack.py SHOT` (see README.md).
 
 The plate is the shot's own light, the reference one frame of it under the second of its other lights.
 """

@@ -49,11 +49,13 @@ class Clip:
     shown_source  what the command line calls it: a path for who works on this machine, else the name it came under.
     """
 
-    def __init__(self, title: str, source: Source, found: Probed, folder: Path, shown_source: str) -> None:
-        """folder: of its own, for references and results."""
+    def __init__(
+        self, title: str, source: Source, found: Probed, folder: Path, shown_source: str, uploaded: Path | None = None
+    ) -> None:
+        """folder: of its own, for references and results; uploaded: that of its frames, where they were sent."""
         self.name = secrets.token_hex(8)
         self.title, self.source, self.found, self.folder = title, source, found, folder
-        self.shown_source = shown_source
+        self.shown_source, self._uploaded = shown_source, uploaded
         self.references: dict[int, Reference] = {}
         self.job: Job | None = None
         self.measures = Measures()
@@ -122,7 +124,8 @@ class Clip:
         """End its job and remove its files."""
         if self.job is not None:
             self.job.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for folder in filter(None, (self.folder, self._uploaded)):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def described(self) -> dict[str, Any]:
         """Return all that a page shows of it, fit for JSON."""

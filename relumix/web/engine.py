@@ -67,7 +67,8 @@ class EngineServer:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        self._thread.join(_STOP_SECONDS)
+        if self._thread.ident is not None:
+            self._thread.join(_STOP_SECONDS)
 
     def _keep(self) -> None:
         """Run it, and again where it ends by itself: at the same port, where clients that wait will find it."""

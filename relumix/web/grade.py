@@ -24,6 +24,9 @@ MOST_REGIONS = 16
 _NEUTRAL_MIREDS = 1e6 / 6504
 """Of the white that stays white: daylight of 6504 K, sRGB's own."""
 
+_LOCUS_MIREDS = (40.0, 598.0)
+"""25000 K to 1672 K, where the locus is given."""
+
 _DUV_A_TINT = 0.0002
 """Distance in the CIE 1960 diagram of one step of tint: 100 are 0.02, a strongly green fluorescent lamp."""
 
@@ -117,6 +120,7 @@ def white_balance_stops(mireds: float, tint: float) -> Float32:
 
 def _white(mireds: float, tint: float) -> Any:
     """Return linear Rec.709 of a white of luminance 1, [3] float64; no channel below 2 % of it."""
+    mireds = float(np.clip(mireds, *_LOCUS_MIREDS))
     u, v = _planckian(mireds)
     if tint:
         ahead_u, ahead_v = _planckian(mireds + 1.0)
@@ -131,7 +135,7 @@ def _white(mireds: float, tint: float) -> Any:
 
 def _planckian(mireds: float) -> tuple[float, float]:
     """Return CIE 1960 u, v of a black body, 1667 K to 25000 K."""
-    t = float(np.clip(mireds, 40.0, 599.0)) / 1000  # thousands of mireds: 1000 / K
+    t = mireds / 1000  # 1000 / K
     if t >= 0.25:
         x = -0.2661239 * t**3 - 0.2343589 * t**2 + 0.8776956 * t + 0.179910
     else:

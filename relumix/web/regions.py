@@ -55,10 +55,16 @@ class Stroke:
 
     def weight(self, width: int, height: int) -> Float32:
         """Return it on a picture, [height, width] in 0..1."""
-        line = np.full((height, width), 255, np.uint8)
-        at = np.round((np.array(self.points) * width - 0.5) * (1 << _SHIFT)).astype(np.int32)
-        cv2.polylines(line, [at.reshape(-1, 1, 2)], isClosed=False, color=0, thickness=1, shift=_SHIFT)
-        away = cv2.distanceTransform(line, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) / max(self.radius * width, 0.5)
+        radius = max(self.radius * width, 0.5)
+        margin = math.ceil(radius)  # A stroke beside the picture reaches into it.
+        line = np.full((height + 2 * margin, width + 2 * margin), 255, np.uint8)
+        at = np.array([*self.points, self.points[-1]]) * width - 0.5 + margin  # twice: a lone point is drawn too
+        drawn = np.round(at * (1 << _SHIFT)).astype(np.int32).reshape(-1, 1, 2)
+        cv2.polylines(line, [drawn], isClosed=False, color=0, thickness=1, shift=_SHIFT)
+        if line.all():
+            return np.zeros((height, width), np.float32)
+        away = cv2.distanceTransform(line, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) / radius
+        away = away[margin : margin + height, margin : margin + width]
         core = 1 - max(self.softness, 1e-3)
         return smooth((1 - away) / (1 - core))
 
@@ -108,7 +114,7 @@ class Region:
         weight: Float32 = np.zeros((down, across), np.float32)
         for stroke in self.strokes:
             own = stroke.weight(across, down)
-            weight = np.asarray(np.minimum(weight, 1 - own) if stroke.erases else np.maximum(weight, own))
+            weight = np.asarray(weight * (1 - own) if stroke.erases else np.maximum(weight, own), np.float32)
         if (across, down) == (width, height):
             return weight
         return np.asarray(cv2.resize(weight, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)

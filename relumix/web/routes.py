@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -137,8 +138,19 @@ async def open_upload(request: Request) -> Response:
     source = Source(str(files[0] if single else folder), _colorspace(fields))
     own = session.folder / f"clip-{request.path_params['upload']}"
     title = str(fields.get("title", ""))[:120] or files[0].name
-    clip = await blocking(site.studio.open, session, title, source, files[0].name if single else title, own)
+    shown = files[0].name if single else title
+    try:
+        clip = await blocking(site.studio.open, session, title, source, shown, own, folder)
+    except RefusedError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     return JSONResponse(clip.described())
+
+
+async def drop_upload(request: Request) -> Response:
+    """Remove what was sent of an upload."""
+    shutil.rmtree(_upload_folder(session_of(request).folder, request.path_params["upload"]), ignore_errors=True)
+    return JSONResponse({})
 
 
 async def describe(request: Request) -> Response:
@@ -296,6 +308,7 @@ def routes() -> list[Route]:
         ("POST", "/api/open", open_named),
         ("PUT", "/api/uploads/{upload}/{file}", upload),
         ("POST", "/api/uploads/{upload}", open_upload),
+        ("DELETE", "/api/uploads/{upload}", drop_upload),
         ("GET", clip, describe),
         ("DELETE", clip, close),
         ("GET", f"{clip}/events", events),

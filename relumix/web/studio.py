@@ -83,13 +83,15 @@ class Studio:
         except WorkerError as error:
             raise RefusedError(500, f"that failed: {error}") from None
 
-    def open(self, session: Session, title: str, source: Source, shown: str, folder: Path) -> Clip:
-        """Open a clip; folder: of its own."""
+    def open(
+        self, session: Session, title: str, source: Source, shown: str, folder: Path, uploaded: Path | None = None
+    ) -> Clip:
+        """Open a clip; the arguments are those of Clip."""
         if len(session.clips) >= MOST_CLIPS:
             raise RefusedError(409, f"{MOST_CLIPS} clips are open: close one of them first")
         found = self.call(Probe(source, self.limits), session.owner)
         folder.mkdir(parents=True, exist_ok=True)
-        clip = Clip(title, Source(found.pattern, source.colorspace), found, folder, shown)
+        clip = Clip(title, Source(found.pattern, source.colorspace), found, folder, shown, uploaded)
         session.clips[clip.name] = clip
         return clip
 

@@ -1,5 +1,5 @@
 // The first screen: the clips that lie there, uploads, and clips under a root.
-import { get, post, put } from "./api.js";
+import { get, post, put, remove } from "./api.js";
 import { button, h, toast } from "./dom.js";
 
 const KINDS = ".exr,.dpx,.cin,.tif,.tiff,.png,.jpg,.jpeg,.hdr,.tga,.mov,.mp4,.m4v,.mkv,.mxf,.avi,.webm";
@@ -105,7 +105,13 @@ export class Start {
         await put(`api/uploads/${upload}/${encodeURIComponent(file.name)}`, file, { onshare, signal });
       }
     };
-    await Promise.all(Array.from({ length: AT_ONCE }, work));
+    try {
+      await Promise.all(Array.from({ length: AT_ONCE }, work));
+    } catch (error) {
+      this.aborting.abort();
+      remove(`api/uploads/${upload}`).catch(() => {});
+      throw error;
+    }
     const title = files.length === 1 ? files[0].name : files[0].name.replace(/\d+(?=\.\w+$)/, (digits) => "#".repeat(digits.length));
     return post(`api/uploads/${upload}`, { title, colorspace: this.space.value.trim() });
   }
