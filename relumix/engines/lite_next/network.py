@@ -26,7 +26,7 @@ CANDIDATES = ("carried", "attended", "standing", *(f"moved {share}" for share in
 _COARSE, _FINE = 64, 32
 _SAID = len(CANDIDATES) + 3 + 1 + 3
 _WIDEST_MISS = 4.0
-_EVIDENCE = 19
+_EVIDENCE = 3 + 4 * 4 + (len(CANDIDATES) - 1) + 10
 _TURN_SHARPER = 2.0
 
 
@@ -127,31 +127,37 @@ class LightNet(nn.Module):
         picture = frame.picture
         still = [standing(one) for one in found]
         ways = [[one.there, rests, *moved_with(one, rests)] for one, rests in zip(found, still, strict=True)]
+        brighter = [_brighter(frame, one.look, way.there) for one, way in zip(references, found, strict=True)]
         # Of several references, the one that looks most alike at a place is asked first.
         ask = torch.stack([one.alike for one in found]).mul(30).softmax(0)
         ask = torch.stack([resized(one, picture) for one in ask])
-        carried: list[Tensor] = []
-        looks: list[Tensor] = []
-        for i in range(len(ways[0])):
-            spots = [resized(way[i], picture) for way in ways]
-            pairs = list(zip(references, spots, ask, strict=True))
-            carried.append(torch.stack([share * sample(one.gain, spot) for one, spot, share in pairs]).sum(0))
-            if i < 2:
-                looks.append(torch.stack([share * sample(one.look.picture, spot) for one, spot, share in pairs]).sum(0))
+        carried, looks, known = [], [], []
+        for each in zip(*ways, strict=True):
+            spots = [resized(way, picture) for way in each]
+            planes = [
+                torch.cat([sample(torch.cat([one.gain, one.look.picture + more, one.lit], 1), spot), _inside(spot)], 1)
+                for one, more, spot in zip(references, brighter, spots, strict=True)
+            ]
+            gain, look, lit, inside = (ask * torch.stack(planes)).sum(0).split((3, 3, 1, 1), 1)
+            carried.append(gain)
+            looks.append((look - picture).clamp(-4, 4))
+            known.append(lit * inside)
         attended, strength = self._attended(frame, references)
         shape = resized(frame.normal, picture), resized(frame.depth, picture), resized(frame.arriving, picture)
-        fit = (self._fitted(frame, references, spread) - shape[2]) / spread
-        gains = [carried[0], attended, carried[1], *carried[2:], fit]
+        fit = (self._fitted(frame, references, brighter, spread) - shape[2]) / spread
+        gains = torch.stack([carried[0], attended, *carried[1:], fit], 1).clamp(-4, 4)
         alike = torch.stack([one.alike for one in found]).amax(0)
         evidence = [
             picture * 0.5,
-            *((look - picture).clamp(-4, 4) for look in looks),
+            *looks,
+            *known,
+            (gains - gains.median(1, keepdim=True).values).mean(2) * spread,  # what it costs to choose wrongly
             resized(alike, picture),
             strength,
             torch.log2(spread).expand(-1, -1, *picture.shape[-2:]),
             *shape,
         ]
-        return torch.stack([gain.clamp(-4, 4) for gain in gains], 1), torch.cat(evidence, 1)
+        return gains, torch.cat(evidence, 1)
 
     def _attended(self, frame: Look, references: list[Reference]) -> tuple[Tensor, Tensor]:
         """The gain of what looks, faces and is lit alike anywhere in any reference, and how well it fits."""
@@ -167,12 +173,24 @@ class LightNet(nn.Module):
         shape = resized(look.normal, look.coarse), resized(look.arriving, look.coarse) * 0.3
         return F.normalize(self.query(torch.cat([look.coarse, *shape], 1)), dim=1)
 
-    def _fitted(self, frame: Look, references: list[Reference], spread: Tensor) -> Tensor:
-        """Log2 of the light that arrives in the frame, as fitted to the references."""
+    def _fitted(self, frame: Look, references: list[Reference], brighter: list[Tensor], spread: Tensor) -> Tensor:
+        """Log2 of the light that arrives in the frame, at its exposure, as fitted to the references."""
         small = frame.coarse
         lit = []
-        for one in references:
+        for one, more in zip(references, brighter, strict=True):
             look = one.look
             normal, depth, arriving = (resized(p, small).detach() for p in (look.normal, look.depth, look.arriving))
-            lit.append(Lit(normal, depth, arriving, resized(one.gain, small) * spread, resized(one.lit, small)))
+            lit.append(Lit(normal, depth, arriving + more, resized(one.gain, small) * spread, resized(one.lit, small)))
         return resized(lit_by(fitted(lit), frame.normal.detach(), frame.depth.detach()), frame.picture)
+
+
+def _brighter(frame: Look, reference: Look, there: Tensor) -> Tensor:
+    """How many stops brighter a frame is seen than a reference, [B, 1, 1, 1]: each is seen at its own exposure."""
+    shown = sample(resized(reference.picture, frame.fine), there)
+    stops: Tensor = (resized(frame.picture, frame.fine) - shown).mean(1).flatten(1).median(1).values
+    return stops.reshape(-1, 1, 1, 1).detach()
+
+
+def _inside(spot: Tensor) -> Tensor:
+    """Where places [B, 2, h, w] are in the picture, [B, 1, h, w]: outside, its edge is all that is known."""
+    return (spot.abs() <= 1).all(1, keepdim=True).to(spot.dtype)

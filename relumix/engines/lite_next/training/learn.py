@@ -51,9 +51,7 @@ def _parts(
 ) -> dict[str, Tensor]:
     frame = network.look(example.frame.picture)
     looks = [network.look(given.view.picture) for given in example.references]
-    parts = shape_losses(frame, example.frame)
-    for name, part in shape_losses(looks[0], example.references[0].view).items():
-        parts[name] = (parts[name] + part) / 2
+    parts = shape_losses([frame, looks[0]], [example.frame, example.references[0].view])
     each = [match_losses(frame, k, given, generator) for k, given in zip(looks, example.references, strict=True)]
     parts |= {name: torch.stack([one[name] for one in each]).mean() for name in each[0]}
     if shape_alone:

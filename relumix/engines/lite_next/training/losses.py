@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -62,19 +63,29 @@ class Light:
         return ((gain - self.level) / self.spread).clamp(-4, 4)
 
 
-def shape_losses(look: Look, view: View) -> Parts:
-    """Normal, depth and the light that arrives, where there is a surface; depth and light up to a factor."""
-    surface = (resized(view.surface, look.normal) > 0.99).float()
+def shape_losses(looks: Sequence[Look], views: Sequence[View]) -> Parts:
+    """Normal, depth and the light that arrives, where there is a surface; depth and light up to one factor for all.
+
+    The looks are of one scene, [B] each: what arrives in one must compare with what arrives in another, or nothing can
+    be fitted to one and asked of the other.
+    """
+    each = [_shape_errors(look, view) for look, view in zip(looks, views, strict=True)]
+    turned, depth, light, surface = (torch.cat(planes, 2) for planes in zip(*each, strict=True))  # one above the other
     total = surface.sum().clamp_min(1)
-    normal = F.normalize(resized(view.normal, look.normal), dim=1)
-    turned = ((1 - (normal * look.normal).sum(1, keepdim=True)) * surface).sum() / total
-    depth = torch.log2(resized(view.depth, look.normal).clamp_min(1e-3)) - torch.log2(look.depth + 1e-3)
-    light = look.arriving - resized(view.arriving, look.normal)
     return {
-        "normal": turned,
+        "normal": (turned * surface).sum() / total,
         "depth": (_centred(depth, surface).abs().clamp_max(3) * surface).sum() / total,
         "arriving": (_centred(light, surface).abs().clamp_max(4).mean(1, keepdim=True) * surface).sum() / total,
     }
+
+
+def _shape_errors(look: Look, view: View) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Errors of normal (1 less the cosine), log2 of depth and of light at each pixel, and where there is a surface."""
+    surface = (resized(view.surface, look.normal) > 0.99).float()
+    normal = F.normalize(resized(view.normal, look.normal), dim=1)
+    depth = torch.log2(resized(view.depth, look.normal).clamp_min(1e-3)) - torch.log2(look.depth + 1e-3)
+    light = look.arriving - resized(view.arriving, look.normal)
+    return 1 - (normal * look.normal).sum(1, keepdim=True), depth, light, surface
 
 
 def _centred(values: Tensor, where: Tensor) -> Tensor:

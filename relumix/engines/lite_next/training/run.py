@@ -48,7 +48,8 @@ class Settings:
     minutes   of the clock, those of earlier starts of the same run counted; the learning rate falls to 0 by their end.
     size      (width, height) of a frame, multiples of 16; frames and lights: of a clip.
     batch     examples a step; pool: clips that examples are drawn from; steps_a_clip: steps until the next is rendered.
-    rate      highest learning rate; shape_share: share of the time that learns shape and matching alone, at first.
+    rate      highest learning rate; shape_steps: steps that learn shape and matching alone, at first. Not a share of
+              the time: on a slow machine hours would pass before anything is learned of light.
     data      a light stage on disk, of frames of this size with all planes: a quarter of the examples is of it in the
               last shards_share of the time. None: no such examples.
     """
@@ -61,7 +62,7 @@ class Settings:
     pool: int = 32
     steps_a_clip: int = 2
     rate: float = 6e-4
-    shape_share: float = 0.25
+    shape_steps: int = 300
     shards_share: float = 0.25
     data: str | None = None
     seed: int = 1
@@ -113,6 +114,11 @@ class _Run:
     def stop(self) -> None:
         self.stopping = True
 
+    @property
+    def shape_alone(self) -> bool:
+        """Whether nothing is learned of light yet."""
+        return self.step < self.settings.shape_steps
+
     def go(self) -> bool:
         """Render and learn. Returns whether the clock has run down."""
         limit = self.settings.minutes * 60
@@ -149,8 +155,7 @@ class _Run:
             group["lr"] = settings.rate * rise * fall
         generator = torch.Generator(self.device).manual_seed(settings.seed * 1_000_003 + self.step)
         with self._clock("learn"):
-            shape_alone = share < settings.shape_share
-            parts = learn(self.network, self.optimizer, example, generator, self.step, shape_alone)
+            parts = learn(self.network, self.optimizer, example, generator, self.step, self.shape_alone)
             self._average()
         self.step += 1
         if self.step % settings.log_every == 0:
@@ -190,7 +195,8 @@ class _Run:
         self._log({f"valid/{name}": value for name, value in figures.items()})
         said = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
         each = ", ".join(f"{name} {value:.0f} s" for name, value in self.spent.items())
-        self.say(f"{self.seconds / 60:.1f} min, step {self.step}, clip {self.rendered} ({each}): {said}")
+        learns = "shape alone" if self.shape_alone else "light"
+        self.say(f"{self.seconds / 60:.1f} min, step {self.step} of {learns}, clip {self.rendered} ({each}): {said}")
 
     def _log(self, values: dict[str, float]) -> None:
         path = self.out / LOG
