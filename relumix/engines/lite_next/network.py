@@ -27,7 +27,8 @@ _COARSE, _FINE = 64, 32
 _SAID = len(CANDIDATES) + 3 + 1 + 3
 _WIDEST_MISS = 4.0
 _EVIDENCE = 3 + 4 * 4 + (len(CANDIDATES) - 1) + 10
-_TURN_SHARPER = 2.0
+_TYPICAL_DOUBT = -4.0
+_SHARPNESS = 2.0
 
 
 @dataclass(frozen=True)
@@ -61,13 +62,14 @@ class Reference:
 class Answer:
     """What is said of a frame; gains in units of the references' spread.
 
-    gain [B, 3, h, w]; miss [B, 1, h, w] log2 of the error to be expected; choice [B, n, h, w] shares of the candidates
-    [B, n, 3, h, w]; arriving [B, 3, h, w] log2 of the light that arrives under the reference's light.
+    gain [B, 3, h, w]; miss [B, 1, h, w] log2 of the error to be expected; doubts [B, n, h, w] log2 of the error to be
+    expected of each of the candidates [B, n, 3, h, w], in display values; arriving [B, 3, h, w] log2 of the light that
+    arrives under the reference's light.
     """
 
     gain: Tensor
     miss: Tensor
-    choice: Tensor
+    doubts: Tensor
     candidates: Tensor
     arriving: Tensor
 
@@ -110,12 +112,10 @@ class LightNet(nn.Module):
         n = len(CANDIDATES)
         shaded = said[:, n + 4 :]
         own = torch.cat([gains, shaded[:, None]], 1)
-        choice = said[:, :n].softmax(1)
-        # What is chosen is chosen sharply; the loss is on the choice, not on a mean of what differs.
-        sharp = (said[:, :n] * _TURN_SHARPER).softmax(1)
-        gain = (sharp[:, :, None] * own).sum(1) + said[:, n : n + 3]
+        doubts = said[:, :n] + _TYPICAL_DOUBT
+        gain = (shares(doubts)[:, :, None] * own).sum(1) + said[:, n : n + 3]
         miss = _WIDEST_MISS * torch.tanh(said[:, n + 3 : n + 4] / _WIDEST_MISS)
-        return Answer(gain, miss, choice, own, resized(frame.arriving, frame.picture) + shaded * spread)
+        return Answer(gain, miss, doubts, own, resized(frame.arriving, frame.picture) + shaded * spread)
 
     def _match(self, frame: Look, reference: Reference) -> Match:
         return match(frame.coarse, reference.look.coarse, frame.fine, reference.look.fine)
@@ -127,7 +127,7 @@ class LightNet(nn.Module):
         picture = frame.picture
         still = [standing(one) for one in found]
         ways = [[one.there, rests, *moved_with(one, rests)] for one, rests in zip(found, still, strict=True)]
-        brighter = [_brighter(frame, one.look, way.there) for one, way in zip(references, found, strict=True)]
+        brighter = [brighter_than(frame, one.look, way.there) for one, way in zip(references, found, strict=True)]
         # Of several references, the one that looks most alike at a place is asked first.
         ask = torch.stack([one.alike for one in found]).mul(30).softmax(0)
         ask = torch.stack([resized(one, picture) for one in ask])
@@ -135,13 +135,13 @@ class LightNet(nn.Module):
         for each in zip(*ways, strict=True):
             spots = [resized(way, picture) for way in each]
             planes = [
-                torch.cat([sample(torch.cat([one.gain, one.look.picture + more, one.lit], 1), spot), _inside(spot)], 1)
+                torch.cat([sample(one.gain, spot), sample(one.look.picture, spot) + more, known_at(one.lit, spot)], 1)
                 for one, more, spot in zip(references, brighter, spots, strict=True)
             ]
-            gain, look, lit, inside = (ask * torch.stack(planes)).sum(0).split((3, 3, 1, 1), 1)
+            gain, look, lit = (ask * torch.stack(planes)).sum(0).split((3, 3, 1), 1)
             carried.append(gain)
             looks.append((look - picture).clamp(-4, 4))
-            known.append(lit * inside)
+            known.append(lit)
         attended, strength = self._attended(frame, references)
         shape = resized(frame.normal, picture), resized(frame.depth, picture), resized(frame.arriving, picture)
         fit = (self._fitted(frame, references, brighter, spread) - shape[2]) / spread
@@ -184,13 +184,18 @@ class LightNet(nn.Module):
         return resized(lit_by(fitted(lit), frame.normal.detach(), frame.depth.detach()), frame.picture)
 
 
-def _brighter(frame: Look, reference: Look, there: Tensor) -> Tensor:
+def shares(doubts: Tensor) -> Tensor:
+    """What each candidate counts [B, n, h, w]: the less, by about the third power, the larger its expected error."""
+    return (-_SHARPNESS * doubts).softmax(1)
+
+
+def brighter_than(frame: Look, reference: Look, there: Tensor) -> Tensor:
     """How many stops brighter a frame is seen than a reference, [B, 1, 1, 1]: each is seen at its own exposure."""
     shown = sample(resized(reference.picture, frame.fine), there)
     stops: Tensor = (resized(frame.picture, frame.fine) - shown).mean(1).flatten(1).median(1).values
     return stops.reshape(-1, 1, 1, 1).detach()
 
 
-def _inside(spot: Tensor) -> Tensor:
-    """Where places [B, 2, h, w] are in the picture, [B, 1, h, w]: outside, its edge is all that is known."""
-    return (spot.abs() <= 1).all(1, keepdim=True).to(spot.dtype)
+def known_at(lit: Tensor, spot: Tensor) -> Tensor:
+    """How much is known at places [B, 2, h, w] of a gain known where `lit` says: nothing beyond its edges."""
+    return sample(lit, spot) * (spot.abs() <= 1).all(1, keepdim=True)

@@ -28,7 +28,7 @@ WEIGHTS = {
     "stops": 0.15,
     "edges": 0.1,
     "worst": 0.1,
-    "choice": 0.1,
+    "doubts": 0.2,
     "new": 0.1,
     "miss": 0.02,
     "steady": 0.5,
@@ -40,6 +40,7 @@ _QUERIES = 192
 _TEMPERATURE = 0.07
 _WORST_SHARE = 0.1
 _LEAST_SPREAD_STOPS = 0.05
+_LEAST_MISS = 0.01
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def display(view: View, stops: Tensor) -> Tensor:
 
 
 def light_losses(answer: Answer, view: View, light: Light) -> Parts:
-    """The result in display values and in stops, its edges, its worst tenth; the choice, the new light, the doubt."""
+    """The result in display values and in stops, its edges, its worst tenth; the choice, the new light, its doubt."""
     stops = answer.gain * light.spread + light.level
     wrong = (display(view, stops) - display(view, view.truth)).abs()
     matters = (view.plate.amax(1, keepdim=True) / MID_GREY).clamp(0.05, 1).sqrt()
@@ -132,7 +133,6 @@ def light_losses(answer: Answer, view: View, light: Light) -> Parts:
     per_pixel = wrong.mean(1).flatten(1)
     worst = per_pixel.topk(max(1, int(per_pixel.shape[1] * _WORST_SHARE)), 1).values.mean()
     local = light.local(view.truth)
-    each = (answer.candidates - local[:, None]).abs().mean(2).clamp_max(2)
     scaled = (answer.gain - local).detach().abs().mean(1, keepdim=True)
     new = _centred(answer.arriving - view.new, view.surface).abs().clamp_max(4).mean(1, keepdim=True) * view.surface
     return {
@@ -141,10 +141,24 @@ def light_losses(answer: Answer, view: View, light: Light) -> Parts:
         "stops": off.mean(),
         "edges": sum((_edges(stops - view.truth, d) for d in (1, 2, 4)), start=torch.zeros((), device=stops.device)),
         "worst": worst,
-        "choice": (answer.choice * each).sum(1).mul(matters[:, 0]).mean(),
+        "doubts": doubts_loss(answer, view, light),
         "new": new.mean(),
         "miss": ((scaled + 0.01) * torch.exp2(-answer.miss) + answer.miss * math.log(2)).mean(),
     }
+
+
+def doubts_loss(answer: Answer, view: View, light: Light) -> Tensor:
+    """How far off the expected error of each candidate is, in octaves.
+
+    A choice is learned best as that: the mean error under the shares of a softmax is least where one candidate has all
+    the share everywhere, and there its gradient is 0.
+    """
+    shown = display(view, view.truth)
+    each = [
+        (display(view, gain * light.spread + light.level) - shown).abs().mean(1)
+        for gain in answer.candidates.detach().unbind(1)
+    ]
+    return (answer.doubts - torch.log2(torch.stack(each, 1) + _LEAST_MISS)).abs().mean()
 
 
 def _edges(wrong: Tensor, distance: int) -> Tensor:

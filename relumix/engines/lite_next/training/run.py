@@ -85,13 +85,13 @@ def train(
     Raises InputError for a folder that holds another run.
     """
     _claim(out, settings, resume)
-    run = _Run(settings, out, types, say)
+    run = Training(settings, out, types, say)
     run.restore()
     with stop_signals(run.stop):
         return run.go()
 
 
-class _Run:
+class Training:
     """A training run in progress."""
 
     def __init__(self, settings: Settings, out: Path, types: Types, say: Callable[[str], None]) -> None:
@@ -112,6 +112,7 @@ class _Run:
         self.recorded: list[Clip] = []
 
     def stop(self) -> None:
+        """Have it end after the step that it is at."""
         self.stopping = True
 
     @property
@@ -124,7 +125,7 @@ class _Run:
         limit = self.settings.minutes * 60
         saved = validated = last = time.monotonic()
         while self.seconds < limit and not self.stopping:
-            self._step()
+            self.take_step()
             now = time.monotonic()
             self.seconds, last = self.seconds + now - last, now
             if now - validated > self.settings.validate_minutes * 60:
@@ -140,7 +141,8 @@ class _Run:
         self.say(f"{'done' if done else 'stopped'}: {made}; {self.out / WEIGHTS}")
         return done
 
-    def _step(self) -> None:
+    def take_step(self) -> None:
+        """Render what is due and learn from one batch."""
         settings = self.settings
         with self._clock("render"):
             self._render()
