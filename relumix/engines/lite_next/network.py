@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  the name that torch's own documentation gives it
 
-from relumix.engines.lite_next.candidates import MOVED_SHARES, Lit, Match, fitted, lit_by, match, moved_with, standing
+from relumix.engines.lite_next.candidates import MOVED_SHARES, Lit, fitted, lit_by, match, moved_with, standing
 from relumix.engines.lite_next.layers import UNet, resized, sample, silence
 
 STRIDE = 16
@@ -104,8 +104,10 @@ class LightNet(nn.Module):
 
     def forward(self, frame: Look, references: list[Reference], spread: Tensor) -> Answer:
         """Say what light a frame has. spread [B, 1, 1, 1]: stops that a gain of 1 stands for."""
-        found = [self._match(frame, reference) for reference in references]
-        gains, evidence = self._candidates(frame, references, found, spread)
+        return self.choose(frame, *self.candidates(frame, references, spread), spread)
+
+    def choose(self, frame: Look, gains: Tensor, evidence: Tensor, spread: Tensor) -> Answer:
+        """Choose among candidates, as `candidates` returns them."""
         seen = torch.cat([gains.flatten(1, 2), evidence], 1)
         x = torch.cat([F.pixel_unshuffle(seen.to(frame.features.dtype), 2), frame.features], 1)
         said = F.pixel_shuffle(self.said(F.silu(self.chooser(x)[0])), 2).float()
@@ -117,14 +119,10 @@ class LightNet(nn.Module):
         miss = _WIDEST_MISS * torch.tanh(said[:, n + 3 : n + 4] / _WIDEST_MISS)
         return Answer(gain, miss, doubts, own, resized(frame.arriving, frame.picture) + shaded * spread)
 
-    def _match(self, frame: Look, reference: Reference) -> Match:
-        return match(frame.coarse, reference.look.coarse, frame.fine, reference.look.fine)
-
-    def _candidates(
-        self, frame: Look, references: list[Reference], found: list[Match], spread: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def candidates(self, frame: Look, references: list[Reference], spread: Tensor) -> tuple[Tensor, Tensor]:
         """Return the gains of all candidates but the last [B, n - 1, 3, h, w], and evidence [B, _EVIDENCE, h, w]."""
         picture = frame.picture
+        found = [match(frame.coarse, one.look.coarse, frame.fine, one.look.fine) for one in references]
         still = [standing(one) for one in found]
         ways = [[one.there, rests, *moved_with(one, rests)] for one, rests in zip(found, still, strict=True)]
         brighter = [brighter_than(frame, one.look, way.there) for one, way in zip(references, found, strict=True)]
