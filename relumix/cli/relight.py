@@ -61,7 +61,7 @@ def add_parser(commands: Subparsers) -> None:
     _add_files(parser.add_argument_group("files").add_argument)
     _add_light(parser.add_argument_group("light").add_argument)
     _add_written(parser.add_argument_group("what is written").add_argument)
-    _add_servers(parser.add_argument_group("with --server").add_argument)
+    add_servers(parser.add_argument_group("with --server").add_argument)
     _add_how(parser.add_argument_group("the run").add_argument)
     parser.set_defaults(run=run, presets_for=parser, **unset())
 
@@ -142,7 +142,8 @@ def _add_written(add: Add) -> None:
     add("--overwrite", action="store_true", help="write again what is up to date, and over other files")
 
 
-def _add_servers(add: Add) -> None:
+def add_servers(add: Add) -> None:
+    """Add where frames are made elsewhere."""
     add("--server", metavar="HOST:PORT,...", help="relight there; several servers share the shot")
     add("--tls-ca", metavar="FILE", help="certificates that signed the servers' (none: no TLS)")
     add("--tls-cert", metavar="FILE", help="certificate of this client, where it is asked for")
