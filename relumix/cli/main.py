@@ -21,6 +21,7 @@ from relumix.cli import (
     info,
     ofx,
     presets,
+    reference,
     relight,
     serve,
     suggest,
@@ -60,6 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     for command in (
         relight,
+        reference,
         suggest,
         info,
         evaluate,
