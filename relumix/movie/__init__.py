@@ -7,7 +7,7 @@
         linear = space.to_linear(rgb[..., :3])
 
     path = Path("relit.mov")
-    with MovieWriter(path, Form.like(movie.info, path, "prores4444"), sound=SoundTrack(Path("clip.mov"))) as writer:
+    with MovieWriter(path, Form.like(movie.info, path, "prores4444"), sound=SoundTrack(movie)) as writer:
         for rgb in frames:           # coded, as `read` returns it
             writer.add(rgb)          # clipped pixels are counted in writer.clipped_pixels
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-VIDEO_SPACE = "Rec.1886 Rec.709 - Display"
-"""What a movie without a word about it is taken for: video of Rec.709, seen as Rec.1886 shows it."""
+from relumix.color.spaces import VIDEO_SPACE
 
 UNSPECIFIED = 2
 """The code point of a tag that says nothing."""
@@ -45,6 +44,14 @@ class Colour:
     transfer: int = UNSPECIFIED
     matrix: int = UNSPECIFIED
     full_range: bool | None = None
+
+    @classmethod
+    def of_space(cls, name: str | None) -> Colour:
+        """Return the tags that name a colour space; none where there are no such."""
+        if name == VIDEO_SPACE:
+            return cls(1, 1, 1, False)
+        found = next((tags for tags, space in _SPACES.items() if space == name), None)
+        return cls(*found, 9 if found[0] == 9 else 1, False) if found else cls()
 
     @property
     def space(self) -> str | None:

@@ -25,8 +25,9 @@ class Decoder:
     """
 
     def __init__(self, path: Path, stream_index: int, index: Index) -> None:
-        self._container: Any = av.open(str(path))
-        self._stream: Any = self._container.streams[stream_index]
+        container: Any = av.open(str(path))
+        self._container = container
+        self._stream = container.streams[stream_index]
         self._stream.thread_type = "AUTO"
         self._stream.codec_context.thread_count = _THREADS
         self._index = index

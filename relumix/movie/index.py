@@ -77,7 +77,7 @@ def index_of(container: Any, stream: Any, path: Path) -> Index:
 
 def _of_header(stream: Any) -> dict[int, bool] | None:
     """Whether each frame is a key frame, by time, as the header lists them; None where that tells no order."""
-    if not int(stream.codec_context.codec.properties) & _INTRA_ONLY:
+    if not int(stream.codec_context.codec.properties) & int(_INTRA_ONLY):
         return None
     entries = {entry.timestamp: True for entry in stream.index_entries if not entry.is_discard}
     return entries if entries and len(entries) == stream.frames else None
@@ -120,4 +120,4 @@ def _shown(path: Path, stream_index: int) -> list[int]:
                 continue  # a damaged frame: it is not shown
 
 
-_INTRA_ONLY: int = Properties.INTRA_ONLY.value
+_INTRA_ONLY: Any = Properties.INTRA_ONLY.value

@@ -42,6 +42,7 @@ class MovieInfo:
     pixel_aspect  the width of a pixel over its height.
     rotation      degrees counter-clockwise by which stored frames are turned to stand upright: 0, 90, 180 or 270.
     timecode      of the first frame, None without.
+    comment       what a program or a person wrote into it; "" if nothing.
     """
 
     path: Path
@@ -61,6 +62,7 @@ class MovieInfo:
     interlaced: bool
     timecode: str | None
     sounds: tuple[Sound, ...]
+    comment: str = ""
 
     @property
     def channels(self) -> int:
@@ -72,6 +74,11 @@ class MovieInfo:
         if self.timecode is None:
             return None
         return timecode.code_of(frame, self.rate, drop=any(sign in self.timecode for sign in ";.,"))
+
+    def timecode_words(self, frame: int) -> tuple[int, int] | None:
+        """Return the time code of a frame as two words of SMPTE ST 12 (see timecode.packed); None without."""
+        code = self.timecode_of(frame)
+        return timecode.packed(code) if code else None
 
 
 def first_frame(code: str | None, rate: Fraction) -> int:
@@ -100,6 +107,12 @@ def timecode_in(container: Any, stream: Any) -> str | None:
             if name.lower() == "timecode" and timecode.frame_of(value, Fraction(24)) is not None:
                 return str(value)
     return None
+
+
+def comment_in(container: Any) -> str:
+    """Return the comment in a container's metadata; "" without."""
+    found = (value for name, value in container.metadata.items() if name.lower().startswith("comment"))
+    return str(next(found, ""))
 
 
 def colour_of(stream: Any) -> Colour:

@@ -13,11 +13,11 @@ from typing import Any
 import av
 import numpy as np
 
-from relumix.errors import FrameError, InputError
+from relumix.errors import FrameError, InputError, LostFrameError
 from relumix.movie.decoder import Decoder, reason_of
 from relumix.movie.filters import deinterlaced
 from relumix.movie.index import Index, index_of
-from relumix.movie.info import MovieInfo, coding_of, colour_of, first_frame, rate_of, sound_of, timecode_in
+from relumix.movie.info import MovieInfo, coding_of, colour_of, comment_in, first_frame, rate_of, sound_of, timecode_in
 from relumix.movie.pixels import planar, to_rgb
 from relumix.types import Float32
 
@@ -137,6 +137,7 @@ class Movie:
             interlaced=bool(sample.interlaced_frame),
             timecode=code,
             sounds=tuple(map(sound_of, container.streams.audio)),
+            comment=comment_in(container),
         )
 
     def _sample(self) -> Any:
@@ -152,7 +153,7 @@ class Movie:
         at = self.place_of(frame)
         video = self._decoded(at)
         if video is None:
-            raise FrameError(frame, f"frame {frame} of {self.path} cannot be decoded: {self._lost[at]}")
+            raise LostFrameError(frame, str(self.path), self._lost[at])
         if not (self._deinterlace and video.interlaced_frame):
             return planar(video)
         last = len(self._index.times) - 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +12,21 @@ import av
 
 from relumix.movie.codecs import container_of
 from relumix.movie.info import Sound, sound_of
+from relumix.movie.movie import Movie
 
 
 class SoundTrack:
     """The sound tracks of a movie, to be copied beside frames. Used by one MovieWriter."""
 
-    def __init__(self, path: Path, start: float = 0.0, end: float | None = None) -> None:
-        """Take the sound of a movie.
-
-        start, end  seconds on the clock of the movie's file (of its video stream): what of it is copied, to the packet;
-                    `start` is where the copy begins. end None: to the end.
-        """
-        self._container: Any = av.open(str(path))
-        self._start, self._end = start, end
+    def __init__(self, movie: Movie, frames: range | None = None) -> None:
+        """Take the sound beside consecutive frames of a movie, to the packet; None: all of it."""
+        chosen = movie.info.frames if frames is None else frames
+        index, first, last = movie.index, movie.place_of(chosen[0]), movie.place_of(chosen[-1])
+        ticks = index.time_base
+        self._zero = float(index.times[first] * ticks)
+        self._start = self._zero if first else None
+        self._end = float(index.times[last + 1] * ticks) if last + 1 < len(index.times) else None
+        self._container: Any = av.open(str(movie.path))
         self._streams: dict[int, Any] = {}
         self._packets: Iterator[Any] = iter(())
         self._waiting: Any = None
@@ -37,10 +40,7 @@ class SoundTrack:
 
     def copy_until(self, seconds: float | None) -> None:
         """Copy what is heard before a time in the new movie; None: the rest."""
-        while True:
-            packet = self._waiting or next(self._packets, None)
-            if packet is None:
-                return
+        while (packet := self._waiting or next(self._packets, None)) is not None:
             if seconds is not None and float(packet.dts * packet.time_base) > seconds:
                 self._waiting = packet
                 return
@@ -56,14 +56,14 @@ class SoundTrack:
         for packet in self._container.demux(streams):
             if packet.dts is None or not packet.size:
                 continue
-            ends = float((packet.dts + (packet.duration or 0)) * packet.time_base)
             begins = float(packet.dts * packet.time_base)
-            if ends <= self._start or (self._end is not None and begins >= self._end):
-                continue
-            offset = round(self._start / packet.time_base)
-            packet.pts, packet.dts = (None if time is None else time - offset for time in (packet.pts, packet.dts))
-            packet.stream = self._streams[packet.stream_index]
-            yield packet
+            ends = begins + float((packet.duration or 0) * packet.time_base)
+            if (self._start is None or ends > self._start) and (self._end is None or begins < self._end):
+                offset = round(self._zero / packet.time_base)
+                times = (None if time is None else time - offset for time in (packet.pts, packet.dts))
+                packet.pts, packet.dts = times
+                packet.stream = self._streams[packet.stream_index]
+                yield packet
 
 
 def unheld(path: Path, source: Path) -> tuple[Sound, ...]:
@@ -75,13 +75,16 @@ def unheld(path: Path, source: Path) -> tuple[Sound, ...]:
 
 def is_held(stream: Any, container: str) -> bool:
     """Tell whether a container can hold a sound track as it is, by trying."""
+    trial = av.open(io.BytesIO(), "w", format=container)
     try:
-        with av.open(io.BytesIO(), "w", format=container) as trial:
-            if container == "mxf":  # it holds no sound without a picture
-                picture: Any = trial.add_stream("mpeg2video", rate=25)
-                picture.width, picture.height, picture.pix_fmt = 1280, 720, "yuv422p"
-            trial.add_stream_from_template(stream)
-            trial.start_encoding()
+        if container == "mxf":  # it holds no sound without a picture
+            picture: Any = trial.add_stream("mpeg2video", rate=25)
+            picture.width, picture.height, picture.pix_fmt = 1280, 720, "yuv422p"
+        trial.add_stream_from_template(stream)
+        trial.start_encoding()
     except (av.error.FFmpegError, ValueError):
         return False
+    finally:
+        with suppress(av.error.FFmpegError):  # a movie without a frame is no movie; it goes nowhere
+            trial.close()
     return True

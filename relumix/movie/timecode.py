@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import struct
 from fractions import Fraction
 
 _CODE = re.compile(r"(\d{1,2}):(\d\d):(\d\d)([:;.,])(\d{2,3})")
@@ -45,14 +44,14 @@ def code_of(frame: int, rate: Fraction, *, drop: bool) -> str:
     return f"{hours % 24:02d}:{minutes:02d}:{seconds:02d}{';' if dropped else ':'}{frames:02d}"
 
 
-def packed(code: str) -> bytes | None:
+def packed(code: str) -> tuple[int, int] | None:
     """Return a time code as the attribute `timeCode` of OpenEXR holds it; None where it has no place in it.
 
-    Two 32-bit words, little-endian: a decimal digit in every four bits, and the drop-frame flag in bit 6.
+    Two words of 32 bits: a decimal digit in every four bits, and the drop-frame flag in bit 6.
     """
     match = _CODE.fullmatch(code.strip())
     if match is None or int(match[5]) > 39:
         return None
     fields = [int(match[group]) for group in (5, 3, 2, 1)]
     word = sum((value // 10 << 4 | value % 10) << 8 * at for at, value in enumerate(fields))
-    return struct.pack("<II", word | (match[4] in ";.,") << 6, 0)
+    return word | (match[4] in ";.,") << 6, 0

@@ -19,6 +19,7 @@ from relumix.movie.filters import flagged_interlaced
 from relumix.movie.info import MovieInfo
 from relumix.movie.pixels import Coding, default_matrix, of_rgb
 from relumix.movie.sound import SoundTrack
+from relumix.movie.timecode import code_of
 from relumix.types import Float32
 from relumix.util.atomic_file import Unfinished, writing
 
@@ -62,6 +63,10 @@ class Form:
         """
         coding, alpha = info.coding, info.coding.has_alpha
         full_chroma = coding.video_format.chroma_width(8) == 8 and len(coding.video_format.components) > 2
+        start = info.frames.start if first is None else first
+        code = info.timecode_of(start)
+        if code is None and (start != 1 or container_of(path) == "mxf"):  # which always has one
+            code = code_of(start, info.rate, drop=False)  # so frames keep their numbers
         chosen = codec_for(path, codec, deep=coding.depth_bits > 8, full_chroma=full_chroma, alpha=alpha)
         refuse_size(chosen, info.width, info.height)
         return cls(
@@ -73,7 +78,7 @@ class Form:
             matrix=coding.matrix or None,
             pixel_aspect=info.pixel_aspect,
             alpha=alpha,
-            timecode=info.timecode_of(info.frames.start if first is None else first),
+            timecode=code,
             interlaced=info.coding.interlaced,
         )
 
@@ -120,7 +125,8 @@ class MovieWriter:
                 self._container = av.open(str(self._file.name), "w", format=container_of(path))
                 self._stream = self._new_stream()
                 if comment:
-                    self._container.metadata["comment"] = comment
+                    tag = "comment_relumix" if self._container.format.name == "mxf" else "comment"
+                    self._container.metadata[tag] = comment
                 if sound:
                     sound.add_to(self._container)
         except BaseException:

@@ -19,7 +19,15 @@ from relumix.shot.agreement import agreed_layout
 from relumix.shot.alpha import is_coverage
 from relumix.shot.box import Box
 from relumix.shot.channels import Choice, PartNames, choose, layers_and_views
-from relumix.shot.images import ImageError, data_window, display_window, frames_per_second, opened, pixels_of
+from relumix.shot.images import (
+    ImageError,
+    data_window,
+    display_window,
+    frames_per_second,
+    opened,
+    pixels_of,
+    timecode_in,
+)
 from relumix.shot.layout import FileLayout, difference, layout_of, subsampled_channels
 from relumix.shot.sequence import Sequence
 
@@ -258,7 +266,7 @@ def _frame(sequence: Sequence, agreed: _Agreed, part: int, scanned: Choice | Non
         with opened(path, unassociated=True) as image:
             layout = layout_of(image, path)
             spec = layout.specs[min(part, len(layout.specs) - 1)][0]
-            found = FrameInfo(frame, data_window(spec), display_window(spec), _timecode(spec))
+            found = FrameInfo(frame, data_window(spec), display_window(spec), timecode_in(spec))
             if odd := difference(layout, path, agreed.layout, agreed.path):
                 return replace(found, error=odd)
             return _scanned(found, image, spec, scanned) if scanned else found
@@ -277,18 +285,6 @@ def _scanned(found: FrameInfo, image: Any, spec: Any, choice: Choice) -> FrameIn
     straight = bool(spec.get_int_attribute("oiio:UnassociatedAlpha"))
     covers = is_coverage(pixels[..., :3], pixels[..., 3], "auto", straight=straight)
     return replace(found, nonfinite=nonfinite, coverage=covers)
-
-
-def _timecode(spec: Any) -> str | None:
-    """hh:mm:ss:ff of a SMPTE 12M time code, which has a decimal digit in every four bits, and flags above some."""
-    code = spec.getattribute("smpte:TimeCode")
-    if code is None:
-        return None
-    bits = int(code[0])
-    fields = [
-        (bits >> shift & 15) + 10 * (bits >> shift + 4 & mask) for shift, mask in ((24, 3), (16, 7), (8, 7), (0, 3))
-    ]
-    return ":".join(f"{value:02d}" for value in fields)
 
 
 def _colour(spec: Any, primaries: tuple[float, ...] | None) -> str | None:
