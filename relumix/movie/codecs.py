@@ -60,10 +60,10 @@ CODECS = {
         _dnxhr("dnxhrhqx", "DNxHR HQX, 10 bit", "dnxhr_hqx", "yuv422p10le"),
         _dnxhr("dnxhrhq", "DNxHR HQ, 8 bit", "dnxhr_hq", "yuv422p"),
         _dnxhr("dnxhrsq", "DNxHR SQ, 8 bit", "dnxhr_sq", "yuv422p"),
-        Codec("h264", "H.264, 8 bit, for viewing", "libx264", "yuv420p", {"preset": "medium", "crf": "12"}, None,
+        Codec("h264", "H.264, 8 bit, for viewing", "libx264", "yuv420p", {"preset": "medium", "crf": "8"}, None,
               _FOR_VIEWING, even=True, takes_range=True, takes_fields=True),
         Codec("hevc10", "HEVC, 10 bit, for viewing", "libx265", "yuv420p10le",
-              {"preset": "fast", "crf": "12", "x265-params": "log-level=error"}, None, _FOR_VIEWING,
+              {"preset": "fast", "crf": "6", "x265-params": "log-level=error"}, None, _FOR_VIEWING,
               even=True, takes_range=True),
     )
 }  # fmt: skip

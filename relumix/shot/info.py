@@ -17,6 +17,7 @@ from relumix.errors import InputError
 from relumix.shot import exr_header
 from relumix.shot.agreement import agreed_layout
 from relumix.shot.alpha import is_coverage
+from relumix.shot.assumed import assumed_space
 from relumix.shot.box import Box
 from relumix.shot.channels import Choice, PartNames, choose, layers_and_views
 from relumix.shot.images import (
@@ -29,6 +30,7 @@ from relumix.shot.images import (
     timecode_in,
 )
 from relumix.shot.layout import FileLayout, difference, layout_of, subsampled_channels
+from relumix.shot.movie_facts import MovieFacts
 from relumix.shot.sequence import Sequence
 
 
@@ -69,8 +71,9 @@ class PlateInfo:
 
     relit    the channels that would be relit, or None, with the reason in `refusal`; relit_part, relit_layer and
              relit_view are where they are, the part counted from 0, and alpha the channel of their alpha, or None.
-    primaries  x and y of red, green, blue and white; colour is the name of a space with them, or what the file says;
-    None for other formats than OpenEXR, of which `relight` asks it as well.
+    primaries  x and y of red, green, blue and white, None where the files do not say; colour is the name of a space
+             with them, or what the file says or, of other formats than OpenEXR, what it is taken for.
+    movie    what a movie says of itself, None for files.
     """
 
     pattern: str
@@ -92,6 +95,7 @@ class PlateInfo:
     primaries: tuple[float, ...] | None
     colour: str | None
     per_frame: tuple[FrameInfo, ...] = field(repr=False)
+    movie: MovieFacts | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Everything, in the types of JSON."""
@@ -105,6 +109,8 @@ class PlateInfo:
 
     def _frame_facts(self) -> Iterable[tuple[str, str]]:
         yield "plate", f"{self.pattern} ({self.format})"
+        if self.movie:
+            yield from self.movie.lines()
         step = f", step {self.step}" if self.step > 1 else ""
         yield "frames", f"{_ranges(self.frames)} ({len(self.frames)}{step})"
         if self.missing:
@@ -151,8 +157,7 @@ class PlateInfo:
         yield "layers", ", ".join(layer or "(plain)" for layer in self.layers) or "none with red, green and blue"
         if self.views:
             yield "views", ", ".join(self.views)
-        needs = "" if self.format == "openexr" else " (say what colour they are with --colorspace)"
-        yield "relit", ", ".join(self.relit) + self._where() + needs if self.relit else f"no: {self.refusal}"
+        yield "relit", ", ".join(self.relit) + self._where() if self.relit else f"no: {self.refusal}"
         if self.relit:
             yield "alpha", self._alpha_fact()
 
@@ -180,7 +185,9 @@ class PlateInfo:
         return f"{self.alpha}: {'; '.join(meant)}"
 
     def _colour_facts(self) -> Iterable[tuple[str, str]]:
-        yield "colour", self.colour or "not said"
+        guessed = self.format != "openexr" and (self.movie is None or self.movie.colorspace is None)
+        taken = f"not said: taken for {self.colour or 'scene-linear'} (--colorspace)" if guessed else self.colour
+        yield "colour", taken or "not said"
         if self.primaries:
             pairs = zip(self.primaries[::2], self.primaries[1::2], strict=True)
             yield "primaries", ", ".join(f"{x:.4g} {y:.4g}" for x, y in pairs)
@@ -234,8 +241,9 @@ def describe(pattern: str | Path, layer: str | None = None, view: str | None = N
         alpha=None if choice is None or choice.alpha is None else first.names[choice.part].channels[choice.alpha],
         refusal=refusal,
         primaries=primaries,
-        colour=_colour(spec, primaries) if first.format == "openexr" else None,
+        colour=_colour(spec, primaries) if first.format == "openexr" else assumed_space(first.format, spec),
         per_frame=tuple(map(look, sequence.frames)),
+        movie=MovieFacts.of(sequence.movie) if sequence.movie else None,
     )
 
 

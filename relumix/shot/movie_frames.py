@@ -104,6 +104,11 @@ def file_of(path: Path) -> Path:
     return found.movie if found else path
 
 
+def sent_name(path: Path) -> str:
+    """Return the name of an image, without folders, as servers get it: frames of movies reach them as OpenEXR."""
+    return path.with_suffix(".exr").name if MovieFrame.at(path) else path.name
+
+
 def movie_at(path: Path, *, deinterlace: bool = False) -> Movie:
     """Return a movie, open. It stays open for who asks next, as long as few others are asked for.
 

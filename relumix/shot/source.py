@@ -17,7 +17,7 @@ from relumix.shot.alpha import looked_at
 from relumix.shot.assumed import told_assumed
 from relumix.shot.confidence_layer import MAP_CHANNEL, read_confidence
 from relumix.shot.cuts import LOOK_PX, Look, find_cuts, given_cuts, look_at, told_cuts
-from relumix.shot.movie_frames import told_of_movie
+from relumix.shot.movie_frames import sent_name, told_of_movie
 from relumix.shot.paint import Alpha
 from relumix.shot.picture import Picture
 from relumix.shot.plate import Plate
@@ -190,7 +190,7 @@ class PlateSource:
     @property
     def reference_names(self) -> dict[int, str]:
         """File names of the references, by frame."""
-        return {frame: path.name for frame, path in self.reference_paths.items()}
+        return {frame: sent_name(path) for frame, path in self.reference_paths.items()}
 
     @property
     def output_space(self) -> str | None:
