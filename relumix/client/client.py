@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -140,6 +140,8 @@ class RelightClient:
         settings: Settings | None = None,
         *,
         masks: Arrays | None = None,
+        reference_masks: Arrays | None = None,
+        reference_weights: Mapping[int, float] | None = None,
         frames: Sequence[int] | None = None,
         confidence: bool = False,
         stop: Stop | None = None,
@@ -150,7 +152,9 @@ class RelightClient:
         confidence are rounded to half. Raises InputError, and FrameError for a frame of another size.
         """
         settings = settings or Settings()
-        shot = ArraySource(source, references, masks)
+        shot = ArraySource(
+            source, references, masks, reference_masks=reference_masks, reference_weights=reference_weights
+        )
         wanted, engine = shot.choose(frames), self._engine(settings)
         refuse_chunks(engine, shot.frames, wanted)
         shot.find_cuts(settings.cuts, settings.unlit, wanted)

@@ -25,6 +25,14 @@ def is_of_movie(spec: Any) -> bool:
     return bool(spec.get_string_attribute(SPACE_ATTRIBUTE))
 
 
+def says_space(file_format: str, spec: Any) -> bool:
+    """Tell whether `assumed_space` goes by an image's own words."""
+    if is_of_movie(spec):
+        return named_space(spec) is not None
+    transfer = spec.get_string_attribute("dpx:Transfer").casefold()
+    return file_format == "openexr" or transfer in (*_DPX_SPACES, "logarithmic", "printing density")
+
+
 def is_coded(file_format: str, spec: Any) -> bool:
     """Tell whether an image holds codes of a display or a camera, as those of movies and of whole numbers do."""
     return is_of_movie(spec) or (file_format != "openexr" and is_whole(spec))

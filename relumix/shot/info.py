@@ -17,7 +17,7 @@ from relumix.errors import InputError
 from relumix.shot import exr_header
 from relumix.shot.agreement import agreed_layout
 from relumix.shot.alpha import is_coverage
-from relumix.shot.assumed import assumed_space
+from relumix.shot.assumed import assumed_space, says_space
 from relumix.shot.box import Box
 from relumix.shot.channels import Choice, PartNames, choose, layers_and_views
 from relumix.shot.images import (
@@ -73,6 +73,7 @@ class PlateInfo:
              relit_view are where they are, the part counted from 0, and alpha the channel of their alpha, or None.
     primaries  x and y of red, green, blue and white, None where the files do not say; colour is the name of a space
              with them, or what the file says or, of other formats than OpenEXR, what it is taken for.
+    assumed  whether the files do not say what their colour is.
     movie    what a movie says of itself, None for files.
     """
 
@@ -95,6 +96,7 @@ class PlateInfo:
     primaries: tuple[float, ...] | None
     colour: str | None
     per_frame: tuple[FrameInfo, ...] = field(repr=False)
+    assumed: bool = False
     movie: MovieFacts | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -185,9 +187,8 @@ class PlateInfo:
         return f"{self.alpha}: {'; '.join(meant)}"
 
     def _colour_facts(self) -> Iterable[tuple[str, str]]:
-        guessed = self.format != "openexr" and (self.movie is None or self.movie.colorspace is None)
-        taken = f"not said: taken for {self.colour or 'scene-linear'} (--colorspace)" if guessed else self.colour
-        yield "colour", taken or "not said"
+        taken = f"not said: taken for {self.colour or 'scene-linear'} (--colorspace)"
+        yield "colour", taken if self.assumed else self.colour or "not said"
         if self.primaries:
             pairs = zip(self.primaries[::2], self.primaries[1::2], strict=True)
             yield "primaries", ", ".join(f"{x:.4g} {y:.4g}" for x, y in pairs)
@@ -243,6 +244,7 @@ def describe(pattern: str | Path, layer: str | None = None, view: str | None = N
         primaries=primaries,
         colour=_colour(spec, primaries) if first.format == "openexr" else assumed_space(first.format, spec),
         per_frame=tuple(map(look, sequence.frames)),
+        assumed=not says_space(first.format, spec),
         movie=MovieFacts.of(sequence.movie) if sequence.movie else None,
     )
 

@@ -16,7 +16,7 @@ from relumix.errors import FrameError, InputError
 from relumix.shot import exr_header
 from relumix.shot.agreement import agreed_layout
 from relumix.shot.alpha import Premult, is_coverage
-from relumix.shot.assumed import assumed_space, is_coded, named_space
+from relumix.shot.assumed import assumed_space, is_coded, says_space
 from relumix.shot.box import Box
 from relumix.shot.channels import Choice, PartNames, choose
 from relumix.shot.confidence_layer import channel_name
@@ -69,7 +69,7 @@ class Plate:
         spec = self.layout.specs[self.choice.part][0]
         self.rgb_names = _three(spec.channelnames[index] for index in self.choice.rgb)
         self.colorspace = assumed_space(self.layout.format, spec) if colorspace is None else colorspace
-        self.is_assumed = colorspace is None and self.layout.format != "openexr" and named_space(spec) is None
+        self.is_assumed = colorspace is None and not says_space(self.layout.format, spec)
         self.space: WorkingSpace = working_space(self.colorspace)
         if self.layout.format == "openexr" and "uint" in {str(spec.channelformat(index)) for index in self.choice.rgb}:
             raise InputError(f"{self.path}: {', '.join(self.rgb_names)} hold whole numbers; expected half or float")

@@ -17,7 +17,7 @@ from relumix.shot.assumed import assumed_space, is_log, is_of_movie, named_space
 from relumix.shot.box import Box
 from relumix.shot.channels import Choice, choose
 from relumix.shot.enlarging import COVERED, Background
-from relumix.shot.fit import SMALL_PX, aligned, best_place, is_off, measure
+from relumix.shot.fit import SMALL_PX, best_place, moved_back
 from relumix.shot.images import ImageError, data_window, display_window, opened, pixels_of
 from relumix.shot.layout import FileLayout, explain, layout_of
 from relumix.shot.paint import Alpha, Paint
@@ -86,9 +86,7 @@ def read_reference(
     colour space.
     """
     read = read_beside(path, picture, plate=plate, colorspace=colorspace)
-    rgb, known = read.rgb, read.known
-    if align and is_off(found := measure(read.plate, read.filled)) and found:
-        rgb, known = aligned(rgb, known, found)
+    rgb, known = moved_back(read.plate, read.rgb, read.known) if align else (read.rgb, read.known)
     return read.background.enlarged(rgb, known, picture, read.place)
 
 

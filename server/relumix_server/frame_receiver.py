@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +17,9 @@ from relumix_server.chunk_rules import LONGEST_NAME, ROLE_NAMES, ChunkRules, Rec
 from relumix_server.request import FrameKey, Request
 from relumix_server.spool import Spool, full
 from relumix_server.status_errors import Code, CodedFrameError, SessionCancelledError, StatusError
+
+MOST_FREE_FILES = 2
+"""Files in memory that a session keeps for frames to come."""
 
 MOST_TEXT_LETTERS = 8 << 20
 """Bound on all frame names and reasons for absence of a job together."""
@@ -41,6 +45,7 @@ class FrameReceiver:
         self._ahead_bytes = ahead_bytes
         self._frames: dict[FrameKey, ReceivedFrame] = {}
         self._in_pieces: set[FrameKey] = set()
+        self._free_files: list[Path] = []
         self._repeats: dict[FrameKey, ReceivedFrame] = {}
         self._changed = threading.Condition()
         self._ended: BaseException | None = None
@@ -88,7 +93,7 @@ class FrameReceiver:
                 self._spool.release(received.path)
                 received.path = None
             if received.path:
-                _append(received.path, data)
+                _write(received.path, data, received.received)
                 self._held_bytes += len(data)
             received.received += len(data)  # Only now that they are in the file: a waiting thread takes it at once.
             if received.complete:
@@ -111,12 +116,17 @@ class FrameReceiver:
         received = self._rules.begin(key, chunk, in_pieces=len(self._in_pieces))
         if self._rules.needs(key):
             self._keep_text(received.name)
-            received.path = self._spool.new_file(received.suffix, chunk.total_bytes)
+            received.path = self._new_file(received.suffix, chunk.total_bytes)
         else:
             received.name = ""
         self._frames[key] = received
         self._in_pieces.add(key)
         return received
+
+    def _new_file(self, suffix: str, total_bytes: int) -> Path:
+        with self._changed:
+            free = self._free_files.pop() if self._free_files else None
+        return self._spool.reuse(free, suffix, total_bytes) if free else self._spool.new_file(suffix, total_bytes)
 
     def absent(self, message: pb.FrameAbsent) -> None:
         """Record a frame that will not come. Raises StatusError."""
@@ -142,7 +152,8 @@ class FrameReceiver:
         """Make all waiting threads raise an error, and free all files."""
         with self._changed:
             self._ended = self._ended or error
-            paths = [received.path for received in self._frames.values()]
+            paths = [*self._free_files, *(received.path for received in self._frames.values())]
+            self._free_files.clear()
             for received in self._frames.values():
                 received.path = None
             self._changed.notify_all()
@@ -193,7 +204,8 @@ class FrameReceiver:
         with self._changed:
             old, received.path = received.path, path
             ended = self._ended is not None
-        self._spool.release(old)
+        if old:
+            self.recycle(old)
         if ended:
             self._spool.release(path)
 
@@ -205,8 +217,16 @@ class FrameReceiver:
                 return
             path, received.path = received.path, None
             self._held_bytes -= received.total_bytes
-        self._spool.release(path)
+        self.recycle(path)
         self.on_change()
+
+    def recycle(self, path: Path) -> None:
+        """Free a file that nobody reads any more; its memory may hold a later frame of this session."""
+        with self._changed:
+            if self._ended is None and len(self._free_files) < MOST_FREE_FILES and self._spool.can_reuse(path):
+                self._free_files.append(path)
+                return
+        self._spool.release(path)
 
     def _key(self, role: int, frame: int) -> FrameKey:
         self._refuse_closed()
@@ -232,11 +252,16 @@ class FrameReceiver:
             self._changed.notify_all()
 
 
-def _append(path: Path, data: bytes | memoryview) -> None:
-    """Add to a file. Raises StatusError where the file system is full, which others may have filled."""
+def _write(path: Path, data: bytes | memoryview, offset: int) -> None:
+    """Write a piece of a file. Raises StatusError where the file system is full, which others may have filled."""
     try:
-        with path.open("ab") as file:
-            file.write(data)
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            while data:
+                written = os.pwrite(file, data, offset)
+                data, offset = data[written:], offset + written
+        finally:
+            os.close(file)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise full() from error

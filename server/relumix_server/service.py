@@ -191,7 +191,7 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
     async def _serve(self, context: Context, reader: StreamReader, session: Session) -> None:
         receiving = asyncio.create_task(reader.feed(session))
         try:
-            await StreamWriter(context, self._spool, self._metrics, self._options.idle_seconds).send(session)
+            await StreamWriter(context, self._metrics, self._options.idle_seconds).send(session)
         finally:
             receiving.cancel()
             self._end(session)

@@ -16,7 +16,6 @@ from relumix_server.frame_files import PlaneShape
 from relumix_server.metrics import Metrics
 from relumix_server.session import Session
 from relumix_server.shots import FinishedFrame, MadeFile
-from relumix_server.spool import Spool
 from relumix_server.status_errors import Code, StatusError, code_of
 from relumix_server.stream_reader import Context
 
@@ -31,8 +30,8 @@ log = logging.getLogger("relumix_server")
 class StreamWriter:
     """Writes one stream. idle_seconds: how long a client may read nothing."""
 
-    def __init__(self, context: Context, spool: Spool, metrics: Metrics, idle_seconds: float) -> None:
-        self._context, self._spool, self._metrics, self._idle_seconds = context, spool, metrics, idle_seconds
+    def __init__(self, context: Context, metrics: Metrics, idle_seconds: float) -> None:
+        self._context, self._metrics, self._idle_seconds = context, metrics, idle_seconds
 
     async def send(self, session: Session) -> None:
         """Send a session's results, up to its summary. Raises StatusError where it fails."""
@@ -51,7 +50,7 @@ class StreamWriter:
             if isinstance(outcome, FrameError):
                 await self._send_error(request.session, outcome)
             else:
-                await self._send_frame(outcome)
+                await self._send_frame(session, outcome)
             done += 1
             await self._write(pb.RelightResponse(progress=pb.Progress(done=done, total=len(request.deliver))))
 
@@ -62,13 +61,13 @@ class StreamWriter:
         failed = pb.FrameError(frame=error.frame, code=code, message=str(error))
         await self._write(pb.RelightResponse(error=failed))
 
-    async def _send_frame(self, made: FinishedFrame) -> None:
+    async def _send_frame(self, session: Session, made: FinishedFrame) -> None:
         try:
             for file in made.files:
                 await self._send_file(made.frame, file)
         finally:
             for file in made.files:
-                self._spool.release(file.path)
+                session.receiver.recycle(file.path)
         done = pb.FrameDone(frame=made.frame, nonfinite_pixels=made.nonfinite_pixels, matte=made.matte)
         await self._write(pb.RelightResponse(done=done))
 
