@@ -53,10 +53,11 @@ def add_parser(commands: Subparsers) -> None:
             "relumix relight plate.####.exr -r relit.1001.exr -o relit/ --contact-sheet sheet.png",
             "relumix relight plate/ -r 'relit.####.exr' -o relit/relit.####.exr --mix 0.8",
             "relumix relight plate/ -r 1001=paint.png -o relit/ --server render7:50051",
+            "relumix relight clip.mov -r relit.png -o relit.mov",
         ),
     )
     parser.add_argument(
-        "source", metavar="SOURCE", nargs="+", action=OneShot, help="the plate: plate.####.exr, one file, or a folder"
+        "source", metavar="SOURCE", nargs="+", action=OneShot, help="the plate: plate.####.exr, clip.mov, or a folder"
     )
     _add_files(parser.add_argument_group("files").add_argument)
     _add_light(parser.add_argument_group("light").add_argument)
@@ -81,7 +82,7 @@ def _add_files(add: Add) -> None:
         help="a relit frame; without FRAME the number in its name counts, else it is the first frame; or a pattern or "
         "folder of them; may be given several times",
     )
-    add("-o", "--output", required=True, metavar="OUTPUT", help="where frames go: a pattern, or a folder")
+    add("-o", "--output", required=True, metavar="OUTPUT", help="where frames go: a pattern, a folder, or a movie")
     add("--frames", metavar="RANGE", help="frames to write, like 1001-1100x2 (all of the shot)")
     add_reading(add)
     add("--mask", metavar="PATTERN", help="mattes, or one: light changes only where they are above 0")
@@ -107,7 +108,8 @@ def add_reading(add: Add) -> None:
         metavar="FRAME=0..1",
         help="how much of the light of one reference counts (1); may be given several times",
     )
-    add("--colorspace", metavar="NAME", help="OCIO colour space of the plate (scene-linear); `relumix colorspaces`")
+    add("--colorspace", metavar="NAME", help="OCIO colour space of the plate (EXR: linear); `relumix colorspaces`")
+    add("--deinterlace", action="store_true", help="make whole frames of an interlaced movie's fields")
     add("--reference-colorspace", metavar="NAME", help="of the references (sRGB for integer files, else the plate's)")
     add("--layer", metavar="NAME", help="layer to relight (the main RGB)")
     add("--view", metavar="NAME", help="view to relight (the default one)")
@@ -139,6 +141,13 @@ def _add_written(add: Add) -> None:
     add("--preview", metavar="FILE.mp4", help="also write a movie of plate and result")
     add("--compression", metavar="NAME", help="EXR compression: zip, dwaa:45, ... (the plate's; zip for lossy ones)")
     add("--bits", choices=("half", "float"), help="type of the relit channels (the plate's)")
+    add(
+        "--codec",
+        metavar="NAME",
+        help="of a movie: prores4444, prores422hq, dnxhrhqx, h264, hevc10, ... (by its suffix)",
+    )
+    add("--output-colorspace", metavar="NAME", help="of a movie or images that are no EXR (the plate's)")
+    add("--roll-off", action="store_true", help="draw highlights in softly that codes of these cannot say")
     add("--overwrite", action="store_true", help="write again what is up to date, and over other files")
 
 
@@ -228,8 +237,7 @@ def show(job: Job, engine: Traits | None = None, program: str = __version__) -> 
 
         planned = plan(job.source.frames, job.source.references, engine.windowing, job.source.cuts)
         prints = Fingerprints(job.source, engine, planned, program)
-        fresh = [f for f in job.frames if prints.are_in(f, job.paths(f))]
-        fresh = [] if job.source.settings.overwrite else fresh
+        fresh = [frame for frame in job.frames if job.is_fresh(frame, prints)]
         said |= {"up_to_date": fresh, "to_make": [frame for frame in job.frames if frame not in fresh]}
     errors = rehearse(job)
     said["warnings"] = list(job.warnings)

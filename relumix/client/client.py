@@ -14,7 +14,7 @@ import grpc
 
 from relumix.client.arrays import ArrayJob
 from relumix.client.connection import Server, servers
-from relumix.client.files import FileJob, RemoteBackend, refuse_names_of_bytes
+from relumix.client.files import FileJob, RemoteBackend, refuse_movies_by_path, refuse_names_of_bytes
 from relumix.client.fleet import FailureStreak, Fleet
 from relumix.client.remote_job import Made, RemoteEngine, RemoteJob, batches
 from relumix.client.rpc_errors import TryAgainError, error_of
@@ -107,6 +107,8 @@ class RelightClient:
         job.source.forget()
         refuse_chunks(engine, job.source.frames, job.frames)
         refuse_names_of_bytes(job, by_path=by_path)
+        if by_path:
+            refuse_movies_by_path(job)
         return PreparedJob(job, engine, by_path)
 
     def run(self, prepared: PreparedJob, *, stop: Stop | None = None) -> Generator[AnyEvent, None, None]:

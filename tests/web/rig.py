@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -81,4 +80,4 @@ def said(answer: object) -> tuple[int, str]:
 
 
 def link(path: Path, to: Path) -> None:
-    os.symlink(to, path)
+    path.symlink_to(to)

@@ -163,7 +163,7 @@ def test_only_images_and_movies_are_taken(rig: Rig, name: str, code: int):
 def test_a_name_leads_nowhere_else(rig: Rig, name: str):
     answer = rig.visitor().put(f"/api/uploads/u/{name}", content=b"x")
     assert answer.status_code in (200, 404)  # 404: the slash makes it another address
-    files = [path for path in rig.folder.rglob("*evil*")]
+    files = list(rig.folder.rglob("*evil*"))
     assert all(path.parent.name == "u" for path in files)
 
 

@@ -174,9 +174,11 @@ export class Workbench {
     const key = JSON.stringify([job && { ...job, version: 0 }, Object.keys(this.clip.references), this.clip.measures.confidence]);
     if (key === this.jobKey) return;
     this.jobKey = key;
-    const focused = this.job.contains(document.activeElement) ? document.activeElement.id : null;
+    const held = this.job.contains(document.activeElement);
+    const focused = held ? document.activeElement.id : null;
     this.job.replaceChildren(h("h2", {}, "Relight"), ...(this.busy ? this.progress(job) : this.ready(job)));
-    if (focused) (document.getElementById(focused) || document.getElementById("relight") || document.getElementById("cancel"))?.focus({ preventScroll: true });
+    // What was pressed has gone: the next Space is to play, not to press what took its place.
+    if (held) (document.getElementById(focused) || this.viewer.stage).focus({ preventScroll: true });
   }
 
   ready(job) {
