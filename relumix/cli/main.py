@@ -21,10 +21,12 @@ from relumix.cli import (
     info,
     ofx,
     presets,
+    reference,
     relight,
     serve,
     suggest,
     train,
+    web,
 )
 from relumix.cli.parser import Parser
 from relumix.errors import InputError
@@ -57,7 +59,22 @@ def build_parser() -> argparse.ArgumentParser:
     commands: argparse._SubParsersAction[argparse.ArgumentParser] = parser.add_subparsers(
         metavar="COMMAND", required=True
     )
-    for command in (relight, suggest, info, evaluate, colorspaces, dataset, train, convert, serve, farm, ofx, bridge):
+    for command in (
+        relight,
+        reference,
+        suggest,
+        info,
+        evaluate,
+        colorspaces,
+        dataset,
+        train,
+        convert,
+        serve,
+        web,
+        farm,
+        ofx,
+        bridge,
+    ):
         command.add_parser(commands)
     completion.add_parser(commands, parser)
     return parser

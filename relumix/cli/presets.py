@@ -53,6 +53,7 @@ def applied(parser: argparse.ArgumentParser, argv: Sequence[str], args: argparse
     """Return a command line parsed once more, with the options of relight that a file sets as their defaults.
 
     args  as it was parsed without; `presets_for` is the parser of its command, and `config` the file that it names.
+          `preset_names` are the options of relight that count for another command; without, all.
 
     Without a file they are returned as they are. Raises InputError, also for what is no option.
     """
@@ -60,6 +61,7 @@ def applied(parser: argparse.ArgumentParser, argv: Sequence[str], args: argparse
     if path is None:
         return args
     found = _values(path, getattr(args, "relight", args.presets_for))
+    found = {name: value for name, value in found.items() if name in getattr(args, "preset_names", found)}
     # To its default, an option that may be given several times would be added; here it takes its place.
     args.presets_for.set_defaults(**{name: value for name, value in found.items() if not isinstance(value, list)})
     named, args = args.config, parser.parse_args(argv)

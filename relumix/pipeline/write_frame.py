@@ -98,7 +98,7 @@ class FrameWriter:
         with self.source.watch.stage("transfer"):
             for i, level in enumerate(picture.levels):
                 full_size = i == 0  # mip levels have no reference and no light maps
-                blend = Blend(settings.mix, _at_size(mask, level.rgb), reference if full_size else None)
+                blend = Blend(settings.mix, at_size(mask, level.rgb), reference if full_size else None)
                 kept = {
                     "keep_gain": full_size and self.gain_output is not None,
                     "keep_confidence": settings.confidence_layer or (full_size and self.confidence_output is not None),
@@ -147,7 +147,7 @@ class FrameWriter:
         }
 
 
-def _at_size(mask: Float32 | None, rgb: Float32) -> Float32 | None:
+def at_size(mask: Float32 | None, rgb: Float32) -> Float32 | None:
     """Return the matte at the size of a mip level."""
     if mask is None or mask.shape == rgb.shape[:2]:
         return mask

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +43,8 @@ class ContactSheet:
     columns       how many frames are shown, at most.
     exposure      factor for the view, None for that of the first plate that is offered (see auto_exposure).
     pixel_aspect  width of a plate pixel over its height.
+    titles        what stands over a column, instead of its frame's number.
+    given         the title of the row of references.
 
     Use as a context manager: an exception leaves no file behind.
     """
@@ -56,8 +58,10 @@ class ContactSheet:
         columns: int = 5,
         exposure: float | None = None,
         pixel_aspect: float = 1.0,
+        titles: Mapping[int, str] | None = None,
+        given: str = "reference",
     ) -> None:
-        self._path = path
+        self._path, self._titles, self._given = path, titles or {}, given
         self._chosen = _choose(frames, references, columns)
         self._sets_exposure = frames[0] if frames and exposure is None else None
         self._exposure = exposure
@@ -125,14 +129,16 @@ class ContactSheet:
         draw = ImageDraw.Draw(sheet)
         font = ImageFont.load_default(18)
         for i, frame in enumerate(sorted(self._columns)):
-            draw.text((_MARGIN + _GUTTER + i * step_x, _HEAD / 2), str(frame), _FAINT, font, "lm")
+            draw.text(
+                (_MARGIN + _GUTTER + i * step_x, _HEAD / 2), self._titles.get(frame, str(frame)), _FAINT, font, "lm"
+            )
         for j, (title, cells) in enumerate(rows.items()):
             y = _HEAD + j * step_y
             draw.text((_MARGIN, y + self._height / 2), title, _TEXT, font, "lm")
             for i, cell in enumerate(cells):
                 if cell is not None:
                     sheet.paste(Image.fromarray(cell), (_MARGIN + _GUTTER + i * step_x, y))
-            if title == "reference":
+            if title == self._given:
                 _draw_reach(draw, [cell is None for cell in cells], y + self._height // 2)
         _draw_scale(sheet, _MARGIN + _GUTTER, height - _FOOT + 12, top_stops)
         if "confidence" in rows:
@@ -146,7 +152,7 @@ class ContactSheet:
         columns = [self._columns[frame] for frame in sorted(self._columns)]
         rows: dict[str, list[UInt8 | None]] = {
             "plate": [c.plate for c in columns],
-            "reference": [c.reference for c in columns],
+            self._given: [c.reference for c in columns],
             "result": [c.result for c in columns],
             "light": [false_color(c.stops, top_stops) for c in columns],
             "confidence": [c.confidence for c in columns],

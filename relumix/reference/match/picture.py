@@ -1,0 +1,81 @@
+"""Reads the picture whose light is wanted: any image file, of any size and content."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from relumix.color.spaces import reference_space
+from relumix.errors import InputError
+from relumix.gain.downsample import Canvas, proxy_frame
+from relumix.gain.picture_area import seen_area
+from relumix.gain.proxy import ProxyFrame
+from relumix.shot.alpha import is_coverage
+from relumix.shot.channels import choose
+from relumix.shot.images import ImageError, data_window, display_window, opened
+from relumix.shot.layout import explain, layout_of
+from relumix.shot.plate import Plate
+from relumix.shot.rgba_image import is_whole, read_rgba
+from relumix.shot.sequence import refuse_movie
+from relumix.types import Float32
+
+
+@dataclass(frozen=True)
+class _Pixels:
+    rgb: Float32
+    alpha: Float32 | None
+
+
+def read_picture(path: Path, plate: Plate, colorspace: str | None, work_size: int) -> ProxyFrame:
+    """Return a picture at the working size, in the plate's working space, exposed to mid-grey.
+
+    colorspace  of the picture; see color.spaces.reference_space for what None means.
+
+    Raises InputError: unreadable, without red, green and blue, black, an unknown colour space.
+    """
+    refuse_movie(path)
+    try:
+        with opened(path, unassociated=True) as image:
+            layout = layout_of(image, path)
+            if layout.deep:
+                raise InputError(f"picture {path} is a deep image: flatten it first (DeepToImage)")
+            choice = choose(layout.names, None, None, f"picture {path}")
+            spec = layout.specs[choice.part][0]
+            space = reference_space(colorspace, is_whole(spec) and layout.format != "openexr", plate.space)
+            read = read_rgba(image, spec, choice, space)
+    except ImageError as error:
+        raise InputError(f"picture {path} cannot be read: {explain(path, error)}") from None
+    pixels = _Pixels(read.rgb, None)
+    if read.alpha is not None and is_coverage(read.rgb, read.alpha, "auto", straight=read.straight):
+        pixels = _Pixels(read.premultiplied, read.alpha)
+    window = data_window(spec)
+    canvas = Canvas.fit(seen_area(pixels, window, display_window(spec)), work_size)
+    small = proxy_frame(canvas, 0, pixels, window)
+    if small.black:
+        raise InputError(f"picture {path} is black: expected one that shows a light")
+    return small
+
+
+def read_matte(path: Path, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return where a matte of any size is above a half, [h, w] of the shape; it is stretched over it.
+
+    Raises InputError: unreadable, or nowhere above a half.
+    """
+    try:
+        with opened(path, unassociated=True) as image:
+            pixels = np.asarray(image.read_image("float"), np.float32)
+            names = list(image.spec().channelnames)
+    except ImageError as error:
+        raise InputError(f"matte {path} cannot be read: {error}") from None
+    alpha = pixels[..., names.index("A")] if "A" in names else None
+    says = alpha is not None and 0 < alpha.mean() < 1
+    values = np.nan_to_num(alpha if says and alpha is not None else pixels[..., 0])
+    small = cv2.resize(values, shape[1::-1], interpolation=cv2.INTER_AREA)
+    inside = np.asarray(small > 0.5)
+    if not inside.any():
+        raise InputError(f"matte {path} is nowhere above 0.5: expected one of the part that counts")
+    return inside
