@@ -1,14 +1,15 @@
 """What choosing among the next `lite`'s candidates could give, and what of it a chooser learns.
 
-    python tests/benchmarks/bench_choice.py WEIGHTS [--clips 24] [--examples 720] [--steps 150] [--loss doubts]
+    python tests/benchmarks/bench_choice.py WEIGHTS [--clips 24] [--examples 480] [--steps 150] [--loss whole ...]
 
 Clips are rendered, and candidates found, with the network of WEIGHTS. Then a chooser is taught anew, and it alone, so
 that minutes are enough; it is tried on clips that it has not seen. PSNR in dB of display values, means over examples:
 
-each candidate, their mean and median; "one an example": the best of them for all of it
-best NxN    in each pixel the one of least error in a patch; in a single pixel (1x1) much of that is luck:
-luck 1x1    the same where candidates differ from the first as they do 24 pixels away, so that nothing can be known
-chosen      by shares; hard: the likeliest alone; whole: with the residual
+each candidate, their mean and median; and what a match without mistakes would carry ("true tracks")
+one an example   the best of them for all of it
+best NxN         in each pixel the one of least error in a patch; in a single pixel (1x1) much of that is luck:
+luck 1x1         the same where candidates differ from the first as they do 24 pixels away, which tells nothing
+chosen           by shares; hard: the likeliest alone; whole: with the residual
 """
 
 from __future__ import annotations
@@ -28,11 +29,12 @@ from torch.nn import functional as F  # noqa: N812
 from relumix.dataset import llvm
 from relumix.dataset.light_stage.sdf.backend import choose
 from relumix.engines.lite_next.engine import load_network
-from relumix.engines.lite_next.network import CANDIDATES, Answer, LightNet, Look, shares
+from relumix.engines.lite_next.layers import sample
+from relumix.engines.lite_next.network import CANDIDATES, Answer, LightNet, Look, Reference, shares
 from relumix.engines.lite_next.training.clips import Clip, Stage
 from relumix.engines.lite_next.training.learn import references_of
 from relumix.engines.lite_next.training.losses import Light, display, light_losses, total
-from relumix.engines.lite_next.training.pairs import View, draw
+from relumix.engines.lite_next.training.pairs import Example, View, draw
 from relumix.engines.lite_next.training.run import HELD_OUT, SEEDS_A_RUN
 from relumix.util.words import number_of
 
@@ -51,6 +53,7 @@ class Seen:
     evidence: Tensor
     view: View
     light: Light
+    tracked: Tensor
 
     def squares(self, gain: Tensor) -> Tensor:
         """Squared errors [B, h, w] of a gain in units of spread."""
@@ -67,8 +70,17 @@ def collect(network: LightNet, clips: list[Clip], examples: int, seed: int) -> l
             example = draw(these, np.random.default_rng([seed, i]), BATCH)
             look = network.look(example.frame.picture)
             light, references = references_of(example, [network.look(one.view.picture) for one in example.references])
-            found.append(Seen(look, *network.candidates(look, references, light.spread), example.frame, light))
+            candidates = network.candidates(look, references, light.spread)
+            found.append(Seen(look, *candidates, example.frame, light, _tracked(example, references)))
     return found
+
+
+def _tracked(example: Example, references: list[Reference]) -> Tensor:
+    """The references' gain along the true tracks; of several, where a place is seen."""
+    pairs = list(zip(references, example.references, strict=True))
+    seen = [given.seen + 1e-3 for given in example.references]
+    brought = [sample(one.gain, given.track) * share for (one, given), share in zip(pairs, seen, strict=True)]
+    return torch.stack(brought).sum(0) / torch.stack(seen).sum(0)
 
 
 def ceilings(seen: list[Seen]) -> dict[str, float]:
@@ -78,6 +90,7 @@ def ceilings(seen: list[Seen]) -> dict[str, float]:
         each = torch.stack([one.squares(gain) for gain in one.gains.unbind(1)], 1)
         for name, values in zip(CANDIDATES, each.unbind(1), strict=False):
             squares[name].append(values)
+        squares["true tracks"].append(one.squares(one.tracked))
         squares["mean"].append(one.squares(one.gains.mean(1)))
         squares["median"].append(one.squares(one.gains.median(1).values))
         squares["one an example"].append(_picked(each, each.mean((2, 3), keepdim=True)))
