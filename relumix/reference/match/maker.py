@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from relumix.gain.proxy import ProxyFrame
 from relumix.reference.maker import Light, PlateFrame, Tell
 from relumix.reference.match.color_map import ColorMap, Palette
-from relumix.reference.match.picture import read_matte, read_picture
+from relumix.reference.pictures import read_matte, read_picture
 from relumix.shot.plate import Plate
 from relumix.shot.reference import read_mask
 from relumix.types import Float32
