@@ -159,7 +159,7 @@ def _kept(guide: Float32, other: Float32) -> float:
     one, two = (_detail(each @ LUMINANCE, 2 * _DETAIL_PX) for each in (guide, other))
     least = np.float32(_LEAST_DETAIL_STOPS2)
     own, others = _around(one * one), _around(two * two)
-    correlation = _around(one * two) / np.sqrt((own + least) * (others + least))
+    correlation = (_around(one * two) + least) / np.sqrt((own + least) * (others + least))
     telling = own > least
     return float(np.median(correlation[telling])) if telling.any() else 1.0
 

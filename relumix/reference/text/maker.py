@@ -142,7 +142,11 @@ class Words:
         """Return the matte of what is lit at the working size. Raises FrameError where it is empty there."""
         if self.subject is None:
             return None
-        matte = frame.canvas.shrink(read_mask(self.subject, frame.picture), frame.picture.data_window)
+        try:
+            read = read_mask(self.subject, frame.picture)
+        except InputError as error:
+            raise FrameError(frame.number, str(error)) from error
+        matte = frame.canvas.shrink(read, frame.picture.data_window)
         if not (matte > 0.5).any():
             raise FrameError(frame.number, f"frame {frame.number}: the matte {self.subject} has no subject there")
         return matte
