@@ -18,3 +18,11 @@ class FrameError(RelumixError):
     def __init__(self, frame: int, message: str) -> None:
         super().__init__(message)
         self.frame = frame
+
+
+class LostFrameError(FrameError):
+    """A frame of a movie cannot be decoded; reason: why, as the end of a sentence."""
+
+    def __init__(self, frame: int, movie: str, reason: str) -> None:
+        super().__init__(frame, f"frame {frame} of {movie} cannot be decoded: {reason}")
+        self.reason = reason

@@ -22,8 +22,10 @@ class Settings:
     mask                  pattern of mattes, or one file: light changes only where they are above 0.
     transfer              "gain": the engine's light on the plate; "direct": pixels that the engine makes.
     mix                   0 (the plate) to 1 (the relit plate).
-    colorspace            OCIO name of the plate's colour space; None: scene-linear.
+    colorspace            OCIO name of the plate's colour space; None: scene-linear for OpenEXR, for others what their
+                          header or tags say or, where these are silent, see docs/footage.md.
     reference_colorspace  the same for the references; None: sRGB for integer files, the plate's own for float.
+    deinterlace           make whole frames of an interlaced movie's fields.
     fit                   references of another size are meant to be: fit them without a word.
     align                 move references that are shifted or scaled against their plate back onto it.
     reference_masks       mattes of single references, each "FRAME=FILE": where one is 0 the plate keeps its light.
@@ -42,6 +44,9 @@ class Settings:
                           crosses no cut.
     unlit                 what a scene without a reference is: "error", or "plate": its frames stay as they are.
     missing               what a gap in the plate is: "error", or "skip".
+    codec                 of a movie that is written (see relumix.movie.codecs); None: what suits its container.
+    output_colorspace     OCIO name of the colour space of movies and images that are written; None: the plate's own.
+    roll_off              draw in highlights softly that a movie or an image of whole numbers cannot hold.
     overwrite             write frames again that are up to date, and over files that relumix did not write.
     """
 
@@ -56,6 +61,7 @@ class Settings:
     mix: float = 1.0
     colorspace: str | None = None
     reference_colorspace: str | None = None
+    deinterlace: bool = False
     fit: bool = False
     align: bool = False
     reference_masks: tuple[str, ...] = ()
@@ -73,6 +79,9 @@ class Settings:
     cuts: str = "auto"
     unlit: Literal["error", "plate"] = "error"
     missing: Literal["error", "skip"] = "error"
+    codec: str | None = None
+    output_colorspace: str | None = None
+    roll_off: bool = False
     overwrite: bool = False
 
     def __post_init__(self) -> None:
@@ -107,8 +116,8 @@ class Settings:
         elsewhere = {"frames", "preview", "contact_sheet", "fit", "missing", "overwrite", "mask", "model"}
         elsewhere |= {"gain_out", "confidence_out", "cuts", "unlit"}
         elsewhere |= {"reference_masks", "reference_weights"}
-        if not self.align:
-            elsewhere.add("align")
+        elsewhere |= {"codec", "output_colorspace", "roll_off"}
+        elsewhere |= {name for name in ("align", "deinterlace") if not getattr(self, name)}
         if not self.confidence_layer:  # files of the time before there was one have no word of it, and are up to date
             elsewhere.add("confidence_layer")
         return {name: value for name, value in self.asdict().items() if name not in elsewhere}

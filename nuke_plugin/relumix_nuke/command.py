@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,13 @@ _NUKES_OWN = re.compile(r"(?i)(PYTHON.*|__PYVENV_LAUNCHER__|VIRTUAL_ENV.*|QT_.*|
 """Variables that Nuke, or what started it, has set for Nuke's Python and Nuke's Qt."""
 
 _LIBRARY_PATHS = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FRAMEWORK_PATH")
+_READING_FLAGS = ("--fit", "--align")
+_READING = (
+    *("--reference-mask", "--reference-weight", "--colorspace", "--reference-colorspace"),
+    *("--layer", "--view", "--premult", "--cuts", "--config"),
+)
+"""Options that a look at plate and references takes too, without a value and with one."""
+
 _NAMES_COLORS = re.compile(r"--(reference-)?colorspace|--config")
 
 
@@ -61,7 +68,7 @@ def relight(program: Program, request: Request, folder: Folder, view: str, only:
 
 def suggest(program: Program, request: Request, folder: Folder, view: str) -> list[str]:
     """Return the command line that names the frame which to relight next."""
-    return [program.path, "suggest", *_inputs(request, folder, view), "--json"]
+    return [program.path, "suggest", *_inputs(request, folder, view), *_reading(request.options), "--json"]
 
 
 def bundle(program: Program, request: Request, folder: Folder, view: str, chunk_size: int, target: Path) -> list[str]:
@@ -135,6 +142,17 @@ def _job(request: Request, folder: Folder, view: str, wanted: tuple[int, ...]) -
 def _inputs(request: Request, folder: Folder, view: str) -> list[str]:
     references = (f"--reference={frame}={folder.file('Reference', view, frame)}" for frame in request.references)
     return [folder.pattern("Source", view), *references]
+
+
+def _reading(options: Sequence[str]) -> Iterator[str]:
+    """Yield those of the further options that say how plate and references are read."""
+    words = iter(options)
+    for word in words:
+        name, equals, _ = word.partition("=")
+        if name in _READING_FLAGS or (name in _READING and equals):
+            yield word
+        elif name in _READING:
+            yield f"{name}={next(words, '')}"
 
 
 def _version(executable: str) -> str:

@@ -93,12 +93,12 @@ def suggest(node: nuke.Node) -> None:
     """Go to the frame which to relight next."""
 
     def go() -> None:
-        frame = suggesting.suggest(node)
-        if frame is None:
-            knobs.show(node, "no further reference would help much")
-            return
-        nuke.frame(frame)
-        knobs.show(node, f"a reference at {frame} would help most: relight that frame, and press add")
+        frame, warnings = suggesting.suggest(node)
+        said = "no further reference would help much"
+        if frame is not None:
+            nuke.frame(frame)
+            said = f"a reference at {frame} would help most: relight that frame, and press add"
+        knobs.show(node, "; ".join([said, *warnings]))
 
     _reported(node, go)
 

@@ -11,8 +11,10 @@ from relumix_nuke.errors import RelumixError
 from relumix_nuke.progress import Progress
 
 
-def suggest(node: nuke.Node) -> int | None:
-    """Render what has changed of the inputs, and return the frame that would help most; None where none would.
+def suggest(node: nuke.Node) -> tuple[int | None, list[str]]:
+    """Render what has changed of the inputs, and return the frame that would help most, and what the command warns of.
+
+    The frame is None where none would help.
 
     Raises RelumixError, CancelledError.
     """
@@ -23,7 +25,8 @@ def suggest(node: nuke.Node) -> int | None:
     said = job.output(arguments, prepared.folder.log(view), progress.stopped)
     try:
         found = json.loads(said)
-        return int(found["frames"][0]["frame"]) if found["frames"] else None
+        named = int(found["frames"][0]["frame"]) if found["frames"] else None
+        return named, [str(warning) for warning in found.get("warnings", ())]
     except (ValueError, KeyError, IndexError, TypeError) as error:
         raise RelumixError(
             f"{prepared.program.version} has not named a frame (it said: {said.strip()[:200]})"

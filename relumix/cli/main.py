@@ -26,6 +26,7 @@ from relumix.cli import (
     serve,
     suggest,
     train,
+    web,
 )
 from relumix.cli.parser import Parser
 from relumix.errors import InputError
@@ -69,6 +70,7 @@ def build_parser() -> argparse.ArgumentParser:
         train,
         convert,
         serve,
+        web,
         farm,
         ofx,
         bridge,

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from relumix.cli import presets, reference_lights, reference_match
+from relumix.cli import presets, reference_lights, reference_match, reference_text
 from relumix.cli.parser import OneShot
 from relumix.cli.progress import Show, shown_as
 from relumix.cli.reference_options import PRESET, add_all_of_it, add_files, add_how, add_light, add_written
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
-_KINDS = (reference_lights, reference_match)
+_KINDS = (reference_text, reference_lights, reference_match)
 
 _SHARED = (
     *("frames", "colorspace", "layer", "view", "premult", "mask", "mix", "work_size", "transfer", "device"),

@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Callable
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from relumix.cli.parser import OneShot
 from relumix.cli.presets import PROJECT_FILE
@@ -53,17 +53,23 @@ def add_parser(commands: Subparsers) -> None:
             "relumix relight plate.####.exr -r relit.1001.exr -o relit/ --contact-sheet sheet.png",
             "relumix relight plate/ -r 'relit.####.exr' -o relit/relit.####.exr --mix 0.8",
             "relumix relight plate/ -r 1001=paint.png -o relit/ --server render7:50051",
+            "relumix relight clip.mov -r relit.png -o relit.mov",
         ),
     )
     parser.add_argument(
-        "source", metavar="SOURCE", nargs="+", action=OneShot, help="the plate: plate.####.exr, one file, or a folder"
+        "source", metavar="SOURCE", nargs="+", action=OneShot, help="the plate: plate.####.exr, clip.mov, or a folder"
     )
     _add_files(parser.add_argument_group("files").add_argument)
     _add_light(parser.add_argument_group("light").add_argument)
     _add_written(parser.add_argument_group("what is written").add_argument)
     add_servers(parser.add_argument_group("with --server").add_argument)
     _add_how(parser.add_argument_group("the run").add_argument)
-    parser.set_defaults(run=run, presets_for=parser, **{**Settings().asdict(), **dict.fromkeys(_LISTS)})
+    parser.set_defaults(run=run, presets_for=parser, **unset())
+
+
+def unset() -> dict[str, Any]:
+    """Return every option of Settings as it is where nobody gives it."""
+    return {**Settings().asdict(), **dict.fromkeys(_LISTS)}
 
 
 def _add_files(add: Add) -> None:
@@ -76,8 +82,16 @@ def _add_files(add: Add) -> None:
         help="a relit frame; without FRAME the number in its name counts, else it is the first frame; or a pattern or "
         "folder of them; may be given several times",
     )
-    add("-o", "--output", required=True, metavar="OUTPUT", help="where frames go: a pattern, or a folder")
+    add("-o", "--output", required=True, metavar="OUTPUT", help="where frames go: a pattern, a folder, or a movie")
     add("--frames", metavar="RANGE", help="frames to write, like 1001-1100x2 (all of the shot)")
+    add_reading(add)
+    add("--mask", metavar="PATTERN", help="mattes, or one: light changes only where they are above 0")
+    add("--unlit", choices=("error", "plate"), help="what a scene without a reference is (%(default)s)")
+    add("--missing", choices=("error", "skip"), help="what a gap in the plate is (%(default)s)")
+
+
+def add_reading(add: Add) -> None:
+    """Add the options that say how plate and references are read."""
     add("--fit", action="store_true", help="references of another size are meant to be: fit them without a word")
     add("--align", action="store_true", help="move references that are shifted or scaled back onto their plate")
     add(
@@ -94,15 +108,13 @@ def _add_files(add: Add) -> None:
         metavar="FRAME=0..1",
         help="how much of the light of one reference counts (1); may be given several times",
     )
-    add("--mask", metavar="PATTERN", help="mattes, or one: light changes only where they are above 0")
-    add("--colorspace", metavar="NAME", help="OCIO colour space of the plate (scene-linear); `relumix colorspaces`")
+    add("--colorspace", metavar="NAME", help="OCIO colour space of the plate (EXR: linear); `relumix colorspaces`")
+    add("--deinterlace", action="store_true", help="make whole frames of an interlaced movie's fields")
     add("--reference-colorspace", metavar="NAME", help="of the references (sRGB for integer files, else the plate's)")
     add("--layer", metavar="NAME", help="layer to relight (the main RGB)")
     add("--view", metavar="NAME", help="view to relight (the default one)")
     add("--premult", choices=("auto", "yes", "no"), help="whether alpha is coverage or a matte (%(default)s: look)")
     add("--cuts", metavar="FRAMES", help="first frames of scenes, like 1008,1040, or auto or none (%(default)s)")
-    add("--unlit", choices=("error", "plate"), help="what a scene without a reference is (%(default)s)")
-    add("--missing", choices=("error", "skip"), help="what a gap in the plate is (%(default)s)")
 
 
 def _add_light(add: Add) -> None:
@@ -129,6 +141,13 @@ def _add_written(add: Add) -> None:
     add("--preview", metavar="FILE.mp4", help="also write a movie of plate and result")
     add("--compression", metavar="NAME", help="EXR compression: zip, dwaa:45, ... (the plate's; zip for lossy ones)")
     add("--bits", choices=("half", "float"), help="type of the relit channels (the plate's)")
+    add(
+        "--codec",
+        metavar="NAME",
+        help="of a movie: prores4444, prores422hq, dnxhrhqx, h264, hevc10, ... (by its suffix)",
+    )
+    add("--output-colorspace", metavar="NAME", help="of a movie or images that are no EXR (the plate's)")
+    add("--roll-off", action="store_true", help="draw highlights in softly that codes of these cannot say")
     add("--overwrite", action="store_true", help="write again what is up to date, and over other files")
 
 
@@ -218,8 +237,7 @@ def show(job: Job, engine: Traits | None = None, program: str = __version__) -> 
 
         planned = plan(job.source.frames, job.source.references, engine.windowing, job.source.cuts)
         prints = Fingerprints(job.source, engine, planned, program)
-        fresh = [f for f in job.frames if prints.are_in(f, job.paths(f))]
-        fresh = [] if job.source.settings.overwrite else fresh
+        fresh = [frame for frame in job.frames if job.is_fresh(frame, prints)]
         said |= {"up_to_date": fresh, "to_make": [frame for frame in job.frames if frame not in fresh]}
     errors = rehearse(job)
     said["warnings"] = list(job.warnings)

@@ -94,6 +94,7 @@ def _add_life(add: Add) -> None:
     add("--config", metavar="FILE", help="a TOML file of these options, by their names with _")
     add("--dry-run", action="store_true", help="check the options, print them, and stop")
     add("--metrics", metavar="HOST:PORT", help="status page and metrics; 'none' for none (127.0.0.1:9464)")
+    add("--page", metavar="URL", help="page of `relumix web`, which the status page links to (none)")
     add("--log-format", choices=("text", "json"), help="of the lines on stderr (text)")
     add("--idle-seconds", type=float, metavar="S", help="after which a client that is waited for has gone (120)")
     add("--drain-seconds", type=float, metavar="S", help="that running sessions get after SIGTERM (600)")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
+import sys
 from typing import TYPE_CHECKING
 
 from relumix.cli.parser import OneShot
-from relumix.cli.relight import parse_references
+from relumix.cli.presets import PROJECT_FILE
+from relumix.cli.relight import add_reading, parse_references, settings_of, unset
 from relumix.cli.threads import let_idle_threads_sleep
-from relumix.settings import Settings
 from relumix.util.extras import needed
+from relumix.util.words import as_json, one_line
 
 if TYPE_CHECKING:
     from relumix.pipeline.suggest import Suggestion
@@ -38,18 +39,13 @@ def add_parser(commands: Subparsers) -> None:
         "-r", "--reference", action="append", required=True, metavar="[FRAME=]FILE", help="a relit frame that there is"
     )
     parser.add_argument("-n", "--count", type=int, default=1, metavar="N", help="how many frames to name (1)")
-    parser.add_argument("--colorspace", metavar="NAME", help="OCIO colour space of the plate (scene-linear)")
-    parser.add_argument("--reference-colorspace", metavar="NAME", help="of the references (as relight takes it)")
-    parser.add_argument("--layer", metavar="NAME", help="layer to look at (the main RGB)")
-    parser.add_argument("--view", metavar="NAME", help="view to look at (the default one)")
-    parser.add_argument(
-        "--cuts",
-        default="auto",
-        metavar="FRAMES",
-        help="first frames of scenes, like 1008,1040, or auto or none (%(default)s)",
-    )
+    add_reading(parser.add_argument)
+    parser.add_argument("--config", metavar="FILE", help=f"a TOML file of relight's options ({PROJECT_FILE})")
     parser.add_argument("--json", action="store_true", help="as JSON")
-    parser.set_defaults(run=run, answers=True)
+    # Of a project's file only what says how to read counts; the rest may be there, since it is relight's too.
+    parser.set_defaults(
+        run=run, answers=True, presets_for=parser, relight=commands.choices["relight"], progress="auto", **unset()
+    )
 
 
 @needed("suggest", "local")
@@ -60,11 +56,15 @@ def run(args: argparse.Namespace) -> int:
     from relumix.pipeline.suggest import WORK_SIZE, suggest  # noqa: PLC0415
     from relumix.shot.source import PlateSource  # noqa: PLC0415
 
-    options = ("colorspace", "reference_colorspace", "layer", "view", "cuts")
-    settings = Settings(fit=True, **{name: getattr(args, name) for name in options})
-    source = PlateSource.find(args.source, parse_references(args.reference), settings).with_cuts()
+    source = PlateSource.find(args.source, parse_references(args.reference), settings_of(args)).with_cuts()
     suggestion = suggest(DownsampledShot(source, WORK_SIZE), args.count, source.cuts)
-    print(json.dumps(dataclasses.asdict(suggestion), indent=2) if args.json else "\n".join(lines(suggestion)))
+    if args.json:
+        said = {**dataclasses.asdict(suggestion), "warnings": source.warnings}
+        print(as_json(said, encoding=sys.stdout.encoding, indent=2))
+        return 0
+    for warning in source.warnings:
+        print(f"relumix: warning: {one_line(warning)}", file=sys.stderr)
+    print("\n".join(lines(suggestion)))
     return 0
 
 

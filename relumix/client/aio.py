@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from contextlib import suppress
 from os import PathLike
 from typing import TypeVar
@@ -71,13 +71,23 @@ class AsyncRelightClient:
         settings: Settings | None = None,
         *,
         masks: Arrays | None = None,
+        reference_masks: Arrays | None = None,
+        reference_weights: Mapping[int, float] | None = None,
         frames: Sequence[int] | None = None,
         confidence: bool = False,
     ) -> AsyncGenerator[RelitFrame, None]:
         """Relight a shot of arrays (see RelightClient.relit)."""
         return _stepped(
             lambda stop: self._client.relit(
-                source, references, settings, masks=masks, frames=frames, confidence=confidence, stop=stop
+                source,
+                references,
+                settings,
+                masks=masks,
+                reference_masks=reference_masks,
+                reference_weights=reference_weights,
+                frames=frames,
+                confidence=confidence,
+                stop=stop,
             )
         )
 

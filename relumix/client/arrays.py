@@ -20,6 +20,7 @@ from relumix.v1.relight_pb2 import (
     ROLE_GAIN,
     ROLE_MASK,
     ROLE_REFERENCE,
+    ROLE_REFERENCE_MASK,
     ROLE_RESULT,
     Open,
     Role,
@@ -54,6 +55,8 @@ class ArrayJob:
             deliver=frames,
             references=self.shot.references,
             cuts=self.shot.cuts,
+            reference_weights=self.shot.reference_weights,
+            reference_masks=sorted(self.shot.reference_masks),
             masks=MASKS_EACH if self.shot.masked else MASKS_UNSPECIFIED,
             encoding=ENCODING_RAW,
             gains=True,
@@ -64,6 +67,8 @@ class ArrayJob:
         """Return an array, after the checks of ArraySource. Raises FrameError, InputError."""
         if role == ROLE_MASK and (mask := self.shot.mask(frame)) is not None:
             return Payload.of_array(f"mask {frame}", mask)
+        if role == ROLE_REFERENCE_MASK:
+            return Payload.of_array(f"mask of reference {frame}", self.shot.reference_mask(frame))
         if role == ROLE_REFERENCE:
             return Payload.of_array(f"reference {frame}", self.shot.reference(frame))
         return Payload.of_array(f"frame {frame}", self.shot.plate(frame))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ import grpc
 
 from relumix.client.arrays import ArrayJob
 from relumix.client.connection import Server, servers
-from relumix.client.files import FileJob, RemoteBackend, refuse_names_of_bytes
+from relumix.client.files import FileJob, RemoteBackend, refuse_movies_by_path, refuse_names_of_bytes
 from relumix.client.fleet import FailureStreak, Fleet
 from relumix.client.remote_job import Made, RemoteEngine, RemoteJob, batches
 from relumix.client.rpc_errors import TryAgainError, error_of
@@ -107,6 +107,8 @@ class RelightClient:
         job.source.forget()
         refuse_chunks(engine, job.source.frames, job.frames)
         refuse_names_of_bytes(job, by_path=by_path)
+        if by_path:
+            refuse_movies_by_path(job)
         return PreparedJob(job, engine, by_path)
 
     def run(self, prepared: PreparedJob, *, stop: Stop | None = None) -> Generator[AnyEvent, None, None]:
@@ -138,6 +140,8 @@ class RelightClient:
         settings: Settings | None = None,
         *,
         masks: Arrays | None = None,
+        reference_masks: Arrays | None = None,
+        reference_weights: Mapping[int, float] | None = None,
         frames: Sequence[int] | None = None,
         confidence: bool = False,
         stop: Stop | None = None,
@@ -148,7 +152,9 @@ class RelightClient:
         confidence are rounded to half. Raises InputError, and FrameError for a frame of another size.
         """
         settings = settings or Settings()
-        shot = ArraySource(source, references, masks)
+        shot = ArraySource(
+            source, references, masks, reference_masks=reference_masks, reference_weights=reference_weights
+        )
         wanted, engine = shot.choose(frames), self._engine(settings)
         refuse_chunks(engine, shot.frames, wanted)
         shot.find_cuts(settings.cuts, settings.unlit, wanted)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,10 @@ from relumix.pipeline.fingerprint import Fingerprints
 from relumix.pipeline.run import Made, Notice, Outcome
 from relumix.pipeline.windows import Plan
 from relumix.settings import Settings
+from relumix.shot.movie_frames import MovieFrame, file_of, sent_name
 from relumix.shot.sequence import OutputPattern
+from relumix.shot.source import PlateSource
+from relumix.shot.streamed import as_exr
 from relumix.util.atomic_file import replacing
 from relumix.util.words import is_utf8, one_line
 from relumix.v1.relight_pb2 import (
@@ -29,6 +32,7 @@ from relumix.v1.relight_pb2 import (
     ROLE_REFERENCE,
     ROLE_REFERENCE_MASK,
     ROLE_RESULT,
+    ROLE_SOURCE,
     ByPath,
     Masks,
     Open,
@@ -89,21 +93,31 @@ class FileJob:
         )
 
     def load(self, frame: int, role: Role) -> Payload:
-        """Read a file. Raises FrameError or, for a reference, InputError where it cannot be read."""
+        """Read a file; of a movie a frame, as OpenEXR. Raises FrameError or, for a reference, InputError where it
+        cannot be read.
+        """
         source = self.job.source
         path = source.reference_paths[frame] if role == ROLE_REFERENCE else source.shot.path(frame)
         if role == ROLE_REFERENCE_MASK:
             path = source.parts[frame].mask or path
         if role == ROLE_MASK:
             path = source.mask_path(frame) or path
+        name = str(path)
         try:
             with source.watch.stage("read"):
-                data = path.read_bytes()
+                if MovieFrame.at(path):
+                    data, name = as_exr(path, frame), str(path.with_name(sent_name(path)))
+                else:
+                    data = path.read_bytes()
             reason = "" if data else "it is empty"
+        except FrameError as error:
+            if role == ROLE_SOURCE:
+                raise
+            reason = str(error)
         except OSError as error:
             reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
         if not reason:
-            return Payload(str(path), data)
+            return Payload(name, data)
         if role in (ROLE_REFERENCE, ROLE_REFERENCE_MASK):
             kind = "reference" if role == ROLE_REFERENCE else "mask"
             raise InputError(f"{kind} {path} cannot be read: {reason}")
@@ -175,10 +189,23 @@ class RemoteBackend:
         yield from self.make(self.job, todo)
 
 
+def _inputs(source: PlateSource) -> Iterator[Path]:
+    yield from map(source.shot.path, source.frames)
+    yield from source.other_inputs()
+
+
+def refuse_movies_by_path(job: Job) -> None:
+    """Raise InputError where an input is a movie, which servers do not open."""
+    if movie := next(filter(MovieFrame.at, _inputs(job.source)), None):
+        raise InputError(
+            f"servers open no movies: {file_of(movie)} is decoded here and sent frame by frame; leave out --by-path"
+        )
+
+
 def refuse_names_of_bytes(job: Job, *, by_path: bool) -> None:
     """Raise InputError where a name that is sent is no UTF-8, which messages cannot hold."""
     source, settings = job.source, job.source.settings.asdict()
-    paths = [*map(source.shot.path, source.frames), *source.other_inputs()]
+    paths = [*_inputs(source)]
     paths += [path for frame in job.frames for path in job.paths(frame)] if by_path else []
     for text in (*map(str, paths), *filter(None, map(settings.get, ("layer", "view", "colorspace")))):
         if not is_utf8(text):

@@ -1,20 +1,31 @@
-"""Colour spaces by name, from the configuration in $OCIO or, without one, OpenImageIO's built-in ACES one."""
+"""Colour spaces by name, from the configuration in $OCIO or, without one, the ACES one built into OpenColorIO."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import OpenImageIO as oiio
 from numpy.typing import NDArray
 
+from relumix.color import cineon
 from relumix.errors import InputError
+from relumix.types import Float32
 
 DEFAULT_INTEGER_SPACE = "sRGB"
 
-_BUILT_IN = "ocio://default"
+VIDEO_SPACE = "Rec.1886 Rec.709 - Display"
+"""What a movie without a word about it is taken for: video of Rec.709, seen as Rec.1886 shows it."""
+
+_BUILT_IN = "ocio://studio-config-latest"
+"""The ACES configuration for studios, which also names the curves of cameras."""
+
+
+_DISPLAY = " - Display"
+_CINEON_LINEAR = "Linear Rec.709 (sRGB)"
 
 
 @dataclass(frozen=True)
@@ -41,25 +52,40 @@ class WorkingSpace:
         """
         if self.source is None or self.linear is None or not self.converts:
             return rgb
+        if self.source == cineon.NAME:
+            return _through(cineon.decode, rgb, alpha)
+        return self._converted(rgb, alpha, self.source, self.linear)
+
+    def to_coded(self, rgb: NDArray[np.float32], alpha: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+        """Code linear values in the files' space: the inverse of `to_linear`, with the same arguments and errors."""
+        if self.source is None or self.linear is None or not self.converts:
+            return rgb
+        if self.source == cineon.NAME:
+            return _through(cineon.encode, rgb, alpha)
+        return self._converted(rgb, alpha, self.linear, self.source)
+
+    def _converted(
+        self, rgb: NDArray[np.float32], alpha: NDArray[np.float32] | None, start: str, end: str
+    ) -> NDArray[np.float32]:
         channels = (rgb,) if alpha is None else (rgb, alpha[..., None])
         image = oiio.ImageBuf(np.concatenate(channels, axis=-1, dtype=np.float32))
         if alpha is not None:
             image.specmod().alpha_channel = 3
-        done = oiio.ImageBufAlgo.colorconvert(image, self.source, self.linear, colorconfig=self.config)
+        done = oiio.ImageBufAlgo.colorconvert(image, start, end, colorconfig=_name_of(self.config))
         if done.has_error:
             reason = " ".join(done.geterror().split())
-            raise InputError(f"colour space '{self.source}' cannot be made '{self.linear}': {reason}")
+            raise InputError(f"colour space '{start}' cannot be made '{end}': {reason}")
         return np.ascontiguousarray(np.asarray(done.get_pixels("float"))[..., :3])
 
     @property
     def chromaticities(self) -> tuple[float, ...] | None:
         """The primaries and white of the linear space: x and y of red, green, blue and white; None if not known."""
-        return _chromaticities(oiio.ColorConfig(), self.linear) if self.linear else None
+        return _chromaticities(_config(self.config), self.linear) if self.linear else None
 
     @property
     def interop_id(self) -> str:
         """The linear space's name at the Color Interop Forum; '' if it has none."""
-        return oiio.ColorConfig().get_color_interop_id(self.linear) or "" if self.linear else ""
+        return _config(self.config).get_color_interop_id(self.linear) or "" if self.linear else ""
 
 
 def working_space(colorspace: str | None, config_name: str = "") -> WorkingSpace:
@@ -69,10 +95,18 @@ def working_space(colorspace: str | None, config_name: str = "") -> WorkingSpace
     Any other is decoded to the linear space that has its primaries, where the configuration tells what they are, and
     otherwise to the configuration's scene_linear role (so ACEScct becomes ACEScg). Raises InputError for an unknown
     name, or one for data.
+
+    The name of a display that $OCIO lacks and the built-in configuration has is that one's, since movies name those by
+    their tags; Cineon is known without either.
     """
     if colorspace is None:
         return WorkingSpace(None, None)
     config = _config(config_name)
+    if not _knows(config, colorspace):
+        if colorspace.casefold() == cineon.NAME.casefold():
+            return WorkingSpace(cineon.NAME, _find(_config(_BUILT_IN), _CINEON_LINEAR), _BUILT_IN)
+        if colorspace.endswith(_DISPLAY) and _knows(_config(_BUILT_IN), colorspace):
+            config, config_name = _config(_BUILT_IN), _BUILT_IN
     source = _find(config, colorspace)
     if config.isColorSpaceLinear(source):
         return WorkingSpace(source, source, config_name)
@@ -84,10 +118,11 @@ def working_space(colorspace: str | None, config_name: str = "") -> WorkingSpace
 def reference_space(colorspace: str | None, whole_numbers: bool, plate: WorkingSpace) -> WorkingSpace:
     """Return the conversion of a reference's values to the plate's working space.
 
-    Without a name, files of whole numbers are sRGB, and the others are in the space of the plate's own files. Where
-    the plate's primaries are not known, the reference's are taken to be the same: only its curve is undone.
+    Without a name, files of whole numbers are sRGB, or as the plate where that is video as Rec.1886 shows it: stills of
+    a clip have its codes. The others are in the space of the plate's own files. Where the plate's primaries are not
+    known, the reference's are taken to be the same: only its curve is undone.
     """
-    if colorspace is None and not whole_numbers:
+    if colorspace is None and (not whole_numbers or plate.source == VIDEO_SPACE):
         return plate
     own = _srgb(plate) if colorspace is None else working_space(colorspace)
     return WorkingSpace(own.source, plate.linear or own.linear, own.config)
@@ -105,15 +140,35 @@ def _srgb(plate: WorkingSpace) -> WorkingSpace:
 
 def _config(name: str = "") -> oiio.ColorConfig:
     """Return the configuration of a name, as in WorkingSpace. Raises InputError where it cannot be read."""
+    name = _name_of(name)
     config = oiio.ColorConfig(name) if name else oiio.ColorConfig()
     if error := config.geterror():
         raise InputError(f"the configuration in $OCIO cannot be read: {error}")
     return config
 
 
+def _name_of(config: str) -> str:
+    """Return the name of a configuration for OpenImageIO, for which "" is that in $OCIO."""
+    return config or ("" if os.environ.get("OCIO") else _BUILT_IN)
+
+
+def _knows(config: oiio.ColorConfig, name: str) -> bool:
+    return bool(config.getColorSpaceIndex(config.resolve(name)) >= 0)
+
+
+def _through(
+    curve: Callable[[Float32], Float32], rgb: NDArray[np.float32], alpha: NDArray[np.float32] | None
+) -> NDArray[np.float32]:
+    """Return colour through a curve, alpha [h, w] divided out meanwhile."""
+    if alpha is None:
+        return curve(rgb)
+    covered = np.where(alpha == 0, np.float32(1), alpha)[..., None]
+    return np.asarray(curve(rgb / covered) * covered, np.float32)
+
+
 def primaries_name(chromaticities: Sequence[float]) -> str | None:
     """The linear space of the configuration that has these primaries and white (as in WorkingSpace), or None."""
-    return _linear_with(oiio.ColorConfig(), chromaticities)
+    return _linear_with(_config(), chromaticities)
 
 
 def named_spaces(word: str | None = None) -> dict[str, list[str]]:

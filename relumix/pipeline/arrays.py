@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -26,6 +26,8 @@ def relit(
     settings: Settings | None = None,
     *,
     masks: Arrays | None = None,
+    reference_masks: Arrays | None = None,
+    reference_weights: Mapping[int, float] | None = None,
     frames: Sequence[int] | None = None,
     engine: Engine | None = None,
     confidence: bool = False,
@@ -35,9 +37,12 @@ def relit(
     source      frame number to [h, w, 3] or [h, w, 4] (premultiplied alpha last), scene-linear, all of one size. It may
                 read lazily: frames are requested by number, more than once, from several threads.
     references  frame number to the relit frame [h, w, 3 or 4].
-    settings    engine, engine_options, model, device, work_size, premult, mix, transfer, cuts and unlit are used; the
-                rest is about files. To find cuts every frame is read once; name them, or "none", to spare that.
+    settings    engine, engine_options, model, device, work_size, premult, align, mix, transfer, cuts and unlit are
+                used; the rest is about files. To find cuts every frame is read once; name them, or "none", to spare
+                that.
     masks       frame number to matte [h, w] in 0..1; light changes only where it is above 0. None: everywhere.
+    reference_masks    frame of a reference to its matte [h, w] in 0..1: where it is 0 the plate keeps its light.
+    reference_weights  frame of a reference to how much of its light counts, 0..1; those not named count whole.
     frames      the frames to yield; None: all. Any choice gives the same frames, bit for bit.
     engine      an engine already loaded, instead of the settings'.
     confidence  whether frames come with their confidence.
@@ -46,7 +51,15 @@ def relit(
     frame of another size.
     """
     settings = settings or Settings()
-    shot = ArraySource(source, references, masks, settings.premult)
+    shot = ArraySource(
+        source,
+        references,
+        masks,
+        settings.premult,
+        align=settings.align,
+        reference_masks=reference_masks,
+        reference_weights=reference_weights,
+    )
     wanted = shot.choose(frames)
     engine = engine or engine_for(settings)
     refuse_chunks(engine, shot.frames, wanted)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 
 from relumix.errors import InputError
 from relumix.events import Start
-from relumix.pipeline.fingerprint import stored_fingerprint
+from relumix.pipeline.delivery import Delivery, is_movie_name
+from relumix.pipeline.fingerprint import Fingerprints, stored_fingerprint
+from relumix.pipeline.image_delivery import ImageDelivery
 from relumix.settings import Settings
 from relumix.shot.confidence_layer import refuse_taken
 from relumix.shot.scenes import Scenes, refuse_unlit
@@ -17,6 +19,7 @@ from relumix.shot.sequence import OutputPattern
 from relumix.shot.source import PlateSource, References
 from relumix.shot.writing import check_compression
 from relumix.util.atomic_file import refuse_unwritable, writing
+from relumix.util.extras import needed
 from relumix.util.system_errors import as_input_errors
 from relumix.version import __version__
 
@@ -26,8 +29,11 @@ class Job:
     """A checked job: what `--dry-run` shows.
 
     gain_output, confidence_output  where light maps go, None without.
+    output    where frames are written, as OpenEXR.
     frames    to deliver, ascending.
     warnings  found by the checks.
+    delivery  what becomes of them where results are a movie, or images of another kind; None: they are the results.
+    asked     where results go, as it was given.
     """
 
     source: PlateSource
@@ -36,6 +42,8 @@ class Job:
     confidence_output: OutputPattern | None
     frames: tuple[int, ...]
     warnings: tuple[str, ...]
+    delivery: Delivery | None = None
+    asked: str = ""
 
     @property
     def outputs(self) -> tuple[OutputPattern, ...]:
@@ -47,12 +55,30 @@ class Job:
         """Return all files of a frame, its result first."""
         return [pattern.path(frame) for pattern in self.outputs]
 
+    @property
+    def written(self) -> list[str]:
+        """Where results go, in words: the frames, then the light maps."""
+        return [self.asked or str(self.output), *map(str, self.outputs[1:])]
+
+    def path(self, frame: int) -> Path:
+        """Return where the result of a frame is, or will be."""
+        return self.delivery.path(frame) if self.delivery else self.output.path(frame)
+
+    def is_fresh(self, frame: int, prints: Fingerprints) -> bool:
+        """Tell whether nothing of a frame is to be made: all of its files are up to date."""
+        if self.source.settings.overwrite:
+            return False
+        made = self.paths(frame)
+        if self.delivery and self.delivery.has(frame, prints.of):
+            made = made[1:]
+        return prints.are_in(frame, made)
+
     def start(self) -> Start:
         """Return the event that says what will be done."""
         return Start(
             version=__version__,
             source=self.source.shot.pattern,
-            output=str(self.output),
+            output=self.asked or str(self.output),
             frames=list(self.frames),
             references={frame: str(path) for frame, path in self.source.reference_paths.items()},
             cuts=list(self.source.cuts),
@@ -68,25 +94,51 @@ def check(
     settings = settings or Settings()
     if settings.compression:
         check_compression(settings.compression)
+    if Path(output).suffix.lower() not in ("", ".exr"):
+        settings = replace(settings, bits="float")  # codes of 10 bits and more are not all in half
     plates = PlateSource.find(source, references, settings).with_cuts()
     frames, warnings = plates.choose(settings.frames, settings.missing)
     scenes = Scenes(tuple(plates.references), plates.cuts)
     warnings += refuse_unlit(plates.frames, scenes, frames, settings.unlit)
     if settings.confidence_layer:
         refuse_taken(plates.plate.confidence_channel, plates.plate.relit_part.channels, plates.plate.path)
-    results, gains, confidences = (
+    asked = os.fspath(output)
+    delivery = _delivery(asked, plates, frames)
+    results = delivery.made if delivery else OutputPattern(asked, plates.shot, frames)
+    gains, confidences = (
         OutputPattern(where, plates.shot, frames) if where else None
-        for where in (os.fspath(output), settings.gain_out, settings.confidence_out)
+        for where in (settings.gain_out, settings.confidence_out)
     )
-    assert results is not None
-    job = Job(plates, results, gains, confidences, frames, (*plates.warnings, *warnings))
+    told = (*plates.warnings, *warnings, *(delivery.warnings if delivery else ()))
+    job = Job(plates, results, gains, confidences, frames, told, delivery, asked)
     _check_outputs(job)
     return job
+
+
+def _delivery(output: str, source: PlateSource, frames: tuple[int, ...]) -> Delivery | None:
+    """Return what becomes of frames; None where they are the results. Raises InputError."""
+    path = Path(output)
+    if path.is_dir() or output.endswith(("/", "\\")) or path.suffix.lower() in ("", ".exr"):
+        for name in ("codec", "roll_off", "output_colorspace"):
+            if getattr(source.settings, name):
+                raise InputError(f"--{name.replace('_', '-')} goes with a movie or images of whole numbers as output")
+        return None
+    if is_movie_name(output):
+        with needed("a movie", "local"):
+            from relumix.pipeline.movie_delivery import MovieDelivery  # noqa: PLC0415  its package is optional
+        return MovieDelivery(output, source, frames)
+    if source.settings.codec:
+        raise InputError(f"--codec goes with a movie as output: {output} is none")
+    return ImageDelivery(output, source, frames)
 
 
 def _check_outputs(job: Job) -> None:
     """Raise InputError where something would be overwritten, or could not be written at all."""
     settings = job.source.settings
+    if job.delivery:
+        asked = Path(job.asked)
+        refuse_unwritable(asked.parent)
+        job.delivery.refuse(job.source.other_inputs(), overwrite=settings.overwrite)
     for pattern in job.outputs:
         refuse_unwritable(pattern.path(job.frames[0]).parent)
         with writing(pattern.path(job.frames[-1])):

@@ -10,6 +10,7 @@ from pathlib import Path
 from relumix.engines.base import Traits
 from relumix.pipeline.windows import Plan
 from relumix.shot.exr_header import HeaderError, read_headers
+from relumix.shot.movie_frames import file_of
 from relumix.shot.source import PlateSource
 from relumix.version import __version__
 
@@ -98,7 +99,7 @@ def _stored(path: Path, attribute: str) -> str | None:
 
 def _size_and_time(path: Path) -> tuple[int, int]:
     try:
-        stat = path.stat()
+        stat = file_of(path).stat()
     except OSError:  # It vanished: reading it will fail later, for the frames concerned.
         return 0, 0
     return stat.st_size, stat.st_mtime_ns

@@ -101,9 +101,9 @@ def run(job: Job, backend: Backend) -> Generator[AnyEvent, None, None]:
     tally = Tally()
     yield job.start()
     yield from map(Warned, job.warnings)
-    matte = False
+    matte, lost = False, list[int]()
     with previews_of(job) as previews:
-        todo = [frame for frame in job.frames if not _is_fresh(job, backend, frame)]
+        todo = [frame for frame in job.frames if not job.is_fresh(frame, backend.fingerprints)]
         estimate = Estimate.of(backend.plan, todo, lambda: _seconds_a_frame(job, tally))
         wants_preview = previews.wants if previews else _none
         for outcome in _in_order(job, backend.plan, estimate, todo, backend.frames(todo, estimate, wants_preview)):
@@ -113,24 +113,41 @@ def run(job: Job, backend: Backend) -> Generator[AnyEvent, None, None]:
             if isinstance(outcome, Made) and outcome.matte and not matte:
                 matte = True
                 yield Warned(told_matte(job.source.shot.path(outcome.event.frame)), outcome.event.frame)
-            event = _event(_show(job, previews, outcome))
+            event = _event(_deliver(job, backend, _show(job, previews, outcome)))
+            if isinstance(event, Failed) and event.frame is not None:
+                lost.append(event.frame)
             tally.count(failed=isinstance(event, Failed), skipped=isinstance(event, FrameDone) and event.skipped)
             yield event
             # Where all frames are up to date only the previews take time.
             share = estimate.share if todo else round(tally.done / len(job.frames), 4)
             yield Progress(tally.done, len(job.frames), share, _rounded(estimate.remaining_seconds))
+    if job.delivery:
+        with job.source.watch.stage("write"):
+            yield from job.delivery.finish(backend.fingerprints.of, lost)
     yield Done(
         tally.written,
         tally.skipped,
         tally.failed,
         tally.seconds,
         job.source.watch.seconds(),
-        [*map(str, job.outputs), *(previews.written if previews else [])],
+        [*job.written, *(previews.written if previews else [])],
     )
 
 
 def _event(outcome: Outcome) -> FrameDone | Failed:
     return Failed(str(outcome), outcome.frame) if isinstance(outcome, FrameError) else outcome.event
+
+
+def _deliver(job: Job, backend: Backend, outcome: Outcome) -> Outcome:
+    """Hand a frame to the job's delivery, where there is one and it has not got it."""
+    if job.delivery is None or isinstance(outcome, FrameError):
+        return outcome
+    frame, prints = outcome.event.frame, backend.fingerprints.of
+    if outcome.event.skipped and job.delivery.has(frame, prints):
+        return outcome
+    with job.source.watch.stage("write"):
+        job.delivery.add(frame, prints)
+    return replace(outcome, event=replace(outcome.event, path=str(job.delivery.path(frame))))
 
 
 def stage_at(estimate: Estimate, stage: Stage) -> Stage:
@@ -149,20 +166,12 @@ def _seconds_a_frame(job: Job, tally: Tally) -> float:
     return (seconds.get("transfer", 0.0) + seconds.get("write", 0.0)) / made / WRITERS
 
 
-def _is_fresh(job: Job, backend: Backend, frame: int) -> bool:
-    """Tell whether all files of a frame are on disk and up to date."""
-    if job.source.settings.overwrite:
-        return False
-    return backend.fingerprints.are_in(frame, job.paths(frame))
-
-
 def _in_order(
     job: Job, plan: Plan, estimate: Estimate, todo: Sequence[int], made: Generator[Outcome | Notice, None, None]
 ) -> Iterator[Outcome | Notice]:
     """Yield every frame of the job in order, made or skipped: one that is done early waits for those before it."""
     done: dict[int, Outcome] = {
-        frame: Made(FrameDone(frame, str(job.output.path(frame)), skipped=True))
-        for frame in set(job.frames) - set(todo)
+        frame: Made(FrameDone(frame, str(job.path(frame)), skipped=True)) for frame in set(job.frames) - set(todo)
     }
     waiting = iter(job.frames)
     at = next(waiting, None)

@@ -13,7 +13,9 @@ from relumix.errors import FrameError, InputError
 from relumix.shot.alpha import Premult, is_coverage, looked_at
 from relumix.shot.box import Box
 from relumix.shot.cuts import Look, find_cuts, given_cuts, look_at
+from relumix.shot.fit import moved_back
 from relumix.shot.paint import Alpha, Paint
+from relumix.shot.reference_parts import part_of, some
 from relumix.shot.scenes import Scenes, refuse_unlit
 from relumix.types import Float32
 
@@ -42,8 +44,18 @@ class _Picture:
 class ArraySource:
     """A relumix.gain.proxy_shot.Source of arrays (see relumix.pipeline.arrays.relit)."""
 
-    def __init__(self, source: Arrays, references: Arrays, masks: Arrays | None, premult: Premult = "auto") -> None:
-        """premult: see relumix.Settings. Raises InputError for arguments that do not fit together."""
+    def __init__(
+        self,
+        source: Arrays,
+        references: Arrays,
+        masks: Arrays | None,
+        premult: Premult = "auto",
+        *,
+        align: bool = False,
+        reference_masks: Arrays | None = None,
+        reference_weights: Mapping[int, float] | None = None,
+    ) -> None:
+        """premult, align: see relumix.Settings. Raises InputError for arguments that do not fit together."""
         if not source:
             raise InputError("the source has no frames: expected at least one array by frame number")
         if not references:
@@ -52,9 +64,26 @@ class ArraySource:
         for frame in self.references:
             if frame not in source:
                 raise InputError(f"reference frame {frame} is not in the shot: expected one of {_span(self.frames)}")
+        self.reference_masks, self.reference_weights = dict(reference_masks or {}), dict(reference_weights or {})
+        self._check_parts()
         self.cuts: tuple[int, ...] = ()
-        self._source, self._relit, self._masks, self._premult = source, references, masks, premult
+        self._source, self._relit, self._masks = source, references, masks
+        self._premult, self._align = premult, align
         self._shape = _floats(source[self.references[0]], f"frame {self.references[0]}").shape
+
+    def _check_parts(self) -> None:
+        for what, given in (("mask", self.reference_masks), ("weight", self.reference_weights)):
+            if unknown := sorted(given.keys() - set(self.references)):
+                raise InputError(
+                    f"there is a reference {what} for frame {unknown[0]}, which has no reference: expected one of "
+                    f"{some(self.references)}"
+                )
+        for frame, weight in self.reference_weights.items():
+            if not 0 <= weight <= 1:
+                raise InputError(
+                    f"the weight of the reference for frame {frame} is {weight}: expected a number from 0 (no light of "
+                    "it) to 1 (all of it)"
+                )
 
     @property
     def masked(self) -> bool:
@@ -102,6 +131,15 @@ class ArraySource:
             raise InputError(f"the reference for frame {frame} has shape {relit.shape}: expected {self._shape}")
         return relit
 
+    def reference_mask(self, frame: int) -> NDArray[np.floating]:
+        """Return the matte of a reference that has one as float16 or float32. Raises InputError."""
+        mask = _floats(self.reference_masks[frame], f"the mask of the reference for frame {frame}")
+        if mask.shape != self._shape[:2]:
+            raise InputError(
+                f"the mask of the reference for frame {frame} has shape {mask.shape}: expected {self._shape[:2]}"
+            )
+        return mask
+
     def mask(self, frame: int) -> NDArray[np.floating] | None:
         """Return a matte as float16 or float32, None where there are none. Raises FrameError."""
         if self._masks is None:
@@ -132,7 +170,22 @@ class ArraySource:
         return is_coverage(rgba[..., :3], rgba[..., 3], self._premult)
 
     def read_reference(self, frame: int, picture: _Picture) -> tuple[Float32, NDArray[np.bool_]]:
-        """Return a relit frame, over the plate where its alpha says so (see shot.paint), and where it is known."""
+        """Return a relit frame, as much of it as counts, and where it is known. Raises InputError.
+
+        It is over the plate where its alpha says so (see shot.paint), and moved back onto it where that is asked for.
+        """
+        plate = picture.levels[0].rgb
+        rgb, known = self._over(frame, picture)
+        if self._align:
+            rgb, known = moved_back(np.nan_to_num(plate, nan=0, posinf=0, neginf=0), rgb, known)
+        if frame not in self.reference_masks and frame not in self.reference_weights:
+            return rgb, known
+        share: float | Float32 = self.reference_weights.get(frame, 1.0)
+        if frame in self.reference_masks:
+            share = np.asarray(share * _matte(self.reference_mask(frame)), np.float32)
+        return part_of(plate, rgb, known, share)
+
+    def _over(self, frame: int, picture: _Picture) -> tuple[Float32, NDArray[np.bool_]]:
         relit = np.asarray(self.reference(frame), np.float32)
         rgb = np.ascontiguousarray(relit[..., :3])
         known = np.asarray(np.isfinite(rgb).all(-1))
@@ -149,7 +202,11 @@ class ArraySource:
     def read_mask(self, frame: int, picture: _Picture) -> Float32 | None:
         """Return a matte, None where there are none."""
         mask = self.mask(frame)
-        return None if mask is None else np.clip(np.nan_to_num(np.asarray(mask, np.float32), nan=0.0), 0, 1)
+        return None if mask is None else _matte(mask)
+
+
+def _matte(mask: NDArray[np.floating]) -> Float32:
+    return np.clip(np.nan_to_num(np.asarray(mask, np.float32), nan=0.0), 0, 1)
 
 
 def _floats(values: NDArray[np.floating], name: str) -> NDArray[np.floating]:

@@ -125,6 +125,15 @@ def aligned(relit: Float32, known: NDArray[np.bool_], fit: Fit) -> tuple[Float32
     return np.where(sound[..., None], np.maximum(pixels[..., :3], np.minimum(relit.min(), 0)), np.float32(0)), sound
 
 
+def moved_back(plate: Float32, relit: Float32, known: NDArray[np.bool_]) -> tuple[Float32, NDArray[np.bool_]]:
+    """Return a relit frame [h, w, 3] and where it is known [h, w], moved onto its plate's if it lies beside it.
+
+    plate  [h, w, 3], finite.
+    """
+    fit = measure(plate, np.where(known[..., None], relit, plate))
+    return aligned(relit, known, fit) if fit is not None and is_off(fit) else (relit, known)
+
+
 def part_shown(plate: Float32, relit: Float32) -> Box | None:
     """Return the part of a plate's frame [h, w, 3] that a relit frame [h', w', 3] shows; None where it shows all.
 

@@ -14,16 +14,14 @@ import OpenImageIO as oiio
 from numpy.typing import NDArray
 
 from relumix.shot.box import Box
+from relumix.shot.image_error import ImageError as ImageError  # noqa: PLC0414  whoever opens images names it
+from relumix.shot.movie_frames import MovieFrame, MovieImage
 from relumix.util.native_name import native_name
 
 NUMPY_TYPES = {"half": np.float16, "float": np.float32, "uint": np.uint32, "uint8": np.uint8, "uint16": np.uint16}
 
 # OpenEXR starts its messages with the path and the names of its error codes.
 _EXR_WORDS = re.compile(r"^EXR Error \(.*?\): |\(?\bEXR_ERR_\w+\)? ", re.MULTILINE)
-
-
-class ImageError(Exception):
-    """An OpenImageIO call failed. The text is one line without the file's name."""
 
 
 def what_went_wrong(source: Any = oiio) -> str:
@@ -38,10 +36,13 @@ def what_went_wrong(source: Any = oiio) -> str:
 
 @contextmanager
 def opened(path: Path, *, unassociated: bool = False) -> Iterator[Any]:
-    """An open oiio.ImageInput. Raises ImageError.
+    """An open oiio.ImageInput or, for a frame of a movie, a movie_frames.MovieImage. Raises ImageError.
 
     unassociated  keep colour and alpha as stored, where OpenImageIO would premultiply.
     """
+    if frame := MovieFrame.at(path):
+        yield MovieImage(frame)
+        return
     _look_for(path)
     hints = oiio.ImageSpec()
     if unassociated:
@@ -107,3 +108,19 @@ def frames_per_second(spec: Any) -> float | None:
     if not isinstance(rate, tuple) or min(rate) <= 0:
         return None
     return float(rate[0] / rate[1])
+
+
+def timecode_in(spec: Any) -> str | None:
+    """hh:mm:ss:ff of a SMPTE 12M time code, or hh:mm:ss;ff of one with dropped frames; None without.
+
+    It has a decimal digit in every four bits, and flags above some.
+    """
+    code = spec.getattribute("smpte:TimeCode")
+    if code is None:
+        return None
+    bits = int(code[0])
+    fields = [
+        (bits >> shift & 15) + 10 * (bits >> shift + 4 & mask) for shift, mask in ((24, 3), (16, 7), (8, 7), (0, 3))
+    ]
+    hours, minutes, seconds, frames = fields
+    return f"{hours:02d}:{minutes:02d}:{seconds:02d}{';' if bits & 1 << 6 else ':'}{frames:02d}"

@@ -17,10 +17,20 @@ from relumix.errors import InputError
 from relumix.shot import exr_header
 from relumix.shot.agreement import agreed_layout
 from relumix.shot.alpha import is_coverage
+from relumix.shot.assumed import assumed_space, says_space
 from relumix.shot.box import Box
 from relumix.shot.channels import Choice, PartNames, choose, layers_and_views
-from relumix.shot.images import ImageError, data_window, display_window, frames_per_second, opened, pixels_of
+from relumix.shot.images import (
+    ImageError,
+    data_window,
+    display_window,
+    frames_per_second,
+    opened,
+    pixels_of,
+    timecode_in,
+)
 from relumix.shot.layout import FileLayout, difference, layout_of, subsampled_channels
+from relumix.shot.movie_facts import MovieFacts
 from relumix.shot.sequence import Sequence
 
 
@@ -61,8 +71,10 @@ class PlateInfo:
 
     relit    the channels that would be relit, or None, with the reason in `refusal`; relit_part, relit_layer and
              relit_view are where they are, the part counted from 0, and alpha the channel of their alpha, or None.
-    primaries  x and y of red, green, blue and white; colour is the name of a space with them, or what the file says;
-    None for other formats than OpenEXR, of which `relight` asks it as well.
+    primaries  x and y of red, green, blue and white, None where the files do not say; colour is the name of a space
+             with them, or what the file says or, of other formats than OpenEXR, what it is taken for.
+    assumed  whether the files do not say what their colour is.
+    movie    what a movie says of itself, None for files.
     """
 
     pattern: str
@@ -84,6 +96,8 @@ class PlateInfo:
     primaries: tuple[float, ...] | None
     colour: str | None
     per_frame: tuple[FrameInfo, ...] = field(repr=False)
+    assumed: bool = False
+    movie: MovieFacts | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Everything, in the types of JSON."""
@@ -97,6 +111,8 @@ class PlateInfo:
 
     def _frame_facts(self) -> Iterable[tuple[str, str]]:
         yield "plate", f"{self.pattern} ({self.format})"
+        if self.movie:
+            yield from self.movie.lines()
         step = f", step {self.step}" if self.step > 1 else ""
         yield "frames", f"{_ranges(self.frames)} ({len(self.frames)}{step})"
         if self.missing:
@@ -143,8 +159,7 @@ class PlateInfo:
         yield "layers", ", ".join(layer or "(plain)" for layer in self.layers) or "none with red, green and blue"
         if self.views:
             yield "views", ", ".join(self.views)
-        needs = "" if self.format == "openexr" else " (say what colour they are with --colorspace)"
-        yield "relit", ", ".join(self.relit) + self._where() + needs if self.relit else f"no: {self.refusal}"
+        yield "relit", ", ".join(self.relit) + self._where() if self.relit else f"no: {self.refusal}"
         if self.relit:
             yield "alpha", self._alpha_fact()
 
@@ -172,7 +187,8 @@ class PlateInfo:
         return f"{self.alpha}: {'; '.join(meant)}"
 
     def _colour_facts(self) -> Iterable[tuple[str, str]]:
-        yield "colour", self.colour or "not said"
+        taken = f"not said: taken for {self.colour or 'scene-linear'} (--colorspace)"
+        yield "colour", taken if self.assumed else self.colour or "not said"
         if self.primaries:
             pairs = zip(self.primaries[::2], self.primaries[1::2], strict=True)
             yield "primaries", ", ".join(f"{x:.4g} {y:.4g}" for x, y in pairs)
@@ -226,8 +242,10 @@ def describe(pattern: str | Path, layer: str | None = None, view: str | None = N
         alpha=None if choice is None or choice.alpha is None else first.names[choice.part].channels[choice.alpha],
         refusal=refusal,
         primaries=primaries,
-        colour=_colour(spec, primaries) if first.format == "openexr" else None,
+        colour=_colour(spec, primaries) if first.format == "openexr" else assumed_space(first.format, spec),
         per_frame=tuple(map(look, sequence.frames)),
+        assumed=not says_space(first.format, spec),
+        movie=MovieFacts.of(sequence.movie) if sequence.movie else None,
     )
 
 
@@ -258,7 +276,7 @@ def _frame(sequence: Sequence, agreed: _Agreed, part: int, scanned: Choice | Non
         with opened(path, unassociated=True) as image:
             layout = layout_of(image, path)
             spec = layout.specs[min(part, len(layout.specs) - 1)][0]
-            found = FrameInfo(frame, data_window(spec), display_window(spec), _timecode(spec))
+            found = FrameInfo(frame, data_window(spec), display_window(spec), timecode_in(spec))
             if odd := difference(layout, path, agreed.layout, agreed.path):
                 return replace(found, error=odd)
             return _scanned(found, image, spec, scanned) if scanned else found
@@ -277,18 +295,6 @@ def _scanned(found: FrameInfo, image: Any, spec: Any, choice: Choice) -> FrameIn
     straight = bool(spec.get_int_attribute("oiio:UnassociatedAlpha"))
     covers = is_coverage(pixels[..., :3], pixels[..., 3], "auto", straight=straight)
     return replace(found, nonfinite=nonfinite, coverage=covers)
-
-
-def _timecode(spec: Any) -> str | None:
-    """hh:mm:ss:ff of a SMPTE 12M time code, which has a decimal digit in every four bits, and flags above some."""
-    code = spec.getattribute("smpte:TimeCode")
-    if code is None:
-        return None
-    bits = int(code[0])
-    fields = [
-        (bits >> shift & 15) + 10 * (bits >> shift + 4 & mask) for shift, mask in ((24, 3), (16, 7), (8, 7), (0, 3))
-    ]
-    return ":".join(f"{value:02d}" for value in fields)
 
 
 def _colour(spec: Any, primaries: tuple[float, ...] | None) -> str | None:

@@ -16,11 +16,13 @@ from relumix.errors import FrameError, InputError
 from relumix.shot import exr_header
 from relumix.shot.agreement import agreed_layout
 from relumix.shot.alpha import Premult, is_coverage
+from relumix.shot.assumed import assumed_space, is_coded, says_space
 from relumix.shot.box import Box
 from relumix.shot.channels import Choice, PartNames, choose
 from relumix.shot.confidence_layer import channel_name
-from relumix.shot.images import ImageError, data_window, display_window, frames_per_second, opened, pixels_of
+from relumix.shot.images import ImageError, data_window, display_window, frames_per_second, opened, pixels_of, spec_of
 from relumix.shot.layout import FileLayout, difference, layout_of, refuse
+from relumix.shot.movie_frames import SPACE_ATTRIBUTE
 from relumix.shot.picture import Contents, Level, Part, PartLevel, Picture, Plane
 from relumix.shot.placing import Windows
 from relumix.shot.rgba_image import is_whole, read_rgba
@@ -48,8 +50,8 @@ class Plate:
     ) -> None:
         """Find how the frames are laid out (see agreement.agreed_layout), and choose the channels that are relit.
 
-        colorspace  the colour space the files are in, where they are not scene-linear; required for other formats
-                    than OpenEXR. Frames are read into (and written in) the scene-linear space that belongs to it.
+        colorspace  the colour space the files are in; None: what they are taken for (see assumed.assumed_space).
+                    Frames are read into (and written in) the scene-linear space that belongs to it.
         premult     whether alpha is coverage, by which colour is multiplied; "auto": as each frame's pixels say.
         references  frames that have to be readable.
         asked       frames that are to be read; None: all.
@@ -60,19 +62,33 @@ class Plate:
         self.sequence = sequence
         self.layer, self.view, self.premult = layer, view, premult
         self.matte = False
-        self.space: WorkingSpace = working_space(colorspace)
         like, self.layout = agreed_layout(sequence, references, sequence.frames if asked is None else asked)
         self.path = sequence.path(like)
         refuse(self.layout, self.path)
         self.choice: Choice = choose(self.layout.names, layer, view, str(self.path))
         spec = self.layout.specs[self.choice.part][0]
         self.rgb_names = _three(spec.channelnames[index] for index in self.choice.rgb)
-        if self.layout.format != "openexr" and colorspace is None:
-            raise InputError(
-                f"{self.path} is {self.layout.format}, not OpenEXR: say what colour it is with --colorspace"
-            )
+        self.colorspace = assumed_space(self.layout.format, spec) if colorspace is None else colorspace
+        self.is_assumed = colorspace is None and not says_space(self.layout.format, spec)
+        self.space: WorkingSpace = working_space(self.colorspace)
         if self.layout.format == "openexr" and "uint" in {str(spec.channelformat(index)) for index in self.choice.rgb}:
             raise InputError(f"{self.path}: {', '.join(self.rgb_names)} hold whole numbers; expected half or float")
+
+    @property
+    def is_coded(self) -> bool:
+        """Whether the files hold codes of a display or a camera, as movies and files of whole numbers do."""
+        return is_coded(self.layout.format, self.spec)
+
+    @property
+    def spec(self) -> Any:
+        """The oiio.ImageSpec of the part that is relit, as in the file that stands for all."""
+        return self.layout.specs[self.choice.part][0]
+
+    def as_stored(self) -> Plate:
+        """Return this plate read without a look at colour and alpha: values as its files have them."""
+        plate = copy.copy(self)
+        plate.space, plate.matte, plate.premult = working_space(None), True, "auto"
+        return plate
 
     def of(self, sequence: Sequence, *, matte: bool) -> Plate:
         """Return this plate with other files, which are laid out as its own.
@@ -128,6 +144,14 @@ class Plate:
         self._check(frame, path, layout)
         spec = layout.specs[self.choice.part][0]
         return Windows(data_window(spec), display_window(spec))
+
+    def spec_of(self, frame: int) -> Any:
+        """Return the oiio.ImageSpec of the part that is relit, of a frame; where it cannot be read, `spec`."""
+        try:
+            with opened(self.sequence.path(frame)) as image:
+                return spec_of(image, self.choice.part) or self.spec
+        except ImageError:
+            return self.spec
 
     def read(self, frame: int) -> Picture:
         """Read a whole frame. Raises FrameError where it is damaged, or differs in layout from the others."""
@@ -187,6 +211,7 @@ def _replaced(space: WorkingSpace) -> dict[str, exr_header.Attribute | None]:
         return {}
     values = space.chromaticities
     return {
+        SPACE_ATTRIBUTE: None,
         "chromaticities": exr_header.Attribute("chromaticities", struct.pack("<8f", *values)) if values else None,
         "colorInteropID": exr_header.Attribute.of(space.interop_id) if space.interop_id else None,
     }
@@ -290,7 +315,7 @@ def _read_other(image: Any, layout: FileLayout, plate: Plate, frame: int, path: 
         line_order="increasingY",
     )
     contents = Contents(
-        (part,), Choice(0, (0, 1, 2), None if alpha is None else 3), replaced={**_replaced(plate.space), **_time(spec)}
+        (part,), Choice(0, (0, 1, 2), None if alpha is None else 3), replaced={**_time(spec), **_replaced(plate.space)}
     )
     return _picture(plate, layout, frame, path, (level,), contents)
 

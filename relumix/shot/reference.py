@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relumix.color.spaces import WorkingSpace, reference_space
+from relumix.color.spaces import VIDEO_SPACE, WorkingSpace, reference_space
 from relumix.errors import InputError
+from relumix.shot.assumed import assumed_space, is_log, is_of_movie, named_space
 from relumix.shot.box import Box
 from relumix.shot.channels import Choice, choose
 from relumix.shot.enlarging import COVERED, Background
-from relumix.shot.fit import SMALL_PX, aligned, best_place, is_off, measure
+from relumix.shot.fit import SMALL_PX, best_place, moved_back
 from relumix.shot.images import ImageError, data_window, display_window, opened, pixels_of
 from relumix.shot.layout import FileLayout, explain, layout_of
 from relumix.shot.paint import Alpha, Paint
@@ -85,9 +86,7 @@ def read_reference(
     colour space.
     """
     read = read_beside(path, picture, plate=plate, colorspace=colorspace)
-    rgb, known = read.rgb, read.known
-    if align and is_off(found := measure(read.plate, read.filled)) and found:
-        rgb, known = aligned(rgb, known, found)
+    rgb, known = moved_back(read.plate, read.rgb, read.known) if align else (read.rgb, read.known)
     return read.background.enlarged(rgb, known, picture, read.place)
 
 
@@ -228,8 +227,22 @@ def _file(layout: FileLayout, path: Path, plate: Plate, windows: Windows, frame:
         )
     shown = display_window(spec)
     cropped_from = shown if openexr and places[0].fitted is None and shown == windows.display else None
-    space = reference_space(colorspace, is_whole(spec) and not openexr, plate.space)
+    space = _space_of(layout.format, spec, plate, colorspace)
     return _File(choice, spec, space, places, cropped_from)
+
+
+def _space_of(file_format: str, spec: Any, plate: Plate, colorspace: str | None) -> WorkingSpace:
+    """The colour space of a relit frame, and that of the plate's light: named, or what its file is taken for."""
+    named = named_space(spec) if is_of_movie(spec) or not is_log(file_format) else assumed_space(file_format, spec)
+    if colorspace is None and is_of_movie(spec):
+        if is_of_movie(plate.spec) and named == named_space(plate.spec):
+            return plate.space  # two movies that say the same of their colour have the same, whatever it is
+        return reference_space(named or VIDEO_SPACE, False, plate.space)
+    whole = is_whole(spec) and file_format != "openexr"
+    if (colorspace or named) is None and not whole and plate.is_coded:
+        linear = plate.space.linear  # nobody saves codes of a movie or of 8 bits as floats
+        return WorkingSpace(linear, linear, plate.space.config)
+    return reference_space(colorspace or named, whole, plate.space)
 
 
 def _choose(layout: FileLayout, plate: Plate, path: Path) -> Choice:

@@ -9,9 +9,10 @@ from os import PathLike
 from pathlib import Path
 
 from relumix.errors import InputError
+from relumix.shot.movie_frames import MovieFrame, is_movie
 from relumix.shot.pattern import Pattern
 from relumix.shot.sequence import Sequence as Shot
-from relumix.shot.sequence import images_in, number_at_end, refuse_glob, refuse_movie
+from relumix.shot.sequence import images_in, number_at_end, refuse_glob
 
 Files = str | PathLike[str]
 
@@ -35,7 +36,6 @@ def find_references(shot: Shot, references: References) -> dict[int, Path]:
             raise InputError(f"reference frame {frame} ({path}) is not in {shot.pattern}: it has {span(shot.frames)}")
         if frame in found:
             raise InputError(f"frame {frame} has two references, {found[frame]} and {path}: keep one of them")
-        refuse_movie(path)
         found[frame] = path
     if not found:
         raise InputError("no reference was given: expected at least one relit frame, like -r 1001=relit.1001.exr")
@@ -52,10 +52,20 @@ def _resolved(shot: Shot, references: References) -> Iterator[tuple[int, Path]]:
         if frame is None:
             yield from _by_name(shot, path)
         elif Path(path).is_file():
+            yield frame, _frame_of(Path(path), frame)
+        elif MovieFrame.at(Path(path)):
             yield frame, Path(path)
         else:
             refuse_glob(os.fspath(path))
             raise InputError(f"the reference for frame {frame} is not there: {path}")
+
+
+def _frame_of(path: Path, frame: int) -> Path:
+    """Return a file or, of a movie, its frame of that number: the only one where it has no other."""
+    if not is_movie(path):
+        return path
+    relit = Shot.find(path)
+    return relit.path(relit.frames[0] if len(relit.frames) == 1 else frame)
 
 
 def _given(references: References) -> Iterator[tuple[int | None, Files]]:
@@ -68,11 +78,17 @@ def _given(references: References) -> Iterator[tuple[int | None, Files]]:
 def _by_name(shot: Shot, given: Files) -> Iterator[tuple[int, Path]]:
     """Yield the files of a file, pattern or folder, with their frames."""
     path = Path(given)
-    if path.is_file():
+    if is_movie(path):
+        relit = Shot.find(path)
+        yield from ((frame, relit.path(frame)) for frame in relit.frames)
+    elif path.is_file() or MovieFrame.at(path):
         frame = frame_in_name(path, shot)
         yield shot.frames[0] if frame is None else frame, path
     elif path.is_dir():
         images = images_in(path)
+        if len(images) == 1 and is_movie(images[0]):
+            yield from _by_name(shot, images[0])
+            return
         for image in images:
             frame = frame_in_name(image, shot)
             if frame is None and len(images) > 1:

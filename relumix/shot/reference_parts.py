@@ -69,7 +69,7 @@ def _by_frame(
         frame = int(match[1])
         if frame not in references:
             raise InputError(
-                f"{what} {text} is for frame {frame}, which has no reference: expected one of {_some(references)}"
+                f"{what} {text} is for frame {frame}, which has no reference: expected one of {some(references)}"
             )
         if frame in found:
             raise InputError(f"frame {frame} has two of {what}: keep one of them")
@@ -77,7 +77,8 @@ def _by_frame(
     return found
 
 
-def _some(references: Collection[int], most: int = 5) -> str:
+def some(references: Collection[int], most: int = 5) -> str:
+    """Return frames in words, the first few of many."""
     frames = sorted(references)
     return ", ".join(map(str, frames[:most])) + (", ..." if len(frames) > most else "")
 

@@ -13,6 +13,7 @@ from fileseq.exceptions import FileSeqException, MaxSizeException
 from fileseq.frameset import FrameSet
 
 from relumix.errors import InputError
+from relumix.shot.movie_frames import MovieFrame, digits, file_of, frame_names, is_movie, movie_at
 from relumix.shot.pattern import Pattern
 
 IMAGE_SUFFIXES = frozenset({".exr", ".dpx", ".cin", ".tif", ".tiff", ".png", ".jpg", ".jpeg", ".hdr", ".tga", ".sgi"})
@@ -25,8 +26,6 @@ MOST_MISSING = 100_000
 # is a sign only behind a dot or an underscore: shot-1001.exr is frame 1001.
 _FRAME_IN_STEM = re.compile(r"((?:^|(?<=[._]))-)?(?<![vV\d])\d+$")
 _NUMBER = re.compile(r"-?\d+")
-
-MOVIE_SUFFIXES = frozenset({".mov", ".mp4", ".m4v", ".mkv", ".avi", ".mxf", ".webm", ".wmv", ".r3d", ".braw", ".ari"})
 
 
 def parse_frames(text: str) -> tuple[int, ...]:
@@ -68,8 +67,9 @@ class Sequence:
 
         `plate.####.exr`, `plate.@@@@.exr` and `plate.%04d.exr` name a padding; a lone `#`, `@` or `%d` takes the one
         that the files have; `plate.1001-1016#.exr` names a range too (see relumix.shot.pattern). A folder stands for
-        the one sequence in it (of EXR files; of other images where it holds none). A file stands for itself: its frame
-        is the number at the end of its name, or 1 where there is none.
+        the one sequence in it (of EXR files; of other images, or a movie, where it holds none). A movie stands for its
+        frames (see relumix.shot.movie_frames). Another file stands for itself: its frame is the number at the end of
+        its name, or 1 where there is none.
 
         Raises InputError: nothing there, several sequences in the folder, or paddings that cannot be told apart.
         """
@@ -78,6 +78,8 @@ class Sequence:
             return _of_folder(path)
         if path.is_file():
             return _of_file(path)
+        if MovieFrame.at(path):
+            return Sequence.of({number_at_end(path) or 0: path})
         return _of_pattern(str(pattern))
 
     @staticmethod
@@ -112,6 +114,18 @@ class Sequence:
         if Sequence.find(pattern).frames == frames:
             return pattern
         return str(folder / f"{head}{FrameSet.framesToFrameRange(frames, sort=True)}{signs}{tail}")
+
+    @property
+    def movie(self) -> Path | None:
+        """The movie whose frames these are; None for files."""
+        found = MovieFrame.at(self.path(self.frames[0]))
+        return found.movie if found else None
+
+    def deinterlaced(self) -> Sequence:
+        """Return the frames of this movie made whole from their fields. Raises InputError where it is no movie."""
+        if self.movie is None:
+            raise InputError(f"{self.pattern} is no movie: expected one to deinterlace")
+        return _of_movie(self.movie, deinterlace=True)
 
     @property
     def head(self) -> str:
@@ -155,37 +169,42 @@ def number_at_end(path: Path) -> int | None:
     return int(number) if number else None
 
 
-def refuse_movie(path: Path) -> None:
-    """Raise InputError for a movie, which holds no frames that could be told apart by name."""
-    if path.suffix.lower() in MOVIE_SUFFIXES:
-        raise InputError(
-            f"{path} is a movie: expected one image a frame; make some first, best EXR from the original, or "
-            f"ffmpeg -i {path.name} {path.stem}.%04d.png (and say --colorspace)"
-        )
-
-
 def images_in(folder: Path) -> list[Path]:
     """Return the images in a folder: EXR files or, where it has none, others. Raises InputError where it has none."""
     # A link that leads nowhere is a frame too: it fails by name, and is not left out without a word.
     files = [path for path in sorted(folder.iterdir()) if not (path.name.startswith(".") or path.is_dir())]
     images = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
-    for path in [] if images else files:
-        refuse_movie(path)
+    if not images and (movies := [path for path in files if is_movie(path)]):
+        return movies
     if not images:
         raise InputError(f"{folder} holds no images: give a folder with one sequence, or a pattern like plate.####.exr")
     return [path for path in images if path.suffix.lower() == ".exr"] or images
 
 
 def _of_file(path: Path) -> Sequence:
-    refuse_movie(path)
+    if is_movie(path):
+        return _of_movie(path)
     head, number, tail = _split(path)
     frame = int(number) if number else 1
     return Sequence(str(path), (frame,), (), len(number), (path.parent, head, tail), {frame: path})
 
 
+def _of_movie(path: Path, *, deinterlace: bool = False) -> Sequence:
+    numbers = movie_at(path).info.frames
+    folder, head, tail = frame_names(path, deinterlace=deinterlace)
+    padding = digits(numbers)
+    paths = {number: folder / f"{head}{number:0{padding}d}{tail}" for number in numbers}
+    return Sequence(str(path), tuple(numbers), (), padding, (folder, head, tail), paths)
+
+
 def _of_folder(folder: Path) -> Sequence:
     groups: dict[tuple[str, str, bool], dict[str, Path]] = {}
-    for path in images_in(folder):
+    images = images_in(folder)
+    if is_movie(images[0]):
+        if len(images) > 1:
+            raise InputError(f"{folder} holds several movies ({_some(images)}): name one of them")
+        return _of_movie(images[0])
+    for path in images:
         head, number, tail = _split(path)
         groups.setdefault((head, tail, bool(number)), {})[number] = path
     if len(groups) > 1:
@@ -256,6 +275,10 @@ def _sequence(
     return Sequence(pattern, frames, missing, padding, (folder, head, tail), paths)
 
 
+def _some(paths: list[Path], most: int = 8) -> str:
+    return ", ".join(path.name for path in paths[:most])
+
+
 def _padding(numbers: Iterable[str], given: str) -> int:
     digits = [number for number in numbers if not number.startswith("-")]
     digits = digits or [number.lstrip("-") for number in numbers]
@@ -271,12 +294,16 @@ def _padding(numbers: Iterable[str], given: str) -> int:
 class OutputPattern:
     """The files that a result is written to."""
 
-    def __init__(self, output: str | Path, source: Sequence, frames: Iterable[int] | None = None) -> None:
+    def __init__(
+        self, output: str | Path, source: Sequence, frames: Iterable[int] | None = None, *, kind: str = "EXR"
+    ) -> None:
         """Take a pattern (`relit.####.exr`, `relit.%04d.exr`; a lone # takes the source's padding), or a folder.
 
         In a folder the source's file names are kept; a path that neither exists nor has a suffix is one. `frames` are
         those that will be written (all of the source's by default). Raises InputError where the pattern has no place
         for the frame number and there are several, where it names a range, or where it is not .exr.
+
+        kind  EXR, or the suffix of other images, which are written in no folder that is not named with a pattern.
         """
         self._source, self._output = source, str(output)
         self._frames = tuple(source.frames if frames is None else frames)
@@ -286,8 +313,8 @@ class OutputPattern:
             self._folder = path
             return
         pattern = Pattern.of(str(output))
-        if path.suffix.lower() != ".exr":
-            raise InputError(f"{output}: results are written as EXR; expected a name that ends in .exr, or a folder")
+        if kind == "EXR" and path.suffix.lower() != ".exr":
+            raise InputError(f"{output}: expected a name that ends in .exr, or a folder")
         if pattern and pattern.span:
             raise InputError(f"{output}: an output pattern names no range; use --frames to choose frames")
         if pattern is None and len(self._frames) > 1:
@@ -315,7 +342,8 @@ class OutputPattern:
         Files are compared, not names: a symbolic or hard link to an input is that input.
         """
         taken = {}
-        for path in (*inputs, *(self._source.path(frame) for frame in self._source.frames)):
+        given = (*inputs, *(self._source.path(frame) for frame in self._source.frames))
+        for path in dict.fromkeys(map(file_of, given)):
             if path.exists():
                 stat = path.stat()
                 taken[stat.st_dev, stat.st_ino] = path

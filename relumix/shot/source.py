@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from relumix.errors import FrameError, InputError
 from relumix.settings import Settings
 from relumix.shot.alpha import looked_at
+from relumix.shot.assumed import told_assumed
 from relumix.shot.confidence_layer import MAP_CHANNEL, read_confidence
 from relumix.shot.cuts import LOOK_PX, Look, find_cuts, given_cuts, look_at, told_cuts
+from relumix.shot.movie_frames import sent_name, told_of_movie
 from relumix.shot.paint import Alpha
 from relumix.shot.picture import Picture
 from relumix.shot.plate import Plate
@@ -64,6 +66,8 @@ class PlateSource:
     def find(cls, source: str | PathLike[str], references: References, settings: Settings) -> PlateSource:
         """Find the files of a job. Raises InputError where they do not make one."""
         shot = Shot.find(Path(source))
+        if settings.deinterlace:
+            shot = shot.deinterlaced()
         paths = find_references(shot, references)
         asked = set(parse_frames(settings.frames) if settings.frames else shot.frames)
         plate = Plate(
@@ -77,7 +81,10 @@ class PlateSource:
         )
         masks = Shot.find(settings.mask) if settings.mask else None
         parts = given_parts(settings.reference_masks, settings.reference_weights, paths)
-        found = cls(shot, plate, paths, masks, settings, Stopwatch(), parts=parts)
+        if plate.is_assumed:
+            settings = replace(settings, colorspace=plate.colorspace)
+        told = tuple(told_of_footage(shot, plate, settings))
+        found = cls(shot, plate, paths, masks, settings, Stopwatch(), parts=parts, warnings=told)
         return found.with_alpha_read()._with_reference_warnings()
 
     def with_alpha_read(self) -> PlateSource:
@@ -183,7 +190,12 @@ class PlateSource:
     @property
     def reference_names(self) -> dict[int, str]:
         """File names of the references, by frame."""
-        return {frame: path.name for frame, path in self.reference_paths.items()}
+        return {frame: sent_name(path) for frame, path in self.reference_paths.items()}
+
+    @property
+    def output_space(self) -> str | None:
+        """The OCIO name of the colour space of results that are no OpenEXR; None: what their kind is taken for."""
+        return self.settings.output_colorspace or (self.plate.colorspace if self.plate.is_coded else None)
 
     def choose(self, frames: str | None, missing: str) -> tuple[tuple[int, ...], tuple[str, ...]]:
         """Return the frames to deliver and warnings about missing ones. Raises InputError."""
@@ -223,7 +235,8 @@ class PlateSource:
     def result(self, path: Path, frame: int) -> Float32:
         """Return the light of a frame that was written before, [h, w, 3] at full size. Raises FrameError."""
         try:
-            written = Plate(Shot.find(path), layer=self.settings.layer, view=self.settings.view)
+            space = None if path.suffix.lower() == ".exr" else self.output_space
+            written = Plate(Shot.find(path), layer=self.settings.layer, view=self.settings.view, colorspace=space)
         except InputError as error:
             raise FrameError(frame, str(error)) from error
         return written.read(written.frames[0]).rgb
@@ -268,6 +281,14 @@ class PlateSource:
                 return read_mask(path, picture)
             except InputError as error:
                 raise FrameError(frame, str(error)) from error
+
+
+def told_of_footage(shot: Shot, plate: Plate, settings: Settings) -> Iterator[str]:
+    """Yield warnings about a plate that is a movie, or does not say what colour it is."""
+    if shot.movie:
+        yield from told_of_movie(shot.movie, deinterlace=settings.deinterlace)
+    if plate.is_assumed:
+        yield told_assumed(shot.pattern, plate.colorspace)
 
 
 def told_matte(path: Path) -> str:

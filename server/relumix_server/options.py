@@ -49,6 +49,7 @@ class Options:
     token_file         tokens, one a line, one of which a caller must bring; None: everyone may call.
     tls_cert, tls_key  PEM files; None: no TLS. tls_client_ca: callers must bring a certificate that it signed.
     metrics            HOST:PORT of the status page and metrics; None: none.
+    page               address of the page that `relumix web` serves, which the status page links to; None: none.
     insecure           listen beyond loopback without TLS and a token all the same.
     """
 
@@ -84,6 +85,7 @@ class Options:
     tls_key: str | None = None
     tls_client_ca: str | None = None
     metrics: str | None = "127.0.0.1:9464"
+    page: str | None = None
     insecure: bool = False
     log_format: Literal["text", "json"] = "text"
 
@@ -103,6 +105,8 @@ class Options:
             raise InputError("client certificates need TLS: give --tls-cert and --tls-key with --tls-client-ca")
         if self.lease and not Path(self.lease).is_file():
             raise InputError(f"the lease {self.lease} is not there: expected a file whose absence ends the server")
+        if self.page is not None and not self.page.startswith(("http://", "https://")):
+            raise InputError(f"the page is {self.page}: expected an address that begins with http:// or https://")
         for root in self.root:
             if not root:  # It would mean the current folder.
                 raise InputError("a root is empty: expected a folder that is there")

@@ -11,10 +11,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
 
 import jinja2
+from markupsafe import Markup
 
 from relumix.errors import InputError
 from relumix.version import __version__
@@ -76,6 +78,7 @@ class StatusPage:
         pages = jinja2.Environment(loader=jinja2.PackageLoader("relumix_server", "."), autoescape=True)
         pages.filters["clock"] = _clock
         template = pages.get_template("status.html")
+        look = Markup(files("relumix_server").joinpath("look.css").read_text(encoding="utf-8"))
 
         def page() -> bytes:
             memory, disk = spool.used()
@@ -93,6 +96,8 @@ class StatusPage:
                 errors=[(time.strftime("%H:%M:%S", time.localtime(e.when)), e) for e in reversed(metrics.recent)],
                 draining=service.draining,
                 ready=service.ready,
+                page=options.page,
+                shared_look=look,
             ).encode()
 
         host, port = split_address(options.metrics)

@@ -45,7 +45,7 @@ class SpoolFolder:
 class _File:
     folder: SpoolFolder
     bytes: int
-    written: bool = False
+    unwritten_bytes: int = 0
 
 
 def _open_folder(under: Path) -> SpoolFolder:
@@ -87,11 +87,43 @@ class Spool:
         """
         with self._lock:
             folder = self._choose(expected_bytes)
-            path = folder.folder / f"{next(self._names)}{suffix}"
-            self._files[path] = _File(folder, expected_bytes)
-            folder.used_bytes += expected_bytes
-            folder.unwritten_bytes += expected_bytes
-            return path
+            return self._add(folder, suffix, expected_bytes, expected_bytes)
+
+    def reusable_bytes(self, path: Path) -> int:
+        """Return the size of a file in memory that `reuse` may take, which has no other name; 0 for any other."""
+        memory = self._memory
+        with suppress(FileNotFoundError):
+            if memory is not None and path.parent == memory.folder:
+                found = path.stat()
+                return found.st_size if found.st_nlink == 1 else 0
+        return 0
+
+    def reuse(self, old: Path, suffix: str, expected_bytes: int) -> Path:
+        """Return what `new_file` does, in place of an old file: a new one in memory is its old one, to be written over.
+
+        The kernel takes longer to find pages for a file, and to take them back, than to fill them.
+
+        Raises StatusError where there is no space.
+        """
+        with self._lock:
+            had, memory = self._files.get(old), self._memory
+            if had and memory and had.folder is memory:
+                more = expected_bytes - had.bytes
+                if memory.used_bytes + more <= self._budget and memory.has_space(more):
+                    with old.open("r+b") as file:
+                        file.truncate(min(had.bytes, expected_bytes))
+                    self._forget(old)
+                    path = self._add(memory, suffix, expected_bytes, max(0, more))
+                    return old.rename(path)
+        self.release(old)
+        return self.new_file(suffix, expected_bytes)
+
+    def _add(self, folder: SpoolFolder, suffix: str, size: int, unwritten_bytes: int) -> Path:
+        path = folder.folder / f"{next(self._names)}{suffix}"
+        self._files[path] = _File(folder, size, unwritten_bytes)
+        folder.used_bytes += size
+        folder.unwritten_bytes += unwritten_bytes
+        return path
 
     def _choose(self, size: int) -> SpoolFolder:
         memory = self._memory
@@ -106,9 +138,8 @@ class Spool:
         with self._lock, suppress(FileNotFoundError):
             size = path.stat().st_size
             if path in self._files:
-                self._forget(path)
-                folder = self._files[path].folder
-                self._files[path] = _File(folder, size, written=True)
+                folder = self._forget(path)
+                self._files[path] = _File(folder, size)
                 folder.used_bytes += size
 
     def release(self, path: Path | None) -> None:
@@ -120,7 +151,6 @@ class Spool:
         with self._lock:
             if path in self._files:
                 self._forget(path)
-                del self._files[path]
 
     def sweep(self, *paths: Path | None) -> None:
         """Remove what a killed process left beside these files: hidden names that begin with theirs."""
@@ -128,11 +158,11 @@ class Spool:
             for left in path.parent.glob(f".{path.stem}.*"):
                 left.unlink(missing_ok=True)
 
-    def _forget(self, path: Path) -> None:
-        file = self._files[path]
+    def _forget(self, path: Path) -> SpoolFolder:
+        file = self._files.pop(path)
         file.folder.used_bytes -= file.bytes
-        if not file.written:
-            file.folder.unwritten_bytes -= file.bytes
+        file.folder.unwritten_bytes -= file.unwritten_bytes
+        return file.folder
 
     def used(self) -> tuple[int, int]:
         """Return the bytes of frames in memory, and on disk."""

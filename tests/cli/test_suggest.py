@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from relumix.cli.main import main
-from tests.shot.files import plain
+from tests.shot.files import light, plain
 from tests.synthetic import make_shot, shadow_light
 
 
@@ -57,3 +57,35 @@ def test_bad_input_is_one_line(shot, capsys):
     assert capsys.readouterr().err == "relumix: 0 frames to suggest: expected 1 or more\n"
     assert main(["suggest", str(shot / "plate"), "-r", str(shot / "missing.0001.exr")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_what_does_not_fit_is_told(shot, capsys):
+    lit = 1 + np.mgrid[0:64, 0:96][1][..., None] / np.float32(96)
+    plate = light(shot / "plate/p.0001.exr")
+    moved = np.roll(plate * lit, 3, axis=1)
+    plain(shot / "relit.0001.exr", moved.astype(np.float16))
+    command = ["suggest", str(shot / "plate"), "-r", str(shot / "relit.0001.exr")]
+    assert main(command) == 0
+    warned = capsys.readouterr().err.splitlines()
+    assert [line.startswith("relumix: warning: reference ") and "is shifted by " in line for line in warned] == [True]
+    assert main([*command, "--json"]) == 0
+    told = capsys.readouterr()
+    assert [warned[0]] == [f"relumix: warning: {each}" for each in json.loads(told.out)["warnings"]]
+    assert not told.err
+    assert main([*command, "--align"]) == 0
+    assert not capsys.readouterr().err
+
+
+def test_it_reads_as_relight_does(shot, capsys, monkeypatch):
+    """Its options are relight's, in the project's file too, of which it leaves alone what is not about reading."""
+    (shot / "relumix.toml").write_text('[relight]\ncuts = "99"\nmix = 0.5\nreference_weights = ["1=0.5"]\n')
+    monkeypatch.chdir(shot)
+    command = ["suggest", "plate", "-r", "relit.0001.exr"]
+    assert main(command) == 2
+    assert capsys.readouterr().err.splitlines()[1:] == [
+        "relumix: cuts has 99: expected first frames of scenes, from 2 to 9, auto or none"
+    ]
+    assert main([*command, "--cuts", "none"]) == 0
+    half = float(capsys.readouterr().out.split(": ")[1].split()[0])
+    assert main([*command, "--cuts", "none", "--reference-weight", "1=1"]) == 0
+    assert half < 0.8 * float(capsys.readouterr().out.split(": ")[1].split()[0])

@@ -262,3 +262,14 @@ def test_weights_and_mattes_of_references(server, tmp_path):
     assert there[-1].written == 9
     for frame in range(1001, 1010):
         files.assert_same_pixels(tmp_path / f"here/p.{frame}.exr", tmp_path / f"there/p.{frame}.exr")
+
+
+def test_parts_of_references_that_are_arrays(server):
+    shot = make_shot(size=SIZE, frames=range(1, 6))
+    lit = {1: shot.truth[1], 5: shot.plate[5] * np.float32(2)}
+    matte = np.linspace(0, 1, SIZE[0] * SIZE[1]).reshape(SIZE[::-1]).astype(np.float32)
+    parts = {"reference_weights": {1: 0.5}, "reference_masks": {5: matte}}
+    here = list(relumix.relit(shot.plate, lit, Settings(align=True), **parts))
+    there = list(RelightClient(server.address).relit(shot.plate, lit, Settings(align=True), **parts))
+    for mine, theirs in zip(here, there, strict=True):
+        np.testing.assert_array_equal(theirs.pixels, mine.pixels)

@@ -248,6 +248,13 @@ def test_a_frame_is_suggested_and_gone_to(comp):
     ]
 
 
+def test_the_command_looks_as_more_options_say(comp):
+    comp.node["options"].setValue("--cuts 1003 --mix 0.5 --colorspace='ACEScg' --align --patience 9 --unlit plate")
+    told = suggesting(comp, json.dumps({"frames": [], "warnings": ["relit.exr is shifted", "there is a cut"]}))
+    assert told.read_text().splitlines()[-4:] == ["--cuts=1003", "--colorspace=ACEScg", "--align", "--json"]
+    assert comp.status() == "no further reference would help much; relit.exr is shifted; there is a cut"
+
+
 def test_the_command_itself_is_asked(comp):
     commands = subprocess.run([RELUMIX, "--help"], capture_output=True, text=True, check=True).stdout
     if "suggest" not in commands:

@@ -93,3 +93,45 @@ def test_a_job_with_them(tmp_path: Path) -> None:
     np.testing.assert_allclose(part[1003][:, :40], plate[1003][:, :40], rtol=0.05, atol=0.01)
     plain(tmp_path / "matte.exr", 1 - matte, "Y")
     assert not np.allclose(frames(reference_masks=(f"1001={tmp_path / 'matte.exr'}",))[1001], part[1001])
+
+
+def test_arrays_take_what_the_command_takes(tmp_path: Path) -> None:
+    shot = make_shot(size=(160, 96), frames=range(1001, 1005))
+    plate = {frame: pixels.astype(np.float16).astype(np.float32) for frame, pixels in shot.plate.items()}
+    relit = {1001: plate[1001] * np.float32(4), 1004: np.roll(plate[1004], 3, axis=1) * np.float32(2)}
+    matte = np.zeros((96, 160), np.float32)
+    matte[:, 80:], matte[:, 70:80] = 1, 0.5
+    (tmp_path / "plate").mkdir()
+    for frame, pixels in plate.items():
+        plain(tmp_path / f"plate/p.{frame}.exr", pixels)
+    for frame, pixels in relit.items():
+        plain(tmp_path / f"relit.{frame}.exr", pixels)
+    plain(tmp_path / "matte.exr", matte[..., None], "Y")
+    parts = {"reference_weights": ("1001=0.5",), "reference_masks": (f"1004={tmp_path / 'matte.exr'}",)}
+    settings = Settings(**parts, bits="float", align=True)
+    given = {frame: tmp_path / f"relit.{frame}.exr" for frame in relit}
+    relumix.relight(tmp_path / "plate", given, tmp_path / "out", settings)
+    made = relumix.relit(
+        plate, relit, Settings(align=True), reference_masks={1004: matte}, reference_weights={1001: 0.5}
+    )
+    for frame in made:
+        np.testing.assert_array_equal(frame.pixels, light(tmp_path / f"out/p.{frame.frame}.exr"))
+
+
+def test_parts_of_arrays_that_do_not_fit() -> None:
+    shot = make_shot(size=(32, 24), frames=range(1, 3))
+
+    def refused(**parts: object) -> str:
+        with pytest.raises(InputError) as caught:
+            list(relumix.relit(shot.plate, {1: shot.truth[1]}, **parts))  # type: ignore[arg-type]
+        return str(caught.value)
+
+    assert refused(reference_weights={2: 0.5}) == (
+        "there is a reference weight for frame 2, which has no reference: expected one of 1"
+    )
+    assert refused(reference_weights={1: 1.5}) == (
+        "the weight of the reference for frame 1 is 1.5: expected a number from 0 (no light of it) to 1 (all of it)"
+    )
+    assert refused(reference_masks={1: np.ones((24, 31))}) == (
+        "the mask of the reference for frame 1 has shape (24, 31): expected (24, 32)"
+    )

@@ -12,10 +12,11 @@ from relumix.engines.base import Carried
 from relumix.gain.proxy import ProxyFrame, ProxyReference
 from relumix.types import Float32
 
-_POWER = 4
+_POWER = 3
 _LEAST_ERROR = 0.1  # in units of deviation: a floor, so that where all are sure time alone decides
 _OUTSIDE = 3.0  # how much larger an error counts of what lies outside the reference: such guesses may be wildly off
-_SIGMA_PX = 2.0  # at the size at which evidence is weighed: a single pixel's error says little
+_NEARER = 3.0  # how much more nearness counts between two guesses: what is expected of a guess is uncertain itself
+_SIGMA_PX = 3.0  # at the size at which evidence is weighed: a single pixel's error says little
 
 
 Gauged = tuple[Float32, Float32]
@@ -51,8 +52,7 @@ def _blend(frame: int, references: Sequence[ProxyReference], sides: Sequence[Sid
     gains, errors = [side.gains[at] for side in sides], [side.gauged[at][0] for side in sides]
     if len(sides) == 1:
         return gains[0], _enlarged(errors[0], gains[0])
-    doubts = [error * (1 + _OUTSIDE * outside) for error, outside in (side.gauged[at] for side in sides)]
-    shares = _shares(frame, references, doubts, float(np.mean([side.deviation_stops for side in sides])))
+    shares = _shares(frame, references, sides, at)
     error = sum((share * each for share, each in zip(shares, errors, strict=True)), np.float32(0))
     # One plus the share of the other's difference: where both are the same, that is returned to the last bit.
     first, second = gains
@@ -60,24 +60,36 @@ def _blend(frame: int, references: Sequence[ProxyReference], sides: Sequence[Sid
     return gain, _enlarged(np.asarray(error, np.float32), first)
 
 
-def _shares(
-    frame: int, references: Sequence[ProxyReference], doubts: Sequence[Float32], deviation_stops: float
-) -> list[Float32]:
+def _shares(frame: int, references: Sequence[ProxyReference], sides: Sequence[Side], at: int) -> list[Float32]:
     """Return each reference's share of the blend, [h', w'] in 0..1; they add up to 1.
 
     By nearness in time, for an even transition from one reference to the next, and by the inverse of the doubts, which
-    are expected errors, to a power, so that one which never showed a surface does not count there.
+    are expected errors, to a power, so that one which never showed a surface does not count there. Where both guess,
+    the nearer one has an advantage.
     """
+    deviation_stops = np.float32(max(float(np.mean([side.deviation_stops for side in sides])), 1e-5))
+    doubts = [error * (1 + _OUTSIDE * outside) for error, outside in (side.gauged[at] for side in sides)]
+    nearness = 1 + _NEARER * _smooth(_guessed([side.gauged[at] for side in sides], deviation_stops))
     away = [abs(reference.frame - frame) for reference in references]
-    least = np.float32(max(_LEAST_ERROR * deviation_stops, 1e-6))
     logs = [
-        np.log(np.float32(1 - distance / sum(away))) - _POWER * _smooth(np.log(doubt + least))
+        nearness * np.log(np.float32(1 - distance / sum(away)))
+        - _POWER * _smooth(np.log(doubt + np.float32(_LEAST_ERROR) * deviation_stops))
         for distance, doubt in zip(away, doubts, strict=True)
     ]
     highest = np.max(logs, axis=0)
     weights = [np.exp(each - highest) for each in logs]
     total = np.sum(weights, axis=0)
     return [np.asarray(weight / total, np.float32) for weight in weights]
+
+
+def _guessed(gauged: Sequence[Gauged], deviation_stops: np.float32) -> Float32:
+    """Return [h', w'] in 0..1: how far even the surest one guesses, where none lies outside its reference.
+
+    Outside nearness says nothing: the nearer reference may have lost what the farther one still shows.
+    """
+    least = np.min([error for error, _ in gauged], axis=0) / deviation_stops - np.float32(_LEAST_ERROR)
+    inside = np.prod([1 - outside for _, outside in gauged], axis=0)
+    return np.asarray(np.clip(least, 0, 1) * inside, np.float32)
 
 
 def _smooth(plane: Float32) -> Float32:

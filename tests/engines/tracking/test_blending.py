@@ -28,12 +28,26 @@ def blended(shot: SyntheticShot, *sides: Side) -> tuple[Float32, Float32]:
     return out.gain_stops, out.error_stops
 
 
-@given(error=st.floats(0, 2))
-def test_references_that_are_as_sure_as_each_other_are_blended_by_time(shot: SyntheticShot, error: float) -> None:
+@given(error=st.floats(0, 0.1))
+def test_references_that_are_both_sure_are_blended_by_time(shot: SyntheticShot, error: float) -> None:
     gains, errors = blended(shot, side(shot, 0, error), side(shot, 1, error))
     for i, expected in ((1, 1 / 4), (2, 1 / 2), (3, 3 / 4)):
         assert gains[i] == pytest.approx(np.full_like(gains[i], expected), abs=1e-5)
         assert errors[i] == pytest.approx(np.full_like(errors[i], error), abs=1e-5)
+
+
+@given(error=st.floats(0.2, 3))
+def test_of_two_guesses_the_nearer_one_counts_more_than_its_time(shot: SyntheticShot, error: float) -> None:
+    gains, _ = blended(shot, side(shot, 0, error), side(shot, 1, error))
+    assert gains[1].max() < 0.23
+    assert gains[2] == pytest.approx(np.full_like(gains[2], 0.5), abs=1e-5)
+    assert gains[3].min() > 0.77
+
+
+@given(error=st.floats(0.2, 3))
+def test_nearness_has_no_advantage_outside_of_a_reference(shot: SyntheticShot, error: float) -> None:
+    gains, _ = blended(shot, side(shot, 0, error, 1.0), side(shot, 1, error, 1.0))
+    assert gains[1] == pytest.approx(np.full_like(gains[1], 0.25), abs=1e-5)
 
 
 def test_one_that_never_showed_a_surface_does_not_count_there(shot: SyntheticShot) -> None:

@@ -1,4 +1,4 @@
-"""Reads the picture whose light is wanted: any image file, of any size and content."""
+"""Reads pictures whose light is wanted: any image file, of any size and content."""
 
 from __future__ import annotations
 

@@ -1,0 +1,117 @@
+"""What movies can be written as."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from relumix.errors import InputError
+
+WRITTEN_SUFFIXES = {".mov": "mov", ".mp4": "mp4", ".m4v": "mp4", ".mxf": "mxf", ".mkv": "matroska"}
+"""FFmpeg's names of the containers that are written, by suffix."""
+
+
+@dataclass(frozen=True)
+class Codec:
+    """A codec that is written.
+
+    encoder       FFmpeg's name of what encodes it.
+    pixel_format  and alpha_format: that of a movie with alpha, None where there is none.
+    containers    that hold it.
+    even          whether width and height have to be even; least: the smallest of them.
+    takes_range   whether it can say that codes use their full range.
+    takes_fields  whether it can say that frames are interlaced.
+    """
+
+    name: str
+    words: str
+    encoder: str
+    pixel_format: str
+    options: Mapping[str, str] = field(default_factory=dict)
+    alpha_format: str | None = None
+    containers: tuple[str, ...] = ("mov", "matroska")
+    even: bool = False
+    least: tuple[int, int] = (1, 1)
+    takes_range: bool = False
+    takes_fields: bool = False
+
+
+def _prores(name: str, words: str, profile: str, pixel_format: str, alpha: str | None = None) -> Codec:
+    options = {"profile": profile, "vendor": "apl0"}
+    containers = ("mov", "mxf", "matroska")
+    return Codec(name, words, "prores_ks", pixel_format, options, alpha, containers, takes_fields=True)
+
+
+def _dnxhr(name: str, words: str, profile: str, pixel_format: str) -> Codec:
+    return Codec(name, words, "dnxhd", pixel_format, {"profile": profile}, None, ("mov", "mxf"), least=(256, 120))
+
+
+_FOR_VIEWING = ("mov", "mp4", "matroska")
+
+CODECS = {
+    codec.name: codec
+    for codec in (
+        _prores("prores4444", "ProRes 4444, 10 bit, with alpha where there is any", "4444", "yuv444p10le",
+                "yuva444p10le"),
+        _prores("prores422hq", "ProRes 422 HQ, 10 bit", "hq", "yuv422p10le"),
+        _prores("prores422", "ProRes 422, 10 bit", "standard", "yuv422p10le"),
+        _dnxhr("dnxhr444", "DNxHR 444, 10 bit", "dnxhr_444", "yuv444p10le"),
+        _dnxhr("dnxhrhqx", "DNxHR HQX, 10 bit", "dnxhr_hqx", "yuv422p10le"),
+        _dnxhr("dnxhrhq", "DNxHR HQ, 8 bit", "dnxhr_hq", "yuv422p"),
+        _dnxhr("dnxhrsq", "DNxHR SQ, 8 bit", "dnxhr_sq", "yuv422p"),
+        Codec("h264", "H.264, 8 bit, for viewing", "libx264", "yuv420p", {"preset": "medium", "crf": "8"}, None,
+              _FOR_VIEWING, even=True, takes_range=True, takes_fields=True),
+        Codec("hevc10", "HEVC, 10 bit, for viewing", "libx265", "yuv420p10le",
+              {"preset": "fast", "crf": "6", "x265-params": "log-level=error"}, None, _FOR_VIEWING,
+              even=True, takes_range=True),
+    )
+}  # fmt: skip
+"""By name, as `--codec` takes it."""
+
+
+def container_of(path: Path) -> str:
+    """Return FFmpeg's name of the container that a movie's name asks for. Raises InputError for others."""
+    found = WRITTEN_SUFFIXES.get(path.suffix.lower())
+    if found is None:
+        raise InputError(f"{path}: movies are written as {', '.join(WRITTEN_SUFFIXES)}; expected such a name")
+    return found
+
+
+def codec_for(path: Path, name: str | None, *, deep: bool, full_chroma: bool, alpha: bool) -> Codec:
+    """Return the codec of a movie.
+
+    name         as `--codec` has it; None: what suits the container: ProRes in MOV (4444 for alpha or full chroma, else
+                 422 HQ), DNxHR in MXF (444 or HQX), H.264 in MP4 and MKV (HEVC for more than 8 bits).
+    deep         whether the source has more than 8 bits.
+    full_chroma  whether its chroma has full resolution.
+
+    Raises InputError for an unknown name, and where the container does not hold it.
+    """
+    container = container_of(path)
+    if name is None:
+        name = {
+            "mov": "prores4444" if alpha or full_chroma else "prores422hq",
+            "mxf": "dnxhr444" if full_chroma else "dnxhrhqx",
+        }.get(container, "hevc10" if deep else "h264")
+    if name not in CODECS:
+        raise InputError(f"unknown codec '{name}': expected one of {', '.join(CODECS)}")
+    codec = CODECS[name]
+    if container not in codec.containers:
+        suits = [each.name for each in CODECS.values() if container in each.containers]
+        raise InputError(f"{path}: {path.suffix} does not hold {name}: expected one of {', '.join(suits)}")
+    return codec
+
+
+def refuse_size(codec: Codec, width: int, height: int) -> None:
+    """Raise InputError for a size that a codec cannot hold."""
+    if width < codec.least[0] or height < codec.least[1]:
+        raise InputError(
+            f"{codec.name} holds frames of {codec.least[0]}x{codec.least[1]} and above, and the plate is "
+            f"{width}x{height}: choose --codec prores4444, or another"
+        )
+    if codec.even and (width % 2 or height % 2):
+        raise InputError(
+            f"{codec.name} holds even sizes alone, and the plate is {width}x{height}: choose --codec prores4444, or "
+            "another that keeps every pixel"
+        )

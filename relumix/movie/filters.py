@@ -1,0 +1,42 @@
+"""Frames through FFmpeg's filters: whole pictures of interlaced ones, and flags that say that frames are interlaced."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import av
+from av.filter import Graph
+
+
+def deinterlaced(before: Any, frame: Any, after: Any) -> Any:
+    """Return one whole picture of an interlaced av.VideoFrame, by FFmpeg's bwdif, which looks at its neighbours too.
+
+    At the ends of a movie the frame itself stands for the neighbour that it has not.
+    """
+    return _filtered([before, frame, after], "bwdif", "mode=send_frame:deint=all")[1]
+
+
+def flagged_interlaced(frame: Any) -> Any:
+    """Return an av.VideoFrame that says of itself that it holds two fields, the upper one first."""
+    return _filtered([frame], "setfield", "mode=tff")[0]
+
+
+def _filtered(frames: list[Any], name: str, options: str) -> list[Any]:
+    """Return what a filter makes of frames, one for each."""
+    like, graph = frames[0], Graph()
+    source = graph.add_buffer(width=like.width, height=like.height, format=like.format, time_base=like.time_base)
+    steps = [source, graph.add(name, options), graph.add("buffersink")]
+    for first, second in pairwise(steps):
+        first.link_to(second)
+    graph.configure()
+    for frame in frames:
+        graph.push(frame)
+    graph.push(None)
+    found: list[Any] = []
+    while len(found) < len(frames):
+        try:
+            found.append(graph.pull())
+        except (av.error.BlockingIOError, av.error.EOFError):
+            break
+    return found

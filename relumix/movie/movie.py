@@ -1,0 +1,225 @@
+"""A movie as frames by number."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import av
+import numpy as np
+
+from relumix.errors import FrameError, InputError, LostFrameError
+from relumix.movie.decoder import Decoder, reason_of
+from relumix.movie.filters import deinterlaced
+from relumix.movie.index import Index, index_of
+from relumix.movie.info import MovieInfo, coding_of, colour_of, comment_in, first_frame, rate_of, sound_of, timecode_in
+from relumix.movie.pixels import planar, to_rgb
+from relumix.types import Float32
+
+MOST_DECODERS = 3
+"""Places in a movie that are read at the same time without seeking: a job reads ahead, and again when it writes."""
+
+MOST_KEPT_BYTES = 256 << 20
+"""Decoded frames that are kept, as stored: threads ask for neighbours in any order, and scrubbing goes backwards."""
+
+
+class Movie:
+    """A movie, open for reading. Thread-safe. Use as a context manager, or close it.
+
+    info  what it says of itself.
+    """
+
+    def __init__(self, path: Path, *, deinterlace: bool = False) -> None:
+        """Open it, and find its frames.
+
+        deinterlace  make whole pictures of interlaced frames, one a frame (bwdif); progressive ones stay as they are.
+
+        Raises InputError where it cannot be opened, holds no video, or is protected.
+        """
+        self.path, self._deinterlace = path, deinterlace
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[int, Any] = OrderedDict()
+        self._kept_bytes = 0
+        self._lost: dict[int, str] = {}
+        self._decoders: list[Decoder] = []
+        try:
+            with av.open(str(path)) as container:
+                stream = _video_in(container, path)
+                self._stream_index = stream.index
+                self._index = index_of(container, stream, path)
+                self.info = self._described(container, stream)
+        except (av.error.FFmpegError, OSError) as error:
+            raise InputError(f"{path} cannot be opened as a movie: {reason_of(error)}") from None
+        self._check()
+
+    def read(self, frame: int) -> Float32:
+        """Return a frame, upright, [h, w, 3] float32, or [h, w, 4] with alpha, as coded: 0 is black, 1 white.
+
+        Limited-range codes below black and above white are below 0 and above 1. Alpha runs from 0 to 1, and colour is
+        as stored beside it. Raises FrameError where the movie has no such frame, or it cannot be decoded.
+        """
+        video = self._whole(frame)
+        rgb = to_rgb(video, replace(self.info.coding, pixel_format=video.format.name))
+        return np.ascontiguousarray(np.rot90(rgb, self.info.rotation // 90))
+
+    def seconds_of(self, frame: int) -> float:
+        """Return when a frame is shown, in seconds from the first."""
+        times = self._index.times
+        return float((times[self.place_of(frame)] - times[0]) * self._index.time_base)
+
+    @property
+    def index(self) -> Index:
+        """When its frames are shown."""
+        return self._index
+
+    def place_of(self, frame: int) -> int:
+        """Return the place of a frame, counted from 0. Raises FrameError where the movie has none of that number."""
+        numbers = self.info.frames
+        if frame not in numbers:
+            raise FrameError(
+                frame, f"frame {frame}: {self.path} has no such frame: its frames are {numbers[0]}-{numbers[-1]}"
+            )
+        return frame - numbers.start
+
+    def close(self) -> None:
+        """Close its files; it may be used again, which opens them again."""
+        with self._lock:
+            for decoder in self._decoders:
+                decoder.close()
+            self._decoders.clear()
+            self._kept.clear()
+            self._kept_bytes = 0
+
+    def __enter__(self) -> Movie:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _check(self) -> None:
+        """Raise InputError for a movie whose first frame that can be decoded cannot be made RGB."""
+        if self.info.coding.matrix:
+            try:
+                _ = self.info.coding.luma_weights
+            except InputError as error:
+                raise InputError(f"{self.path}: {error}") from None
+
+    def _described(self, container: Any, stream: Any) -> MovieInfo:
+        sample = self._sample()
+        rate, code = rate_of(stream), timecode_in(container, stream)
+        rotation = round(sample.rotation / 90) * 90 % 360
+        width, height = sample.width, sample.height
+        colour = colour_of(stream)
+        interlaced = bool(sample.interlaced_frame) and not self._deinterlace
+        aspect = Fraction(stream.sample_aspect_ratio or 1)
+        first = first_frame(code, rate)
+        turned = rotation % 180 != 0
+        return MovieInfo(
+            path=self.path,
+            container=container.format.name,
+            codec=stream.codec_context.codec.canonical_name,
+            profile=stream.profile or "",
+            frames=range(first, first + len(self._index.times)),
+            width=height if turned else width,
+            height=width if turned else height,
+            rate=rate,
+            uneven=self._index.is_uneven(rate),
+            pixel_format=sample.format.name,
+            coding=coding_of(sample.format, colour, height, interlaced=interlaced),
+            colour=colour,
+            pixel_aspect=1 / aspect if turned else aspect,
+            rotation=rotation,
+            interlaced=bool(sample.interlaced_frame),
+            timecode=code,
+            sounds=tuple(map(sound_of, container.streams.audio)),
+            comment=comment_in(container),
+        )
+
+    def _sample(self) -> Any:
+        """Return the first frame that can be decoded."""
+        self._decoders.append(Decoder(self.path, self._stream_index, self._index))
+        for at, frame in self._decoders[0].frames_until(0):
+            self._keep(at, frame)
+            return frame
+        raise InputError(f"no frame of {self.path} can be decoded: {self._decoders[0].reason or 'it has no data'}")
+
+    def _whole(self, frame: int) -> Any:
+        """Return a frame as a planar av.VideoFrame, deinterlaced where that is asked for."""
+        at = self.place_of(frame)
+        video = self._decoded(at)
+        if video is None:
+            raise LostFrameError(frame, str(self.path), self._lost[at])
+        if not (self._deinterlace and video.interlaced_frame):
+            return planar(video)
+        last = len(self._index.times) - 1
+        before, after = (self._decoded(beside) for beside in (max(0, at - 1), min(at + 1, last)))
+        return planar(deinterlaced(before or video, video, after or video))
+
+    def _decoded(self, at: int) -> Any | None:
+        """Return the frame at a place, None where it cannot be decoded."""
+        with self._lock:
+            if at in self._kept:
+                self._kept.move_to_end(at)
+                return self._kept[at]
+            if at in self._lost:
+                return None
+            decoder = self._decoder_for(at)
+            found = self._decode(decoder, at)
+            if found is None and (key := self._index.key_before(at)):
+                # It may build on frames before the key frame, which the container marks as a place to begin.
+                decoder.seek(self._index.key_before(key - 1))
+                found = self._decode(decoder, at)
+            if found is None:
+                self._lost[at] = decoder.reason or "its data is missing or damaged"
+            return found
+
+    def _decode(self, decoder: Decoder, at: int) -> Any | None:
+        for place, frame in decoder.frames_until(at):
+            if not frame.is_corrupt:
+                self._keep(place, frame)
+            if place == at:
+                return None if frame.is_corrupt else frame
+        return None
+
+    def _decoder_for(self, at: int) -> Decoder:
+        """Return the decoder that comes to a place next; where none does a new one, or that which rested longest."""
+        leading = [each for each in self._decoders if each.leads_to(at)]
+        if leading:
+            chosen = max(leading, key=lambda each: each.next_at)
+        elif len(self._decoders) < MOST_DECODERS:
+            chosen = Decoder(self.path, self._stream_index, self._index)
+        else:
+            chosen = self._decoders[0]
+        self._decoders = [*(each for each in self._decoders if each is not chosen), chosen]
+        return chosen
+
+    def _keep(self, at: int, frame: Any) -> None:
+        if at in self._kept:
+            return
+        self._kept[at] = frame
+        self._kept_bytes += _bytes_of(frame)
+        while self._kept_bytes > MOST_KEPT_BYTES and len(self._kept) > 1:
+            _, dropped = self._kept.popitem(last=False)
+            self._kept_bytes -= _bytes_of(dropped)
+
+
+def _bytes_of(frame: Any) -> int:
+    return sum(plane.buffer_size for plane in frame.planes)
+
+
+def _video_in(container: Any, path: Path) -> Any:
+    """Return the video stream of a container: the first that is no picture of its cover."""
+    streams = [each for each in container.streams.video if not each.disposition & _COVER]
+    if not streams:
+        raise InputError(f"{path} holds no video")
+    if streams[0].codec_context is None:
+        raise InputError(f"{path} is of a codec that cannot be decoded here: export it as ProRes, or as EXR")
+    return streams[0]
+
+
+_COVER = av.stream.Disposition.attached_pic

@@ -1,0 +1,166 @@
+"""Results as a movie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+from relumix.errors import InputError
+from relumix.events import Stage, Warned
+from relumix.movie import Form, Movie, MovieWriter, SoundTrack
+from relumix.movie.codecs import codec_for, container_of, refuse_size
+from relumix.movie.colour import Colour
+from relumix.movie.sound import unheld
+from relumix.movie.timecode import code_of
+from relumix.pipeline.coder import Coder, output_space
+from relumix.pipeline.delivery import Fingerprint, clear, key_of, made_in, refuse_same, told_clipped
+from relumix.shot.images import timecode_in
+from relumix.shot.movie_frames import file_of, frame_path, movie_at
+from relumix.shot.source import PlateSource
+
+FRAMES_PER_SECOND = 24
+"""The rate of a movie whose plate does not say its own."""
+
+_COMMENT = "relumix key "
+
+
+class MovieDelivery:
+    """A Delivery of a movie (see relumix.pipeline.delivery), which is encoded when all frames are made."""
+
+    def __init__(self, output: str, source: PlateSource, frames: Sequence[int]) -> None:
+        """Raises InputError where the container or the codec cannot hold the plate."""
+        self._path, self._source, self._frames = Path(output), source, tuple(frames)
+        self._settings, found = source.settings, source.shot.movie
+        self.made = made_in(self._path, source.shot, frames)
+        self._movie = movie_at(found, deinterlace=self._settings.deinterlace) if found else None
+        self._consecutive = all(after - before == 1 for before, after in pairwise(self._frames))
+        space = output_space(source, self._path)
+        self._form = _like(self._movie, self._path, self._settings.codec, self._frames) if self._movie else self._new()
+        if self._settings.output_colorspace or not self._movie:
+            self._form = replace(self._form, colour=Colour.of_space(space.source), matrix=None)
+        self._coder = Coder(source, space, self._form.keeps_alpha, straight=False, roll_off=self._settings.roll_off)
+        self.warnings = tuple(self._told())
+
+    def path(self, frame: int) -> Path:
+        """Return the file of a frame, or its path in the movie once that is there (see shot.movie_frames)."""
+        made = self.made.path(frame)
+        if made.exists() or not self._path.exists():
+            return made
+        numbers = movie_at(self._path).info.frames
+        return frame_path(self._path, numbers[self._frames.index(frame)], numbers)
+
+    def refuse(self, inputs: Sequence[Path], *, overwrite: bool) -> None:
+        """Raise InputError as Delivery.refuse."""
+        plates = (self._source.shot.path(frame) for frame in self._source.shot.frames)
+        refuse_same(self._path, list(dict.fromkeys(map(file_of, (*inputs, *plates)))))
+        if not overwrite and self._path.exists() and not self._comment().startswith(_COMMENT):
+            raise InputError(f"{self._path} exists and relumix did not write it: choose another output, or --overwrite")
+
+    def has(self, frame: int, fingerprint: Fingerprint) -> bool:
+        """Tell whether the movie is there, as it would be made now."""
+        return self._path.exists() and self._comment() == f"{_COMMENT}{self._key(fingerprint)}"
+
+    def add(self, frame: int, fingerprint: Fingerprint) -> None:
+        """Leave it where it was made until all are."""
+
+    def finish(self, fingerprint: Fingerprint, lost: Sequence[int]) -> Iterator[Stage | Warned]:
+        """Encode the movie. A frame that failed is one before it again, and the frames stay for the next try."""
+        if not lost and not self._settings.overwrite and self.has(self._frames[0], fingerprint):
+            return
+        yield Stage("movie", f"writing {self._path}")
+        yield from map(Warned, self._written(fingerprint, lost))
+
+    def _written(self, fingerprint: Fingerprint, lost: Sequence[int]) -> Iterator[str]:
+        """Write the movie; yields what there is to tell."""
+        shown = self._shown(lost)
+        if not shown:
+            yield f"{self._path} is not written: none of its frames was made"
+            return
+        key = "of a part" if lost else self._key(fingerprint)
+        sound = SoundTrack(self._movie, self._range) if self._movie and self._consecutive else None
+        with MovieWriter(self._path, self._form, sound=sound, comment=f"{_COMMENT}{key}") as writer:
+            cut = 0
+            for frame in shown:
+                before = writer.clipped_pixels
+                writer.add(self._coder.coded(self.made.path(frame), frame))
+                cut += writer.clipped_pixels > before
+        if writer.clipped_pixels:
+            yield told_clipped(str(self._path), writer.clipped_pixels, cut, roll_off=self._settings.roll_off)
+        if lost:
+            yield (
+                f"{self._path} shows a neighbour in place of {len(lost)} frames that failed ({_some(lost)}); the "
+                f"others are kept in {self.made.path(shown[0]).parent}: the same command makes what is missing"
+            )
+            return
+        clear(self.made, self._frames)
+
+    def _shown(self, lost: Sequence[int]) -> list[int]:
+        """Return the frame to show in each place: of those that failed the nearest before, or else behind."""
+        there = [frame for frame in self._frames if frame not in set(lost)]
+        return [max((f for f in there if f <= frame), default=there[0]) for frame in self._frames] if there else []
+
+    @property
+    def _range(self) -> range:
+        return range(self._frames[0], self._frames[-1] + 1)
+
+    def _comment(self) -> str:
+        try:
+            return movie_at(self._path).info.comment
+        except InputError:
+            return ""
+
+    def _key(self, fingerprint: Fingerprint) -> str:
+        return key_of(self._settings, [fingerprint(frame) for frame in self._frames])
+
+    def _new(self) -> Form:
+        """The form of a movie of a plate of images."""
+        plate, settings = self._source.plate, self._settings
+        rate = Fraction(plate.frames_per_second or FRAMES_PER_SECOND).limit_denominator(1001)
+        alpha = plate.choice.alpha is not None
+        codec = codec_for(self._path, settings.codec, deep=True, full_chroma=True, alpha=alpha)
+        width, height = plate.display_window.size
+        refuse_size(codec, width, height)
+        return Form(
+            codec=codec,
+            width=width,
+            height=height,
+            rate=rate,
+            pixel_aspect=Fraction(plate.pixel_aspect).limit_denominator(1000),
+            alpha=alpha,
+            timecode=timecode_in(plate.spec_of(self._frames[0])) or code_of(self._frames[0], rate, drop=False),
+        )
+
+    def _told(self) -> Iterator[str]:
+        """Yield what the movie will not hold, and what was assumed of it."""
+        form, container = self._form, container_of(self._path)
+        if form.alpha and not form.keeps_alpha:
+            yield f"{self._path}: {form.codec.name} holds no alpha; it is left out (prores4444 holds it)"
+        if form.interlaced and not form.codec.takes_fields:
+            yield f"{self._path}: {form.codec.name} cannot say that frames are interlaced"
+        if self._movie is None:
+            if not self._source.plate.frames_per_second:
+                yield f"{self._source.shot.pattern} does not say its frame rate: {self._path} has {FRAMES_PER_SECOND}"
+            return
+        if self._movie.info.uneven and (form.times is None):
+            yield f"{self._path}: its frames are shown evenly, {float(form.rate):g} a second"
+        if self._movie.info.sounds and not self._consecutive:
+            yield f"{self._path} has no sound: its frames are not consecutive"
+        elif unable := unheld(self._path, self._movie.path):
+            yield f"{self._path}: {container} does not hold the sound {', '.join(map(str, unable))}; it is left out"
+
+
+def _like(movie: Movie, path: Path, codec: str | None, frames: Sequence[int]) -> Form:
+    """The form of a movie of another's frames."""
+    form = Form.like(movie.info, path, codec, frames[0])
+    if not movie.info.uneven or container_of(path) == "mxf" or frames != tuple(range(frames[0], frames[-1] + 1)):
+        return form
+    times = [movie.index.times[movie.place_of(frame)] for frame in frames]
+    return replace(form, times=[time - times[0] for time in times], time_base=movie.index.time_base)
+
+
+def _some(frames: Sequence[int], most: int = 5) -> str:
+    more = f" and {len(frames) - most} more" if len(frames) > most else ""
+    return f"{', '.join(map(str, frames[:most]))}{more}"

@@ -1,0 +1,105 @@
+"""What can be taken home: frames in a ZIP, a movie, and the command that makes the same."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, cast
+
+from relumix.util.child import decoder_environment, relumix_command
+from relumix.web.clips import Clip
+from relumix.web.errors import RefusedError
+from relumix.web.jobs import Order
+
+MOVIE_SECONDS = 1800.0
+_PIECE_BYTES = 1 << 20
+
+
+def command_line(clip: Clip, order: Order, *, local: bool) -> str:
+    """Return the command that makes a clip's result, for a shell.
+
+    local  whether whoever reads it sees this machine's files; else files are called as in the ZIP.
+    """
+    source = clip.source.pattern if local else clip.shown_source
+    files = {frame: path if local else Path(path.name) for frame, path in order.references.items()}
+    here = replace(order, source=source, references=files, folder=Path())
+    return shlex.join(["relumix", *here.arguments()])
+
+
+def archive(files: Sequence[tuple[str, Path]], texts: Sequence[tuple[str, str]]) -> Iterator[bytes]:
+    """Yield a ZIP of files and texts, each by the name in it, piece by piece: it is nowhere as a whole."""
+    sink = _Sink()
+    with zipfile.ZipFile(cast("IO[bytes]", sink), "w", zipfile.ZIP_STORED) as made:
+        for name, text in texts:
+            made.writestr(name, text)
+        for name, path in files:
+            with (
+                path.open("rb") as source,
+                made.open(zipfile.ZipInfo.from_file(path, name), "w", force_zip64=True) as kept,
+            ):
+                while piece := source.read(_PIECE_BYTES):
+                    kept.write(piece)
+                    yield sink.take()
+    yield sink.take()
+
+
+@dataclass
+class _Sink:
+    """A file that is written to, and forgets what was taken of it."""
+
+    held: bytes = b""
+
+    def write(self, data: bytes) -> int:
+        self.held += data
+        return len(data)
+
+    def flush(self) -> None:
+        pass
+
+    def take(self) -> bytes:
+        held, self.held = self.held, b""
+        return held
+
+
+def contents(clip: Clip, kind: str) -> list[tuple[str, Path]]:
+    """Return the files of a ZIP of results ("result", with the references), gain or confidence, by name in it."""
+    made = sorted(clip.made())
+    if not made:
+        raise RefusedError(409, "no frame is made yet")
+    files = [clip.result(kind, frame) for frame in made]
+    named = [(f"{path.parent.name}/{path.name}", path) for path in files if path.is_file()]
+    if kind == "result":
+        named += [(reference.path.name, reference.path) for reference in clip.references.values()]
+    return named
+
+
+def movie(clip: Clip) -> Path:
+    """Return a movie of plate and result side by side: made by the job's own command, which finds its frames made."""
+    if clip.job is None or clip.job.told.state != "done":
+        raise RefusedError(409, "the shot is not relit yet")
+    path = clip.results / f"before_after.{clip.job.told.seconds:.3f}.mp4"
+    with clip.lock:
+        if not path.is_file():
+            order = replace(clip.job.order, options=(*clip.job.order.options, f"--preview={path}"))
+            _run(order, clip.job.server_arguments())
+    return path
+
+
+def _run(order: Order, server: Sequence[str]) -> None:
+    command = [*relumix_command(), *order.arguments(), *server, "--progress=none"]
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        env=decoder_environment(),
+        cwd=order.folder,
+        timeout=MOVIE_SECONDS,
+        check=False,
+    )
+    if done.returncode not in (0, 3):
+        raise RefusedError(422, (done.stderr.strip().splitlines() or ["no movie can be made"])[-1])

@@ -1,0 +1,123 @@
+"""Visitors: each has files of his own, which are removed when he has gone."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from relumix.web.clips import Clip
+from relumix.web.errors import RefusedError
+from relumix_server.turns import Owner
+
+_STARTED_SECONDS = 60.0
+"""Without a clip or upload: a session that was begun and not used gives way to others after so long."""
+
+
+@dataclass
+class Session:
+    """A visitor. folder: his own; admitted: whether he brought a token, where one is asked for."""
+
+    name: str
+    folder: Path
+    admitted: bool
+    owner: Owner = field(default_factory=Owner)
+    clips: dict[str, Clip] = field(default_factory=dict)
+    used: float = field(default_factory=time.monotonic)
+    bytes_uploading: int = 0
+
+    def clip(self, name: str) -> Clip:
+        """Return a clip of his. Raises RefusedError."""
+        if name not in self.clips:
+            raise RefusedError(404, "there is no such clip: it may have been closed")
+        return self.clips[name]
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job of his is running."""
+        return any(clip.job is not None and clip.job.running for clip in self.clips.values())
+
+    def bytes_used(self) -> int:
+        """Return the size of his files."""
+        return self.bytes_uploading + sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
+
+    def end(self) -> None:
+        """Stop his jobs and remove his files."""
+        self.owner.left.set()
+        for clip in self.clips.values():
+            clip.close()
+        self.clips.clear()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Sessions:
+    """All visitors. Thread-safe."""
+
+    def __init__(
+        self, folder: Path, most: int, idle_seconds: float, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """folder: below which theirs are; most: how many there may be."""
+        self._folder, self._most, self._idle_seconds, self._clock = folder, most, idle_seconds, clock
+        self._sessions: dict[str, Session] = {}
+        self._lock = threading.Lock()
+
+    def find(self, name: str | None) -> Session | None:
+        """Return a visitor by the name that his browser keeps, None where he is not known (any more)."""
+        with self._lock:
+            session = self._sessions.get(name or "")
+            if session is not None:
+                session.used = self._clock()
+            return session
+
+    def begin(self, *, admitted: bool) -> Session:
+        """Begin a session. Raises RefusedError where there are as many as may be."""
+        self.tidy()
+        with self._lock:
+            if len(self._sessions) >= self._most:
+                self._make_room()
+            name = secrets.token_urlsafe(32)
+            folder = self._folder / secrets.token_hex(8)
+            folder.mkdir(mode=0o700)
+            session = Session(name, folder, admitted, used=self._clock())
+            self._sessions[name] = session
+            return session
+
+    def tidy(self) -> None:
+        """End the sessions whose visitors have gone."""
+        with self._lock:
+            gone = [
+                session
+                for session in self._sessions.values()
+                if self._clock() - session.used > self._idle_seconds and not session.busy
+            ]
+            self._forget(gone)
+        for session in gone:
+            session.end()
+
+    def close(self) -> None:
+        """End all of them."""
+        with self._lock:
+            every = list(self._sessions.values())
+            self._sessions.clear()
+        for session in every:
+            session.end()
+
+    def _make_room(self) -> None:
+        unused = [
+            session
+            for session in self._sessions.values()
+            if not session.clips and not session.bytes_uploading and self._clock() - session.used > _STARTED_SECONDS
+        ]
+        if not unused:
+            raise RefusedError(503, f"{self._most} people are here already: come back later")
+        oldest = min(unused, key=lambda session: session.used)
+        self._forget([oldest])
+        oldest.end()
+
+    def _forget(self, sessions: list[Session]) -> None:
+        for session in sessions:
+            del self._sessions[session.name]

@@ -1,0 +1,282 @@
+// One clip: its pictures, its references, the job, and what to take home.
+import { clipPath, put, post, remove, text } from "./api.js";
+import { Curves, lowest } from "./curves.js";
+import { button, clock, h, slider, toast } from "./dom.js";
+import { GradeEditor } from "./grade.js";
+import { Strip } from "./strip.js";
+import { Viewer } from "./viewer.js";
+
+const PICTURES = ".exr,.png,.tif,.tiff,.jpg,.jpeg,.dpx,.hdr,.tga";
+const STAGES = { references: "reading references", send: "sending the plate", light: "carrying the light" };
+
+export class Workbench {
+  constructor(state, clip, { onclose, onchange }) {
+    Object.assign(this, { state, clip, onclose, onchange });
+    this.options = { engine: state.engines[0], mix: 1 };
+    const onframe = (frame) => this.viewer.go(frame);
+    this.viewer = new Viewer({ onframe: (frame) => this.framed(frame) });
+    this.strip = new Strip({ onframe });
+    this.curves = new Curves({ onframe });
+    this.side = h("aside", { class: "side", "aria-label": "What to do" });
+    this.element = h("div", { class: "workbench" }, h("div", { class: "left" }, this.viewer.element, this.strip.element, this.curves.element), this.side);
+    this.references = h("section", { class: "panel", "aria-label": "References" });
+    this.job = h("section", { class: "panel", "aria-label": "Relight" });
+    this.home = h("section", { class: "panel", "aria-label": "Take home", hidden: true });
+    this.about = h("section", { class: "panel about", "aria-label": "Clip" });
+  }
+
+  open(frame) {
+    const first = Number(Object.keys(this.clip.references)[0]);
+    this.drawSide();
+    this.strip.open(this.clip);
+    this.viewer.open(this.clip, this.clip.frames.includes(frame) ? frame : first || this.clip.frames[0]);
+    this.update(this.clip);
+    this.listen();
+  }
+
+  listen() {
+    this.events?.close();
+    this.events = new EventSource(clipPath(this.clip, "/events"));
+    this.events.addEventListener("message", (event) => this.told(JSON.parse(event.data)));
+  }
+
+  told({ job, measures }) {
+    const before = this.clip.job?.state;
+    this.update({ ...this.clip, job, measures });
+    if (job?.state === "done" && before === "running" && !this.editor) {
+      this.viewer.show("wipe");
+      if (!this.viewer.playing) this.viewer.toggle();
+    }
+  }
+
+  leave() {
+    this.events?.close();
+    this.editor?.close();
+    this.viewer.stop();
+  }
+
+  framed(frame) {
+    this.strip.show(frame);
+    this.curves.show(frame);
+    if (this.editor && this.editor.frame !== frame) this.editor.close();
+    this.drawReferences();
+    history.replaceState(null, "", `#clip=${this.clip.name}&frame=${frame}`);
+  }
+
+  update(clip) {
+    this.clip = clip;
+    this.viewer.update(clip);
+    this.strip.update(clip);
+    this.curves.update(clip);
+    this.drawReferences();
+    this.drawJob();
+    this.drawHome();
+    this.onchange(clip);
+  }
+
+  drawSide() {
+    const { clip } = this;
+    const rate = clip.rate ? `, ${Number(clip.rate.toFixed(3))} frames a second` : "";
+    const gaps = clip.missing.length ? `, ${clip.missing.length} missing` : "";
+    this.about.replaceChildren(
+      h("header", {}, h("h2", {}, clip.title), button("Close", () => this.close(), { class: "plain", title: "Close the clip and remove its files" })),
+      h("p", { class: "dim" }, `${clip.frames.length} frames ${clip.frames[0]}–${clip.frames[clip.frames.length - 1]}${gaps}, ${clip.width}×${clip.height}${rate}`),
+      ...clip.notes.map((note) => h("p", { class: "dim" }, note)),
+    );
+    this.side.replaceChildren(this.about, this.references, this.job, this.home);
+  }
+
+  drawReferences() {
+    const { clip } = this;
+    const { frame } = this.viewer;
+    const busy = this.busy;
+    const made = { graded: "graded here", uploaded: "uploaded", example: "comes with the clip" };
+    const rows = Object.entries(clip.references).map(([number, each]) =>
+      h(
+        "li",
+        { class: Number(number) === frame ? "here" : "" },
+        button(number, () => this.viewer.go(Number(number)), { class: "plain number", title: "Go there" }),
+        h("span", { class: "dim" }, each.name && each.made === "uploaded" ? each.name : made[each.made]),
+        h("span", { class: "spacer" }),
+        each.look && button("Change", () => this.edit(Number(number)), { class: "plain", disabled: busy }),
+        button("×", () => this.drop(Number(number)), { class: "plain", "aria-label": `Remove the reference of frame ${number}`, disabled: busy }),
+      ),
+    );
+    const input = h("input", { type: "file", accept: PICTURES, id: "reference-file", class: "hidden", onchange: () => this.send(input.files[0]) });
+    const here = frame in clip.references;
+    const held = this.references.contains(document.activeElement) ? document.activeElement.textContent : null;
+    this.references.replaceChildren(
+      h("h2", {}, "References"),
+      rows.length ? h("ul", { class: "list" }, rows) : h("p", { class: "dim" }, "Choose a frame, and relight it:"),
+      h(
+        "div",
+        { class: "row" },
+        button(here ? `Grade ${frame} anew` : `Grade frame ${frame}`, () => this.edit(frame), { disabled: busy, id: "grade", class: rows.length ? "" : "primary" }),
+        h("label", { class: busy ? "button disabled" : "button", for: "reference-file", tabindex: busy ? -1 : 0, role: "button", onkeydown: (event) => event.key === "Enter" && input.click() }, "Upload a picture …"),
+        busy ? null : input,
+      ),
+    );
+    if (held) [...this.references.querySelectorAll("button")].find((each) => each.textContent === held)?.focus();
+  }
+
+  get busy() {
+    return ["waiting", "running"].includes(this.clip.job?.state);
+  }
+
+  edit(frame) {
+    this.editor?.close();
+    this.viewer.go(frame);
+    const done = () => {
+      this.editor = null;
+      this.drawSide();
+      this.update(this.clip);
+    };
+    this.editor = new GradeEditor(this.viewer, this.clip, frame, {
+      onmade: (clip) => {
+        this.update(clip);
+        this.viewer.show("wipe");
+        document.getElementById("relight")?.focus();
+      },
+      onclose: done,
+    });
+    this.side.replaceChildren(this.editor.element);
+    this.editor.element.querySelector("input")?.focus();
+    if (this.side.getBoundingClientRect().top > innerHeight * 0.8) this.side.scrollIntoView({ block: "start" });
+  }
+
+  async send(file) {
+    if (!file) return;
+    const { frame } = this.viewer;
+    toast(`Sending ${file.name} …`);
+    try {
+      this.update(await put(clipPath(this.clip, `/references/${frame}/${encodeURIComponent(file.name)}`), file));
+      this.viewer.show("beside");
+      document.getElementById("toast").hidden = true;
+    } catch (error) {
+      toast(error.message);
+    }
+  }
+
+  async change(ask) {
+    try {
+      this.update(await ask());
+    } catch (error) {
+      toast(error.message);
+    }
+  }
+
+  drop(frame) {
+    return this.change(() => remove(clipPath(this.clip, `/references/${frame}`)));
+  }
+
+  drawJob() {
+    const { job } = this.clip;
+    const key = JSON.stringify([job && { ...job, version: 0 }, Object.keys(this.clip.references), this.clip.measures.confidence]);
+    if (key === this.jobKey) return;
+    this.jobKey = key;
+    const held = this.job.contains(document.activeElement);
+    const focused = held ? document.activeElement.id : null;
+    this.job.replaceChildren(h("h2", {}, "Relight"), ...(this.busy ? this.progress(job) : this.ready(job)));
+    // What was pressed has gone: the next Space is to play, not to press what took its place.
+    if (held) (document.getElementById(focused) || this.viewer.stage).focus({ preventScroll: true });
+  }
+
+  ready(job) {
+    const some = Object.keys(this.clip.references).length > 0;
+    const words = { done: "Relight again", cancelled: "Go on", failed: "Try again" }[job?.state] || "Relight the shot";
+    const engine = h("select", { id: "engine", onchange: () => (this.options.engine = engine.value) }, this.state.engines.map((name) => h("option", { value: name }, name)));
+    engine.value = this.options.engine;
+    return [
+      this.state.engines.length > 1 ? h("label", { class: "row" }, "Engine ", engine) : null,
+      slider({ name: "Mix", min: 0, max: 1, step: 0.05, value: this.options.mix, reset: 1, onchange: (value) => (this.options.mix = value) }),
+      button(words, () => this.relight(), { class: "primary wide", id: "relight", disabled: !some }),
+      some ? null : h("p", { class: "hint" }, "It needs a reference: a frame as you want it to look."),
+      ...this.ended(job),
+    ].filter(Boolean);
+  }
+
+  ended(job) {
+    if (!job) return [];
+    const failed = Object.entries(job.failed);
+    const said = [];
+    if (job.state === "failed") said.push(h("p", { class: "bad", role: "alert" }, job.error));
+    if (job.state === "cancelled") said.push(h("p", { class: "dim" }, `Cancelled: ${Object.keys(job.frames).length} of ${job.total} frames are made and kept.`));
+    if (job.state === "done") said.push(h("p", { class: "dim", role: "status", id: "done" }, `${Object.keys(job.frames).length} frames in ${clock(job.seconds)}.`));
+    for (const [frame, message] of failed.slice(0, 5)) said.push(h("p", { class: "bad" }, `${frame}: ${message}`));
+    for (const warning of job.warnings) said.push(h("p", { class: "warn" }, warning));
+    if (job.state === "done") said.push(...this.advice(job));
+    return said;
+  }
+
+  // Where another reference would help most.
+  advice(job) {
+    const least = lowest(this.clip);
+    const frame = job.suggestion ?? null;
+    const at = frame ?? least?.[0];
+    if (at === undefined || at in this.clip.references) return [];
+    const why = frame === null ? `Frame ${at} is the least sure (${least[1].toFixed(2)}).` : `Frame ${at} would help most as another reference.`;
+    return [h("p", { class: "advice" }, why), h("div", { class: "row" }, button(`Go to ${at}`, () => this.viewer.go(at)), button("Add a reference here", () => this.edit(at), { id: "add-here" }))];
+  }
+
+  progress(job) {
+    const made = Object.keys(job.frames).length;
+    const left = job.remaining_seconds === null ? "" : `, about ${clock(job.remaining_seconds)} to go`;
+    const doing = job.state === "waiting" ? "waiting for its turn" : STAGES[job.stage] || "looking at the clip";
+    const order = ["references", "send", "light"];
+    const now = order.indexOf(job.stage);
+    return [
+      h("ol", { class: "stages" }, order.map((stage, i) => h("li", { class: i < now ? "past" : i === now ? "now" : "" }, STAGES[stage]))),
+      h("progress", { max: 1, value: job.share, "aria-label": "Light carried" }),
+      h("progress", { max: job.total || 1, value: made, "aria-label": "Frames made", class: "frames" }),
+      h("p", { class: "dim", role: "status" }, `${doing}: ${made} of ${job.total || this.clip.frames.length} frames${left}`),
+      button("Cancel", () => this.cancel(), { class: "wide", id: "cancel" }),
+    ];
+  }
+
+  async relight() {
+    await this.change(() => post(clipPath(this.clip, "/job"), this.options));
+    if (this.busy) this.viewer.show("wipe");
+  }
+
+  leastSure() {
+    const least = lowest(this.clip);
+    if (least) this.viewer.go(least[0]);
+  }
+
+  nextReference() {
+    const numbers = Object.keys(this.clip.references).map(Number);
+    this.viewer.go(numbers.find((frame) => frame > this.viewer.frame) ?? numbers[0]);
+  }
+
+  cancel() {
+    return this.change(() => remove(clipPath(this.clip, "/job")));
+  }
+
+  async drawHome() {
+    const { job } = this.clip;
+    const made = job ? Object.keys(job.frames).length : 0;
+    this.home.hidden = !made || this.busy;
+    const key = `${job?.state} ${made} ${job?.seconds}`;
+    if (this.home.hidden || key === this.homeKey) return;
+    this.homeKey = key;
+    const link = (name, path) => h("a", { class: "button", href: clipPath(this.clip, path), download: "" }, name);
+    const code = h("pre", { tabindex: 0, "aria-label": "Command" });
+    const copy = button("Copy", async () => {
+      await navigator.clipboard?.writeText(code.textContent.trim());
+      copy.textContent = "Copied";
+    });
+    this.home.replaceChildren(
+      h("h2", {}, "Take home"),
+      h("div", { class: "row" }, link("EXR, ZIP", "/result.zip"), job.state === "done" ? link("Movie", "/movie.mp4") : null, link("Gain", "/gain.zip"), link("Confidence", "/confidence.zip")),
+      h("p", { class: "row" }, h("span", { class: "dim" }, "The command that makes the same"), h("span", { class: "spacer" }), copy),
+      code,
+    );
+    code.textContent = await text(clipPath(this.clip, "/command.txt")).catch((error) => error.message);
+  }
+
+  async close() {
+    this.leave();
+    await remove(clipPath(this.clip)).catch((error) => toast(error.message));
+    this.onclose(this.clip);
+  }
+}

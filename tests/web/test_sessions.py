@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from relumix.web.errors import RefusedError
+from relumix.web.sessions import Sessions
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def sessions(tmp_path: Path, clock: Clock) -> Sessions:
+    return Sessions(tmp_path, 2, 100.0, clock=clock)
+
+
+def test_files_go_when_their_visitor_has_gone(sessions: Sessions, clock: Clock, tmp_path: Path):
+    stays, goes = sessions.begin(admitted=True), sessions.begin(admitted=True)
+    (goes.folder / "plate.exr").write_bytes(b"x")
+    assert (goes.folder.stat().st_mode & 0o777) == 0o700
+    clock.now = 60
+    assert sessions.find(stays.name) is stays
+    clock.now = 110
+    sessions.tidy()
+    assert sessions.find(goes.name) is None
+    assert list(tmp_path.iterdir()) == [stays.folder]
+    sessions.close()
+    assert not list(tmp_path.iterdir())
+
+
+def test_there_are_only_so_many(sessions: Sessions, clock: Clock):
+    first = sessions.begin(admitted=True)
+    sessions.begin(admitted=True)
+    with pytest.raises(RefusedError, match="2 people are here already: come back later"):
+        sessions.begin(admitted=True)
+    clock.now = 61  # They did nothing: the one that did nothing for longest gives way.
+    third = sessions.begin(admitted=True)
+    assert sessions.find(first.name) is None
+    assert sessions.find(third.name) is third
+
+
+def test_names_cannot_be_guessed(sessions: Sessions):
+    one, other = sessions.begin(admitted=True), sessions.begin(admitted=True)
+    assert min(len(one.name), len(other.name)) >= 43  # 256 bits
+    assert one.name not in str(one.folder)
+    assert sessions.find(None) is sessions.find("") is sessions.find("x") is None
