@@ -64,12 +64,12 @@ def make_clip(folder: Path, name: str = "plate", size: tuple[int, int] = (64, 48
     return files
 
 
-def upload(visitor: TestClient, files: dict[int, Path], name: str = "up1") -> dict:
+def upload(visitor: TestClient, files: dict[int, Path], name: str = "up1", colorspace: str | None = None) -> dict:
     """Upload a clip and open it."""
     for path in files.values():
         answer = visitor.put(f"/api/uploads/{name}/{path.name}", content=path.read_bytes())
         assert answer.status_code == 200, answer.text
-    answer = visitor.post(f"/api/uploads/{name}", json={"title": "mine"})
+    answer = visitor.post(f"/api/uploads/{name}", json={"title": "mine", "colorspace": colorspace})
     assert answer.status_code == 200, answer.text
     return answer.json()
 

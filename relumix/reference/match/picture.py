@@ -18,9 +18,9 @@ from relumix.shot.alpha import is_coverage
 from relumix.shot.channels import choose
 from relumix.shot.images import ImageError, data_window, display_window, opened
 from relumix.shot.layout import explain, layout_of
+from relumix.shot.movie_frames import is_movie
 from relumix.shot.plate import Plate
 from relumix.shot.rgba_image import is_whole, read_rgba
-from relumix.shot.sequence import refuse_movie
 from relumix.types import Float32
 
 
@@ -37,7 +37,10 @@ def read_picture(path: Path, plate: Plate, colorspace: str | None, work_size: in
 
     Raises InputError: unreadable, without red, green and blue, black, an unknown colour space.
     """
-    refuse_movie(path)
+    if is_movie(path):
+        raise InputError(
+            f"picture {path} is a movie: expected one picture, such as its frame {path}/{path.stem}.1001{path.suffix}"
+        )
     try:
         with opened(path, unassociated=True) as image:
             layout = layout_of(image, path)
