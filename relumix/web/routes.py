@@ -307,21 +307,33 @@ async def archive(request: Request) -> Response:
     files = await blocking(downloads.contents, clip, kind)
     order = site.studio.order(clip, JobOptions.of({}, site.options.engine))
     texts = [("command.txt", _command(clip, False, order))] if kind == "result" else []
-    name = f"{Path(clip.title).stem.rstrip('.#') or 'clip'}-{kind}.zip"
     return StreamingResponse(
-        downloads.archive(files, texts), media_type="application/zip", headers={"Content-Disposition": _attached(name)}
+        downloads.archive(files, texts),
+        media_type="application/zip",
+        headers={"Content-Disposition": _attached(clip, f"{kind}.zip")},
+    )
+
+
+async def before_after(request: Request) -> Response:
+    """Give a movie of plate and result, side by side."""
+    _, clip = clip_of(request)
+    path = await blocking(downloads.before_after, clip)
+    return FileResponse(
+        path, media_type="video/mp4", headers={"Content-Disposition": _attached(clip, "before-after.mp4")}
     )
 
 
 async def movie(request: Request) -> Response:
-    """Give a movie of plate and result."""
+    """Give the result as a movie."""
     _, clip = clip_of(request)
     path = await blocking(downloads.movie, clip)
-    name = f"{Path(clip.title).stem.rstrip('.#') or 'clip'}-before-after.mp4"
-    return FileResponse(path, media_type="video/mp4", headers={"Content-Disposition": _attached(name)})
+    name = _attached(clip, f"relit{path.suffix}")
+    return FileResponse(path, media_type="application/octet-stream", headers={"Content-Disposition": name})
 
 
-def _attached(name: str) -> str:
+def _attached(clip: Clip, what: str) -> str:
+    """Return the header that has a browser save a file: named after the clip and what of it this is."""
+    name = f"{Path(clip.title).stem.rstrip('.#') or 'clip'}-{what}"
     plain = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "._-") else "_" for letter in name)
     return f'attachment; filename="{plain}"'
 
@@ -353,7 +365,8 @@ def routes() -> list[Route]:
         ("DELETE", clip, close),
         ("GET", f"{clip}/events", events),
         ("GET", f"{clip}/command.txt", command),
-        ("GET", f"{clip}/movie.mp4", movie),
+        ("GET", f"{clip}/before-after.mp4", before_after),
+        ("GET", f"{clip}/movie", movie),
         ("GET", f"{clip}/{{kind}}.zip", archive),
         ("GET", f"{clip}/frames/{{frame}}/{{kind}}.jpg", picture),
         ("POST", f"{clip}/frames/{{frame}}/graded", graded),

@@ -346,7 +346,7 @@ def _small_file(source: Source, frame: int, kind: Kind, path: Path) -> Float32:
 
 
 def _write_coded(path: Path, plate: Plate, picture: Picture, lit: list[Float32]) -> None:
-    """Write scene-linear pixels as a reference: beside EXR that is not linear, a file of floats is taken to be coded."""
+    """Write scene-linear pixels as a reference. Beside coded EXR, floats are taken to be coded too."""
     bits: Bits | None = None
     if plate.space.converts and not plate.is_coded:
         alphas = [level.alpha for level in picture.levels]

@@ -15,7 +15,7 @@ from relumix.shot.plate import Plate
 from relumix.shot.sequence import Sequence
 from relumix.web.jobs import Job
 from tests.server.harness import write_exr
-from tests.web.rig import FRAMES, Rig, link, make_clip, said, upload
+from tests.web.rig import FRAMES, Rig, link, make_clip, movie_clip, said, upload
 
 LOOK = {"whole": {"exposure": 1.0}, "regions": []}
 
@@ -73,7 +73,7 @@ def test_pictures_are_small_and_get_brighter(clip):
         ("frames/1001/plate.jpg?stops=nan", 400, "size and stops: stops is nan: expected a number from -12 to 12"),
         ("result.zip", 409, "no frame is made yet"),
         ("secret.zip", 404, "expected result.zip, gain.zip or confidence.zip"),
-        ("movie.mp4", 409, "the shot is not relit yet"),
+        ("movie", 409, "the shot is not relit yet"),
     ],
 )
 def test_what_is_not_there(clip, query: str, code: int, text: str):
@@ -403,20 +403,6 @@ def test_words_need_a_model(clip):
     assert said(visitor.post(f"{path}/lights/1002", json={"rig": RIG}))[0] == 404
 
 
-def movie_clip(path: Path) -> Path:
-    """A short movie, Rec.709 as its tags say."""
-    av = pytest.importorskip("av")
-    picture = cv2.resize(np.random.default_rng(3).integers(0, 200, (9, 16, 3), np.uint8), (200, 96))
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=25, options={"crf": "10"})
-        stream.width, stream.height, stream.pix_fmt = 160, 96, "yuv420p"
-        for i in range(4):
-            shown = np.ascontiguousarray(picture[:, 5 * i : 160 + 5 * i])
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(shown, format="rgb24")))
-        container.mux(stream.encode(None))
-    return path
-
-
 def png_clip(folder: Path) -> dict[int, Path]:
     """A clip of 8-bit pictures, sRGB."""
     folder.mkdir(parents=True)
@@ -450,4 +436,4 @@ def test_a_grade_of_what_is_coded_is_read_as_it_was_meant(rig: Rig, tmp_path: Pa
         assert (np.abs(shown - plate).mean() > 8) == differs
         assert np.abs(shown - plate).mean() < (1 if not differs else 99)
     graded = decoded(visitor.post(f"{path}/frames/{frame}/graded", json=LOOK)).astype(int)
-    assert np.abs(shown - graded).mean() < 1.5
+    assert np.abs(shown - graded).mean() < 2.5  # of 255: JPEG

@@ -289,7 +289,7 @@ export class Workbench {
     const key = `${job?.state} ${made} ${job?.seconds}`;
     if (this.home.hidden || key === this.homeKey) return;
     this.homeKey = key;
-    const link = (name, path) => h("a", { class: "button", href: clipPath(this.clip, path), download: "" }, name);
+    const link = (name, path, title) => h("a", { class: "button", href: clipPath(this.clip, path), download: "", title }, name);
     const code = h("pre", { tabindex: 0, "aria-label": "Command" });
     const copy = button("Copy", async () => {
       await navigator.clipboard?.writeText(code.textContent.trim());
@@ -297,7 +297,7 @@ export class Workbench {
     });
     this.home.replaceChildren(
       h("h2", {}, "Take home"),
-      h("div", { class: "row" }, link("EXR, ZIP", "/result.zip"), job.state === "done" ? link("Movie", "/movie.mp4") : null, link("Gain", "/gain.zip"), link("Confidence", "/confidence.zip")),
+      h("div", { class: "row" }, [link("EXR, ZIP", "/result.zip"), job.state === "done" ? [link("Movie", "/movie", "Relit once more, straight into a movie: it takes as long"), link("Before | after", "/before-after.mp4")] : null, link("Gain", "/gain.zip"), link("Confidence", "/confidence.zip")].flat()),
       h("p", { class: "row" }, h("span", { class: "dim" }, "The command that makes the same"), h("span", { class: "spacer" }), copy),
       code,
     );
