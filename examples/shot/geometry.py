@@ -32,7 +32,9 @@ def _write(
     spec.channelnames, spec.channelformats = names, types
     spec.attribute("compression", compression)
     output = oiio.ImageOutput.create(str(path))
-    if not (output and output.open(str(path), spec) and output.write_image(np.ascontiguousarray(values)) and output.close()):
+    if not (
+        output and output.open(str(path), spec) and output.write_image(np.ascontiguousarray(values)) and output.close()
+    ):
         raise OSError(f"{path} could not be written: {output.geterror() if output else oiio.geterror()}")
 
 

@@ -33,7 +33,19 @@ if TYPE_CHECKING:
 _KINDS = (reference_text, reference_lights, reference_match)
 
 _SHARED = (
-    *("frames", "colorspace", "layer", "view", "premult", "mask", "mix", "work_size", "transfer", "device"),
+    *(
+        "frames",
+        "colorspace",
+        "deinterlace",
+        "layer",
+        "view",
+        "premult",
+        "mask",
+        "mix",
+        "work_size",
+        "transfer",
+        "device",
+    ),
     *("gain_out", "contact_sheet", "compression", "bits", "overwrite"),
 )
 """Settings of relight that count for a reference too."""
@@ -131,7 +143,7 @@ def relight_words(args: argparse.Namespace, job: ReferenceJob) -> list[str]:
         **{name: getattr(args, name) for name in ("compression", "bits", "engine", "preview", "progress", "server")},
         **{name: getattr(args, name) for name in WITH_SERVER},
         **{"model": args.engine_model, "engine_option": args.engine_options, "overwrite": args.overwrite},
-        **{"reference_colorspace": linear, "config": config},
+        **{"deinterlace": args.deinterlace, "reference_colorspace": linear, "config": config},
     }
     options = [word for name, value in named.items() for word in _words(name, value)]
     return [args.source, *references, f"--output={args.all_of_it}", *options]

@@ -136,10 +136,10 @@ class LightNet(nn.Module):
                 torch.cat([sample(one.gain, spot), sample(one.look.picture, spot) + more, known_at(one.lit, spot)], 1)
                 for one, more, spot in zip(references, brighter, spots, strict=True)
             ]
-            gain, look, lit = (ask * torch.stack(planes)).sum(0).split((3, 3, 1), 1)
-            carried.append(gain)
-            looks.append((look - picture).clamp(-4, 4))
-            known.append(lit)
+            brought = (ask * torch.stack(planes)).sum(0)
+            carried.append(brought[:, :3])
+            looks.append((brought[:, 3:6] - picture).clamp(-4, 4))
+            known.append(brought[:, 6:])
         attended, strength = self._attended(frame, references)
         shape = resized(frame.normal, picture), resized(frame.depth, picture), resized(frame.arriving, picture)
         fit = (self._fitted(frame, references, brighter, spread) - shape[2]) / spread

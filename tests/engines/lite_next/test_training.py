@@ -116,6 +116,33 @@ def test_the_truth_has_no_loss_and_learning_lowers_it(clip):
     assert losses[-1] < 0.95 * losses[0]
 
 
+def test_what_a_choice_could_give_is_said_beside_what_it_gives(clip):
+    from relumix.engines.lite_next.network import CANDIDATES
+    from relumix.engines.lite_next.training.learn import validate
+
+    figures = validate(LightNet((16, 16, 24, 24), (16, 16, 24, 24)), [clip], 1)
+    assert list(figures) == ["psnr", "plain", *CANDIDATES, "best 5x5", "best"]
+    assert figures["best"] >= figures["best 5x5"] > max(figures[name] for name in CANDIDATES)
+
+
+def test_the_doubt_of_a_candidate_is_learned_as_its_error(clip):
+    """The loss is least where every candidate's doubt is what it misses by, whatever the others do."""
+    from relumix.engines.lite_next.training.learn import references_of
+    from relumix.engines.lite_next.training.losses import display, doubts_loss
+    from relumix.engines.lite_next.training.pairs import draw
+
+    example = draw([clip], np.random.default_rng(7), 1)
+    network = LightNet((16, 16, 24, 24), (16, 16, 24, 24))
+    look = network.look(example.frame.picture)
+    light, references = references_of(example, [network.look(one.view.picture) for one in example.references])
+    answer = network(look, references, light.spread)
+    shown = display(example.frame, example.frame.truth)
+    missed = [display(example.frame, gain * light.spread + light.level) - shown for gain in answer.candidates.unbind(1)]
+    right = torch.log2(torch.stack(missed, 1).abs().mean(2) + 0.01).detach()
+    assert float(doubts_loss(replace(answer, doubts=right), example.frame, light)) == pytest.approx(0, abs=1e-5)
+    assert float(doubts_loss(replace(answer, doubts=right - 1), example.frame, light)) == pytest.approx(1, abs=1e-5)
+
+
 def test_what_arrives_is_compared_from_picture_to_picture(clip):
     """A factor on all of it costs nothing; one on a single picture does, or no fit would hold from one to another."""
     from relumix.engines.lite_next.training.losses import shape_losses

@@ -150,8 +150,8 @@ def light_losses(answer: Answer, view: View, light: Light) -> Parts:
 def doubts_loss(answer: Answer, view: View, light: Light) -> Tensor:
     """How far off the expected error of each candidate is, in octaves.
 
-    A choice is learned best as that: the mean error under the shares of a softmax is least where one candidate has all
-    the share everywhere, and there its gradient is 0.
+    The mean error of the candidates under their shares is no loss to choose by: descent soon gives all the share to the
+    one that is best on the whole, where a softmax has no gradient (docs/lite_next.md has figures).
     """
     shown = display(view, view.truth)
     each = [
