@@ -28,7 +28,6 @@ class Session:
     owner: Owner = field(default_factory=Owner)
     clips: dict[str, Clip] = field(default_factory=dict)
     used: float = field(default_factory=time.monotonic)
-    bytes_uploading: int = 0
 
     def clip(self, name: str) -> Clip:
         """Return a clip of his. Raises RefusedError."""
@@ -43,7 +42,7 @@ class Session:
 
     def bytes_used(self) -> int:
         """Return the size of his files."""
-        return self.bytes_uploading + sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
+        return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
 
     def end(self) -> None:
         """Stop his jobs and remove his files."""
@@ -110,7 +109,7 @@ class Sessions:
         unused = [
             session
             for session in self._sessions.values()
-            if not session.clips and not session.bytes_uploading and self._clock() - session.used > _STARTED_SECONDS
+            if not any(session.folder.iterdir()) and self._clock() - session.used > _STARTED_SECONDS
         ]
         if not unused:
             raise RefusedError(503, f"{self._most} people are here already: come back later")
