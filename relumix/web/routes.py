@@ -33,7 +33,7 @@ from relumix.web.requests import (
 )
 from relumix.web.sessions import Session
 from relumix.web.studio import JobOptions, look_of
-from relumix.web.tasks import KINDS, Kind, Source
+from relumix.web.tasks import KINDS, Source
 from relumix.web.uploads import receive, refuse_large, safe_name
 
 _TELL_SECONDS = 0.25
@@ -48,7 +48,7 @@ async def login(request: Request) -> Response:
         await asyncio.sleep(1.0)  # Guessing gets slow.
         raise RefusedError(401, "that is no token of this page")
     response = JSONResponse({})
-    keep(request, response, site.sessions.begin(admitted=True))
+    keep(request, response, site.sessions.begin())
     return response
 
 
@@ -379,6 +379,3 @@ def routes() -> list[Route]:
         ("DELETE", f"{clip}/job", cancel),
     ]
     return [Route(path, answering(handler), methods=[method]) for method, path, handler in table]
-
-
-__all__ = ["Kind", "routes"]

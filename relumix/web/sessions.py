@@ -20,11 +20,10 @@ _STARTED_SECONDS = 60.0
 
 @dataclass
 class Session:
-    """A visitor. folder: his own; admitted: whether he brought a token, where one is asked for."""
+    """A visitor. name: a secret that his browser keeps; folder: his own."""
 
     name: str
     folder: Path
-    admitted: bool
     owner: Owner = field(default_factory=Owner)
     clips: dict[str, Clip] = field(default_factory=dict)
     used: float = field(default_factory=time.monotonic)
@@ -72,7 +71,7 @@ class Sessions:
                 session.used = self._clock()
             return session
 
-    def begin(self, *, admitted: bool) -> Session:
+    def begin(self) -> Session:
         """Begin a session. Raises RefusedError where there are as many as may be."""
         self.tidy()
         with self._lock:
@@ -81,7 +80,7 @@ class Sessions:
             name = secrets.token_urlsafe(32)
             folder = self._folder / secrets.token_hex(8)
             folder.mkdir(mode=0o700)
-            session = Session(name, folder, admitted, used=self._clock())
+            session = Session(name, folder, used=self._clock())
             self._sessions[name] = session
             return session
 

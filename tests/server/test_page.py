@@ -13,8 +13,10 @@ from contextlib import ExitStack
 
 import pytest
 
+from relumix.errors import InputError
 from relumix.v1 import relight_pb2 as pb
 from relumix_server.metrics import Metrics
+from relumix_server.options import Options
 from relumix_server.page import _handler, _Server
 from tests.server.harness import Disk, ask, opening, pieces, serving
 from tests.server.test_life import Held, until
@@ -83,6 +85,13 @@ def test_other_addresses_are_not_found(server):
     for path in ("x", "../etc/passwd", "metrics/x"):
         with pytest.raises(urllib.error.HTTPError, match="404"):
             get(server, path)
+
+
+def test_it_leads_to_the_page_of_relumix_web(tmp_path):
+    with serving(tmp_path, "--page", "http://127.0.0.1:7860/") as server:
+        assert '<a href="http://127.0.0.1:7860/">The page to try it</a>' in get(server)[0]
+    with pytest.raises(InputError, match="the page is javascript:1: expected an address that begins with http"):
+        Options(page="javascript:1")
 
 
 @pytest.fixture(scope="module")
