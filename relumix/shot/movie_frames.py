@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from relumix.errors import InputError, LostFrameError
 from relumix.shot.image_error import ImageError
 from relumix.types import Float32
-from relumix.util.extras import needed
+from relumix.util.extras import MissingPackageError, needed
 
 if TYPE_CHECKING:
     from relumix.movie import Movie
@@ -93,6 +93,14 @@ def frame_path(movie: Path, frame: int, frames: range) -> Path:
     return folder / f"{head}{frame:0{digits(frames)}d}{tail}"
 
 
+def still_of(path: Path) -> Path:
+    """Return an image or, of a movie, its first frame. Raises InputError where it cannot be opened."""
+    if not is_movie(path):
+        return path
+    frames = movie_at(path).info.frames
+    return frame_path(path, frames[0], frames)
+
+
 def digits(frames: range) -> int:
     """Return the least number of digits of a frame number."""
     return max(_LEAST_DIGITS, len(str(frames[0])))
@@ -118,7 +126,12 @@ def movie_at(path: Path, *, deinterlace: bool = False) -> Movie:
         stat = path.stat()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    return _opened(path.absolute(), deinterlace, stat.st_size, stat.st_mtime_ns)
+    try:
+        return _opened(path.absolute(), deinterlace, stat.st_size, stat.st_mtime_ns)
+    except MissingPackageError:
+        raise
+    except InputError as error:
+        raise InputError(str(error).replace(str(path.absolute()), str(path))) from error
 
 
 def told_of_movie(path: Path, *, deinterlace: bool) -> Iterator[str]:

@@ -143,11 +143,9 @@ def test_what_is_not_relit_is_described(tmp_path: Path) -> None:
 def test_other_formats(tmp_path: Path) -> None:
     path = files.plain(tmp_path / "a.png", np.zeros((4, 5, 3), np.uint8))
     found = describe(path)
-    assert found.colour is None
-    assert "relit           R, G, B (say what colour they are with --colorspace)" in found.text()
-    assert "colour          not said" in found.text()
-    with pytest.raises(InputError, match="say what colour it is with --colorspace"):
-        Plate(Sequence.find(path))
+    assert (found.colour, found.assumed, found.movie) == ("sRGB", True, None)
+    assert "relit           R, G, B\n" in found.text()
+    assert "colour          not said: taken for sRGB (--colorspace)" in found.text()
 
 
 def test_errors(tmp_path: Path) -> None:
