@@ -7,8 +7,6 @@ import pytest
 
 from relumix.errors import InputError
 from relumix.shot.info import describe
-from relumix.shot.plate import Plate
-from relumix.shot.sequence import Sequence
 from tests.shot import files
 
 REC709 = struct.pack("<8f", 0.64, 0.33, 0.3, 0.6, 0.15, 0.06, 0.3127, 0.329)
