@@ -17,7 +17,7 @@ $(VENV)/.made:
 	@touch $@
 
 $(VENV)/.installed-demo: $(VENV)/.made setup.cfg constraints.txt
-	$(INSTALL) --editable '.[local]'
+	$(INSTALL) --editable '.[web]'
 	@touch $@
 
 # With all that the demo needs.
@@ -30,6 +30,7 @@ demo: $(VENV)/.installed-demo  ## relight the example shot; results in demo/
 		-r examples/shot/truth/example.1014.exr -o demo/relit \
 		--gain-out demo/gain/example.####.exr --contact-sheet demo/contact_sheet.png --preview demo/before_after.mp4 \
 		--progress bar --overwrite
+	@echo "or in a browser: $(BIN)/relumix web opens http://127.0.0.1:7860/"
 
 test: $(VENV)/.installed  ## run the tests
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile

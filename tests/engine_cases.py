@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -42,12 +43,18 @@ CASES = (
     *(EngineCase(name) for name in ENGINES if name != "svd"),
     EngineCase("svd", (*_SVD, "chained=false"), examples=3, trained=False),
     EngineCase("svd", (*_SVD, "chained=true"), examples=2, trained=False, chained=True),
+    EngineCase("lite-next", examples=4, trained=False),
 )
 
 
 @lru_cache(maxsize=len(CASES))
 def loaded(engine: str, options: tuple[str, ...], model: str | None) -> Engine:
     """Return an engine, loaded once: it serves any number of shots."""
+    if engine == "lite-next":  # not in the registry until it is better than lite
+        from relumix.engines.lite_next.engine import LiteNextEngine
+
+        assert model is not None
+        return LiteNextEngine(Path(model), "cpu")
     return engine_for(Settings(engine=engine, engine_options=options, model=model))
 
 
@@ -56,11 +63,13 @@ def models(tmp_path_factory):
     """Models by engine: tiny and random where an engine ships none."""
     torch = pytest.importorskip("torch")
     pytest.importorskip("diffusers")
+    from tests.engines.lite_next.models import make_weights
     from tests.engines.svd.models import make_model
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # networks this small lose more to threads than they gain
-    yield {"svd": str(make_model(tmp_path_factory.mktemp("svd")))}
+    next_lite = make_weights(tmp_path_factory.mktemp("lite-next"))
+    yield {"svd": str(make_model(tmp_path_factory.mktemp("svd"))), "lite-next": str(next_lite)}
     torch.set_num_threads(threads)
 
 

@@ -50,15 +50,17 @@ UNRUN = {
     r"make (proto|released)": "writes what tests/proto/test_contract.py compares",
     r"pip install .*": INSTALLS,
     r"apt-get install .*": INSTALLS,
-    r"python (tests/benchmarks|examples/shot)/.*": MINUTES,
+    r"python (tests/benchmarks|examples/(shot|crates))/.*": MINUTES,
     r"pytest -m slow .*": MINUTES,
     r"make ofx": "tests/ofx_plugin/test_slow.py does it",
     r"relumix bridge.*": "serves until its last client has gone: tests/cli/test_bridge.py starts it",
     r"relumix ofx install.*": "builds for minutes: tests/cli/test_ofx.py installs",
     r"relumix serve --engine-option": MENTION,
     r"relumix serve.*": SERVES,
+    r"relumix web.*": "serves until it is stopped: tests/web/test_browser.py starts it",
+    r"relumix relight clip\.mov .*": "needs a movie",
     r"relumix evaluate demo/relit .*": "needs what make demo made",
-    r"relumix (relight|evaluate) .*examples/shot/.*": "takes half a minute",
+    r"relumix (relight|evaluate) .*examples/(shot|crates)/.*": "takes half a minute",
     r"relumix relight --engine lite": MENTION,
     r"relumix .*….*": MENTION,
     r"relumix (evaluate|relight|info|farm|farm start|dataset render|train svd)": MENTION,
@@ -253,7 +255,7 @@ def by_pip(command: Command) -> None:
     name, _, extra = requirement.partition(" @ ")[0].removesuffix("]").partition("[")
     assert not extra or extra in config["options.extras_require"]
     ours = (".", "relumix", f"dist/relumix-{relumix.__version__}-py3-none-any.whl")
-    assert name in (*ours, "openjd-cli", "carla==0.9.16")
+    assert name in (*ours, "openjd-cli", "carla==0.9.16", "playwright")
     assert name != "relumix" or "git+https://HOST/PATH/" in requirement, "relumix is on no index"
 
 

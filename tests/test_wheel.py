@@ -16,6 +16,9 @@ import relumix
 
 ROOT = Path(__file__).resolve().parents[1]
 NAME = f"relumix-{relumix.__version__}-py3-none-any.whl"
+EXAMPLES = ("*.py", "shot/plate/*.exr", "shot/truth/example.1008.exr", "crates/plate/*.exr", "crates/relit.*.exr")
+"""What the page of an installed relumix opens."""
+
 NOT_OURS = re.compile(r"__pycache__|\.egg-info")
 
 pytestmark = pytest.mark.slow
@@ -67,7 +70,10 @@ def test_it_holds_every_file_and_no_other(wheel: Path):
         for path in (base / top).rglob("*")
         if path.is_file() and not NOT_OURS.search(str(path))
     }
+    examples = [path for each in EXAMPLES for path in (ROOT / "examples").glob(each)]
+    there |= {f"relumix_examples/{path.relative_to(ROOT / 'examples')}" for path in examples}
     assert held == there
+    assert "relumix_examples/crates/relit.1010.exr" in held
     assert "relumix/engines/lite/lite.safetensors" in held
 
 

@@ -5,7 +5,8 @@
 
 Mitsuba also needs LLVM (Debian, Ubuntu: `apt-get install libllvm19`): the newest is taken that works with it, or what
 DRJIT_LIBLLVM_PATH names. Frames that are there already are left alone, so a render that was stopped goes on where it
-was; `--overwrite` renders them again.
+was; `--overwrite` renders them again. `--geometry 1001` writes geometry/ instead, what that frame shows, which
+`relumix reference lights` puts light on.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ if __name__ == "__main__":  # before the next imports: Dr.Jit loads a libLLVM as
 
 import drjit
 import fileseq
+import geometry
 import mitsuba as mi
 import mitsuba_oidn
 import numpy as np
@@ -59,11 +61,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--spp", type=int, default=96, help="samples a pixel (96)")
     parser.add_argument("--size", type=_size, default=(640, 360), help="WIDTHxHEIGHT (640x360)")
     parser.add_argument("--overwrite", action="store_true", help="render frames again that are there already")
+    parser.add_argument("--geometry", type=int, metavar="FRAME", help="write what that frame shows, and stop")
     parser.add_argument("--threads", type=int, help="threads to render with (one a core)")
     options = parser.parse_args(arguments)
     mi.set_variant("llvm_ad_rgb")
     if options.threads:
         drjit.set_thread_count(options.threads)
+    if options.geometry is not None:
+        write_geometry(options.out, options.geometry, options.size)
+        return 0
     render(options.out, list(options.frames), options.spp, options.size, overwrite=options.overwrite)
     return 0
 
@@ -77,12 +83,24 @@ def render(out: Path, frames: list[int], spp: int, size: tuple[int, int], *, ove
     with tempfile.TemporaryDirectory() as folder:
         scene = Scene(Path(folder))
         for frame in missing:
-            share = (frame - FRAMES.start()) / (FRAMES.end() - FRAMES.start())
-            clean = {light: develop(scene.at(share, light, size, PATH_DEPTH), spp, seed=frame) for light in LIGHTS}
+            clean = {
+                light: develop(scene.at(_share(frame), light, size, PATH_DEPTH), spp, seed=frame) for light in LIGHTS
+            }
             grain = film_grain(clean["overcast"], seed=frame)
             for light, path in paths[frame].items():
                 write(path, clean[light] * grain, frame, f"relumix example shot, {FOLDERS[light]}: {light}")
             print(f"frame {frame} written", flush=True)
+
+
+def write_geometry(out: Path, frame: int, size: tuple[int, int]) -> None:
+    """Write the geometry of a frame."""
+    with tempfile.TemporaryDirectory() as folder:
+        geometry.write(Scene(Path(folder)).at(_share(frame), "overcast", size, PATH_DEPTH), out / "geometry", frame)
+
+
+def _share(frame: int) -> float:
+    """How much of the shot is over at a frame, 0..1."""
+    return (frame - FRAMES.start()) / (FRAMES.end() - FRAMES.start())
 
 
 def develop(scene: mi.Scene, spp: int, seed: int) -> Float32:

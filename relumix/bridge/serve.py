@@ -72,14 +72,16 @@ class _Clients:
     def __init__(self, context: Context, token: str | None, options: Options) -> None:
         self._context, self._token, self._options = context, token, options
         self._threads: dict[threading.Thread, socket.socket] = {}
+        self._asked = False
 
     def accept(self, listener: socket.socket) -> None:
         """Take connections until there was none for a while."""
         listener.settimeout(_POLL_SECONDS)
-        linger = self._options.linger_seconds
-        last = time.monotonic() + FIRST_SECONDS
+        linger, last = self._options.linger_seconds, time.monotonic()
+        first = last + FIRST_SECONDS
         try:
-            while linger is None or time.monotonic() < last + linger:
+            # Who merely looks whether a bridge listens is not the first client.
+            while linger is None or time.monotonic() < (last if self._asked else max(last, first)) + linger:
                 with contextlib.suppress(TimeoutError):
                     connection, _ = listener.accept()
                     self._begin(connection)
@@ -89,13 +91,18 @@ class _Clients:
         finally:
             self._end()
 
+    def _note_asked(self) -> None:
+        self._asked = True
+
     def _begin(self, connection: socket.socket) -> None:
         if len(self._threads) >= MOST_CONNECTIONS:
             with contextlib.suppress(wire.GoneError), connection:
                 connection.settimeout(_POLL_SECONDS)
                 wire.send(connection, "error", {"text": f"the bridge has {MOST_CONNECTIONS} clients: close some hosts"})
             return
-        session = Session(connection, self._context, self._token, self._options.most_frame_bytes)
+        session = Session(
+            connection, self._context, self._token, self._options.most_frame_bytes, on_request=self._note_asked
+        )
         thread = threading.Thread(target=session.run, name="relumix-bridge-client", daemon=True)
         self._threads[thread] = connection
         thread.start()

@@ -6,6 +6,7 @@ import contextlib
 import hmac
 import re
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -33,12 +34,14 @@ class Session:
 
     token            what the plugin must bring; None where the socket's folder keeps others out.
     most_frame_bytes of a picture.
+    on_request       called at each request.
     """
 
     connection: socket.socket
     context: Context
     token: str | None = None
     most_frame_bytes: int = 2 << 30
+    on_request: Callable[[], None] = lambda: None
     _dialogue: Dialogue[Outcome] | None = field(default=None, init=False)
 
     def run(self) -> None:
@@ -80,6 +83,7 @@ class Session:
         if message.kind != "open" or message.body_bytes:
             raise WireError(f"got {message.kind[:40]!r}: expected open, without a body")
         self.connection.settimeout(ANSWER_SECONDS)
+        self.on_request()
         try:
             self._dialogue = task(Request.of(message.fields), self.context)
             self._finish(self._drive(self._dialogue))

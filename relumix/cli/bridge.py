@@ -119,7 +119,7 @@ def _words(args: argparse.Namespace) -> list[str]:
         option = "--" + name.replace("_", "-")
         if isinstance(value, bool):
             words += [option] if value and name != "background" else []
-        elif value and name != "run":
+        elif value not in (None, "") and name != "run":
             words += [f"{option}={value}"]
     return words
 

@@ -25,6 +25,7 @@ def add_parser(commands: Subparsers) -> None:
     add("result", metavar="RESULT", help="the relit shot: a pattern or a folder")
     add("--truth", metavar="PATTERN", help="the same frames as they should be")
     add("--source", metavar="PATTERN", help="the plate that was relit: measures flicker of the gain")
+    add("--confidence", metavar="PATTERN", help="what was said of its errors: files of --confidence-out, or of a layer")
     add("--frames", metavar="RANGE", help="frames to score (all of the truth, or of the source)")
     add(
         "--references",
@@ -52,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
             args.result,
             truth=args.truth,
             source=args.source,
+            confidence=args.confidence,
             frames=parse_frames(args.frames) if args.frames else None,
             references=_references(args.references),
             layer=args.layer,

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from relumix.cli import presets, reference_lights, reference_match
+from relumix.cli import presets, reference_lights, reference_match, reference_text
 from relumix.cli.parser import OneShot
 from relumix.cli.progress import Show, shown_as
 from relumix.cli.reference_options import PRESET, add_all_of_it, add_files, add_how, add_light, add_written
@@ -30,10 +30,22 @@ if TYPE_CHECKING:
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
-_KINDS = (reference_lights, reference_match)
+_KINDS = (reference_text, reference_lights, reference_match)
 
 _SHARED = (
-    *("frames", "colorspace", "layer", "view", "premult", "mask", "mix", "work_size", "transfer", "device"),
+    *(
+        "frames",
+        "colorspace",
+        "deinterlace",
+        "layer",
+        "view",
+        "premult",
+        "mask",
+        "mix",
+        "work_size",
+        "transfer",
+        "device",
+    ),
     *("gain_out", "contact_sheet", "compression", "bits", "overwrite"),
 )
 """Settings of relight that count for a reference too."""
@@ -131,7 +143,7 @@ def relight_words(args: argparse.Namespace, job: ReferenceJob) -> list[str]:
         **{name: getattr(args, name) for name in ("compression", "bits", "engine", "preview", "progress", "server")},
         **{name: getattr(args, name) for name in WITH_SERVER},
         **{"model": args.engine_model, "engine_option": args.engine_options, "overwrite": args.overwrite},
-        **{"reference_colorspace": linear, "config": config},
+        **{"deinterlace": args.deinterlace, "reference_colorspace": linear, "config": config},
     }
     options = [word for name, value in named.items() for word in _words(name, value)]
     return [args.source, *references, f"--output={args.all_of_it}", *options]

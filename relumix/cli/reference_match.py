@@ -32,6 +32,13 @@ def add_parser(kinds: Subparsers) -> argparse.ArgumentParser:
     add("--to-colorspace", metavar="NAME", help="its OCIO colour space (sRGB for integer files, else the plate's)")
     add("--region", metavar="MASK", help="matte of the plate's part that is compared with it (all of it)")
     add("--to-region", metavar="MASK", help="matte of the picture's part that is looked at (all of it)")
+    add(
+        "--contrast",
+        type=float,
+        metavar="0..1",
+        help="how much is taken beside a plain grade (as much as the colours agree on)",
+    )
+    add("--keep-exposure", action="store_true", help="leave the plate as bright as it is")
     parser.set_defaults(maker=_maker)
     return parser
 
@@ -40,5 +47,12 @@ def _maker(args: argparse.Namespace, settings: Settings, plate: Plate) -> Maker:
     from relumix.reference.match.maker import Match  # noqa: PLC0415  the parser must not wait for numpy
 
     return Match.of(
-        plate, args.to, settings.work_size, colorspace=args.to_colorspace, region=args.region, to_region=args.to_region
+        plate,
+        args.to,
+        settings.work_size,
+        colorspace=args.to_colorspace,
+        region=args.region,
+        to_region=args.to_region,
+        contrast=args.contrast,
+        keep_exposure=args.keep_exposure,
     )

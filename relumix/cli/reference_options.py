@@ -8,7 +8,7 @@ from relumix.cli.presets import PROJECT_FILE
 from relumix.cli.progress import Show
 from relumix.cli.relight import add_servers
 
-PRESET = ("colorspace", "layer", "view", "premult", "device", "work_size", "compression", "bits")
+PRESET = ("colorspace", "deinterlace", "layer", "view", "premult", "device", "work_size", "compression", "bits")
 """Presets of relight that count for references too. Others, like its mix, are for the shot that is made from them."""
 
 Group = argparse._ArgumentGroup
@@ -22,7 +22,8 @@ def add_files(group: Group) -> None:
     one.add_argument("--frames", metavar="RANGE", help="several frames, like 1001-1100x20: a reference each")
     add("-o", "--output", required=True, metavar="FILE", help="where it goes: relit.1001.exr, a pattern, or a folder")
     add("--mask", metavar="PATTERN", help="matte, or mattes: light changes only where they are above 0")
-    add("--colorspace", metavar="NAME", help="OCIO colour space of the plate (scene-linear); `relumix colorspaces`")
+    add("--colorspace", metavar="NAME", help="OCIO colour space of the plate (EXR: linear); `relumix colorspaces`")
+    add("--deinterlace", action="store_true", help="make whole frames of an interlaced movie's fields")
     add("--layer", metavar="NAME", help="layer to relight (the main RGB)")
     add("--view", metavar="NAME", help="view to relight (the default one)")
     add("--premult", choices=("auto", "yes", "no"), help="whether alpha is coverage or a matte (%(default)s: look)")

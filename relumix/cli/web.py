@@ -35,6 +35,8 @@ def add_parser(commands: Subparsers) -> None:
     add("--engine", metavar="NAMES", help="engines to load, by commas; the first is the default (flow)")
     add("--model", metavar="PATH", help="weights of the engine that takes some (its own)")
     add("--device", choices=("auto", "cpu", "cuda"), help="where engines run (auto)")
+    add("--words-model", metavar="DIR", help="folder of a model that makes references by words (none)")
+    add("--depth-model", metavar="DIR", help="folder of a model of depth, for lamps on any clip (none)")
     add("--metrics", metavar="HOST:PORT", help="their status page (a free port of 127.0.0.1)")
     _add_limits(parser.add_argument_group("limits"))
     parser.set_defaults(run=run)

@@ -9,6 +9,7 @@ import numpy as np
 
 from relumix.color.rec709 import srgb_encode
 from relumix.evaluate import metrics
+from relumix.evaluate.confidence import Expected, correlation, true_error, within
 from relumix.evaluate.files import DisplayFrame
 from relumix.evaluate.flicker import Flicker, GainFlicker
 from relumix.evaluate.report import Row
@@ -22,6 +23,9 @@ PICTURE_EDGE_PX = 560
 
 LIGHT_STOPS = 3.0
 """Where the false colour of light in a report ends, either way."""
+
+ERROR_STOPS = 2.0
+"""Where that of its error ends."""
 
 _NOT_FOLLOWED = np.array([70, 70, 74], np.uint8)
 
@@ -59,11 +63,13 @@ class Comparison:
         result: DisplayFrame,
         truth: DisplayFrame | None,
         source: DisplayFrame | None,
+        expected: Expected | None = None,
         *,
         pictures: bool,
     ) -> Step:
         """Measure a frame. All are of one size; result and truth are finite where there is a truth.
 
+        expected  measured where there is a truth.
         pictures  whether to make some; they take time.
         """
         values: dict[str, float | None] = {}
@@ -73,6 +79,12 @@ class Comparison:
             if pictures:
                 shown["truth"] = self._thumbnail(truth.rgb)
                 shown["FLIP error"] = metrics.heat(_shrink(flip.map))
+            if expected is not None:
+                true = true_error(result.rgb * self._exposure, truth.rgb * self._exposure)
+                known = expected.known & result.known & truth.known
+                values |= _believed(expected.error_stops[known], true[known])
+                if pictures:
+                    shown["expected error"], shown["error"] = map(_heat, (expected.error_stops, true))
         if source is not None:
             change = self._flicker.step(result.rgb, source.rgb, source.known & result.known)
             values |= {"gain_flicker_stops": change.stops, "followed": change.followed} if change else {}
@@ -112,6 +124,16 @@ class Comparison:
             moved = metrics.heat(fit(change.map, width, height))
             pictures["change of the light"] = np.where(followed[..., None], moved, _NOT_FOLLOWED)
         return pictures
+
+
+def _believed(expected: Float32, true: Float32) -> dict[str, float | None]:
+    if not expected.size:
+        return {}
+    return {"within_expected": within(expected, true), "error_correlation": correlation(expected, true)}
+
+
+def _heat(error_stops: Float32) -> UInt8:
+    return metrics.heat(_shrink(error_stops) / np.float32(ERROR_STOPS))
 
 
 def _shrink(values: Float32) -> Float32:

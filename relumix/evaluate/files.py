@@ -61,15 +61,6 @@ class Files:
         paths = [self._shot.path(frame) for frame in wanted if frame in self.frames]
         return {frame for path in paths for frame in stored_references(path)}
 
-    def refuse_missing(self, wanted: Sequence[int]) -> None:
-        """Raise InputError unless all wanted frames are on disk."""
-        if missing := [frame for frame in wanted if frame not in self.frames]:
-            few = ", ".join(map(str, missing[:5])) + (", ..." if len(missing) > 5 else "")
-            raise InputError(
-                f"{self.pattern} lacks {len(missing)} of the {len(wanted)} frames to score ({few}): "
-                "render them, or choose the frames to score"
-            )
-
     def read(self, frame: int) -> DisplayFrame:
         """Read a frame. Raises InputError where that fails."""
         try:
@@ -81,3 +72,13 @@ class Files:
         rgb = np.where(finite, np.clip(picture.rgb, -_MOST_LIGHT, _MOST_LIGHT), picture.rgb)
         known = on_display_window(np.asarray(finite.all(-1), np.float32), *windows) > 0
         return DisplayFrame(self._shot.path(frame), on_display_window(rgb, *windows), known)
+
+
+def refuse_missing(pattern: str, frames: Sequence[int], wanted: Sequence[int]) -> None:
+    """Raise InputError unless all wanted frames are among those of a pattern."""
+    if missing := [frame for frame in wanted if frame not in frames]:
+        few = ", ".join(map(str, missing[:5])) + (", ..." if len(missing) > 5 else "")
+        raise InputError(
+            f"{pattern} lacks {len(missing)} of the {len(wanted)} frames to score ({few}): "
+            "render them, or choose the frames to score"
+        )

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from relumix.evaluate.charts import curve
-from relumix.evaluate.compare import LIGHT_STOPS
+from relumix.evaluate.compare import ERROR_STOPS, LIGHT_STOPS
 from relumix.evaluate.report import Metric, Report
 from relumix.preview.display import UInt8
 from relumix.util.atomic_file import replacing
@@ -31,6 +31,7 @@ def write_html(report: Report, path: Path) -> None:
         exhibits=[(rows[e.frame], [(t, _jpeg(p)) for t, p in e.pictures.items()]) for e in report.exhibits],
         followed=float(np.mean(followed)) if followed else 0.0,
         light_stops=LIGHT_STOPS,
+        error_stops=ERROR_STOPS,
     )
     with replacing(path) as name:
         name.write_text(text, encoding="utf-8", errors="backslashreplace")  # names of files may be no UTF-8

@@ -42,8 +42,12 @@ METRICS = (
     Metric(
         "gain_flicker_stops", "Gain flicker", "stops", "lower", 4, "change of the light on a point that is followed"
     ),
+    Metric("within_expected", "Within expected", "", "higher", 4, "share of pixels no farther off than is expected"),
+    Metric(
+        "error_correlation", "Error correlation", "", "higher", 4, "of the expected error and the true one, by rank"
+    ),
 )
-"""All metrics, in the order of every table. See relumix.evaluate.metrics and relumix.evaluate.flicker."""
+"""All metrics, in the order of every table. See metrics, flicker and confidence in relumix.evaluate."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,8 @@ class Row:
     hdr_flip: float | None = None
     temporal_error_codes: float | None = None
     gain_flicker_stops: float | None = None
+    within_expected: float | None = None
+    error_correlation: float | None = None
     followed: float | None = None
 
     def value(self, metric: Metric) -> float | None:
@@ -82,6 +88,7 @@ class Report:
     """An evaluation.
 
     result, truth, source  the patterns compared; None for what was not given.
+    confidence             the pattern of what was said of the result's errors; None for nothing.
     exposure               factor from scene-linear to exposed values, one for all frames.
     references             frames given to the method relit: read, for what changes over time, but not scored.
     rows                   a Row a scored frame, ascending.
@@ -95,6 +102,7 @@ class Report:
     references: tuple[int, ...]
     rows: tuple[Row, ...]
     exhibits: tuple[Exhibit, ...] = ()
+    confidence: str | None = None
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -135,6 +143,7 @@ class Report:
             "result": self.result,
             "truth": self.truth,
             "source": self.source,
+            "confidence": self.confidence,
             "exposure": self.exposure,
             "references": list(self.references),
             "metrics": {m.key: {"title": m.title, "unit": m.unit, "better": m.better} for m in self.metrics},
@@ -152,9 +161,9 @@ class Report:
 def write_json(report: Report, path: Path) -> None:
     """Write a report as JSON. Raises InputError where the file cannot be written.
 
-    Keys: `format` (1), `result`, `truth`, `source` (patterns or null), `exposure` (factor), `references` (frames not
-    scored), `metrics` (key to title, unit and which way is better), `mean` (key to number), and `frames`, a list of
-    objects with `frame` and every key of METRICS, and `followed`, as in Row; null for what was not measured.
+    Keys: `format` (1), `result`, `truth`, `source`, `confidence` (patterns or null), `exposure` (factor), `references`
+    (frames not scored), `metrics` (key to title, unit and which way is better), `mean` (key to number), and `frames`, a
+    list of objects with `frame` and every key of METRICS, and `followed`, as in Row; null for what was not measured.
     """
     with replacing(path) as name:
         name.write_text(json.dumps(report.to_dict(), indent=1, allow_nan=False) + "\n", encoding="utf-8")

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from relumix.errors import InputError
 from relumix.evaluate.compare import Comparison, Step
-from relumix.evaluate.files import DisplayFrame, Files
+from relumix.evaluate.confidence import ConfidenceFiles, Expected
+from relumix.evaluate.files import DisplayFrame, Files, refuse_missing
 from relumix.evaluate.metrics import SMALLEST_EDGE_PX
 from relumix.evaluate.report import Exhibit, Report
 from relumix.preview.display import auto_exposure
@@ -25,6 +26,7 @@ def evaluate(
     *,
     truth: str | Path | None = None,
     source: str | Path | None = None,
+    confidence: str | Path | None = None,
     frames: Sequence[int] | None = None,
     references: Sequence[int] | None = None,
     layer: str | None = None,
@@ -36,6 +38,8 @@ def evaluate(
     """Measure a relit sequence against ground truth, by the flicker of its light over its source, or both.
 
     result, truth, source  patterns of sequences (see relumix.shot.sequence).
+    confidence             pattern of what relumix said of the result's errors: files of --confidence-out, or results
+                           with a confidence layer; goes with a truth.
     frames                 the frames to score; None for all of the truth (of the source where there is no truth).
     references             frames to leave out: those the method was given relit, which would flatter it. None for those
                            that the result's own files name, as relumix writes them.
@@ -53,13 +57,17 @@ def evaluate(
     how = {"layer": layer, "view": view, "colorspace": colorspace}
     ours = Files(result, **how)
     against = _Baselines(
-        None if truth is None else Files(truth, **how), None if source is None else Files(source, **how)
+        None if truth is None else Files(truth, **how),
+        None if source is None else Files(source, **how),
+        None if confidence is None else ConfidenceFiles(confidence),
     )
     if against.first is None:
         raise InputError(f"{result} has nothing to be compared with: give its ground truth, its source, or both")
+    if confidence is not None and truth is None:
+        raise InputError(f"confidence is {confidence}, without ground truth to measure the true error by: give --truth")
     walk = sorted(set(against.first.frames if frames is None else frames))
     given = set(ours.references(walk) if references is None else references)
-    scored = _scored(result, [each for each in (ours, against.truth, against.source) if each], walk, given)
+    scored = _scored(result, [ours, *against.every], walk, given)
     exposure, steps = _compare(ours, against, walk, scored, hdr_flip=hdr_flip, on_frame=on_frame)
     return Report(
         result=ours.pattern,
@@ -69,15 +77,22 @@ def evaluate(
         references=tuple(frame for frame in walk if frame not in scored),
         rows=tuple(step.row for step in steps),
         exhibits=tuple(Exhibit(step.row.frame, step.pictures) for step in steps if step.pictures),
+        confidence=against.confidence.pattern if against.confidence else None,
     )
 
 
 @dataclass(frozen=True)
 class _Baselines:
-    """What a result is compared with: its ground truth, its source, or both."""
+    """What a result is compared with: its ground truth, its source, or both; and what was said of its errors."""
 
     truth: Files | None
     source: Files | None
+    confidence: ConfidenceFiles | None
+
+    @property
+    def every(self) -> list[Files | ConfidenceFiles]:
+        """Those that there are."""
+        return [each for each in (self.truth, self.source, self.confidence) if each]
 
     @property
     def first(self) -> Files | None:
@@ -86,14 +101,14 @@ class _Baselines:
 
 
 def _scored(
-    result: str | Path, sequences: Sequence[Files], walk: Sequence[int], references: Collection[int]
+    result: str | Path, sequences: Sequence[Files | ConfidenceFiles], walk: Sequence[int], references: Collection[int]
 ) -> list[int]:
     """Return the frames of the walk that are no references. Raises InputError where there is none, or one is gone."""
     scored = [frame for frame in walk if frame not in references]
     if not scored:
         raise InputError(f"{result} has no frame to score: expected at least one that is not a reference")
     for files in sequences:
-        files.refuse_missing(scored)
+        refuse_missing(files.pattern, files.frames, scored)
     return scored
 
 
@@ -120,7 +135,9 @@ def _compare(
             comparison.forget()
             continue
         seen, aim, before = _read(frame, first, ours, against)
-        steps.append(comparison.step(frame, seen, aim, before, pictures=frame in exhibited))
+        expected = against.confidence.read(frame) if against.confidence else None
+        _refuse_sizes(first, expected)
+        steps.append(comparison.step(frame, seen, aim, before, expected, pictures=frame in exhibited))
         if on_frame:
             on_frame(len(steps), len(scored))
     return exposure, steps
@@ -138,7 +155,7 @@ def _read(
     return seen, aim, before
 
 
-def _refuse_sizes(first: DisplayFrame, *others: DisplayFrame | None) -> None:
+def _refuse_sizes(first: DisplayFrame, *others: DisplayFrame | Expected | None) -> None:
     """Raise InputError unless all frames are of one size, and large enough."""
     height, width = first.known.shape
     if min(height, width) < SMALLEST_EDGE_PX:

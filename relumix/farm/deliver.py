@@ -1,4 +1,4 @@
-"""Movies and images of whole numbers as results of a farm job: tasks make OpenEXR frames, and the last step the rest."""
+"""Movies and images of whole numbers as results of a farm: tasks make OpenEXR frames, and the last step the rest."""
 
 from __future__ import annotations
 

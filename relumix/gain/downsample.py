@@ -189,7 +189,7 @@ def proxy_reference(
     # Taken out before the rest is measured, since BLACK_OFFSET would distort it: so a plain grade is exact.
     median_gain = median_stops(before, after, lit > 0.5)
     local = measure(before, after * np.exp2(-median_gain))
-    gain = _fill(local, lit) + median_gain
+    gain = fill(local, lit) + median_gain
     made = ProxyReference(frame, plain.rgb, plain.known, gain, lit, exposure=plain.exposure, noise=plain.noise)
     return made, median_gain
 
@@ -217,10 +217,10 @@ def _average(
     covered = known > _LEAST_COVERAGE
     mean = np.divide(light, known[..., None], out=np.zeros_like(light), where=covered[..., None])
     known = np.where(covered, known, np.float32(0))
-    return _fill(mean, known), known
+    return fill(mean, known), known
 
 
-def _fill(values: Float32, weight: Float32) -> Float32:
+def fill(values: Float32, weight: Float32) -> Float32:
     """Fill values [h, w, 3] where weight [h, w] is 0 from ever larger surroundings (pull-push, Gortler et al. 1996)."""
     if (weight > 0).all():
         return values
@@ -234,5 +234,5 @@ def _fill(values: Float32, weight: Float32) -> Float32:
     coarse = np.zeros((small[1], small[0], 3), np.float32)
     np.divide(light, coarse_weight[..., None], out=coarse, where=coarse_weight[..., None] > 0)
     # Push: scale up again, into the holes alone.
-    around = cv2.resize(_fill(coarse, coarse_weight), (width, height), interpolation=cv2.INTER_LINEAR)
+    around = cv2.resize(fill(coarse, coarse_weight), (width, height), interpolation=cv2.INTER_LINEAR)
     return np.where(weight[..., None] > 0, values, around)

@@ -68,7 +68,7 @@ class Fingerprints:
         found = []
         for path in paths:
             if path not in self._stats:
-                self._stats[path] = [path.name, *_size_and_time(path)]
+                self._stats[path] = [path.name, *size_and_time(path)]
             found.append(self._stats[path])
         return found
 
@@ -97,7 +97,8 @@ def _stored(path: Path, attribute: str) -> str | None:
     return values[0] if values else None
 
 
-def _size_and_time(path: Path) -> tuple[int, int]:
+def size_and_time(path: Path) -> tuple[int, int]:
+    """Return the size in bytes of the file of an image and when it was written, in ns; 0, 0 where it is not there."""
     try:
         stat = file_of(path).stat()
     except OSError:  # It vanished: reading it will fail later, for the frames concerned.

@@ -19,8 +19,9 @@ from relumix.gain.proxy_shot import Light, ProxyShot
 from relumix.pipeline.shown import PERFECT_DECIBELS, Shown
 from relumix.shot.scenes import Scenes
 
-WORK_SIZE = 256
-"""Long edge in pixels at which frames are compared."""
+WORK_SIZE = 128
+"""Long edge in pixels at which frames are compared. Steps from frame to frame are chained, and none may be lost to fine
+texture: what counts is which surfaces a frame shows."""
 
 MOST_FRAMES, LEAST_FRAMES = 48, 3
 """Most frames of a shot that are compared, evenly spaced, but at least some of every scene; the time goes with the

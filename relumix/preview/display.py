@@ -9,14 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relumix.color.rec709 import LUMINANCE, srgb_encode
+from relumix.color.shoulder import roll_off
 from relumix.gain.log_gain import MID_GREY
 from relumix.shot.box import Box
 from relumix.types import Float32
 
 UInt8 = NDArray[np.uint8]
-
-KNEE = 0.6
-"""Exposed linear value up to which the view is plain sRGB; above it highlights roll off towards white."""
 
 _BLACK = 1e-6
 """Luminance up to which a pixel is empty canvas, and says nothing about exposure."""
@@ -39,9 +37,10 @@ def display(rgb: Float32, exposure: float) -> UInt8:
     rgb       [h, w, 3] float32, scene-linear. NaN is shown black, infinity white.
     exposure  factor on the values, see auto_exposure.
 
-    Up to KNEE this is what a viewer with an sRGB display transform shows; from there each channel follows Reinhard's
-    x / (1 + x), joined to the straight part without a break. A plain clip would hide whether values above 1 are still
-    there; this leaves 8 times white distinct from 4 times white, at the price of white itself shown at 91 %.
+    Up to KNEE (relumix.color.shoulder) this is what a viewer with an sRGB display transform shows; from there each
+    channel follows Reinhard's x / (1 + x), joined to the straight part without a break. A plain clip would hide whether
+    values above 1 are still there; this leaves 8 times white distinct from 4 times white, at the price of white itself
+    shown at 91 %.
     """
     with np.errstate(over="ignore"):
         return _view(float(exposure))[rgb.astype(np.float16).view(np.uint16)]
@@ -52,9 +51,7 @@ def _view(exposure: float) -> UInt8:
     """Return the view of each of the 65536 half-float numbers: a table is 20 times as fast as the formula."""
     halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(np.float32)
     x = np.clip(np.nan_to_num(halves, nan=0.0, posinf=1e30) * np.float32(exposure), 0, 1e30)
-    over = np.maximum(x - KNEE, 0) / (1 - KNEE)
-    rolled = np.where(x <= KNEE, x, KNEE + (1 - KNEE) * over / (1 + over)).astype(np.float32)
-    return (srgb_encode(rolled) * 255 + 0.5).astype(np.uint8)
+    return (srgb_encode(roll_off(x)) * 255 + 0.5).astype(np.uint8)
 
 
 def on_display_window(values: Float32, data_window: Box, display_window: Box) -> Float32:

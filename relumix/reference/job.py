@@ -15,7 +15,7 @@ import numpy as np
 
 from relumix.errors import FrameError, InputError
 from relumix.events import AnyEvent, Done, Failed, FrameDone, OnEvent, Progress, Stage, Start, Warned, ignore
-from relumix.pipeline.fingerprint import FINGERPRINT_ATTRIBUTE, stored_fingerprint
+from relumix.pipeline.fingerprint import FINGERPRINT_ATTRIBUTE, size_and_time, stored_fingerprint
 from relumix.pipeline.run import Tally
 from relumix.preview.contact_sheet import ContactSheet
 from relumix.reference.deliver import Delivery, shown
@@ -26,7 +26,7 @@ from relumix.shot.plate import Plate
 from relumix.shot.reference import read_mask
 from relumix.shot.sequence import OutputPattern, parse_frames
 from relumix.shot.sequence import Sequence as Shot
-from relumix.shot.source import told_matte
+from relumix.shot.source import told_matte, told_of_footage
 from relumix.shot.writing import check_compression
 from relumix.types import Float32
 from relumix.util.atomic_file import refuse_unwritable, writing
@@ -68,6 +68,11 @@ class ReferenceJob:
         made = {**self.settings.asdict(), "engine": self.maker.name, self.maker.name: self.maker.settings()}
         return Start(__version__, self.shot.pattern, self.output, list(self.frames), {}, made)
 
+    @property
+    def warnings(self) -> list[str]:
+        """What was found while looking at the plate."""
+        return list(told_of_footage(self.shot, self.plate, self.settings))
+
     def mask_path(self, frame: int) -> Path | None:
         """Return the matte's file for a frame, None without mattes."""
         if self.masks is None:
@@ -78,7 +83,7 @@ class ReferenceJob:
         """Return a digest of what a candidate is made from, 64 hexadecimal digits."""
         mask = self.mask_path(frame)
         files = [self.shot.path(frame), *self.maker.inputs, *([mask] if mask else [])]
-        stats = [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in files if path.exists()]
+        stats = [[path.name, *size_and_time(path)] for path in files]
         made_from = [__version__, self.maker.name, self.maker.settings(), self.settings.pixels(), frame, label, stats]
         return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
 
@@ -119,6 +124,8 @@ def open_plate(source: str | PathLike[str], settings: Settings) -> Plate:
     Raises InputError.
     """
     shot = Shot.find(Path(source))
+    if settings.deinterlace:
+        shot = shot.deinterlaced()
     asked = parse_frames(settings.frames) if settings.frames else shot.frames[:1]
     if gone := sorted(set(asked) - set(shot.frames)):
         raise InputError(f"{shot.pattern} has no frame {gone[0]}: it has {shot.frames[0]} to {shot.frames[-1]}")
@@ -197,6 +204,9 @@ def refuse_all_of_it(job: ReferenceJob, output: str) -> None:
     """Raise InputError where the shot could not be relit from what this job makes, as far as can be told before."""
     if len(job.deliveries) > 1:
         raise InputError(f"--all-of-it takes one reference a frame: got {len(job.deliveries)} candidates, choose one")
+    if Path(output).suffix.lower() not in ("", ".exr"):  # a movie, or images of another kind
+        refuse_unwritable(Path(output).parent)
+        return
     results = OutputPattern(output, job.shot)
     refuse_unwritable(results.path(job.frames[0]).parent)
     inputs = [*job.maker.inputs, *(path for frame in job.frames for path in job.paths(frame).values())]
@@ -218,6 +228,7 @@ def run(job: ReferenceJob, tell: OnEvent = ignore) -> Generator[AnyEvent, None, 
     """
     tally, sheet = Tally(), job.settings.contact_sheet
     yield job.start()
+    yield from map(Warned, job.warnings)
     skipped = job.up_to_date()
     with ExitStack() as stack:
         pages = stack.enter_context(_Sheet(job)) if sheet and not skipped else None
@@ -335,6 +346,7 @@ def describe(job: ReferenceJob) -> dict[str, Any]:
         "files": [str(path) for frame in job.frames for path in job.paths(frame).values()],
         "up_to_date": fresh,
         "to_make": [frame for frame in job.frames if frame not in fresh],
+        "warnings": job.warnings,
     }
 
 

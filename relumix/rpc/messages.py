@@ -66,8 +66,10 @@ def request_bytes(message: RelightRequest | Piece) -> bytes:
     return _joined(message, _REQUEST_KEY) if isinstance(message, Piece) else message.SerializeToString()
 
 
-def response_bytes(message: RelightResponse | Piece) -> bytes:
-    """Serialize what a server says."""
+def response_bytes(message: RelightResponse | Piece | bytes) -> bytes:
+    """Serialize what a server says; bytes are what they say already."""
+    if isinstance(message, bytes):
+        return message
     return _joined(message, _RESPONSE_KEY) if isinstance(message, Piece) else message.SerializeToString()
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,15 @@ from relumix.errors import InputError
 from relumix.shot import exr_header
 from relumix.shot.box import Box
 from relumix.shot.channels import PartNames
-from relumix.shot.images import ImageError, data_window, opened, pixels_of
+from relumix.shot.images import ImageError, data_window, display_window, opened, pixels_of
 from relumix.shot.layout import layout_of
 from relumix.shot.picture import Part, Picture, Plane
 from relumix.types import Float32
 
 MAP_CHANNEL = "Y"
 """The channel of confidence in files of its own."""
+
+_LAYER = re.compile(r"confidence\.(.+\.)?Y")
 
 
 def channel_name(part: PartNames, red: str) -> str:
@@ -88,18 +91,48 @@ def read_confidence(path: Path, channel: str, picture: Picture) -> Float32:
 
     Raises InputError where it cannot be read, or is not of that picture.
     """
+    stored = _read(path, [channel])
+    _refuse_other(path, stored.data_window, picture)
+    return stored.values
+
+
+@dataclass(frozen=True)
+class StoredConfidence:
+    """The confidence in a file.
+
+    values  [h, w] float32 in 0..1 on the data window.
+    """
+
+    values: Float32
+    data_window: Box
+    display_window: Box
+
+
+def stored_confidence(path: Path) -> StoredConfidence:
+    """Return the confidence in a result that has it as a layer, the first of several views, or in a file of its own.
+
+    Raises InputError where it cannot be read.
+    """
+    return _read(path, None)
+
+
+def _read(path: Path, wanted: Sequence[str] | None) -> StoredConfidence:
+    """wanted: names of the channel, the first one that there is; None for those that relumix writes."""
     try:
         with opened(path) as image:
             layout = layout_of(image, path)
-            for part, names in enumerate(layout.names):
-                if channel in names.channels:
-                    index = names.channels.index(channel)
-                    values = pixels_of(image, part, 0, range(index, index + 1), "float")[..., 0]
-                    _refuse_other(path, data_window(layout.specs[part][0]), picture)
-                    return _confidence(path, values)
+            every = {name: part for part, names in reversed([*enumerate(layout.names)]) for name in names.channels}
+            own = [*filter(_LAYER.fullmatch, every), MAP_CHANNEL]
+            for channel in own if wanted is None else wanted:
+                if (part := every.get(channel)) is None:
+                    continue
+                index, spec = layout.names[part].channels.index(channel), layout.specs[part][0]
+                values = pixels_of(image, part, 0, range(index, index + 1), "float")[..., 0]
+                return StoredConfidence(_confidence(path, values), data_window(spec), display_window(spec))
     except ImageError as error:
         raise InputError(f"{path} cannot be read: {error}") from None
-    raise InputError(f"{path} has no channel {channel}: expected the confidence there")
+    expected = f"channel {wanted[0]}" if wanted else f"channel confidence.Y, nor {MAP_CHANNEL}"
+    raise InputError(f"{path} has no {expected}: expected the confidence there")
 
 
 def _refuse_other(path: Path, window: Box, picture: Picture) -> None:

@@ -93,14 +93,6 @@ def frame_path(movie: Path, frame: int, frames: range) -> Path:
     return folder / f"{head}{frame:0{digits(frames)}d}{tail}"
 
 
-def still_of(path: Path) -> Path:
-    """Return an image or, of a movie, its first frame. Raises InputError where it cannot be opened."""
-    if not is_movie(path):
-        return path
-    frames = movie_at(path).info.frames
-    return frame_path(path, frames[0], frames)
-
-
 def digits(frames: range) -> int:
     """Return the least number of digits of a frame number."""
     return max(_LEAST_DIGITS, len(str(frames[0])))

@@ -22,8 +22,8 @@ class Reference:
     """A relit frame.
 
     path     its file.
-    made     how: "graded", "uploaded" or "example".
-    look     the look of a graded one, as JSON, so that it can be changed later.
+    made     how: "graded", "uploaded", "matched" (to a picture), "lit" (by lamps), "worded" or "example".
+    look     what made it, as JSON, to be changed later: a look; {"rig": …, "fov": …}; {"words": …, "seed": …}.
     name     of the file that was uploaded.
     version  changes with the picture.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import subprocess
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, cast
@@ -16,6 +16,7 @@ from relumix.web.errors import RefusedError
 from relumix.web.jobs import Order
 
 MOVIE_SECONDS = 1800.0
+WRITTEN_SUFFIXES = (".mov", ".mp4", ".mxf", ".mkv")
 _PIECE_BYTES = 1 << 20
 
 
@@ -77,20 +78,31 @@ def contents(clip: Clip, kind: str) -> list[tuple[str, Path]]:
     return named
 
 
-def movie(clip: Clip) -> Path:
+def before_after(clip: Clip) -> Path:
     """Return a movie of plate and result side by side: made by the job's own command, which finds its frames made."""
+    return _movie(clip, "before_after", ".mp4", lambda order, path: [*order.arguments(), f"--preview={path}"])
+
+
+def movie(clip: Clip) -> Path:
+    """Return the result as a movie: of the clip's own kind, or ProRes; it is relit once more, straight into that."""
+    suffix = Path(clip.source.pattern).suffix.lower()
+    suffix = suffix if suffix in WRITTEN_SUFFIXES else ".mov"
+    return _movie(clip, "relit", suffix, lambda order, path: [*order.inputs(), f"--output={path}"])
+
+
+def _movie(clip: Clip, name: str, suffix: str, arguments: Callable[[Order, Path], Sequence[str]]) -> Path:
+    """Return a movie that `relumix relight` with these arguments makes; once made it is kept as long as the result."""
     if clip.job is None or clip.job.told.state != "done":
         raise RefusedError(409, "the shot is not relit yet")
-    path = clip.results / f"before_after.{clip.job.told.seconds:.3f}.mp4"
+    path = clip.results / f"{name}.{clip.job.told.seconds:.3f}{suffix}"
     with clip.lock:
         if not path.is_file():
-            order = replace(clip.job.order, options=(*clip.job.order.options, f"--preview={path}"))
-            _run(order, clip.job.server_arguments())
+            _run(clip.job.order, arguments(clip.job.order, path), clip.job.server_arguments())
     return path
 
 
-def _run(order: Order, server: Sequence[str]) -> None:
-    command = [*relumix_command(), *order.arguments(), *server, "--progress=none"]
+def _run(order: Order, arguments: Sequence[str], server: Sequence[str]) -> None:
+    command = [*relumix_command(), *arguments, *server, "--progress=none"]
     done = subprocess.run(
         command,
         stdin=subprocess.DEVNULL,

@@ -38,7 +38,11 @@ class Order:
 
     def arguments(self) -> list[str]:
         """Return the command's arguments."""
-        return ["relight", self.source, *self.given(), *self.options, *self.outputs()]
+        return [*self.inputs(), *self.outputs()]
+
+    def inputs(self) -> list[str]:
+        """Return the command's arguments but for where results go."""
+        return ["relight", self.source, *self.given(), *self.options]
 
     def given(self) -> list[str]:
         """Return the arguments that name the references."""

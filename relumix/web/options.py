@@ -24,6 +24,7 @@ class Options:
     engine            names of the engines to load; the first is the default.
     model, device     as for `relumix serve`.
     words_model       folder of a model that relights by words, on this machine; None: words are not offered.
+    depth_model       folder of one that estimates depth, for lamps on clips without geometry; None: on others alone.
     metrics           HOST:PORT of the engines' status page; port 0 takes a free one.
     folder            in which visitors' files are kept while they are there; None: the system's for temporary files.
     max_upload_bytes  of one clip or picture.
@@ -45,6 +46,7 @@ class Options:
     model: str | None = None
     device: str = "auto"
     words_model: str | None = None
+    depth_model: str | None = None
     metrics: str = "127.0.0.1:0"
     folder: str | None = None
     max_upload_bytes: int = 2 * GIB
@@ -62,7 +64,7 @@ class Options:
             value = getattr(self, field.name)
             if isinstance(value, int | float) and not 0 < value < math.inf:
                 raise InputError(f"{field.name} is {value}: expected more than 0")
-        for name in ("token_file", "tls_cert", "tls_key", "folder", "words_model"):
+        for name in ("token_file", "tls_cert", "tls_key", "folder", "words_model", "depth_model"):
             if getattr(self, name) == "":  # Perhaps a variable that is not set: it would mean no guard at all.
                 raise InputError(f"{name} is empty: expected a name, or no such option")
         for root in self.root:

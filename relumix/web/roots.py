@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from relumix.errors import InputError
-from relumix.shot.sequence import IMAGE_SUFFIXES, MOVIE_SUFFIXES, number_at_end
+from relumix.shot.movie_frames import MOVIE_SUFFIXES, file_of
+from relumix.shot.sequence import IMAGE_SUFFIXES, number_at_end
 from relumix.shot.sequence import Sequence as Shot
 from relumix.web.errors import RefusedError
 
@@ -37,9 +38,8 @@ class Roots:
             shot = Shot.find(pattern)
         except InputError as error:
             raise RefusedError(422, str(error)) from None
-        for frame in shot.frames:
-            self._inside(shot.path(frame).parent)
-            self._inside_file(shot.path(frame))
+        for path in {file_of(shot.path(frame)) for frame in shot.frames}:
+            self._inside_file(path)
         return str(pattern)
 
     def listed(self, text: str) -> dict[str, object]:

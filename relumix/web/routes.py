@@ -19,6 +19,7 @@ from relumix.web import downloads
 from relumix.web.clips import Clip
 from relumix.web.errors import RefusedError
 from relumix.web.requests import (
+    Site,
     answering,
     blocking,
     clamped,
@@ -30,6 +31,7 @@ from relumix.web.requests import (
     site_of,
     view_of,
 )
+from relumix.web.sessions import Session
 from relumix.web.studio import JobOptions, look_of
 from relumix.web.tasks import KINDS, Kind, Source
 from relumix.web.uploads import receive, refuse_large, safe_name
@@ -66,7 +68,9 @@ async def state(request: Request) -> Response:
             "examples": [
                 {"name": each.name, "title": each.title, "about": each.about} for each in site.examples.values()
             ],
-            "clips": [clip.described() for clip in session.clips.values()],
+            "clips": [
+                {**clip.described(), "makers": site.studio.makers.offered(clip)} for clip in session.clips.values()
+            ],
         }
     )
 
@@ -78,7 +82,7 @@ async def open_example(request: Request) -> Response:
     if example is None:
         raise RefusedError(404, "there is no such example")
     clip = await blocking(site.studio.open_example, session, example)
-    return JSONResponse(clip.described())
+    return _described(site_of(request), clip)
 
 
 async def example_picture(request: Request) -> Response:
@@ -105,7 +109,7 @@ async def open_named(request: Request) -> Response:
     source = Source(pattern, _colorspace(fields))
     folder = session.folder / f"clip-{time.monotonic_ns():x}"
     clip = await blocking(site.studio.open, session, Path(pattern).name, source, pattern, folder)
-    return JSONResponse(clip.described())
+    return _described(site_of(request), clip)
 
 
 async def upload(request: Request) -> Response:
@@ -144,7 +148,7 @@ async def open_upload(request: Request) -> Response:
     except RefusedError:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    return JSONResponse(clip.described())
+    return _described(site_of(request), clip)
 
 
 async def drop_upload(request: Request) -> Response:
@@ -155,7 +159,7 @@ async def drop_upload(request: Request) -> Response:
 
 async def describe(request: Request) -> Response:
     """Say what a clip is."""
-    return JSONResponse(clip_of(request)[1].described())
+    return _described(site_of(request), clip_of(request)[1])
 
 
 async def close(request: Request) -> Response:
@@ -189,33 +193,69 @@ async def make_reference(request: Request) -> Response:
     """Make a frame's reference by a look."""
     (session, clip), fields = clip_of(request), await json_of(request)
     await blocking(site_of(request).studio.grade, session.owner, clip, frame_of(request), fields, look_of(fields))
-    return JSONResponse(clip.described())
+    return _described(site_of(request), clip)
 
 
 async def upload_reference(request: Request) -> Response:
     """Take a relit picture as a frame's reference."""
     site, (session, clip), frame = site_of(request), clip_of(request), frame_of(request)
-    name, options = safe_name(request.path_params["file"]), site.options
+    name, target = await _received(request, session, clip, frame)
+    await blocking(site.studio.take_reference, session.owner, clip, frame, target, name)
+    return _described(site, clip)
+
+
+async def _received(request: Request, session: Session, clip: Clip, frame: int) -> tuple[str, Path]:
+    """Take a picture for a frame. Returns the name that it came under, and its file."""
+    site, name = site_of(request), safe_name(request.path_params["file"])
+    options = site.options
     refuse_large(request.headers.get("content-length"), options.max_upload_bytes, name)
     target = site.studio.reference_path(clip, frame, f".{time.monotonic_ns():x}{Path(name).suffix}")
     most = min(options.max_upload_bytes, options.max_session_bytes - await blocking(session.bytes_used))
     await receive(request.stream(), target, most_bytes=most, seconds=options.upload_seconds, counted=lambda count: None)
-    await blocking(site.studio.take_reference, session.owner, clip, frame, target, name)
-    return JSONResponse(clip.described())
+    return name, target
+
+
+def _described(site: Site, clip: Clip) -> Response:
+    return JSONResponse({**clip.described(), "makers": site.studio.makers.offered(clip)})
+
+
+async def match_picture(request: Request) -> Response:
+    """Take a picture, and make a frame's reference by its light."""
+    site, (session, clip), frame = site_of(request), clip_of(request), frame_of(request)
+    name, target = await _received(request, session, clip, frame)
+    await blocking(site.studio.match, session.owner, clip, frame, target, name)
+    return _described(site, clip)
+
+
+async def light(request: Request) -> Response:
+    """Make a frame's reference by lamps."""
+    site, (session, clip), fields = site_of(request), clip_of(request), await json_of(request)
+    await blocking(site.studio.light, session.owner, clip, frame_of(request), fields)
+    return _described(site, clip)
+
+
+async def words(request: Request) -> Response:
+    """Make a frame's reference by words."""
+    site, (session, clip), fields = site_of(request), clip_of(request), await json_of(request)
+    said, seed = str(fields.get("words", "")), fields.get("seed", 0)
+    if not isinstance(seed, int) or not 0 <= seed < 1 << 31:
+        raise RefusedError(422, "seed: expected a whole number from 0")
+    await blocking(site.studio.words, session.owner, clip, frame_of(request), said, seed)
+    return _described(site, clip)
 
 
 async def remove_reference(request: Request) -> Response:
     """Take a frame's reference away."""
     _, clip = clip_of(request)
     clip.set_reference(clip.frame(frame_of(request)), None)
-    return JSONResponse(clip.described())
+    return _described(site_of(request), clip)
 
 
 async def relight(request: Request) -> Response:
     """Begin to relight the clip, or go on."""
     site, (session, clip), fields = site_of(request), clip_of(request), await json_of(request)
     await blocking(site.studio.relight, session, clip, JobOptions.of(fields, site.options.engine))
-    return JSONResponse(clip.described())
+    return _described(site_of(request), clip)
 
 
 async def cancel(request: Request) -> Response:
@@ -223,7 +263,7 @@ async def cancel(request: Request) -> Response:
     _, clip = clip_of(request)
     if clip.job is not None:
         clip.job.cancel()
-    return JSONResponse(clip.described())
+    return _described(site_of(request), clip)
 
 
 async def events(request: Request) -> Response:
@@ -267,21 +307,33 @@ async def archive(request: Request) -> Response:
     files = await blocking(downloads.contents, clip, kind)
     order = site.studio.order(clip, JobOptions.of({}, site.options.engine))
     texts = [("command.txt", _command(clip, False, order))] if kind == "result" else []
-    name = f"{Path(clip.title).stem.rstrip('.#') or 'clip'}-{kind}.zip"
     return StreamingResponse(
-        downloads.archive(files, texts), media_type="application/zip", headers={"Content-Disposition": _attached(name)}
+        downloads.archive(files, texts),
+        media_type="application/zip",
+        headers={"Content-Disposition": _attached(clip, f"{kind}.zip")},
+    )
+
+
+async def before_after(request: Request) -> Response:
+    """Give a movie of plate and result, side by side."""
+    _, clip = clip_of(request)
+    path = await blocking(downloads.before_after, clip)
+    return FileResponse(
+        path, media_type="video/mp4", headers={"Content-Disposition": _attached(clip, "before-after.mp4")}
     )
 
 
 async def movie(request: Request) -> Response:
-    """Give a movie of plate and result."""
+    """Give the result as a movie."""
     _, clip = clip_of(request)
     path = await blocking(downloads.movie, clip)
-    name = f"{Path(clip.title).stem.rstrip('.#') or 'clip'}-before-after.mp4"
-    return FileResponse(path, media_type="video/mp4", headers={"Content-Disposition": _attached(name)})
+    name = _attached(clip, f"relit{path.suffix}")
+    return FileResponse(path, media_type="application/octet-stream", headers={"Content-Disposition": name})
 
 
-def _attached(name: str) -> str:
+def _attached(clip: Clip, what: str) -> str:
+    """Return the header that has a browser save a file: named after the clip and what of it this is."""
+    name = f"{Path(clip.title).stem.rstrip('.#') or 'clip'}-{what}"
     plain = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "._-") else "_" for letter in name)
     return f'attachment; filename="{plain}"'
 
@@ -313,13 +365,17 @@ def routes() -> list[Route]:
         ("DELETE", clip, close),
         ("GET", f"{clip}/events", events),
         ("GET", f"{clip}/command.txt", command),
-        ("GET", f"{clip}/movie.mp4", movie),
+        ("GET", f"{clip}/before-after.mp4", before_after),
+        ("GET", f"{clip}/movie", movie),
         ("GET", f"{clip}/{{kind}}.zip", archive),
         ("GET", f"{clip}/frames/{{frame}}/{{kind}}.jpg", picture),
         ("POST", f"{clip}/frames/{{frame}}/graded", graded),
         ("POST", f"{clip}/references/{{frame}}", make_reference),
         ("PUT", f"{clip}/references/{{frame}}/{{file}}", upload_reference),
         ("DELETE", f"{clip}/references/{{frame}}", remove_reference),
+        ("PUT", f"{clip}/matches/{{frame}}/{{file}}", match_picture),
+        ("POST", f"{clip}/lights/{{frame}}", light),
+        ("POST", f"{clip}/words/{{frame}}", words),
         ("POST", f"{clip}/job", relight),
         ("DELETE", f"{clip}/job", cancel),
     ]

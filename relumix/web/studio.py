@@ -20,9 +20,22 @@ from relumix.web.errors import RefusedError
 from relumix.web.examples import Example
 from relumix.web.grade import Look, number
 from relumix.web.jobs import Job, Order
+from relumix.web.makers import Makers, without_folders
 from relumix.web.options import Options
 from relumix.web.sessions import Session
-from relumix.web.tasks import CheckReference, Encoded, Kind, Limits, Measure, Probe, Relight, Show, ShowGraded, Source
+from relumix.web.tasks import (
+    CheckReference,
+    Code,
+    Encoded,
+    Kind,
+    Limits,
+    Measure,
+    Probe,
+    Relight,
+    Show,
+    ShowGraded,
+    Source,
+)
 from relumix_server.turns import Owner
 from relumix_server.worker_tasks import Result, Task
 from relumix_server.workers import OverLimitError, WorkerDiedError, WorkerError, Workers
@@ -63,6 +76,7 @@ class Studio:
         self._options, self._workers, self.engines = options, workers, engines
         self._turn = threading.Semaphore(options.max_jobs)
         self._aside = ThreadPoolExecutor(1, "relumix-web-aside")
+        self.makers = Makers.of(options)
         self._exposures: dict[str, float] = {}
         self.limits = Limits(options.max_pixels, options.max_frames)
 
@@ -75,7 +89,7 @@ class Studio:
         try:
             return self._workers.call(task, owner)
         except (InputError, FrameError) as error:
-            raise RefusedError(422, _told(error)) from None
+            raise RefusedError(422, without_folders(str(error))) from None
         except OverLimitError as error:
             raise RefusedError(413, str(error)) from None
         except WorkerDiedError as error:
@@ -140,7 +154,6 @@ class Studio:
 
     def grade(self, owner: Owner, clip: Clip, frame: int, fields: Mapping[str, Any], look: Look) -> None:
         """Make the reference of a frame by a look. fields: it as JSON."""
-        clip.refuse_busy()
         path = self.reference_path(clip, frame, ".exr")
         self.call(Relight(clip.source, frame, look, clip.found.exposure, path), owner)
         clip.set_reference(frame, Reference(path, "graded", look=fields))
@@ -154,9 +167,39 @@ class Studio:
             path.unlink(missing_ok=True)
             raise
 
+    def match(self, owner: Owner, clip: Clip, frame: int, picture: Path, name: str) -> None:
+        """Make the reference of a frame by the light of a picture that was uploaded; that one is removed."""
+        path = self.reference_path(clip, frame, ".exr")
+        try:
+            self.makers.match(clip, frame, picture, path)
+        finally:
+            picture.unlink(missing_ok=True)
+        self._take_made(owner, clip, frame, Reference(path, "matched", name=name))
+
+    def light(self, owner: Owner, clip: Clip, frame: int, fields: Mapping[str, Any]) -> None:
+        """Make the reference of a frame by lamps; fields: "rig" and, where it is to be told, "fov" in degrees."""
+        path, fov = self.reference_path(clip, frame, ".exr"), fields.get("fov")
+        try:
+            fov_deg = None if fov is None else number(fov, "fov", 1.0, 170.0)
+        except InputError as error:
+            raise RefusedError(422, str(error)) from None
+        self.makers.lights(clip, frame, fields.get("rig"), fov_deg, path)
+        self._take_made(owner, clip, frame, Reference(path, "lit", look=fields))
+
+    def words(self, owner: Owner, clip: Clip, frame: int, words: str, seed: int) -> None:
+        """Make the reference of a frame by words."""
+        path = self.reference_path(clip, frame, ".exr")
+        self.makers.words(clip, frame, words, seed, path)
+        self._take_made(owner, clip, frame, Reference(path, "worded", look={"words": words, "seed": seed}))
+
+    def _take_made(self, owner: Owner, clip: Clip, frame: int, reference: Reference) -> None:
+        self.call(Code(clip.source, frame, reference.path), owner)
+        clip.set_reference(frame, reference)
+
     def reference_path(self, clip: Clip, frame: int, suffix: str) -> Path:
-        """Return where a reference of a frame is written."""
+        """Return where a reference of a frame is written. Raises RefusedError while a job runs."""
         clip.frame(frame)
+        clip.refuse_busy()
         folder = clip.folder / "references"
         folder.mkdir(exist_ok=True)
         return folder / f"reference.{clip.number(frame)}{suffix.lower()}"
@@ -250,9 +293,3 @@ def look_of(fields: Any) -> Look:
         return Look.of(fields)
     except InputError as error:
         raise RefusedError(422, str(error)) from None
-
-
-def _told(error: Exception) -> str:
-    """Return an error's text without the folders of this server: they are nothing to a visitor."""
-    words = str(error).split(" ")
-    return " ".join(word.rpartition("/")[2] if word.startswith("/") else word for word in words)

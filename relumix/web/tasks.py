@@ -16,13 +16,14 @@ from relumix.errors import FrameError, InputError
 from relumix.evaluate.flicker import GainFlicker
 from relumix.preview.contact_sheet import as_grey, false_color
 from relumix.preview.display import auto_exposure, display, fit, on_display_window
+from relumix.reference.lights.channels import find
 from relumix.shot.confidence_layer import MAP_CHANNEL, read_confidence
 from relumix.shot.images import ImageError, data_window, opened
 from relumix.shot.picture import Picture
 from relumix.shot.plate import Plate
 from relumix.shot.reference import read_reference
 from relumix.shot.sequence import Sequence as Shot
-from relumix.shot.writing import write
+from relumix.shot.writing import Bits, write
 from relumix.types import Float32
 from relumix.version import __version__
 from relumix.web.grade import Look
@@ -65,6 +66,8 @@ class Probed(TaskResult):
     width, height  of its display window; aspect: width of a pixel over its height.
     rate           frames a second, 0 where nobody says.
     exposure       factor that brings its first frame to mid-grey.
+    geometry       whether its frames have channels of it: depth or position.
+    notes          what it was taken for, where it does not say.
     pattern        in its canonical form.
     """
 
@@ -76,6 +79,7 @@ class Probed(TaskResult):
     rate: float
     exposure: float
     pattern: str
+    geometry: bool
     notes: list[str]
 
 
@@ -88,9 +92,7 @@ class Encoded(TaskResult):
 
 @dataclass(frozen=True, kw_only=True)
 class Made(TaskResult):
-    """A file was written."""
-
-    notes: list[str]
+    """A file was written, or found good."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +134,8 @@ class Probe(Task[Probed]):
             rate=plate.frames_per_second or 0.0,
             exposure=auto_exposure(first),
             pattern=plate.sequence.pattern,
-            notes=[],
+            geometry=not {"depth", "position"}.isdisjoint(find(plate.layout.names)),
+            notes=[f"colour: taken for {plate.colorspace}"] if plate.is_assumed and plate.colorspace else [],
         )
 
 
@@ -204,8 +207,27 @@ class Relight(Task[Made]):
         picture = plate_of(self.source).read(self.frame)
         with np.errstate(all="ignore"):  # Pixels may hold anything.
             lit = [level.rgb * self.look.gain(level.rgb, self.shot_exposure) for level in picture.levels]
-        write(self.path, picture, lit, attributes={"relumix:version": __version__})
-        return Made(notes=[])
+        _write_coded(self.path, plate_of(self.source), picture, lit)
+        return Made()
+
+
+@dataclass(frozen=True)
+class Code(Task[Made]):
+    """Code a reference that was made scene-linear as one of the plate's is taken (see _write_coded)."""
+
+    source: Source
+    frame: int
+    path: Path
+    result_type: ClassVar[type[Made]] = Made
+
+    def run(self) -> Made:
+        """Write it again. Raises InputError and FrameError."""
+        plate = plate_of(self.source)
+        if plate.space.converts and not plate.is_coded:
+            made = Plate(Shot.find(self.path))
+            picture = made.read(made.frames[0])
+            _write_coded(self.path, plate, picture, [level.rgb for level in picture.levels])
+        return Made()
 
 
 @dataclass(frozen=True)
@@ -223,7 +245,7 @@ class CheckReference(Task[Made]):
         _refuse_huge(self.path, self.limits)
         plate = plate_of(self.source)
         read_reference(self.path, plate.read(self.frame), plate=plate)
-        return Made(notes=[])
+        return Made()
 
 
 @dataclass(frozen=True)
@@ -321,6 +343,15 @@ def _small_file(source: Source, frame: int, kind: Kind, path: Path) -> Float32:
         small = _shown(picture, picture.rgb)
     _kept.put(key, small)
     return small
+
+
+def _write_coded(path: Path, plate: Plate, picture: Picture, lit: list[Float32]) -> None:
+    """Write scene-linear pixels as a reference. Beside coded EXR, floats are taken to be coded too."""
+    bits: Bits | None = None
+    if plate.space.converts and not plate.is_coded:
+        alphas = [level.alpha for level in picture.levels]
+        lit, bits = [plate.space.to_coded(rgb, alpha) for rgb, alpha in zip(lit, alphas, strict=True)], "float"
+    write(path, picture, lit, attributes={"relumix:version": __version__}, bits=bits)
 
 
 def _stamp(path: Path) -> int:

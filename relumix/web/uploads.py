@@ -9,7 +9,8 @@ import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-from relumix.shot.sequence import IMAGE_SUFFIXES, MOVIE_SUFFIXES
+from relumix.shot.movie_frames import MOVIE_SUFFIXES
+from relumix.shot.sequence import IMAGE_SUFFIXES
 from relumix.web.errors import RefusedError
 
 SILENCE_SECONDS = 30.0

@@ -1,4 +1,4 @@
-"""What one host, and a caller without a token, may do to connections. gRPC bounds them in all, whoever holds them."""
+"""What one host, and one connection, may do to the server. gRPC bounds connections in all, whoever holds them."""
 
 from __future__ import annotations
 
@@ -8,35 +8,90 @@ import socket
 import stat
 import struct
 import sys
+import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from urllib.parse import unquote
 
 from relumix_server.status_errors import peer_host
 
 SWEEP_SECONDS = 0.5
-STRANGE_BYTES = 16 << 20
-"""From a connection without an accepted call, within STRANGE_SECONDS. Twice what gRPC lets a client send of a call
-before it is read: who sends more of anything ignores the protocol's limits."""
-STRANGE_SECONDS = 60.0
-ALL_STRANGE_BYTES = 256 << 20
-"""From all such connections that are open, within STRANGE_SECONDS: each of many may bring nearly what one may."""
+UNEXPLAINED_BYTES = 16 << 20
+"""From a connection within UNEXPLAINED_SECONDS, beside what its calls explain. Twice what gRPC lets a client send of a
+call before it is read: who sends more of anything ignores the protocol's limits."""
+UNEXPLAINED_SECONDS = 60.0
+ALL_UNEXPLAINED_BYTES = 256 << 20
+"""From all connections that are open, within UNEXPLAINED_SECONDS: each of many may bring nearly what one may."""
+STREAM_BYTES = 24 << 20
+"""What may have come of a stream that nobody reads, or ever will: gRPC's window, and a message of the largest size."""
+MOST_STREAMS = 16
+"""How many of a connection explain that: as many as it may have at once."""
+MESSAGE_BYTES = 64
+"""What goes with a message; and one part in so many of all that is sent either way, for frames of HTTP/2 and of TLS."""
+CALL_BYTES = 2 << 10
+"""What goes with a call: its headers, and frames that say nothing of it."""
 RECEIVED_BYTES_AT = 128
 """Where tcpi_bytes_received lies in the kernel's struct tcp_info."""
 
 
 @dataclass(slots=True)
+class Caller:
+    """A peer with an accepted call: what explains the bytes that come from it.
+
+    explained_bytes  by messages that were read or sent, and by calls.
+    begun, ended     how many of its streams have.
+    noted            whether a call was accepted since the last sweep began.
+    """
+
+    explained_bytes: int = 0
+    begun: int = 0
+    ended: int = 0
+    noted: bool = True
+
+    def took(self, size: int) -> None:
+        """Count a message that was read."""
+        self.explained_bytes += size + size // MESSAGE_BYTES + MESSAGE_BYTES
+
+    def gave(self, size: int) -> None:
+        """Count a message that was sent: clients say how much more they can take."""
+        self.explained_bytes += size // MESSAGE_BYTES + MESSAGE_BYTES
+
+
+NOBODY = Caller()
+"""Who had no call accepted."""
+
+
+@dataclass(slots=True)
 class _Connection:
-    """peer: as gRPC calls it. received_bytes, since: what had come from it at the beginning of the present minute."""
+    """peer: as gRPC calls it. The rest: as it was at the beginning of the present minute; of streams, of the last one.
+
+    What comes of a stream that has just ended is explained by it for a while.
+    """
 
     peer: str
-    received_bytes: int = 0
     since: float = 0.0
+    received_bytes: int = 0
+    explained_bytes: int = 0
+    ended: int = 0
+    ended_before: int = 0
+
+    def unexplained_bytes(self, received: int, caller: Caller) -> int:
+        """Return how many bytes of the present minute nothing explains; received: all that ever came."""
+        now = time.monotonic()
+        if now - self.since > UNEXPLAINED_SECONDS:
+            if self.since:
+                self.received_bytes, self.explained_bytes = received, caller.explained_bytes
+                self.ended_before, self.ended = self.ended, caller.ended
+            self.since = now
+        streams = min(MOST_STREAMS, caller.begun - self.ended_before)
+        explained = caller.explained_bytes - self.explained_bytes + streams * STREAM_BYTES
+        return max(0, received - self.received_bytes - explained)
 
 
 class Connections:
-    """Closes connections of hosts with too many, and those that flood without a call that was accepted.
+    """Closes connections of hosts with too many, and those that bring more than their calls explain.
 
     Of a host with too many, those without such a call go first, the oldest of them before the others: who asks at once
     is answered at all times. Then the youngest.
@@ -49,11 +104,26 @@ class Connections:
         """most: connections of one host (of IPv6, of a network of 64 bits)."""
         self._most = most
         self._seen: dict[int, _Connection | None] = {}
-        self._accepted, self._just_accepted = set[str](), set[str]()
+        self._callers: dict[str, Caller] = {}
+        self._lock = threading.Lock()
 
-    def accept(self, peer: str) -> None:
+    def accept(self, peer: str) -> Caller:
         """Note that a call of this peer was accepted; peer: as gRPC calls it."""
-        self._just_accepted.add(unquote(peer))
+        with self._lock:
+            caller = self._callers.setdefault(unquote(peer), Caller())
+            caller.noted = True
+            caller.explained_bytes += CALL_BYTES
+        return caller
+
+    @contextmanager
+    def stream(self, peer: str) -> Iterator[Caller]:
+        """Note that a stream of this peer was accepted, and when it ends."""
+        caller = self.accept(peer)
+        caller.begun += 1
+        try:
+            yield caller
+        finally:
+            caller.ended += 1
 
     async def watch(self, port: int) -> None:
         """Watch over the connections to a port until cancelled."""
@@ -63,15 +133,28 @@ class Connections:
 
     def sweep(self, port: int) -> int:
         """Do so once; returns how many were closed."""
-        fresh, self._just_accepted = self._just_accepted, set()  # Before looking, so that none is forgotten unseen.
+        with self._lock:
+            for caller in self._callers.values():
+                caller.noted = False  # Before looking: who calls meanwhile may have come too late to be seen.
         found = _sockets()
         self._seen = {inode: connection for inode, connection in self._seen.items() if inode in found}
         for inode in sorted(found.keys() - self._seen.keys()):
             self._seen[inode] = _asked(found[inode], inode, port)
-        self._accepted = (self._accepted | fresh) & {each.peer for each in self._seen.values() if each}
         ours = {inode: connection for inode, connection in self._seen.items() if connection}
-        strange = {i: self._strange_bytes(each, found[i], i) for i, each in ours.items() if not self._is_accepted(each)}
-        return sum(_shut_down(found[inode], inode) for inode in {*_flooding(strange), *self._too_many(ours)})
+        self._forget({each.peer for each in ours.values()})
+        unexplained = {
+            inode: each.unexplained_bytes(_received_bytes(found[inode], inode), self._callers.get(each.peer, NOBODY))
+            for inode, each in ours.items()
+        }
+        return sum(_shut_down(found[inode], inode) for inode in {*_flooding(unexplained), *self._too_many(ours)})
+
+    def _forget(self, peers: set[str]) -> None:
+        """Forget callers that have gone; peers: those that are there."""
+        with self._lock:
+            for peer in self._callers.keys() - peers:
+                caller = self._callers[peer]
+                if not caller.noted and caller.begun == caller.ended:
+                    del self._callers[peer]
 
     def _too_many(self, ours: dict[int, _Connection]) -> list[int]:
         """Return which connections to close because their hosts have more than they may; `ours` is in order of age."""
@@ -86,24 +169,16 @@ class Connections:
         return chosen
 
     def _is_accepted(self, connection: _Connection) -> bool:
-        return connection.peer in self._accepted or connection.peer in self._just_accepted
-
-    def _strange_bytes(self, connection: _Connection, descriptor: int, inode: int) -> int:
-        """Return how many bytes have come in the present minute."""
-        received, now = _received_bytes(descriptor, inode), time.monotonic()
-        if now - connection.since > STRANGE_SECONDS:
-            new = not connection.since
-            connection.since, connection.received_bytes = now, 0 if new else received
-        return received - connection.received_bytes
+        return connection.peer in self._callers
 
 
-def _flooding(strange: dict[int, int]) -> list[int]:
-    """Return which connections without an accepted call bring too much, each or together: those with most."""
-    left, chosen = sum(strange.values()), []
-    for inode in sorted(strange, key=strange.__getitem__, reverse=True):
-        if strange[inode] <= STRANGE_BYTES and left <= ALL_STRANGE_BYTES:
+def _flooding(unexplained: dict[int, int]) -> list[int]:
+    """Return which connections bring too much that nothing explains, each or together: those with most."""
+    left, chosen = sum(unexplained.values()), []
+    for inode in sorted(unexplained, key=unexplained.__getitem__, reverse=True):
+        if unexplained[inode] <= UNEXPLAINED_BYTES and left <= ALL_UNEXPLAINED_BYTES:
             break
-        left -= strange[inode]
+        left -= unexplained[inode]
         chosen.append(inode)
     return chosen
 

@@ -6,7 +6,8 @@ import errno
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from google.rpc import code_pb2
@@ -18,8 +19,8 @@ from relumix_server.request import FrameKey, Request
 from relumix_server.spool import Spool, full
 from relumix_server.status_errors import Code, CodedFrameError, SessionCancelledError, StatusError
 
-MOST_FREE_FILES = 2
-"""Files in memory that a session keeps for frames to come."""
+FREE_SHARE = 4
+"""One part in so many of what a session may hold ahead is for files in memory that it keeps for frames to come."""
 
 MOST_TEXT_LETTERS = 8 << 20
 """Bound on all frame names and reasons for absence of a job together."""
@@ -45,7 +46,7 @@ class FrameReceiver:
         self._ahead_bytes = ahead_bytes
         self._frames: dict[FrameKey, ReceivedFrame] = {}
         self._in_pieces: set[FrameKey] = set()
-        self._free_files: list[Path] = []
+        self._free_files: dict[Path, int] = {}
         self._repeats: dict[FrameKey, ReceivedFrame] = {}
         self._changed = threading.Condition()
         self._ended: BaseException | None = None
@@ -88,12 +89,10 @@ class FrameReceiver:
             return len(data)
         self.received_bytes += len(data)  # Not what is sent again: that could go on for ever.
         _follow(key, received, chunk, data)
-        with self._changed:  # Under the lock, so that no file appears after `end` removed them.
-            if self._ended is not None:
-                self._spool.release(received.path)
-                received.path = None
+        if (file := self._opened(received)) is not None:
+            _write(file, data, received.received)  # Not under the lock, which the event loop takes too.
+        with self._changed:
             if received.path:
-                _write(received.path, data, received.received)
                 self._held_bytes += len(data)
             received.received += len(data)  # Only now that they are in the file: a waiting thread takes it at once.
             if received.complete:
@@ -102,6 +101,15 @@ class FrameReceiver:
                     self._spool.settle(received.path)
                 self._changed.notify_all()
         return len(data)
+
+    def _opened(self, received: ReceivedFrame) -> int | None:
+        """Open the file of a frame that arrives; None where it needs none. Raises StatusError."""
+        with self._changed:  # So that no file appears after `end` removed them.
+            if self._ended is not None:
+                self._spool.release(received.path)
+                received.path = None
+            with _told_full():
+                return os.open(received.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC) if received.path else None
 
     def _keep_text(self, text: str) -> None:
         """Count a name or a reason that is kept to the end of the job. Raises StatusError where they are too many."""
@@ -125,7 +133,7 @@ class FrameReceiver:
 
     def _new_file(self, suffix: str, total_bytes: int) -> Path:
         with self._changed:
-            free = self._free_files.pop() if self._free_files else None
+            free = self._free_files.popitem()[0] if self._free_files else None
         return self._spool.reuse(free, suffix, total_bytes) if free else self._spool.new_file(suffix, total_bytes)
 
     def absent(self, message: pb.FrameAbsent) -> None:
@@ -223,8 +231,9 @@ class FrameReceiver:
     def recycle(self, path: Path) -> None:
         """Free a file that nobody reads any more; its memory may hold a later frame of this session."""
         with self._changed:
-            if self._ended is None and len(self._free_files) < MOST_FREE_FILES and self._spool.can_reuse(path):
-                self._free_files.append(path)
+            size = self._spool.reusable_bytes(path) if self._ended is None else 0
+            if size and FREE_SHARE * (sum(self._free_files.values()) + size) <= self._ahead_bytes:
+                self._free_files[path] = size
                 return
         self._spool.release(path)
 
@@ -252,16 +261,22 @@ class FrameReceiver:
             self._changed.notify_all()
 
 
-def _write(path: Path, data: bytes | memoryview, offset: int) -> None:
-    """Write a piece of a file. Raises StatusError where the file system is full, which others may have filled."""
+def _write(file: int, data: bytes | memoryview, offset: int) -> None:
+    """Write a piece of a file, and close it. Raises StatusError."""
     try:
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
+        with _told_full():
             while data:
                 written = os.pwrite(file, data, offset)
                 data, offset = data[written:], offset + written
-        finally:
-            os.close(file)
+    finally:
+        os.close(file)
+
+
+@contextmanager
+def _told_full() -> Iterator[None]:
+    """Raise StatusError where the file system is full, which others may have filled."""
+    try:
+        yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise full() from error

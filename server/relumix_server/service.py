@@ -23,7 +23,7 @@ from relumix.v1.relight_pb2_grpc import RelightServiceServicer
 from relumix.version import __version__
 from relumix_server.admission import Admission
 from relumix_server.allowed_paths import AllowedPaths
-from relumix_server.connections import Connections
+from relumix_server.connections import Caller, Connections
 from relumix_server.frame_receiver import FrameReceiver
 from relumix_server.metrics import Metrics
 from relumix_server.opening_size import TooMuchNamed, names_more_than
@@ -124,13 +124,17 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
 
     async def Relight(self, _: object, context: Context) -> None:  # noqa: N802
         """Relight one shot."""
-        self.connections.accept(context.peer())
+        with self.connections.stream(context.peer()) as caller:
+            await self._relight(context, caller)
+
+    async def _relight(self, context: Context, caller: Caller) -> None:
         status, session = None, ""
         try:
             async with self._admission.slot(self._client(context)):
-                reader = StreamReader(context, self._metrics, self._options.idle_seconds)
+                reader = StreamReader(context, self._metrics, self._options.idle_seconds, caller)
                 session = await self._begin(context, reader)
-                await self._serve(context, reader, self.sessions[session])
+                writer = StreamWriter(context, self._metrics, self._options.idle_seconds, caller)
+                await self._serve(reader, writer, self.sessions[session])
         except StatusError as error:
             status = error
         # Only now that all is freed: a client that does not read would block here.
@@ -188,10 +192,10 @@ class RelightService(RelightServiceServicer):  # type: ignore[misc]  # generated
         )
         return Session(request, receiver, shot, engine, self._spool, self._metrics)
 
-    async def _serve(self, context: Context, reader: StreamReader, session: Session) -> None:
+    async def _serve(self, reader: StreamReader, writer: StreamWriter, session: Session) -> None:
         receiving = asyncio.create_task(reader.feed(session))
         try:
-            await StreamWriter(context, self._metrics, self._options.idle_seconds).send(session)
+            await writer.send(session)
         finally:
             receiving.cancel()
             self._end(session)

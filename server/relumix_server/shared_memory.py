@@ -13,8 +13,9 @@ import pickle
 import socket
 import struct
 import tempfile
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 HEADER = struct.Struct("<QQ")
 SHARED_MEMORY = Path("/dev/shm")
@@ -59,7 +60,7 @@ def send(to: socket.socket, message: object) -> None:
     if not buffers:
         to.sendall(header + body)
         return
-    with tempfile.TemporaryFile(dir=SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None, buffering=0) as file:
+    with _anonymous_file() as file:
         place = 0
         for buffer in buffers:
             _write_all(file, buffer)
@@ -93,6 +94,13 @@ def receive(source: socket.socket, *, trusted: bool) -> Any:
             os.close(descriptor)
     unpickler = pickle.Unpickler if trusted else _ArraysOnly
     return unpickler(io.BytesIO(body), buffers=buffers).load()
+
+
+def _anonymous_file() -> IO[bytes]:
+    """Return a file without a name, in memory if the system lets us make one there. Raises OSError."""
+    with suppress(OSError):
+        return tempfile.TemporaryFile(dir=SHARED_MEMORY, buffering=0)
+    return tempfile.TemporaryFile(buffering=0)
 
 
 def _write_all(file: Any, buffer: memoryview) -> None:

@@ -89,12 +89,14 @@ class Spool:
             folder = self._choose(expected_bytes)
             return self._add(folder, suffix, expected_bytes, expected_bytes)
 
-    def can_reuse(self, path: Path) -> bool:
-        """Tell whether `reuse` would spare anything: a file in memory, under no other name."""
+    def reusable_bytes(self, path: Path) -> int:
+        """Return the size of a file in memory that `reuse` may take, which has no other name; 0 for any other."""
         memory = self._memory
         with suppress(FileNotFoundError):
-            return memory is not None and path.parent == memory.folder and path.stat().st_nlink == 1
-        return False
+            if memory is not None and path.parent == memory.folder:
+                found = path.stat()
+                return found.st_size if found.st_nlink == 1 else 0
+        return 0
 
     def reuse(self, old: Path, suffix: str, expected_bytes: int) -> Path:
         """Return what `new_file` does, in place of an old file: a new one in memory is its old one, to be written over.

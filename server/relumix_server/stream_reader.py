@@ -14,6 +14,7 @@ from grpc import aio
 from relumix.rpc import messages
 from relumix.rpc.messages import Piece
 from relumix.v1 import relight_pb2 as pb
+from relumix_server.connections import Caller
 from relumix_server.metrics import Metrics
 from relumix_server.opening_size import TooMuchNamed
 from relumix_server.session import Session
@@ -34,8 +35,8 @@ log = logging.getLogger("relumix_server")
 class StreamReader:
     """Reads one stream. idle_seconds: how long a client may be silent while the session waits for it."""
 
-    def __init__(self, context: Context, metrics: Metrics, idle_seconds: float) -> None:
-        self._context, self._metrics, self._idle_seconds = context, metrics, idle_seconds
+    def __init__(self, context: Context, metrics: Metrics, idle_seconds: float, caller: Caller) -> None:
+        self._context, self._metrics, self._idle_seconds, self._caller = context, metrics, idle_seconds, caller
 
     async def opening(self) -> pb.Open:
         """Return the first message. Raises StatusError where it is another."""
@@ -61,12 +62,13 @@ class StreamReader:
             session.closed.set()
 
     async def _feed(self, session: Session) -> None:
-        receiver, keeping = session.receiver, asyncio.ensure_future(asyncio.sleep(0))
-        progress = _Progress()
+        receiver, loop, progress = session.receiver, asyncio.get_running_loop(), _Progress()
+        keeping: asyncio.Future[None] | None = None
         while not receiver.closed:
             await _wait_until_readable(session)
             message = await self._read(lambda: progress.stalled_since(session))
-            await keeping
+            if keeping:
+                await keeping
             since = progress.stalled_since(session)  # A client that drips bytes is never silent: count them too.
             if since is not None and time.monotonic() - since > self._idle_seconds:
                 raise self._stalled("too little")
@@ -76,7 +78,8 @@ class StreamReader:
                     Code.INVALID_ARGUMENT, "the stream ended without close: expected close as the last message"
                 )
             if isinstance(message, Piece):
-                keeping = asyncio.ensure_future(self._keep(session, message))  # Written while the next one is read.
+                # Written while the next one is read.
+                keeping = loop.run_in_executor(None, self._keep, session, message)
             else:
                 _take(session, message)
         session.closed.set()
@@ -87,9 +90,9 @@ class StreamReader:
         text = f"{what} came from the client for {self._idle_seconds:g} s, and it is waited for"
         return StatusError(Code.DEADLINE_EXCEEDED, text)
 
-    async def _keep(self, session: Session, piece: Piece) -> None:
+    def _keep(self, session: Session, piece: Piece) -> None:
         try:
-            self._metrics.received(await asyncio.to_thread(session.receiver.piece, piece))
+            self._metrics.received(session.receiver.piece(piece))
         except Exception as error:
             _fail(session, error)
 
@@ -107,6 +110,7 @@ class StreamReader:
             while True:
                 await asyncio.wait({reading}, timeout=min(TICK_SECONDS, limit / 4))
                 if reading.done():
+                    self._caller.took(_size(reading.result()))
                     return reading.result()
                 since = stalled_since() if stalled_since else None
                 if since is not None and time.monotonic() - since > limit:
@@ -114,6 +118,13 @@ class StreamReader:
         finally:
             if not reading.done():
                 reading.cancel()
+
+
+def _size(message: Any) -> int:
+    """Return how many bytes a message has, but for a few."""
+    if isinstance(message, Piece):
+        return len(message.data) + message.head.ByteSize()
+    return message.ByteSize() if isinstance(message, pb.RelightRequest) else 0
 
 
 class _Progress:

@@ -9,9 +9,10 @@ from typing import BinaryIO
 from google.rpc import code_pb2
 
 from relumix.errors import FrameError
-from relumix.rpc.messages import Piece, crc32c
+from relumix.rpc.messages import Piece, crc32c, response_bytes
 from relumix.v1 import relight_pb2 as pb
 from relumix.version import __version__
+from relumix_server.connections import Caller
 from relumix_server.frame_files import PlaneShape
 from relumix_server.metrics import Metrics
 from relumix_server.session import Session
@@ -30,8 +31,8 @@ log = logging.getLogger("relumix_server")
 class StreamWriter:
     """Writes one stream. idle_seconds: how long a client may read nothing."""
 
-    def __init__(self, context: Context, metrics: Metrics, idle_seconds: float) -> None:
-        self._context, self._metrics, self._idle_seconds = context, metrics, idle_seconds
+    def __init__(self, context: Context, metrics: Metrics, idle_seconds: float, caller: Caller) -> None:
+        self._context, self._metrics, self._idle_seconds, self._caller = context, metrics, idle_seconds, caller
 
     async def send(self, session: Session) -> None:
         """Send a session's results, up to its summary. Raises StatusError where it fails."""
@@ -72,23 +73,29 @@ class StreamWriter:
         await self._write(pb.RelightResponse(done=done))
 
     async def _send_file(self, frame: int, made: MadeFile) -> None:
-        total, writing = made.path.stat().st_size, asyncio.sleep(0)
+        loop, total = asyncio.get_running_loop(), made.path.stat().st_size
         with made.path.open("rb") as file:
-            for offset in range(0, total, SENT_BYTES):
+
+            def read(offset: int) -> asyncio.Future[bytes]:
                 head = pb.FrameChunk(frame=frame, role=made.role, offset=offset, total_bytes=total)
                 if made.shape and not offset:
                     head.raw.CopyFrom(_planes(made.shape))
-                # A piece is read while the one before it is written.
-                _, piece = await asyncio.gather(writing, asyncio.to_thread(_read, file, head))
-                writing = self._write_piece(piece)
-            await writing
+                return loop.run_in_executor(None, _read, file, head)
 
-    async def _write_piece(self, piece: Piece) -> None:
-        await self._write(piece)
-        self._metrics.sent(len(piece.data))
+            reading = read(0)
+            try:
+                for end in range(SENT_BYTES, total + SENT_BYTES, SENT_BYTES):
+                    message = await reading
+                    if end < total:
+                        reading = read(end)  # A piece is read while the one before it is written.
+                    await self._write(message)
+                    self._metrics.sent(min(SENT_BYTES, total - end + SENT_BYTES))
+            finally:
+                reading.cancel()
 
-    async def _write(self, message: pb.RelightResponse | Piece) -> None:
+    async def _write(self, message: pb.RelightResponse | bytes) -> None:
         """Write a message. Raises StatusError where the client does not read."""
+        self._caller.gave(len(message) if isinstance(message, bytes) else message.ByteSize())
         try:
             await asyncio.wait_for(self._context.write(message), self._idle_seconds)
         except asyncio.TimeoutError:
@@ -101,8 +108,8 @@ def _planes(shape: PlaneShape) -> pb.RawPlanes:
     return pb.RawPlanes(width=shape.width, height=shape.height, channels=shape.channels, type=PIXEL_TYPES[shape.kind])
 
 
-def _read(file: BinaryIO, head: pb.FrameChunk) -> Piece:
-    """Read the next piece of a file."""
+def _read(file: BinaryIO, head: pb.FrameChunk) -> bytes:
+    """Read the next piece of a file; returns its message."""
     data = file.read(SENT_BYTES)
     head.crc32c = crc32c(data)
-    return Piece(head, data)
+    return response_bytes(Piece(head, data))

@@ -1,8 +1,9 @@
 """Does one more reference ever cost? By frame: the first alone, first and last, first and middle and last.
 
-    python tests/benchmarks/bench_references.py STAGE [--engine flow] [--edge 192]
+    python tests/benchmarks/bench_references.py [STAGE] [--shot PLATE TRUTH ...] [--engine flow] [--edge 192]
 
-Every scene of the light stage STAGE is a shot under one drawn sum of its lights, relit under another. Prints PSNR in dB
+Every scene of the light stage STAGE is a shot under one drawn sum of its lights, relit under another; PLATE and TRUTH
+are folders of EXR frames. Prints PSNR in dB
 of display values for each frame but those given, mean over the scenes; how many frames a further reference made worse,
 and by how much at most; and which frame `relumix suggest` names, beside what each choice of a second one brings.
 """
@@ -11,11 +12,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from bench_light import lit_twice
-from bench_suggest import Frames, small
+from bench_suggest import Frames, read, small
 
 from relumix.color.rec709 import srgb_encode
 from relumix.dataset.shards import Shards
@@ -58,10 +60,22 @@ def compare(name: str, before: list[dict[int, float]], after: list[dict[int, flo
     print(f"{name}: {mean:+.2f} dB on average, at least {least:+.2f} dB; {worse} of {len(change)} frames lose > 0.1 dB")
 
 
+def shots(args: argparse.Namespace) -> Iterator[tuple[str, Frames, Frames]]:
+    """Yield the name, the plate and the truth of every shot asked for; frames count from 0."""
+    for index, path in enumerate(Shards(args.stage).paths if args.stage else ()):
+        both = lit_twice(Shards(args.stage).read(index))
+        plate, truth = ({i: small(frame, args.edge) for i, frame in enumerate(shot)} for shot in both)
+        yield path.stem, plate, truth
+    for folders in args.shot:
+        plate, truth = (dict(enumerate(read(folder, args.edge).values())) for folder in folders)
+        yield str(folders[1]), plate, truth
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stage", type=Path)
+    parser.add_argument("stage", type=Path, nargs="?")
+    parser.add_argument("--shot", type=Path, nargs=2, action="append", default=[], metavar=("PLATE", "TRUTH"))
     parser.add_argument("--engine", default="flow")
     parser.add_argument("--edge", type=int, default=192, metavar="PX", help="long edge at which shots are relit (192)")
     parser.add_argument("--suggest", action="store_true", help="also try every second reference")
@@ -69,16 +83,14 @@ def main() -> None:
     engine = load_engine(args.engine)
     kinds = {"first": list[dict[int, float]](), "first, last": [], "first, middle, last": []}
     shares = []
-    for index, path in enumerate(Shards(args.stage).paths):
-        shots = lit_twice(Shards(args.stage).read(index))
-        plate, truth = ({i: small(frame, args.edge) for i, frame in enumerate(shot)} for shot in shots)
+    for name, plate, truth in shots(args):
         last = len(plate) - 1
         for given, found in zip(([0], [0, last], [0, last // 2, last]), kinds.values(), strict=True):
             found.append(decibels(engine, plate, truth, given))
         told = [np.mean([each for each in found[-1].values() if np.isfinite(each)]) for found in kinds.values()]
-        print(f"{path.stem}: {', '.join(f'{each:.2f}' for each in told)} dB", file=sys.stderr, flush=True)
+        print(f"{name}: {', '.join(f'{each:.2f}' for each in told)} dB", file=sys.stderr, flush=True)
         if args.suggest:
-            shares.append(share(engine, plate, truth, kinds["first"][-1], path.stem))
+            shares.append(share(engine, plate, truth, kinds["first"][-1], name))
     print("| frame | " + " | ".join(kinds) + " |\n|--:|" + "--:|" * len(kinds))
     for i in range(1, len(kinds["first"][0]) - 1):
         cells = [np.mean([each[i] for each in found]) for found in kinds.values()]

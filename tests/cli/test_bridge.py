@@ -2,10 +2,16 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
+
+from relumix.bridge import wire
 
 
 @pytest.fixture
@@ -72,3 +78,31 @@ def test_a_folder_of_others_is_refused(bridge, tmp_path):
         f"relumix: {tmp_path}/b is open to other users, or theirs: expected a folder of your own with mode 0700; "
         "remove it, or name another\n"
     )
+
+
+def pid_of(folder):
+    return int((folder / "b/bridge.lock").read_text())
+
+
+def test_one_in_the_background_that_ends_with_its_client_waits_for_the_first(bridge, tmp_path):
+    """Looking whether it listens made it end before its client came; and a linger of 0 was passed over."""
+    assert bridge("--background", "--linger=0").wait(60) == 0
+    pid = pid_of(tmp_path)
+    try:
+        assert sys.platform != "linux" or "--linger=0.0" in Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+        time.sleep(1)
+        assert bridge("--background").wait(60) == 0
+        assert pid_of(tmp_path) == pid
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(tmp_path / "b/bridge-1.sock"))
+            wire.send(client, "hello", {"version": wire.VERSION})
+            assert wire.receive(client, 0).kind == "welcome"
+            wire.send(client, "open", {})
+            assert wire.receive(client, 0).kind == "error"
+        end = time.monotonic() + 60
+        while (tmp_path / "b/bridge-1.sock").exists() and time.monotonic() < end:
+            time.sleep(0.05)
+        assert not (tmp_path / "b/bridge-1.sock").exists()
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)

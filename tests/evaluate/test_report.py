@@ -6,7 +6,7 @@ from relumix.errors import InputError
 from relumix.evaluate import METRICS, Row, write_json
 from tests.evaluate.reports import make_report
 
-PSNR, SSIM, PU_PSNR, FLIP, HDR_FLIP, TEMPORAL, FLICKER = METRICS
+PSNR, SSIM, PU_PSNR, FLIP, HDR_FLIP, TEMPORAL, FLICKER = METRICS[:7]
 
 
 def test_means_are_over_the_frames_that_have_a_value():
@@ -45,7 +45,7 @@ def test_json_has_every_key_and_null_for_what_was_not_measured(tmp_path):
     write_json(make_report(), tmp_path / "r.json")
     data = json.loads((tmp_path / "r.json").read_text())
     assert list(data) == [
-        "format", "result", "truth", "source", "exposure", "references", "metrics", "mean", "frames",
+        "format", "result", "truth", "source", "confidence", "exposure", "references", "metrics", "mean", "frames",
     ]  # fmt: skip
     assert data["format"] == 1
     assert data["metrics"]["psnr_db"] == {"title": "PSNR", "unit": "dB", "better": "higher"}
@@ -59,6 +59,8 @@ def test_json_has_every_key_and_null_for_what_was_not_measured(tmp_path):
         "hdr_flip": None,
         "temporal_error_codes": None,
         "gain_flicker_stops": None,
+        "within_expected": None,
+        "error_correlation": None,
         "followed": None,
     }
 

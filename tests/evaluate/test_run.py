@@ -13,6 +13,7 @@ from tests.shot import files
 from tests.synthetic import make_shot, smooth_light
 
 HEIGHT, WIDTH = 48, 64
+FLICKER = METRICS[6]
 
 
 def write(path, rgb, *, window=None, display=None):
@@ -68,7 +69,7 @@ def test_against_truth_every_frame_has_its_metrics(shot):
     report = evaluate(shot / "result", truth=shot / "truth", on_frame=lambda done, total: told.append((done, total)))
     assert [row.frame for row in report.rows] == [1001, 1002, 1003, 1004]
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
-    assert [m.key for m in report.metrics] == [m.key for m in METRICS[:-1]]
+    assert [m.key for m in report.metrics] == [m.key for m in METRICS[:6]]
     assert report.rows[0].temporal_error_codes is None
     assert report.rows[1].temporal_error_codes == 0  # all frames are equally wrong
     assert report.result == str(shot / "result" / "result.####.exr")
@@ -79,7 +80,7 @@ def test_against_truth_every_frame_has_its_metrics(shot):
 def test_the_truth_itself_is_perfect(shot):
     report = evaluate(shot / "truth", truth=shot / "truth")
     means = [report.mean(metric) for metric in METRICS]
-    assert means == [100, pytest.approx(1), 100, 0, 0, 0, None]
+    assert means == [100, pytest.approx(1), 100, 0, 0, 0, None, None, None]
 
 
 def test_hdr_flip_can_be_left_out(shot):
@@ -91,7 +92,7 @@ def test_hdr_flip_can_be_left_out(shot):
 def test_without_truth_a_pure_grade_has_no_flicker(shot):
     report = evaluate(shot / "result", source=shot / "source")
     assert [m.key for m in report.metrics] == ["gain_flicker_stops"]
-    assert report.mean(METRICS[-1]) < 1e-3
+    assert report.mean(FLICKER) < 1e-3
     assert report.rows[1].followed > 0.8
     assert list(report.exhibits[1].pictures) == ["result", "source", "light", "change of the light"]
 
@@ -102,8 +103,8 @@ def test_flicker_of_a_shot_with_a_known_light(tmp_path):
         write(tmp_path / "s" / f"s.{frame:04d}.exr", made.plate[frame])
         write(tmp_path / "still" / f"r.{frame:04d}.exr", made.truth[frame])
         write(tmp_path / "flickers" / f"r.{frame:04d}.exr", made.truth[frame] * 2 ** (0.2 * (i % 2)))
-    still = evaluate(tmp_path / "still", source=tmp_path / "s").mean(METRICS[-1])
-    flickers = evaluate(tmp_path / "flickers", source=tmp_path / "s").mean(METRICS[-1])
+    still = evaluate(tmp_path / "still", source=tmp_path / "s").mean(FLICKER)
+    flickers = evaluate(tmp_path / "flickers", source=tmp_path / "s").mean(FLICKER)
     assert still < 0.02
     assert flickers == pytest.approx(0.2, abs=0.02)
 
@@ -251,3 +252,49 @@ def test_the_numbers_are_those_of_the_scorer_beside_the_plates(shared, tmp_path)
     for metric in both:
         assert report.mean(metric) == pytest.approx(scores[same[metric.key]], abs=1e-3)
     assert report.exposure == pytest.approx(scores["exposure"], rel=1e-6)
+
+
+@pytest.mark.parametrize("layer", [False, True], ids=["files of their own", "a layer"])
+def test_what_was_said_of_its_errors_is_measured(shot, layer):
+    settings = relumix.Settings(confidence_layer=layer, confidence_out=None if layer else str(shot / "sure.####.exr"))
+    given = {1001: shot / "truth/truth.1001.exr"}
+    relumix.relight(shot / "source", given, shot / "relit", settings)
+    report = evaluate(
+        shot / "relit",
+        truth=shot / "truth",
+        confidence=shot / "relit" if layer else shot / "sure.####.exr",
+        hdr_flip=False,
+    )
+    assert [row.within_expected for row in report.rows] == [1, 1, 1]
+    assert report.to_dict()["mean"]["within_expected"] == 1
+    assert report.confidence == str(shot / ("relit/source.####.exr" if layer else "sure.####.exr"))
+    assert list(report.exhibits[0].pictures)[-2:] == ["expected error", "error"]
+    write_html(report, shot / "r.html")
+    assert "Within expected" in (shot / "r.html").read_text(encoding="utf-8")
+
+
+def test_confidence_that_goes_with_the_error_and_against_it(tmp_path):
+    truth, error = noise(1), np.random.default_rng(2).uniform(0, 2, (HEIGHT, WIDTH)).astype(np.float32)
+    write(tmp_path / "truth/t.1.exr", truth)
+    write(tmp_path / "result/r.1.exr", truth * np.exp2(error)[..., None])
+    files.plain(tmp_path / "right/c.1.exr", np.exp2(-error)[..., None].astype(np.float16), "Y")
+    files.plain(tmp_path / "wrong/c.1.exr", np.exp2(error - 2)[..., None].astype(np.float16), "Y")
+
+    def measured(name):
+        (row,) = evaluate(tmp_path / "result", truth=tmp_path / "truth", confidence=tmp_path / name).rows
+        return row.within_expected, row.error_correlation
+
+    assert measured("right") == (pytest.approx(1, abs=0.01), pytest.approx(1, abs=0.01))
+    assert measured("wrong") == (pytest.approx(0.5, abs=0.05), pytest.approx(-1, abs=0.01))
+
+
+def test_confidence_that_cannot_be_measured(shot):
+    files.plain(shot / "small/s.1001.exr", np.ones((8, 8, 1), np.float16), "Y")
+    given = {"truth": shot / "truth", "frames": [1001], "references": ()}
+    assert refused(shot / "result", source=shot / "source", confidence=shot / "truth") == (
+        f"confidence is {shot / 'truth'}, without ground truth to measure the true error by: give --truth"
+    )
+    assert refused(shot / "result", confidence=shot / "truth", **given) == (
+        f"{shot / 'truth/truth.1001.exr'} has no channel confidence.Y, nor Y: expected the confidence there"
+    )
+    assert "s.1001.exr is 8x8" in refused(shot / "result", confidence=shot / "small", **given)

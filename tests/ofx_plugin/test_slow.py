@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from tests.ofx_plugin import exports
 from tests.ofx_plugin.conftest import build_all
 from tests.ofx_plugin.rig import PLUGIN, Bench
 
@@ -58,11 +59,6 @@ def test_sanitizers_find_nothing(tmp_path, shot, sanitizer):
         bench.close()
 
 
-def exported(binary):
-    told = subprocess.run(["nm", "-D", "--defined-only", binary], capture_output=True, text=True, check=True).stdout
-    return sorted(line.split()[-1] for line in told.splitlines())
-
-
 DOOR = ["OfxGetNumberOfPlugins", "OfxGetPlugin", "OfxSetHost"]
 
 
@@ -72,7 +68,7 @@ def test_cmake_builds_the_same_bundle(tmp_path):
     subprocess.run(["cmake", "-S", PLUGIN.parent, "-B", tmp_path], check=True, stdout=subprocess.DEVNULL)
     subprocess.run(["cmake", "--build", tmp_path], check=True, stdout=subprocess.DEVNULL)
     contents = tmp_path / "Relumix.ofx.bundle/Contents"
-    assert exported(contents / "Linux-x86-64/Relumix.ofx") == DOOR
+    assert exports.elf(contents / "Linux-x86-64/Relumix.ofx") == DOOR
     assert (contents / "Info.plist").exists()
 
 
@@ -92,7 +88,8 @@ def test_the_bundle_for_every_system(tmp_path):
     assert kinds["MacOS"].startswith("Mach-O universal binary with 2 architectures")
     assert {word for word in ("arm64", "x86_64") if word in kinds["MacOS"]} == {"arm64", "x86_64"}
     linux = contents / "Linux-x86-64/Relumix.ofx"
-    assert exported(linux) == DOOR
+    assert exports.elf(linux) == exports.windows(contents / "Win64/Relumix.ofx") == DOOR
+    assert list(exports.mac(contents / "MacOS/Relumix.ofx").values()) == [DOOR, DOOR]
     needed = subprocess.run(["nm", "-D", "--undefined-only", linux], capture_output=True, text=True, check=True).stdout
     versions = {tuple(map(int, line.split("GLIBC_")[1].split("."))) for line in needed.splitlines() if "GLIBC_" in line}
     assert max(versions) <= (2, 28)

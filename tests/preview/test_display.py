@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relumix.color.rec709 import srgb_encode
-from relumix.preview.display import KNEE, auto_exposure, display, fit, on_display_window
+from relumix.color.shoulder import KNEE
+from relumix.preview.display import auto_exposure, display, fit, on_display_window
 from relumix.shot.box import Box
 
 

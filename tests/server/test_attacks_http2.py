@@ -9,11 +9,15 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from relumix.v1 import relight_pb2 as pb
 from relumix_server.access import MOST_WITHOUT_MESSAGE
+from relumix_server.connections import SWEEP_SECONDS
 from tests.server.attack import (
     CONTINUATION,
+    DATA,
     ELSEWHERE,
     END_HEADERS,
+    END_STREAM,
     HEADERS,
     RST_STREAM,
     SERVICE,
@@ -248,21 +252,56 @@ def test_a_host_that_opens_connections_leaves_some_to_others(tmp_path):
         assert until(lambda: server.open_files() < 150, 60)
 
 
+def flooded(connection, stream):
+    """Begin a header, and go on with it until the server hangs up; returns whether it did before 1.5 GiB."""
+    sent, field = 0, b"\0" + bytes((100,)) + b"x" * 100 + bytes((100,)) + b"y" * 100
+    flood = frame(CONTINUATION, 0, stream, field * 80) * 4
+    with suppress(OSError):
+        connection.sendall(frame(HEADERS, 0, stream, headers(f"/{SERVICE}/GetInfo")))
+        while sent < 3 << 29:
+            connection.sendall(flood)
+            sent += len(flood)
+    return sent < 3 << 29
+
+
 def test_headers_that_never_end(guarded):
     """One connection that began a header and went on with it took a GiB in 12 s, and others waited 5 s beside it."""
-    before, sent = peak_bytes(guarded.pid), 0
-    field = b"\0" + bytes((100,)) + b"x" * 100 + bytes((100,)) + b"y" * 100
-    flood = frame(CONTINUATION, 0, 1, field * 80) * 4
+    before = peak_bytes(guarded.pid)
     with connected(guarded.address) as connection:
         drained(connection)
-        connection.sendall(frame(HEADERS, 0, 1, headers(f"/{SERVICE}/GetInfo")))
-        with suppress(OSError):
-            while sent < 4 << 30:
-                connection.sendall(flood)
-                sent += len(flood)
-    assert sent < 4 << 30, "it was not hung up on"
+        assert flooded(connection, 1), "it was not hung up on"
     assert peak_bytes(guarded.pid) - before < 400 * MIB
     health(guarded)
+
+
+def test_headers_that_never_end_behind_an_accepted_call(tmp_path):
+    """Whoever had made one call could go on for ever."""
+    with serving(tmp_path) as server, connected(server.address) as connection:
+        connection.sendall(frame(HEADERS, END_HEADERS, 1, headers(f"/{SERVICE}/GetInfo")))
+        connection.sendall(frame(DATA, END_STREAM, 1, bytes(5)))
+        said = b""
+        while b"grpc-status" not in said:
+            said += connection.recv(1 << 16)
+        drained(connection)
+        assert flooded(connection, 3), "it was not hung up on"
+        health(server)
+
+
+def test_streams_that_are_refused_in_the_midst_cost_no_connection(tmp_path):
+    """What a client had sent of them was never read, and its other calls go over the same connection."""
+    with serving(tmp_path) as server, server.channel() as channel:
+        watching = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=60)
+        next(watching)
+        relight = channel.stream_stream(f"/{SERVICE}/Relight")
+        large = pb.FrameChunk(frame=5, role=pb.ROLE_SOURCE, total_bytes=1 << 30, data=bytes(4 << 20))
+        rest = [pb.RelightRequest(chunk=large).SerializeToString()] * 8
+        for _ in range(8):
+            call = relight(iter([opening().SerializeToString(), *rest]), timeout=60)
+            with pytest.raises(grpc.RpcError) as refused:
+                list(call)
+            assert refused.value.code().name == "NOT_FOUND"  # There is no such frame.
+        time.sleep(2 * SWEEP_SECONDS)
+        assert watching.is_active()
 
 
 def test_a_watcher_that_leaves_takes_no_news_from_others(tmp_path):
@@ -295,8 +334,8 @@ def test_large_messages_are_not_kept(guarded, method):
 
 
 def test_an_accepted_caller_may_send_much(tmp_path):
-    """More than a stranger may, in less than a second."""
+    """Six times what nothing explains, in less than a second."""
     with serving(tmp_path) as server:
-        said = [piece for number in FRAMES for piece in pieces(number, bytes(8 << 20), size=2 << 20)]
+        said = [piece for number in FRAMES for piece in pieces(number, bytes(16 << 20), size=2 << 20)]
         answer = ask(server, [opening(), *said], timeout=60)
         assert answer.details == "the stream ended without close: expected close as the last message"

@@ -1,9 +1,9 @@
 """What arrives, against those who wait for it and against the end of its session."""
 
 import errno
+import os
 import threading
 import tracemalloc
-from pathlib import Path
 
 import pytest
 
@@ -124,7 +124,48 @@ def test_a_file_system_that_others_fill_is_told_with_a_time_to_come_back(receive
     def refuse(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(os, "pwrite", refuse)
     with pytest.raises(StatusError, match=r"^the server's spool is full: try again later$") as refused:
         receiver.piece(piece(b"ab", 0, 4))
     assert (refused.value.code.name, refused.value.retry_seconds) == ("RESOURCE_EXHAUSTED", 30.0)
+
+
+def source(frame, data, total_bytes=None, offset=0):
+    head = pb.FrameChunk(frame=frame, role=pb.ROLE_SOURCE, name="p.exr", offset=offset, crc32c=crc32c(data))
+    head.total_bytes = total_bytes or len(data)
+    return Piece(head, data)
+
+
+def test_a_frame_is_written_over_one_that_is_needed_no_more(receiver, spool):
+    receiver.piece(source(FRAMES[0], b"first frame"))
+    first = receiver.wait(pb.ROLE_SOURCE, FRAMES[0]).path
+    inode = first.stat().st_ino
+    receiver.release(pb.ROLE_SOURCE, FRAMES[0])
+    receiver.piece(source(FRAMES[1], b"sec", 6))
+    receiver.piece(source(FRAMES[1], b"ond", 6, 3))
+    second = receiver.wait(pb.ROLE_SOURCE, FRAMES[1]).path
+    assert (second.read_bytes(), second.stat().st_ino) == (b"second", inode)
+    assert not first.exists()
+    receiver.release(pb.ROLE_SOURCE, FRAMES[1])
+    assert spool.used() == (6, 0)
+    receiver.end(SessionCancelledError())
+    assert spool.used() == (0, 0)
+    assert not second.exists()
+
+
+def test_what_is_kept_for_frames_to_come_is_a_share_of_what_may_be_held(receiver, spool):
+    for frame in FRAMES:
+        receiver.piece(source(frame, bytes(100_000)))
+    for frame in FRAMES:
+        receiver.release(pb.ROLE_SOURCE, frame)
+    assert spool.used() == (200_000, 0)  # A quarter of 1 MiB.
+
+
+def test_what_is_freed_behind_the_end_is_not_kept(receiver, spool):
+    receiver.piece(source(FRAMES[0], b"x"))
+    receiver.end(SessionCancelledError())
+    made = spool.new_file(".exr", 1)
+    made.write_bytes(b"x")
+    receiver.recycle(made)
+    assert spool.used() == (0, 0)
+    assert not made.exists()

@@ -23,7 +23,7 @@ SERVICE = "relumix.v1.RelightService"
 TOKEN = "a-token-that-nobody-guesses"
 
 
-def until(holds, seconds=15.0):
+def until(holds, seconds=60.0):
     """Wait until something holds; returns whether it did."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from relumix.shot.box import Box
+from relumix_server import shared_memory
 from relumix_server.shared_memory import HEADER, MessageError, receive, send
 
 
@@ -27,6 +28,7 @@ def pair():
 
 def passed(message, *, trusted=False):
     ours, theirs = socket.socketpair()
+    theirs.settimeout(60)
     with ours, theirs:
         thread = threading.Thread(target=send, args=(ours, message))
         thread.start()
@@ -54,6 +56,13 @@ def test_large_arrays_leave_nothing_open():
     for _ in range(3):
         assert passed(np.ones((500, 500, 3), np.float32)).sum() == 750_000
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_where_no_file_can_be_made_in_memory_it_is_made_on_disk(tmp_path, monkeypatch):
+    """Whatever its permissions say: only trying tells."""
+    (tmp_path / "no folder").touch()
+    monkeypatch.setattr(shared_memory, "SHARED_MEMORY", tmp_path / "no folder")
+    assert passed(np.arange(5)).tolist() == [0, 1, 2, 3, 4]
 
 
 def test_classes_pass_to_who_trusts_alone():

@@ -98,3 +98,49 @@ def test_many_files_are_counted_as_quickly_as_few(spool):
 
     few = seconds(1000)
     assert seconds(16_000) < 60 * few  # 16 times as many: quadratic would be 256
+
+
+def test_a_file_in_memory_that_is_needed_no_more_holds_the_next(spool):
+    old = spool.new_file(".exr", 60)
+    old.write_bytes(b"o" * 60)
+    spool.settle(old)
+    assert spool.reusable_bytes(old) == 60
+    inode = old.stat().st_ino
+    new = spool.reuse(old, ".raw", 40)
+    assert (new.suffix, new.stat().st_ino, new.stat().st_size) == (".raw", inode, 40)
+    assert not old.exists()
+    assert spool.used() == (40, 0)
+    larger = spool.reuse(new, ".exr", 100)
+    assert (larger.stat().st_ino, spool.used()) == (inode, (100, 0))
+    spool.release(larger)
+    assert spool.used() == (0, 0)
+
+
+def test_what_a_file_lacks_is_reserved_when_it_is_used_again(spool, monkeypatch):
+    monkeypatch.setattr(spool_module, "_free", lambda folder: 40)
+    old = spool.new_file(".exr", 30)
+    old.write_bytes(b"o" * 30)
+    spool.settle(old)
+    new = spool.reuse(old, ".exr", 50)
+    assert where(spool.new_file(".exr", 20)) == "memory"
+    assert where(spool.new_file(".exr", 1)) == "disk"
+    spool.settle(new)
+    assert where(spool.new_file(".exr", 20)) == "memory"
+
+
+def test_a_file_is_not_used_again_beyond_the_budget(spool):
+    old, _ = spool.new_file(".exr", 30), spool.new_file(".exr", 50)
+    old.write_bytes(b"o" * 30)
+    spool.settle(old)
+    assert where(spool.reuse(old, ".exr", 60)) == "disk"
+    assert not old.exists()
+    assert spool.used() == (50, 60)
+
+
+def test_files_on_disk_or_with_another_name_are_not_used_again(spool):
+    first, on_disk = spool.new_file(".exr", 60), spool.new_file(".exr", 60)
+    for path in (first, on_disk):
+        path.write_bytes(b"x")
+        spool.settle(path)
+    first.with_suffix(".link").hardlink_to(first)
+    assert [spool.reusable_bytes(path) for path in (first, on_disk, first.with_name("gone"))] == [0, 0, 0]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack
 from pathlib import Path
 
+import cv2
 import numpy as np
+import pytest
 from starlette.testclient import TestClient
 
 from relumix.web.app import application
@@ -65,12 +66,26 @@ def make_clip(folder: Path, name: str = "plate", size: tuple[int, int] = (64, 48
     return files
 
 
-def upload(visitor: TestClient, files: dict[int, Path], name: str = "up1") -> dict:
+def movie_clip(path: Path) -> Path:
+    """A short movie, Rec.709 as its tags say."""
+    av = pytest.importorskip("av")
+    picture = cv2.resize(np.random.default_rng(3).integers(0, 200, (9, 16, 3), np.uint8), (200, 96))
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"crf": "10"})
+        stream.width, stream.height, stream.pix_fmt = 160, 96, "yuv420p"
+        for i in range(4):
+            shown = np.ascontiguousarray(picture[:, 5 * i : 160 + 5 * i])
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(shown, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def upload(visitor: TestClient, files: dict[int, Path], name: str = "up1", colorspace: str | None = None) -> dict:
     """Upload a clip and open it."""
     for path in files.values():
         answer = visitor.put(f"/api/uploads/{name}/{path.name}", content=path.read_bytes())
         assert answer.status_code == 200, answer.text
-    answer = visitor.post(f"/api/uploads/{name}", json={"title": "mine"})
+    answer = visitor.post(f"/api/uploads/{name}", json={"title": "mine", "colorspace": colorspace})
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -81,4 +96,4 @@ def said(answer: object) -> tuple[int, str]:
 
 
 def link(path: Path, to: Path) -> None:
-    os.symlink(to, path)
+    path.symlink_to(to)

@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 from relumix.shot.plate import Plate
 from relumix.shot.sequence import Sequence
 from relumix_server.workers import Workers
-from tests.web.rig import FRAMES, Rig, make_clip, said, upload
+from tests.web.rig import FRAMES, Rig, make_clip, movie_clip, said, upload
 
 SECONDS = 120
 
@@ -77,9 +77,27 @@ def test_a_shot_is_relit_measured_and_taken_home(rig: Rig, tmp_path: Path):
     assert relit.frames == tuple(FRAMES)
     truth = Plate(Sequence.find(tmp_path / "relit")).read(1001).rgb
     assert abs(relit.read(1001).rgb - truth).max() < 1e-2  # the reference comes back at its own frame
-    movie = visitor.get(f"{path}/movie.mp4")
+    movie = visitor.get(f"{path}/before-after.mp4")
     assert (movie.status_code, movie.content[4:8]) == (200, b"ftyp")
     assert movie.headers["content-disposition"] == 'attachment; filename="mine-before-after.mp4"'
+
+
+def test_a_movie_is_relit_and_taken_home_as_one(rig: Rig, tmp_path: Path):
+    visitor = rig.visitor()
+    opened_clip = upload(visitor, {1: movie_clip(tmp_path / "take.mp4")})
+    path = f"/api/clips/{opened_clip['name']}"
+    visitor.post(f"{path}/references/2", json={"whole": {"exposure": -1.0}})
+    visitor.post(f"{path}/job")
+    job = ended(visitor, path)
+    assert (job["state"], sorted(job["frames"])) == ("done", ["1", "2", "3", "4"])
+    home = visitor.get(f"{path}/movie")
+    assert home.headers["content-disposition"] == 'attachment; filename="mine-relit.mp4"'
+    (tmp_path / "home.mp4").write_bytes(home.content)
+    relit, plate = (Plate(Sequence.find(tmp_path / name)) for name in ("home.mp4", "take.mp4"))
+    assert relit.frames == plate.frames
+    assert relit.frames_per_second == 25
+    ratio = relit.read(3).rgb.mean() / plate.read(3).rgb.mean()
+    assert ratio == pytest.approx(0.5, rel=0.05)  # one stop less, in linear light
 
 
 def test_a_job_is_cancelled_and_gone_on_with(rig: Rig, tmp_path: Path):
@@ -134,4 +152,4 @@ def test_what_cannot_be_done_is_said(rig: Rig, tmp_path: Path):
     job = ended(visitor, path)
     assert job["state"] == "failed"
     assert "no such" in job["error"]
-    assert said(visitor.get(f"{path}/movie.mp4")) == (409, "the shot is not relit yet")
+    assert said(visitor.get(f"{path}/before-after.mp4")) == (409, "the shot is not relit yet")

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  the name that torch's own documentation gives it
 
-from relumix.engines.lite_next.candidates import MOVED_SHARES, Lit, Match, fitted, lit_by, match, moved_with, standing
+from relumix.engines.lite_next.candidates import MOVED_SHARES, Lit, fitted, lit_by, match, moved_with, standing
 from relumix.engines.lite_next.layers import UNet, resized, sample, silence
 
 STRIDE = 16
@@ -26,8 +26,9 @@ CANDIDATES = ("carried", "attended", "standing", *(f"moved {share}" for share in
 _COARSE, _FINE = 64, 32
 _SAID = len(CANDIDATES) + 3 + 1 + 3
 _WIDEST_MISS = 4.0
-_EVIDENCE = 19
-_TURN_SHARPER = 2.0
+_EVIDENCE = 3 + 4 * 4 + (len(CANDIDATES) - 1) + 10
+_TYPICAL_DOUBT = -4.0
+_SHARPNESS = 2.0
 
 
 @dataclass(frozen=True)
@@ -61,13 +62,14 @@ class Reference:
 class Answer:
     """What is said of a frame; gains in units of the references' spread.
 
-    gain [B, 3, h, w]; miss [B, 1, h, w] log2 of the error to be expected; choice [B, n, h, w] shares of the candidates
-    [B, n, 3, h, w]; arriving [B, 3, h, w] log2 of the light that arrives under the reference's light.
+    gain [B, 3, h, w]; miss [B, 1, h, w] log2 of the error to be expected; doubts [B, n, h, w] log2 of the error to be
+    expected of each of the candidates [B, n, 3, h, w], in display values; arriving [B, 3, h, w] log2 of the light that
+    arrives under the reference's light.
     """
 
     gain: Tensor
     miss: Tensor
-    choice: Tensor
+    doubts: Tensor
     candidates: Tensor
     arriving: Tensor
 
@@ -102,56 +104,58 @@ class LightNet(nn.Module):
 
     def forward(self, frame: Look, references: list[Reference], spread: Tensor) -> Answer:
         """Say what light a frame has. spread [B, 1, 1, 1]: stops that a gain of 1 stands for."""
-        found = [self._match(frame, reference) for reference in references]
-        gains, evidence = self._candidates(frame, references, found, spread)
+        return self.choose(frame, *self.candidates(frame, references, spread), spread)
+
+    def choose(self, frame: Look, gains: Tensor, evidence: Tensor, spread: Tensor) -> Answer:
+        """Choose among candidates, as `candidates` returns them."""
         seen = torch.cat([gains.flatten(1, 2), evidence], 1)
         x = torch.cat([F.pixel_unshuffle(seen.to(frame.features.dtype), 2), frame.features], 1)
         said = F.pixel_shuffle(self.said(F.silu(self.chooser(x)[0])), 2).float()
         n = len(CANDIDATES)
         shaded = said[:, n + 4 :]
         own = torch.cat([gains, shaded[:, None]], 1)
-        choice = said[:, :n].softmax(1)
-        # What is chosen is chosen sharply; the loss is on the choice, not on a mean of what differs.
-        sharp = (said[:, :n] * _TURN_SHARPER).softmax(1)
-        gain = (sharp[:, :, None] * own).sum(1) + said[:, n : n + 3]
+        doubts = said[:, :n] + _TYPICAL_DOUBT
+        gain = (shares(doubts)[:, :, None] * own).sum(1) + said[:, n : n + 3]
         miss = _WIDEST_MISS * torch.tanh(said[:, n + 3 : n + 4] / _WIDEST_MISS)
-        return Answer(gain, miss, choice, own, resized(frame.arriving, frame.picture) + shaded * spread)
+        return Answer(gain, miss, doubts, own, resized(frame.arriving, frame.picture) + shaded * spread)
 
-    def _match(self, frame: Look, reference: Reference) -> Match:
-        return match(frame.coarse, reference.look.coarse, frame.fine, reference.look.fine)
-
-    def _candidates(
-        self, frame: Look, references: list[Reference], found: list[Match], spread: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def candidates(self, frame: Look, references: list[Reference], spread: Tensor) -> tuple[Tensor, Tensor]:
         """Return the gains of all candidates but the last [B, n - 1, 3, h, w], and evidence [B, _EVIDENCE, h, w]."""
         picture = frame.picture
+        found = [match(frame.coarse, one.look.coarse, frame.fine, one.look.fine) for one in references]
         still = [standing(one) for one in found]
         ways = [[one.there, rests, *moved_with(one, rests)] for one, rests in zip(found, still, strict=True)]
+        brighter = [brighter_than(frame, one.look, way.there) for one, way in zip(references, found, strict=True)]
         # Of several references, the one that looks most alike at a place is asked first.
         ask = torch.stack([one.alike for one in found]).mul(30).softmax(0)
         ask = torch.stack([resized(one, picture) for one in ask])
-        carried: list[Tensor] = []
-        looks: list[Tensor] = []
-        for i in range(len(ways[0])):
-            spots = [resized(way[i], picture) for way in ways]
-            pairs = list(zip(references, spots, ask, strict=True))
-            carried.append(torch.stack([share * sample(one.gain, spot) for one, spot, share in pairs]).sum(0))
-            if i < 2:
-                looks.append(torch.stack([share * sample(one.look.picture, spot) for one, spot, share in pairs]).sum(0))
+        carried, looks, known = [], [], []
+        for each in zip(*ways, strict=True):
+            spots = [resized(way, picture) for way in each]
+            planes = [
+                torch.cat([sample(one.gain, spot), sample(one.look.picture, spot) + more, known_at(one.lit, spot)], 1)
+                for one, more, spot in zip(references, brighter, spots, strict=True)
+            ]
+            brought = (ask * torch.stack(planes)).sum(0)
+            carried.append(brought[:, :3])
+            looks.append((brought[:, 3:6] - picture).clamp(-4, 4))
+            known.append(brought[:, 6:])
         attended, strength = self._attended(frame, references)
         shape = resized(frame.normal, picture), resized(frame.depth, picture), resized(frame.arriving, picture)
-        fit = (self._fitted(frame, references, spread) - shape[2]) / spread
-        gains = [carried[0], attended, carried[1], *carried[2:], fit]
+        fit = (self._fitted(frame, references, brighter, spread) - shape[2]) / spread
+        gains = torch.stack([carried[0], attended, *carried[1:], fit], 1).clamp(-4, 4)
         alike = torch.stack([one.alike for one in found]).amax(0)
         evidence = [
             picture * 0.5,
-            *((look - picture).clamp(-4, 4) for look in looks),
+            *looks,
+            *known,
+            (gains - gains.median(1, keepdim=True).values).mean(2) * spread,  # what it costs to choose wrongly
             resized(alike, picture),
             strength,
             torch.log2(spread).expand(-1, -1, *picture.shape[-2:]),
             *shape,
         ]
-        return torch.stack([gain.clamp(-4, 4) for gain in gains], 1), torch.cat(evidence, 1)
+        return gains, torch.cat(evidence, 1)
 
     def _attended(self, frame: Look, references: list[Reference]) -> tuple[Tensor, Tensor]:
         """The gain of what looks, faces and is lit alike anywhere in any reference, and how well it fits."""
@@ -167,12 +171,29 @@ class LightNet(nn.Module):
         shape = resized(look.normal, look.coarse), resized(look.arriving, look.coarse) * 0.3
         return F.normalize(self.query(torch.cat([look.coarse, *shape], 1)), dim=1)
 
-    def _fitted(self, frame: Look, references: list[Reference], spread: Tensor) -> Tensor:
-        """Log2 of the light that arrives in the frame, as fitted to the references."""
+    def _fitted(self, frame: Look, references: list[Reference], brighter: list[Tensor], spread: Tensor) -> Tensor:
+        """Log2 of the light that arrives in the frame, at its exposure, as fitted to the references."""
         small = frame.coarse
         lit = []
-        for one in references:
+        for one, more in zip(references, brighter, strict=True):
             look = one.look
             normal, depth, arriving = (resized(p, small).detach() for p in (look.normal, look.depth, look.arriving))
-            lit.append(Lit(normal, depth, arriving, resized(one.gain, small) * spread, resized(one.lit, small)))
+            lit.append(Lit(normal, depth, arriving + more, resized(one.gain, small) * spread, resized(one.lit, small)))
         return resized(lit_by(fitted(lit), frame.normal.detach(), frame.depth.detach()), frame.picture)
+
+
+def shares(doubts: Tensor) -> Tensor:
+    """What each candidate counts [B, n, h, w]: the less, by about the third power, the larger its expected error."""
+    return (-_SHARPNESS * doubts).softmax(1)
+
+
+def brighter_than(frame: Look, reference: Look, there: Tensor) -> Tensor:
+    """How many stops brighter a frame is seen than a reference, [B, 1, 1, 1]: each is seen at its own exposure."""
+    shown = sample(resized(reference.picture, frame.fine), there)
+    stops: Tensor = (resized(frame.picture, frame.fine) - shown).mean(1).flatten(1).median(1).values
+    return stops.reshape(-1, 1, 1, 1).detach()
+
+
+def known_at(lit: Tensor, spot: Tensor) -> Tensor:
+    """How much is known at places [B, 2, h, w] of a gain known where `lit` says: nothing beyond its edges."""
+    return sample(lit, spot) * (spot.abs() <= 1).all(1, keepdim=True)

@@ -99,10 +99,10 @@ def load_unet(folder: Path, dtype: torch.dtype) -> RelightUNet:
         raise unreadable(folder, error) from error
 
 
-def device_of(name: str) -> torch.device:
-    """Return the device that "auto", "cpu" or "cuda" means here. Raises InputError."""
+def device_of(name: str, who: str = "engine svd") -> torch.device:
+    """Return the device that "auto", "cpu" or "cuda" means here. Raises InputError, which says who asked."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():
-        raise InputError("engine svd was asked for on cuda, and torch finds no such device: expected auto or cpu")
+        raise InputError(f"{who} was asked for on cuda, and torch finds no such device: expected auto or cpu")
     return torch.device(name)

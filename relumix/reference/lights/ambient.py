@@ -45,7 +45,7 @@ def lit(stage: Stage, geometry: Geometry, surface: Surface, thickness: float, la
         return total
     step = max(1, -(-max(geometry.known.shape) // SMALL_PX))
     small = _strided(geometry, step)
-    little = Stage(small, surface, thickness)
+    little = Stage(small, surface, thickness, beyond=True)
     nothing = np.zeros_like(small.position)
     unshadowed = sum((little.lit(replace(lamp, shadows=False)) for lamp in lamps), nothing)
     shadowed = sum((little.lit(lamp) for lamp in lamps), nothing)

@@ -53,8 +53,8 @@ class Lamp:
 class Stage:
     """A picture that light is added to."""
 
-    def __init__(self, geometry: Geometry, surface: Surface, thickness: float) -> None:
-        """`thickness`: of everything, in metres (see relumix.reference.lights.shadows)."""
+    def __init__(self, geometry: Geometry, surface: Surface, thickness: float, *, beyond: bool = False) -> None:
+        """thickness (in metres, the most), beyond: see relumix.reference.lights.shadows."""
         self._shape, self._surface = geometry.known.shape, surface
         self._place = np.flatnonzero(geometry.known)
         self._points, self._normals, self._albedo = (
@@ -63,7 +63,7 @@ class Stage:
         eyes = geometry.camera.eye.astype(np.float32) - self._points
         self._eyes = eyes / np.maximum(np.sqrt(np.square(eyes).sum(-1, keepdims=True)), np.float32(1e-12))
         depth = geometry.camera.depth(geometry.position)
-        screen = DepthScreen.of(geometry.camera, depth, geometry.known, thickness)
+        screen = DepthScreen.of(geometry.camera, depth, geometry.known, thickness, beyond=beyond)
         self._visibility = Visibility(screen, self._points, self._normals, self._place)
         self._matt = surface.matt(np.clip(np.einsum("ni,ni->n", self._normals, self._eyes), 0, 1))
 

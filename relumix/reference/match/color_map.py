@@ -4,16 +4,18 @@ Colours are compared in stops over mid-grey, each picture's channels with their 
 plain grade, applied as such and exact on every value. What is left is the shape of the distribution: contrast,
 saturation, the tint of shadows and of highlights. It is transported (see `transport`) and a map is fitted to it that
 cannot do more than a light does: quadratic in the stops of red, green and blue, by ridge regression towards no change,
-and bounded. So single colours of the other picture, which are its content, do not become the plate's.
+and bounded. So single colours of the other picture, which are its content, do not become the plate's. The less of the
+transport such a map explains, the more of it is content, and the less of it is done (`ColorMap.contrast`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from relumix.color.rec709 import LUMINANCE
 from relumix.gain.log_gain import BLACK_OFFSET, MID_GREY
 from relumix.reference.match.transport import linear_map, sliced
 from relumix.types import Float32
@@ -26,6 +28,10 @@ MOST_LOCAL_STOPS = 4.0
 
 _LINEAR_RIDGE, _QUADRATIC_RIDGE = 1e-4, 0.05
 """Weight of no change against the fit, for features of unit variance."""
+
+_CONTENT, _GRADE = 0.4, 0.95
+"""Share of a transport that a map explains: grades of the same frame 0.97 to 1, other frames, lights and shots 0.4 to
+0.75. Up to the first nothing but the plain grade is done, from the second on all of it."""
 
 _BEYOND = 1.25
 """Features are held this many times the range that was seen: what is rarer is treated like the nearest."""
@@ -63,7 +69,8 @@ class ColorMap:
 
     grade  [3] stops: the same for every colour.
     level  [3]: the plate's medians, in the values that it was made from.
-    weights [10, 3]: of the features of a colour; low, high [3]: their range.
+    weights [10, 3]: of the features of a colour; low, high [3]: the range of colours.
+    explained  0..1: the share of the transport that this is.
     """
 
     grade: NDArray[np.float64]
@@ -71,6 +78,7 @@ class ColorMap:
     weights: NDArray[np.float64]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
+    explained: float
 
     @classmethod
     def fit(cls, plate: Palette, other: Palette) -> ColorMap:
@@ -84,15 +92,31 @@ class ColorMap:
         ridge = np.array([0.0] + [_LINEAR_RIDGE] * 3 + [_QUADRATIC_RIDGE] * 6) * len(features)
         scaled = features / spread
         weights = np.linalg.solve(scaled.T @ scaled + np.diag(ridge) + 1e-9 * np.eye(10), scaled.T @ wanted)
+        left = np.square(wanted - scaled @ weights).sum()
+        explained = 1 - left / max(float(np.square(wanted).sum()), 1e-12 * len(wanted))
         low, high = np.percentile(plate.stops, (0.5, 99.5), axis=0)
         room = (high - low) * (_BEYOND - 1) / 2
-        return cls(np.log2(other.level / plate.level), plate.level, weights / spread[:, None], low - room, high + room)
+        grade, weights = np.log2(other.level / plate.level), weights / spread[:, None]
+        return cls(grade, plate.level, weights, low - room, high + room, float(np.clip(explained, 0, 1)))
 
-    def gain(self, rgb: Float32) -> Float32:
-        """Return the gain in stops of pixels [h, w, 3] of the plate, >= 0, in the values that the map was made from."""
+    @property
+    def contrast(self) -> float:
+        """How much is done beside the plain grade, 0..1: as much as the map explains."""
+        return float(np.clip((self.explained - _CONTENT) / (_GRADE - _CONTENT), 0, 1))
+
+    def at_exposure(self) -> ColorMap:
+        """Return the map without the change of brightness: the luminance of the plate's level stays."""
+        before, after = self.level @ LUMINANCE, (self.level * np.exp2(self.grade)) @ LUMINANCE
+        return replace(self, grade=self.grade - np.log2(after / before))
+
+    def gain(self, rgb: Float32, contrast: float | None = None) -> Float32:
+        """Return the gain in stops of pixels [h, w, 3] of the plate, >= 0, in the values that the map was made from.
+
+        contrast  0..1: how much is done beside the grade; None: `self.contrast`.
+        """
         stops = np.clip(_stops(rgb.astype(np.float64), self.level), self.low, self.high)
         local = np.clip(_features(stops) @ self.weights, -MOST_LOCAL_STOPS, MOST_LOCAL_STOPS)
-        return np.asarray(local + self.grade, np.float32)
+        return np.asarray(local * (self.contrast if contrast is None else contrast) + self.grade, np.float32)
 
 
 def _features(stops: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,10 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from relumix.errors import FrameError, InputError
 from relumix.gain.proxy import ProxyFrame
 from relumix.reference.maker import Light, PlateFrame, Tell
 from relumix.reference.match.color_map import ColorMap, Palette
-from relumix.reference.match.picture import read_matte, read_picture
+from relumix.reference.pictures import read_matte, read_picture
 from relumix.shot.plate import Plate
 from relumix.shot.reference import read_mask
 from relumix.types import Float32
@@ -30,13 +31,22 @@ class Match:
     path, palette      the picture, and its colours.
     region, to_region  mattes of the plate's part and of the picture's that are compared; None: all of it.
     colorspace         of the picture (see color.spaces.reference_space).
+    contrast           0..1: how much is taken of what is no plain grade; None: as much as the colours agree on.
+    keep_exposure      whether the plate stays as bright as it is.
     """
+
+    def __post_init__(self) -> None:
+        """Raise InputError for a contrast out of range."""
+        if self.contrast is not None and not 0 <= self.contrast <= 1:
+            raise InputError(f"contrast is {self.contrast}: expected 0 (a plain grade) to 1 (the picture's contrast)")
 
     path: Path
     palette: Palette
     region: Path | None
     to_region: Path | None
     colorspace: str | None
+    contrast: float | None = None
+    keep_exposure: bool = False
     name: str = "match"
     labels: Sequence[str] = ("",)
 
@@ -50,13 +60,15 @@ class Match:
         colorspace: str | None = None,
         region: str | None = None,
         to_region: str | None = None,
+        contrast: float | None = None,
+        keep_exposure: bool = False,
     ) -> Match:
         """Read the picture. Raises InputError."""
         picture = read_picture(Path(to), plate, colorspace, work_size)
         inside = read_matte(Path(to_region), picture.rgb.shape) if to_region else None
         palette = _palette(picture, inside)
         own, other = (Path(each) if each else None for each in (region, to_region))
-        return cls(Path(to), palette, own, other, colorspace)
+        return cls(Path(to), palette, own, other, colorspace, contrast, keep_exposure)
 
     @property
     def inputs(self) -> Sequence[Path]:
@@ -66,17 +78,28 @@ class Match:
     def settings(self) -> dict[str, Any]:
         """Return what it depends on besides."""
         names = {"to": self.path, "region": self.region, "to_region": self.to_region}
-        return {**{name: path.name for name, path in names.items() if path}, "to_colorspace": self.colorspace}
+        how = {"to_colorspace": self.colorspace, "contrast": self.contrast, "keep_exposure": self.keep_exposure}
+        return {**{name: path.name for name, path in names.items() if path}, **how}
 
     def make(self, frame: PlateFrame, tell: Tell) -> Iterator[Light]:
         """Yield the light of the picture."""
         tell(0.0, f"matching {self.path.name}")
-        inside = None
-        if self.region:
+        color_map = ColorMap.fit(_palette(frame.proxy, self._inside(frame)), self.palette)
+        color_map = color_map.at_exposure() if self.keep_exposure else color_map
+        yield Light.of_gain(frame, color_map.gain(frame.proxy.rgb / np.float32(frame.proxy.exposure), self.contrast))
+
+    def _inside(self, frame: PlateFrame) -> NDArray[np.bool_] | None:
+        """Return the part of the plate that is compared, [h, w]; None for all of it. Raises FrameError."""
+        if self.region is None:
+            return None
+        try:
             matte = read_mask(self.region, frame.picture)
-            inside = frame.canvas.shrink(matte, frame.picture.data_window) > 0.5
-        color_map = ColorMap.fit(_palette(frame.proxy, inside), self.palette)
-        yield Light.of_gain(frame, color_map.gain(frame.proxy.rgb / np.float32(frame.proxy.exposure)))
+        except InputError as error:
+            raise FrameError(frame.number, str(error)) from error
+        inside = (frame.canvas.shrink(matte, frame.picture.data_window) > 0.5) & (frame.proxy.known > 0.5)
+        if not inside.any():
+            raise FrameError(frame.number, f"frame {frame.number}: the region {self.region} holds none of it")
+        return np.asarray(inside)
 
 
 def _palette(proxy: ProxyFrame, inside: NDArray[np.bool_] | None) -> Palette:
@@ -88,5 +111,5 @@ def _palette(proxy: ProxyFrame, inside: NDArray[np.bool_] | None) -> Palette:
     def small(values: Float32) -> Float32:
         return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
 
-    counted = proxy.known if inside is None else proxy.known * inside
-    return Palette.of(small(proxy.rgb / np.float32(proxy.exposure))[small(counted) > 0.5])
+    counted = small(proxy.known if inside is None else proxy.known * inside)
+    return Palette.of(small(proxy.rgb / np.float32(proxy.exposure))[counted >= min(0.5, float(counted.max()))])

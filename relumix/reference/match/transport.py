@@ -21,7 +21,7 @@ def linear_map(source: Cloud, target: Cloud, most_stretch: float) -> NDArray[np.
     A and B. No direction is stretched by more than `most_stretch` or less than its inverse.
     """
     floor = _LEAST_VARIANCE * np.eye(3)
-    a, b = np.cov(source, rowvar=False) + floor, np.cov(target, rowvar=False) + floor
+    a, b = (np.cov(each, rowvar=False, bias=True) + floor for each in (source, target))
     root, inverse = _power(a, 0.5), _power(a, -0.5)
     stretch, axes = np.linalg.eigh(inverse @ _power(root @ b @ root, 0.5) @ inverse)
     return np.asarray((axes * np.clip(stretch, 1 / most_stretch, most_stretch)) @ axes.T)

@@ -3,6 +3,7 @@ import { clipPath, put, post, remove, text } from "./api.js";
 import { Curves, lowest } from "./curves.js";
 import { button, clock, h, slider, toast } from "./dom.js";
 import { GradeEditor } from "./grade.js";
+import { makerButtons } from "./makers.js";
 import { Strip } from "./strip.js";
 import { Viewer } from "./viewer.js";
 
@@ -90,15 +91,15 @@ export class Workbench {
     const { clip } = this;
     const { frame } = this.viewer;
     const busy = this.busy;
-    const made = { graded: "graded here", uploaded: "uploaded", example: "comes with the clip" };
+    const made = { graded: "graded here", uploaded: "uploaded", matched: "light of", lit: "lamps", worded: "by words", example: "comes with the clip" };
     const rows = Object.entries(clip.references).map(([number, each]) =>
       h(
         "li",
         { class: Number(number) === frame ? "here" : "" },
         button(number, () => this.viewer.go(Number(number)), { class: "plain number", title: "Go there" }),
-        h("span", { class: "dim" }, each.name && each.made === "uploaded" ? each.name : made[each.made]),
+        h("span", { class: "dim" }, each.made === "uploaded" ? each.name : each.made === "matched" ? `light of ${each.name}` : made[each.made]),
         h("span", { class: "spacer" }),
-        each.look && button("Change", () => this.edit(Number(number)), { class: "plain", disabled: busy }),
+        each.made === "graded" && button("Change", () => this.edit(Number(number)), { class: "plain", disabled: busy }),
         button("×", () => this.drop(Number(number)), { class: "plain", "aria-label": `Remove the reference of frame ${number}`, disabled: busy }),
       ),
     );
@@ -114,6 +115,7 @@ export class Workbench {
         button(here ? `Grade ${frame} anew` : `Grade frame ${frame}`, () => this.edit(frame), { disabled: busy, id: "grade", class: rows.length ? "" : "primary" }),
         h("label", { class: busy ? "button disabled" : "button", for: "reference-file", tabindex: busy ? -1 : 0, role: "button", onkeydown: (event) => event.key === "Enter" && input.click() }, "Upload a picture …"),
         busy ? null : input,
+        makerButtons(clip, frame, { made: (asked) => this.making(asked), open: (panel) => this.aside(panel), disabled: busy }),
       ),
     );
     if (held) [...this.references.querySelectorAll("button")].find((each) => each.textContent === held)?.focus();
@@ -128,8 +130,7 @@ export class Workbench {
     this.viewer.go(frame);
     const done = () => {
       this.editor = null;
-      this.drawSide();
-      this.update(this.clip);
+      this.back();
     };
     this.editor = new GradeEditor(this.viewer, this.clip, frame, {
       onmade: (clip) => {
@@ -157,6 +158,35 @@ export class Workbench {
     }
   }
 
+  // Show a panel in place of the others, with a way back.
+  aside(panel) {
+    const back = button("Close", () => this.back(), { class: "plain" });
+    panel.querySelector("header").append(back);
+    this.side.replaceChildren(panel);
+    panel.querySelector("textarea, input")?.focus();
+  }
+
+  back() {
+    this.drawSide();
+    this.update(this.clip);
+  }
+
+  async making(asked) {
+    this.side.setAttribute("aria-busy", "true");
+    toast("Making the reference …");
+    try {
+      const clip = await asked;
+      this.back();
+      this.update(clip);
+      this.viewer.show("beside");
+      document.getElementById("toast").hidden = true;
+    } catch (error) {
+      toast(error.message);
+    } finally {
+      this.side.removeAttribute("aria-busy");
+    }
+  }
+
   async change(ask) {
     try {
       this.update(await ask());
@@ -174,9 +204,11 @@ export class Workbench {
     const key = JSON.stringify([job && { ...job, version: 0 }, Object.keys(this.clip.references), this.clip.measures.confidence]);
     if (key === this.jobKey) return;
     this.jobKey = key;
-    const focused = this.job.contains(document.activeElement) ? document.activeElement.id : null;
+    const held = this.job.contains(document.activeElement);
+    const focused = held ? document.activeElement.id : null;
     this.job.replaceChildren(h("h2", {}, "Relight"), ...(this.busy ? this.progress(job) : this.ready(job)));
-    if (focused) (document.getElementById(focused) || document.getElementById("relight") || document.getElementById("cancel"))?.focus({ preventScroll: true });
+    // What was pressed has gone: the next Space is to play, not to press what took its place.
+    if (held) (document.getElementById(focused) || this.viewer.stage).focus({ preventScroll: true });
   }
 
   ready(job) {
@@ -257,7 +289,7 @@ export class Workbench {
     const key = `${job?.state} ${made} ${job?.seconds}`;
     if (this.home.hidden || key === this.homeKey) return;
     this.homeKey = key;
-    const link = (name, path) => h("a", { class: "button", href: clipPath(this.clip, path), download: "" }, name);
+    const link = (name, path, title) => h("a", { class: "button", href: clipPath(this.clip, path), download: "", title }, name);
     const code = h("pre", { tabindex: 0, "aria-label": "Command" });
     const copy = button("Copy", async () => {
       await navigator.clipboard?.writeText(code.textContent.trim());
@@ -265,7 +297,7 @@ export class Workbench {
     });
     this.home.replaceChildren(
       h("h2", {}, "Take home"),
-      h("div", { class: "row" }, link("EXR, ZIP", "/result.zip"), job.state === "done" ? link("Movie", "/movie.mp4") : null, link("Gain", "/gain.zip"), link("Confidence", "/confidence.zip")),
+      h("div", { class: "row" }, [link("EXR, ZIP", "/result.zip"), job.state === "done" ? [link("Movie", "/movie", "Relit once more, straight into a movie: it takes as long"), link("Before | after", "/before-after.mp4")] : null, link("Gain", "/gain.zip"), link("Confidence", "/confidence.zip")].flat()),
       h("p", { class: "row" }, h("span", { class: "dim" }, "The command that makes the same"), h("span", { class: "spacer" }), copy),
       code,
     );

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from safetensors.torch import save_file
 
 from relumix.engines.base import Carried, Engine
 from relumix.engines.lite_next.engine import LiteNextEngine
-from relumix.engines.lite_next.network import LightNet
 from relumix.errors import InputError
 from relumix.gain.proxy import ProxyFrame, ProxyReference
+from tests.engines.lite_next.models import make_weights
 
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     """Random weights, small ones: what holds must hold for them too."""
-    torch.manual_seed(2)
-    network = LightNet((16, 16, 24, 24), (16, 16, 24, 24))
-    torch.nn.init.normal_(network.said.weight, std=0.3)
-    path = tmp_path_factory.mktemp("weights") / "lite.safetensors"
-    weights = {name: value.half().contiguous() for name, value in network.state_dict().items()}
-    save_file(weights, path, metadata={"network": json.dumps(network.shape)})
-    return LiteNextEngine(path, "cpu")
+    return LiteNextEngine(make_weights(tmp_path_factory.mktemp("weights")), "cpu")
 
 
 def frame(number: int) -> ProxyFrame:

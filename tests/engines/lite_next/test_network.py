@@ -10,7 +10,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from relumix.engines.lite_next.candidates import Lit, Match, fitted, lit_by, match, moved_with, standing
 from relumix.engines.lite_next.layers import places, sample
-from relumix.engines.lite_next.network import CANDIDATES, LightNet, Reference
+from relumix.engines.lite_next.network import CANDIDATES, LightNet, Reference, brighter_than, known_at, shares
 
 ONE = torch.ones(2, 1, 1, 1)
 
@@ -78,7 +78,7 @@ def test_an_untrained_network_gives_a_mean_of_candidates(network):
     assert answer.gain.shape == (2, 3, 32, 48)
     assert answer.candidates.shape == (2, len(CANDIDATES), 3, 32, 48)
     torch.testing.assert_close(answer.gain, answer.candidates.mean(1))
-    torch.testing.assert_close(answer.choice.sum(1), torch.ones(2, 32, 48))
+    torch.testing.assert_close(shares(answer.doubts).sum(1), torch.ones(2, 32, 48))
     assert all(plane.isfinite().all() for plane in (answer.gain, answer.miss, answer.arriving))
 
 
@@ -87,6 +87,22 @@ def test_no_light_in_is_no_light_out_of_what_is_carried(network):
     answer = network(look, [Reference(look, torch.zeros(2, 3, 32, 48), torch.ones(2, 1, 32, 48))], ONE)
     carried = [CANDIDATES.index(name) for name in CANDIDATES if name not in {"fitted"}]
     assert answer.candidates[:, carried].abs().max() == 0
+
+
+def test_how_much_brighter_a_frame_is_seen_is_measured(network):
+    picture = pictures(2, 3, 32, 48, seed=7)
+    frame, reference = network.look(picture + torch.tensor([1.5, -2.0]).reshape(2, 1, 1, 1)), network.look(picture)
+    brighter = brighter_than(frame, reference, places(frame.fine))
+    torch.testing.assert_close(brighter.flatten(), torch.tensor([1.5, -2.0]))
+
+
+def test_beyond_a_references_edge_and_where_it_was_not_painted_nothing_is_known():
+    spot = places(torch.empty(1, 1, 4, 6)) + torch.tensor([0.6, 0]).reshape(1, 2, 1, 1)
+    lit = torch.ones(1, 1, 4, 6)
+    lit[..., :2, :] = 0
+    expected = torch.zeros(1, 1, 4, 6)
+    expected[..., 2:, :4] = 1
+    torch.testing.assert_close(known_at(lit, spot) > 0.99, expected > 0.5)
 
 
 def test_a_second_reference_is_asked_where_it_looks_more_alike(network):

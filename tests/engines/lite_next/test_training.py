@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,12 @@ import torch
 from safetensors.torch import load_file
 
 from relumix.cli.main import main
-from relumix.engines.lite_next.layers import sample
+from relumix.engines.lite_next.layers import resized, sample
 from relumix.engines.lite_next.network import LightNet
 from tests.dataset.light_stage.sdf.conftest import types_of
 
 SIZE = (64, 48)
+SMALL = torch.empty(1, 1, 24, 32)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +85,17 @@ def test_an_example_is_a_function_of_its_seed_and_sound(clip):
     for view in (one.frame, one.after, *(given.view for given in one.references)):
         for name in view.__dataclass_fields__:
             assert getattr(view, name).isfinite().all(), name
-    assert float(one.references[0].view.plate.mean(1).median()) == pytest.approx(0.18, rel=0.6)
+
+
+def test_every_frame_is_seen_at_its_own_exposure_as_proxies_are(clip):
+    """A fade of the plate, or a pan to a darker part, changes nothing of how bright a frame is seen."""
+    from relumix.engines.lite_next.training.pairs import draw
+
+    example = draw([clip], np.random.default_rng(5), 1)
+    weights = torch.tensor([0.2126, 0.7152, 0.0722]).reshape(1, 3, 1, 1)
+    for view in (example.frame, example.after, *(given.view for given in example.references)):
+        level = (view.plate * weights).sum(1)
+        assert float(level[level > 0].median()) == pytest.approx(0.18, rel=1e-3)
 
 
 def test_the_truth_has_no_loss_and_learning_lowers_it(clip):
@@ -102,6 +114,63 @@ def test_the_truth_has_no_loss_and_learning_lowers_it(clip):
         losses.append(float(found["loss"]))
     assert np.isfinite(losses).all()
     assert losses[-1] < 0.95 * losses[0]
+
+
+def test_what_a_choice_could_give_is_said_beside_what_it_gives(clip):
+    from relumix.engines.lite_next.network import CANDIDATES
+    from relumix.engines.lite_next.training.learn import validate
+
+    figures = validate(LightNet((16, 16, 24, 24), (16, 16, 24, 24)), [clip], 1)
+    assert list(figures) == ["psnr", "plain", *CANDIDATES, "best 5x5", "best"]
+    assert figures["best"] >= figures["best 5x5"] > max(figures[name] for name in CANDIDATES)
+
+
+def test_the_doubt_of_a_candidate_is_learned_as_its_error(clip):
+    """The loss is least where every candidate's doubt is what it misses by, whatever the others do."""
+    from relumix.engines.lite_next.training.learn import references_of
+    from relumix.engines.lite_next.training.losses import display, doubts_loss
+    from relumix.engines.lite_next.training.pairs import draw
+
+    example = draw([clip], np.random.default_rng(7), 1)
+    network = LightNet((16, 16, 24, 24), (16, 16, 24, 24))
+    look = network.look(example.frame.picture)
+    light, references = references_of(example, [network.look(one.view.picture) for one in example.references])
+    answer = network(look, references, light.spread)
+    shown = display(example.frame, example.frame.truth)
+    missed = [display(example.frame, gain * light.spread + light.level) - shown for gain in answer.candidates.unbind(1)]
+    right = torch.log2(torch.stack(missed, 1).abs().mean(2) + 0.01).detach()
+    assert float(doubts_loss(replace(answer, doubts=right), example.frame, light)) == pytest.approx(0, abs=1e-5)
+    assert float(doubts_loss(replace(answer, doubts=right - 1), example.frame, light)) == pytest.approx(1, abs=1e-5)
+
+
+def test_what_arrives_is_compared_from_picture_to_picture(clip):
+    """A factor on all of it costs nothing; one on a single picture does, or no fit would hold from one to another."""
+    from relumix.engines.lite_next.training.losses import shape_losses
+    from relumix.engines.lite_next.training.pairs import draw
+
+    example = draw([clip], np.random.default_rng(6), 1)
+    views = [example.frame, example.references[0].view]
+    network = LightNet((16, 16, 24, 24), (16, 16, 24, 24))
+    looks = [replace(network.look(view.picture), arriving=resized(view.arriving, SMALL)) for view in views]
+    brighter = [replace(look, arriving=look.arriving + 1) for look in looks]
+    assert float(shape_losses(looks, views)["arriving"]) == pytest.approx(0, abs=1e-5)
+    assert float(shape_losses(brighter, views)["arriving"]) == pytest.approx(0, abs=1e-5)
+    assert float(shape_losses([looks[0], brighter[1]], views)["arriving"]) > 0.3
+
+
+def test_light_is_learned_from_after_so_many_steps_whatever_the_clock_says(tmp_path: Path):
+    types = types_of("cpu")
+    from relumix.engines.lite_next.training.run import Settings, Training
+
+    settings = Settings(600, (32, 32), frames=3, lights=3, batch=1, pool=2, shape_steps=2, log_every=1)
+    run = Training(settings, tmp_path, types, lambda line: None)
+    for _ in range(2):
+        run.take_step()
+    assert run.network.said.weight.abs().max() == 0
+    run.take_step()
+    assert run.network.said.weight.abs().max() > 0
+    lines = [line.split(",") for line in (tmp_path / "log.csv").read_text().splitlines()]
+    assert {int(step) for step, _, name, _ in lines if name == "doubts"} == {3}
 
 
 def test_the_command_trains_stops_by_the_clock_and_resumes(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
+import pathlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 from .files import Read
 from .group import Group
@@ -28,13 +31,13 @@ def violations(session: Session) -> Iterator[None]:
 
         return call
 
-    for name in real:
-        setattr(os, name, guarded(name))
-    try:
+    # Before Python 3.11, Path keeps functions of its own that it took from os when it was loaded.
+    holders = [os, *filter(None, [getattr(pathlib, "_NormalAccessor", None)])]
+    with contextlib.ExitStack() as patched:
+        for holder, name in itertools.product(holders, real):
+            if hasattr(holder, name):
+                patched.enter_context(patch.object(holder, name, staticmethod(guarded(name))))
         yield
-    finally:
-        for name, function in real.items():
-            setattr(os, name, function)
 
 
 def _inode(path: Any, folder: int | None) -> tuple[int, int] | None:

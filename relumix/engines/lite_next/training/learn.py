@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F  # noqa: N812  the name that torch's own documentation gives it
 
 from relumix.engines.lite_next.network import CANDIDATES, Answer, LightNet, Look, Reference
 from relumix.engines.lite_next.training.clips import Clip
@@ -51,9 +52,7 @@ def _parts(
 ) -> dict[str, Tensor]:
     frame = network.look(example.frame.picture)
     looks = [network.look(given.view.picture) for given in example.references]
-    parts = shape_losses(frame, example.frame)
-    for name, part in shape_losses(looks[0], example.references[0].view).items():
-        parts[name] = (parts[name] + part) / 2
+    parts = shape_losses([frame, looks[0]], [example.frame, example.references[0].view])
     each = [match_losses(frame, k, given, generator) for k, given in zip(looks, example.references, strict=True)]
     parts |= {name: torch.stack([one[name] for one in each]).mean() for name in each[0]}
     if shape_alone:
@@ -78,7 +77,10 @@ def references_of(example: Example, looks: list[Look]) -> tuple[Light, list[Refe
 
 @torch.no_grad()
 def validate(network: LightNet, clips: list[Clip], batch: int) -> dict[str, float]:
-    """Return PSNR of display values: of the network, a plain grade, each candidate, the best in each pixel."""
+    """Return PSNR of display values: of the network, a plain grade, each candidate, and the best choices there are.
+
+    "best" chooses in each pixel, by luck too; "best 5x5" by the mean error of the patch around it.
+    """
     network.eval()
     squares: dict[str, list[Tensor]] = {}
     for i in range(_VALIDATION_BATCHES):
@@ -89,8 +91,11 @@ def validate(network: LightNet, clips: list[Clip], batch: int) -> dict[str, floa
         for name, gain in _results(answer).items():
             wrong = _squares(example.frame, gain * light.spread + light.level)
             squares.setdefault(name, []).append(wrong.mean((1, 2)))
-        every = [_squares(example.frame, gain * light.spread + light.level) for gain in answer.candidates.unbind(1)]
-        squares.setdefault("best", []).append(torch.stack(every).amin(0).mean((1, 2)))
+        gains = answer.candidates.unbind(1)
+        every = torch.stack([_squares(example.frame, gain * light.spread + light.level) for gain in gains], 1)
+        around = F.avg_pool2d(every, 5, 1, 2, count_include_pad=False).argmin(1, keepdim=True)
+        squares.setdefault("best 5x5", []).append(every.gather(1, around).mean((1, 2, 3)))
+        squares.setdefault("best", []).append(every.amin(1).mean((1, 2)))
     network.train()
     return {name: float((-10 * torch.log10(torch.cat(each).clamp_min(1e-10))).mean()) for name, each in squares.items()}
 

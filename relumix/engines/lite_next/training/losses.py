@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -27,7 +28,7 @@ WEIGHTS = {
     "stops": 0.15,
     "edges": 0.1,
     "worst": 0.1,
-    "choice": 0.1,
+    "doubts": 0.2,
     "new": 0.1,
     "miss": 0.02,
     "steady": 0.5,
@@ -39,6 +40,7 @@ _QUERIES = 192
 _TEMPERATURE = 0.07
 _WORST_SHARE = 0.1
 _LEAST_SPREAD_STOPS = 0.05
+_LEAST_MISS = 0.01
 
 
 @dataclass(frozen=True)
@@ -62,19 +64,29 @@ class Light:
         return ((gain - self.level) / self.spread).clamp(-4, 4)
 
 
-def shape_losses(look: Look, view: View) -> Parts:
-    """Normal, depth and the light that arrives, where there is a surface; depth and light up to a factor."""
-    surface = (resized(view.surface, look.normal) > 0.99).float()
+def shape_losses(looks: Sequence[Look], views: Sequence[View]) -> Parts:
+    """Normal, depth and the light that arrives, where there is a surface; depth and light up to one factor for all.
+
+    The looks are of one scene, [B] each: what arrives in one must compare with what arrives in another, or nothing can
+    be fitted to one and asked of the other.
+    """
+    each = [_shape_errors(look, view) for look, view in zip(looks, views, strict=True)]
+    turned, depth, light, surface = (torch.cat(planes, 2) for planes in zip(*each, strict=True))  # one above the other
     total = surface.sum().clamp_min(1)
-    normal = F.normalize(resized(view.normal, look.normal), dim=1)
-    turned = ((1 - (normal * look.normal).sum(1, keepdim=True)) * surface).sum() / total
-    depth = torch.log2(resized(view.depth, look.normal).clamp_min(1e-3)) - torch.log2(look.depth + 1e-3)
-    light = look.arriving - resized(view.arriving, look.normal)
     return {
-        "normal": turned,
+        "normal": (turned * surface).sum() / total,
         "depth": (_centred(depth, surface).abs().clamp_max(3) * surface).sum() / total,
         "arriving": (_centred(light, surface).abs().clamp_max(4).mean(1, keepdim=True) * surface).sum() / total,
     }
+
+
+def _shape_errors(look: Look, view: View) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Errors of normal (1 less the cosine), log2 of depth and of light at each pixel, and where there is a surface."""
+    surface = (resized(view.surface, look.normal) > 0.99).float()
+    normal = F.normalize(resized(view.normal, look.normal), dim=1)
+    depth = torch.log2(resized(view.depth, look.normal).clamp_min(1e-3)) - torch.log2(look.depth + 1e-3)
+    light = look.arriving - resized(view.arriving, look.normal)
+    return 1 - (normal * look.normal).sum(1, keepdim=True), depth, light, surface
 
 
 def _centred(values: Tensor, where: Tensor) -> Tensor:
@@ -113,7 +125,7 @@ def display(view: View, stops: Tensor) -> Tensor:
 
 
 def light_losses(answer: Answer, view: View, light: Light) -> Parts:
-    """The result in display values and in stops, its edges, its worst tenth; the choice, the new light, the doubt."""
+    """The result in display values and in stops, its edges, its worst tenth; the choice, the new light, its doubt."""
     stops = answer.gain * light.spread + light.level
     wrong = (display(view, stops) - display(view, view.truth)).abs()
     matters = (view.plate.amax(1, keepdim=True) / MID_GREY).clamp(0.05, 1).sqrt()
@@ -121,7 +133,6 @@ def light_losses(answer: Answer, view: View, light: Light) -> Parts:
     per_pixel = wrong.mean(1).flatten(1)
     worst = per_pixel.topk(max(1, int(per_pixel.shape[1] * _WORST_SHARE)), 1).values.mean()
     local = light.local(view.truth)
-    each = (answer.candidates - local[:, None]).abs().mean(2).clamp_max(2)
     scaled = (answer.gain - local).detach().abs().mean(1, keepdim=True)
     new = _centred(answer.arriving - view.new, view.surface).abs().clamp_max(4).mean(1, keepdim=True) * view.surface
     return {
@@ -130,10 +141,24 @@ def light_losses(answer: Answer, view: View, light: Light) -> Parts:
         "stops": off.mean(),
         "edges": sum((_edges(stops - view.truth, d) for d in (1, 2, 4)), start=torch.zeros((), device=stops.device)),
         "worst": worst,
-        "choice": (answer.choice * each).sum(1).mul(matters[:, 0]).mean(),
+        "doubts": doubts_loss(answer, view, light),
         "new": new.mean(),
         "miss": ((scaled + 0.01) * torch.exp2(-answer.miss) + answer.miss * math.log(2)).mean(),
     }
+
+
+def doubts_loss(answer: Answer, view: View, light: Light) -> Tensor:
+    """How far off the expected error of each candidate is, in octaves.
+
+    The mean error of the candidates under their shares is no loss to choose by: descent soon gives all the share to the
+    one that is best on the whole, where a softmax has no gradient (docs/lite_next.md has figures).
+    """
+    shown = display(view, view.truth)
+    each = [
+        (display(view, gain * light.spread + light.level) - shown).abs().mean(1)
+        for gain in answer.candidates.detach().unbind(1)
+    ]
+    return (answer.doubts - torch.log2(torch.stack(each, 1) + _LEAST_MISS)).abs().mean()
 
 
 def _edges(wrong: Tensor, distance: int) -> Tensor:

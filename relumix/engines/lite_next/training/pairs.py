@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812  the name that torch's own documentation gives it
 
+from relumix.color.rec709 import LUMINANCE
 from relumix.engines.lite_next.training.clips import Clip
 from relumix.gain.log_gain import BLACK_OFFSET, MID_GREY
 
@@ -30,7 +32,7 @@ _HIGHEST = 8.0
 
 @dataclass(frozen=True)
 class View:
-    """Frames as the network sees them and as they are: B of them. Exposed so that the reference's plate is mid-grey.
+    """Frames as the network sees them and as they are: B of them, each at its own exposure: its plate is mid-grey.
 
     picture [B, 3, h, w] log2 over mid-grey of the plate, with its grain; plate [B, 3, h, w] clean, linear; truth
     [B, 3, h, w] stops of the other light; arriving, new [B, 3, h, w] log2 of the light that arrives under either;
@@ -116,10 +118,8 @@ def _one(clip: Clip, rng: Random, count: int) -> Example:
     mirror, channels = rng.random() < 0.5, rng.permutation(3).tolist()
     noise = float(rng.choice([0.0, 0.01, 0.025])), float(rng.uniform(0, 0.002)), bool(rng.random() < 0.4)
     generator = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
-    first = clip.anchors[chosen[0]]
-    level = _mixed(clip.radiance[first], weights[0]).mean(0).median().clamp_min(1e-6)
     numbers = [t, t + 1, *(clip.anchors[i] for i in chosen)]
-    views = [_view(clip, n, weights, level, noise, channels, mirror, generator) for n in numbers]
+    views = [_view(clip, n, weights, noise, channels, mirror, generator) for n in numbers]
     given = []
     for view, i in zip(views[2:], chosen, strict=True):
         gain, lit = _artist(view, rng, generator)
@@ -146,14 +146,14 @@ def _view(
     clip: Clip,
     frame: int,
     weights: list[Tensor],
-    level: Tensor,
     noise: tuple[float, float, bool],
     channels: list[int],
     mirror: bool,
     generator: torch.Generator,
 ) -> View:
-    exposure = MID_GREY / level
-    lit = [_mixed(clip.radiance[frame], each)[channels][None] * exposure for each in weights]
+    lit = [_mixed(clip.radiance[frame], each)[channels][None] for each in weights]
+    exposure = MID_GREY / _median_luminance(lit[0])
+    lit = [each * exposure for each in lit]
     arriving = [_mixed(clip.irradiance[frame], each)[channels][None] * exposure for each in weights]
     clean, relit = (_mirrored(each.clamp_max(1e3), mirror) for each in lit)
     amount, floor, soft = noise
@@ -164,6 +164,12 @@ def _view(
     e_src, e_new = (torch.log2(_mirrored(each, mirror).clamp_min(1e-3)) for each in arriving)
     normal = _mirrored(clip.normal[frame][None], mirror, True).float()
     return View(_log(plate), clean, gain_of(clean, relit), e_src, e_new, normal, depth, (depth > 0).float())
+
+
+def _median_luminance(plate: Tensor) -> Tensor:
+    """Of what is lit in a plate [1, 3, h, w], as proxies are exposed by."""
+    luminance = (plate * torch.tensor(LUMINANCE, device=plate.device).reshape(1, 3, 1, 1)).sum(1)
+    return torch.where(luminance > 0, luminance, math.nan).nanmedian().nan_to_num(1.0).clamp_min(1e-6)
 
 
 def _log(plate: Tensor) -> Tensor:

@@ -48,7 +48,8 @@ class Settings:
     minutes   of the clock, those of earlier starts of the same run counted; the learning rate falls to 0 by their end.
     size      (width, height) of a frame, multiples of 16; frames and lights: of a clip.
     batch     examples a step; pool: clips that examples are drawn from; steps_a_clip: steps until the next is rendered.
-    rate      highest learning rate; shape_share: share of the time that learns shape and matching alone, at first.
+    rate      highest learning rate; shape_steps: steps that learn shape and matching alone, at first. Not a share of
+              the time: on a slow machine hours would pass before anything is learned of light.
     data      a light stage on disk, of frames of this size with all planes: a quarter of the examples is of it in the
               last shards_share of the time. None: no such examples.
     """
@@ -61,7 +62,7 @@ class Settings:
     pool: int = 32
     steps_a_clip: int = 2
     rate: float = 6e-4
-    shape_share: float = 0.25
+    shape_steps: int = 300
     shards_share: float = 0.25
     data: str | None = None
     seed: int = 1
@@ -84,13 +85,13 @@ def train(
     Raises InputError for a folder that holds another run.
     """
     _claim(out, settings, resume)
-    run = _Run(settings, out, types, say)
+    run = Training(settings, out, types, say)
     run.restore()
     with stop_signals(run.stop):
         return run.go()
 
 
-class _Run:
+class Training:
     """A training run in progress."""
 
     def __init__(self, settings: Settings, out: Path, types: Types, say: Callable[[str], None]) -> None:
@@ -111,14 +112,20 @@ class _Run:
         self.recorded: list[Clip] = []
 
     def stop(self) -> None:
+        """Have it end after the step that it is at."""
         self.stopping = True
+
+    @property
+    def shape_alone(self) -> bool:
+        """Whether nothing is learned of light yet."""
+        return self.step < self.settings.shape_steps
 
     def go(self) -> bool:
         """Render and learn. Returns whether the clock has run down."""
         limit = self.settings.minutes * 60
         saved = validated = last = time.monotonic()
         while self.seconds < limit and not self.stopping:
-            self._step()
+            self.take_step()
             now = time.monotonic()
             self.seconds, last = self.seconds + now - last, now
             if now - validated > self.settings.validate_minutes * 60:
@@ -134,7 +141,8 @@ class _Run:
         self.say(f"{'done' if done else 'stopped'}: {made}; {self.out / WEIGHTS}")
         return done
 
-    def _step(self) -> None:
+    def take_step(self) -> None:
+        """Render what is due and learn from one batch."""
         settings = self.settings
         with self._clock("render"):
             self._render()
@@ -149,8 +157,7 @@ class _Run:
             group["lr"] = settings.rate * rise * fall
         generator = torch.Generator(self.device).manual_seed(settings.seed * 1_000_003 + self.step)
         with self._clock("learn"):
-            shape_alone = share < settings.shape_share
-            parts = learn(self.network, self.optimizer, example, generator, self.step, shape_alone)
+            parts = learn(self.network, self.optimizer, example, generator, self.step, self.shape_alone)
             self._average()
         self.step += 1
         if self.step % settings.log_every == 0:
@@ -190,7 +197,8 @@ class _Run:
         self._log({f"valid/{name}": value for name, value in figures.items()})
         said = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
         each = ", ".join(f"{name} {value:.0f} s" for name, value in self.spent.items())
-        self.say(f"{self.seconds / 60:.1f} min, step {self.step}, clip {self.rendered} ({each}): {said}")
+        learns = "shape alone" if self.shape_alone else "light"
+        self.say(f"{self.seconds / 60:.1f} min, step {self.step} of {learns}, clip {self.rendered} ({each}): {said}")
 
     def _log(self, values: dict[str, float]) -> None:
         path = self.out / LOG

@@ -1,4 +1,4 @@
-"""Reads the picture whose light is wanted: any image file, of any size and content."""
+"""Reads pictures whose light is wanted: any image file, of any size and content."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from relumix.shot.assumed import assumed_space, is_of_movie
 from relumix.shot.channels import choose
 from relumix.shot.images import ImageError, data_window, display_window, opened
 from relumix.shot.layout import explain, layout_of
-from relumix.shot.movie_frames import still_of
 from relumix.shot.plate import Plate
 from relumix.shot.rgba_image import is_whole, read_rgba
+from relumix.shot.sequence import Sequence as Shot
 from relumix.types import Float32
 
 
@@ -32,13 +32,15 @@ class _Pixels:
 
 
 def read_picture(path: Path, plate: Plate, colorspace: str | None, work_size: int) -> ProxyFrame:
-    """Return a picture at the working size, in the plate's working space, exposed to mid-grey.
+    """Return a picture, or the first of a movie or a sequence, at the working size, exposed to mid-grey.
 
-    colorspace  of the picture; see color.spaces.reference_space for what None means.
+    colorspace  of the picture; see color.spaces.reference_space for what None means. It is read into the plate's
+                working space.
 
     Raises InputError: unreadable, without red, green and blue, black, an unknown colour space.
     """
-    path = still_of(path)
+    shot = Shot.find(path)
+    path = shot.path(shot.frames[0])
     try:
         with opened(path, unassociated=True) as image:
             layout = layout_of(image, path)

@@ -1,0 +1,222 @@
+"""Image models of diffusers: any pipeline that takes a picture and a prompt, loaded from a folder and asked."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import diffusers
+import numpy as np
+import torch
+import transformers
+from PIL import Image
+
+from relumix.engines.svd.loading import UNREADABLE
+from relumix.engines.svd.model import device_of
+from relumix.errors import InputError
+from relumix.reference.maker import Tell
+from relumix.reference.text.folder import LEFT_OUT, ModelFolder
+from relumix.reference.text.options import Precision, TextOptions
+from relumix.reference.text.sizing import Frame
+from relumix.types import Float32
+
+_DEFAULT_SIZE = 1024
+_DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+class Model(Protocol):
+    """An image model that is loaded."""
+
+    def edit(self, picture: Float32, seed: int, tell: Tell) -> Float32:
+        """Return what it makes of a picture, both [h, w, 3] float32 in 0..1. Raises InputError."""
+        ...
+
+
+def load(folder: ModelFolder, pipeline: str | None, device: str, precision: Precision, *, offload: bool = False) -> Any:
+    """Load a pipeline that takes a picture and a prompt.
+
+    pipeline  the class of diffusers to load the folder as; None: the one that it was saved from or, where that takes no
+              picture, its counterpart that does.
+    offload   whether each part is on the GPU only while it works.
+
+    Raises InputError. No file but the folder's is read, and none that could run code.
+    """
+    place = device_of(device, "reference text")
+    kind = _kind(folder, pipeline)
+    dtype = dtype_of(place, precision, transformer="transformer" in folder.parts)
+    _refuse_foreign(folder)
+    takes = inspect.signature(kind.__init__).parameters
+    left_out: dict[str, Any] = {name: None for name in LEFT_OUT if name in takes}
+    left_out |= {"requires_safety_checker": False} if "requires_safety_checker" in takes else {}
+    words = {"torch_dtype": dtype, "use_safetensors": True, "local_files_only": True, "variant": folder.variant}
+    try:
+        with quiet():
+            pipe = kind.from_pretrained(folder.path, **words, **left_out)
+    except UNREADABLE as error:
+        first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise InputError(f"{folder.path} cannot be read as {kind.__name__}: {first}") from error
+    pipe.set_progress_bar_config(disable=True)
+    if offload and place.type == "cuda":
+        pipe.enable_model_cpu_offload()
+        return pipe
+    return pipe.to(place)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep back what diffusers and transformers say as they load: bars, advice to their authors, what will change."""
+    loggers = (diffusers.utils.logging, transformers.utils.logging)
+    before = [each.get_verbosity() for each in loggers]
+    for each in loggers:
+        each.set_verbosity_error()
+        each.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for each, verbosity in zip(loggers, before, strict=True):
+            each.set_verbosity(verbosity)
+            each.enable_progress_bar()
+
+
+def _kind(folder: ModelFolder, pipeline: str | None) -> Any:
+    """Return the class that a folder is loaded as. Raises InputError."""
+    name = pipeline or folder.pipeline
+    kind = getattr(diffusers, name, None)
+    if not (inspect.isclass(kind) and issubclass(kind, diffusers.DiffusionPipeline)):
+        raise InputError(f"{name} is no pipeline of diffusers {diffusers.__version__}: a newer one may have it")
+    takes = inspect.signature(kind.__call__).parameters
+    if "image" in takes and "prompt" in takes and "mask_image" not in takes:
+        return kind
+    tasks = diffusers.pipelines.auto_pipeline
+    try:
+        counterpart = tasks._get_task_class(tasks.AUTO_IMAGE2IMAGE_PIPELINES_MAPPING, name)
+    except ValueError:
+        counterpart = None
+    if counterpart is None or pipeline:
+        raise InputError(
+            f"{name} takes no picture with a prompt: expected an image-to-image or an editing pipeline, such as "
+            "StableDiffusionInstructPix2PixPipeline"
+        )
+    return counterpart
+
+
+def _refuse_foreign(folder: ModelFolder) -> None:
+    """Raise InputError for a part that a library other than diffusers and transformers would read."""
+    for name, (library, _) in folder.parts.items():
+        if library not in ("diffusers", "transformers") and not hasattr(diffusers.pipelines, library):
+            raise InputError(
+                f"{folder.path} wants {library} to read its part {name}: expected diffusers or transformers"
+            )
+
+
+def dtype_of(place: torch.device, precision: Precision, *, transformer: bool) -> torch.dtype:
+    """Return what a precision means on a device. Transformers are trained in bf16, and some overflow in fp16."""
+    if precision == "auto":
+        precision = "fp32" if place.type == "cpu" else "bf16" if transformer else "fp16"
+    return _DTYPES[precision]
+
+
+def size_of(pipe: Any, asked: int | None) -> int:
+    """Return the edge in pixels of a square with as many pixels as a pipeline's picture."""
+    if asked:
+        return asked
+    scale = int(getattr(pipe, "vae_scale_factor", 8))
+    network = getattr(pipe, "unet", None)
+    latent = network.config.sample_size if network is not None else getattr(pipe, "default_sample_size", None)
+    latent = latent[0] if isinstance(latent, list | tuple) else latent
+    return int(latent) * scale if latent else _DEFAULT_SIZE
+
+
+@dataclass(frozen=True)
+class EditModel:
+    """Any pipeline with a picture and a prompt."""
+
+    pipe: Any
+    options: TextOptions
+
+    def __post_init__(self) -> None:
+        """Raise InputError for an option that the pipeline has not."""
+        takes, kind, options = self._takes, type(self.pipe).__name__, self.options
+        wanted = {
+            "strength": options.strength is not None and "strength" not in takes,
+            "image-guidance": options.image_guidance is not None and "image_guidance_scale" not in takes,
+            "negative-prompt": options.negative_prompt is not None and not self._heeds_negative,
+            "guidance": options.guidance is not None and not {"guidance_scale", "true_cfg_scale"} & takes.keys(),
+        }
+        for name, refused in wanted.items():
+            if refused:
+                raise InputError(f"{kind} has no use for --{name}: leave it out")
+
+    @property
+    def _takes(self) -> dict[str, Any]:
+        return dict(inspect.signature(self.pipe.__call__).parameters)
+
+    @property
+    def _heeds_negative(self) -> bool:
+        """Whether a negative prompt counts: with guidance that is distilled into the network it does not."""
+        takes = self._takes
+        if "true_cfg_scale" in takes:
+            return bool(takes["true_cfg_scale"].default > 1)
+        return "negative_prompt" in takes
+
+    def edit(self, picture: Float32, seed: int, tell: Tell) -> Float32:
+        """Return what it makes of a picture (see Model)."""
+        frame = Frame.of(picture.shape, size_of(self.pipe, self.options.size))
+        given = frame.fitted(picture)
+        image = Image.fromarray((given * 255 + 0.5).astype(np.uint8))
+        made = ask(self.pipe, {**self._words(frame), "image": image}, seed, tell)
+        return frame.back(made)
+
+    def _words(self, frame: Frame) -> dict[str, Any]:
+        """Return the arguments of the call, but for the picture."""
+        takes, options = self._takes, self.options
+        scale = "guidance_scale"
+        if "true_cfg_scale" in takes and takes["true_cfg_scale"].default > 1:
+            scale = "true_cfg_scale"
+        asked = {
+            "prompt": options.prompt,
+            "negative_prompt": options.negative_prompt,
+            "strength": options.strength,
+            "num_inference_steps": options.steps,
+            scale: options.guidance,
+            "image_guidance_scale": options.image_guidance,
+        }
+        if scale == "true_cfg_scale" and options.negative_prompt is None:
+            asked["negative_prompt"] = " "  # without one, such pipelines leave their guidance out
+        given = {name: value for name, value in asked.items() if value is not None}
+        if "height" in takes:
+            given |= {"height": frame.height, "width": frame.width}
+        if "_auto_resize" in takes:  # FLUX Kontext would choose a shape of its own, and a size
+            given |= {"_auto_resize": False, "max_area": frame.height * frame.width}
+        return given
+
+
+def ask(pipe: Any, words: dict[str, Any], seed: int, tell: Tell) -> Float32:
+    """Call a pipeline; returns its picture [h, w, 3] float32 in 0..1. Raises InputError where it makes none."""
+    takes = inspect.signature(pipe.__call__).parameters
+    if "callback_on_step_end" in takes:
+
+        def stepped(pipe: Any, step: int, time: Any, held: dict[str, Any]) -> dict[str, Any]:
+            tell((step + 1) / max(pipe.num_timesteps, step + 1), f"step {step + 1} of {pipe.num_timesteps}")
+            return held
+
+        words = {**words, "callback_on_step_end": stepped}
+    # On the CPU, so that a seed means the same on every device.
+    generator = torch.Generator("cpu").manual_seed(seed)
+    try:
+        with torch.inference_mode(), quiet():
+            made = pipe(**words, generator=generator, output_type="np").images[0]
+    except torch.OutOfMemoryError as error:
+        raise InputError(
+            f"{type(pipe).__name__} does not fit the GPU's memory: try --offload, or a smaller --size"
+        ) from error
+    picture = np.asarray(made, np.float32)
+    if not np.isfinite(picture).all():
+        raise InputError(f"{type(pipe).__name__} made no picture but NaN: try --precision fp32 or bf16")
+    return np.clip(picture, 0, 1)

@@ -1,0 +1,115 @@
+"""References that `relumix reference` makes: by another picture's light, by lamps, or by words."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from relumix.util.child import decoder_environment, relumix_command
+from relumix.web.clips import Clip
+from relumix.web.errors import RefusedError
+from relumix.web.options import Options
+
+MOST_RIG_BYTES = 256 << 10
+MOST_WORDS = 400
+
+_SECONDS = {"match": 120.0, "lights": 300.0, "text": 1800.0}
+_FILES = frozenset({"hdri", "gobo", "image"})
+"""Fields of a rig that name files: whoever writes it here must not have this machine's read."""
+
+
+@dataclass(frozen=True)
+class Makers:
+    """What makes references here. depth_model, words_model: folders of models, None where there are none."""
+
+    depth_model: str | None
+    words_model: str | None
+
+    @classmethod
+    def of(cls, options: Options) -> Makers:
+        """Take the options' models, as far as this relumix can use them."""
+        words = options.words_model if _is_there("relumix.cli.reference_text") else None
+        return cls(options.depth_model, words)
+
+    def offered(self, clip: Clip) -> list[str]:
+        """Return what can make references of a clip: lamps need its geometry, words a model."""
+        lights = clip.found.geometry or self.depth_model
+        return ["match", *(["lights"] if lights else []), *(["text"] if self.words_model else [])]
+
+    def match(self, clip: Clip, frame: int, picture: Path, target: Path) -> None:
+        """Make a reference that has the light of another picture. Raises RefusedError."""
+        _make(clip, "match", frame, target, [f"--to={picture}"])
+
+    def lights(self, clip: Clip, frame: int, rig: Any, fov_deg: float | None, target: Path) -> None:
+        """Make a reference that has the light of lamps. Raises RefusedError.
+
+        rig      as docs/reference.md says.
+        fov_deg  angle across the frame; None: as the clip's header says.
+        """
+        if "lights" not in self.offered(clip):
+            raise RefusedError(404, "the clip has no depth, and this page was started without --depth-model")
+        _refuse_files(rig)
+        text = json.dumps(rig)
+        if len(text) > MOST_RIG_BYTES:
+            raise RefusedError(413, f"a rig of more than {MOST_RIG_BYTES} bytes")
+        file = target.with_name("lights.json")
+        file.write_text(text, encoding="utf-8")
+        estimate = [] if clip.found.geometry or not self.depth_model else [f"--estimate={self.depth_model}"]
+        fov = [] if fov_deg is None else [f"--fov={fov_deg:g}"]
+        _make(clip, "lights", frame, target, [f"--lights={file}", *estimate, *fov])
+
+    def words(self, clip: Clip, frame: int, words: str, seed: int, target: Path) -> None:
+        """Make a reference by words. Raises RefusedError."""
+        if not self.words_model:
+            raise RefusedError(404, "this page was started without a model for words: --words-model")
+        if not words.strip() or len(words) > MOST_WORDS:
+            raise RefusedError(422, f"expected 1 to {MOST_WORDS} letters that say what the light is to be")
+        _make(clip, "text", frame, target, [f"--prompt={words}", f"--seed={seed}", f"--model={self.words_model}"])
+
+
+def _is_there(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
+def _refuse_files(value: Any, depth: int = 0) -> None:
+    if depth > 20:
+        raise RefusedError(422, "a rig's objects lie too deep in each other")
+    if isinstance(value, dict):
+        if named := sorted(_FILES & set(value)):
+            raise RefusedError(422, f"{named[0]}: a rig on this page names no files; use the command for those")
+        value = list(value.values())
+    for each in value if isinstance(value, list) else ():
+        _refuse_files(each, depth + 1)
+
+
+def _make(clip: Clip, kind: str, frame: int, target: Path, arguments: Sequence[str]) -> None:
+    command = [*relumix_command(), "reference", kind, clip.source.pattern, f"--frame={frame}", *arguments]
+    command += [f"--output={target}", "--overwrite", "--progress=none"]
+    if clip.source.colorspace:
+        command.append(f"--colorspace={clip.source.colorspace}")
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            env=decoder_environment(),
+            cwd=target.parent,
+            timeout=_SECONDS[kind],
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise RefusedError(422, f"it took longer than {_SECONDS[kind]:g} s") from None
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or [f"it ended with exit code {done.returncode}"])[-1]
+        raise RefusedError(422, without_folders(last.removeprefix("relumix: ")))
+
+
+def without_folders(text: str) -> str:
+    """Return a text without the folders of this server: they are nothing to a visitor."""
+    return " ".join(word.rpartition("/")[2] if word.startswith("/") else word for word in text.split(" "))

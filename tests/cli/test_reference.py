@@ -1,0 +1,238 @@
+"""`relumix reference`: what its makers have in common, and each from its options to its file."""
+
+import json
+import shutil
+
+import numpy as np
+import OpenImageIO as oiio
+import pytest
+
+from relumix.cli.main import main
+from tests.shot import files
+from tests.synthetic import make_shot
+
+
+@pytest.fixture
+def shot(tmp_path):
+    made = make_shot(size=(96, 64), frames=range(1001, 1004), pan=(1.5, 0))
+    for frame, pixels in made.plate.items():
+        files.plain(tmp_path / f"plate.{frame}.exr", pixels.astype(np.float16), "RGB")
+        files.plain(tmp_path / f"truth.{frame}.exr", made.truth[frame].astype(np.float16), "RGB")
+    return tmp_path
+
+
+def said(capsys, *args):
+    code = main([str(arg) for arg in args])
+    return code, *capsys.readouterr()
+
+
+def pixels(path):
+    return np.asarray(oiio.ImageBuf(str(path)).get_pixels("float"))
+
+
+def match(shot, *more, to="truth.1001.exr"):
+    return "reference", "match", shot / "plate.####.exr", "--to", shot / to, "-o", shot / "relit.1001.exr", *more
+
+
+def test_match_writes_the_plate_under_another_light(capsys, shot):
+    code, out, err = said(capsys, *match(shot))
+    assert (code, err) == (0, "")
+    assert f"wrote {shot / 'relit.1001.exr'}" in out
+    plate, relit, truth = (pixels(shot / name) for name in ("plate.1001.exr", "relit.1001.exr", "truth.1001.exr"))
+    assert np.abs(np.median(relit, (0, 1)) / np.median(truth, (0, 1)) - 1).max() < 0.2
+    assert not np.array_equal(relit, plate)
+
+
+def test_match_to_itself_is_the_plate_bit_for_bit(capsys, shot):
+    assert said(capsys, *match(shot, to="plate.1001.exr"))[0] == 0
+    np.testing.assert_array_equal(pixels(shot / "relit.1001.exr"), pixels(shot / "plate.1001.exr"))
+
+
+def test_regions_are_what_is_compared(capsys, shot):
+    """The other picture's left half is the plate's, brighter; its right half another's."""
+    other = pixels(shot / "plate.1001.exr") * 2
+    other[:, 48:] = 30
+    files.plain(shot / "other.exr", other.astype(np.float16), "RGB")
+    mask = np.zeros((64, 96, 1), np.float16)
+    mask[:, :48] = 1
+    files.plain(shot / "left.exr", mask, "A")
+    regions = ("--region", shot / "left.exr", "--to-region", shot / "left.exr")
+    assert said(capsys, *match(shot, *regions, to="other.exr"))[0] == 0
+    ratio = pixels(shot / "relit.1001.exr")[:, :40] / pixels(shot / "plate.1001.exr")[:, :40]
+    np.testing.assert_allclose(np.median(ratio), 2, rtol=0.05)
+
+
+def test_all_of_it_relights_the_shot_as_relight_does(capsys, shot):
+    code, out, _ = said(capsys, *match(shot, "--all-of-it", shot / "all", "--progress", "json", "--work-size", "64"))
+    events = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert [event["event"] for event in events if event["event"] in ("start", "done")] == ["start", "done"] * 2
+    second = [event for event in events if event["event"] == "start"][1]
+    assert second["references"] == {"1001": str(shot / "relit.1001.exr")}
+    reference = f"1001={shot / 'relit.1001.exr'}"
+    relight = ("relight", shot / "plate.####.exr", "-r", reference, "-o", shot / "by_hand", "--work-size", "64")
+    assert said(capsys, *relight)[0] == 0
+    for frame in (1001, 1002, 1003):
+        name = f"plate.{frame}.exr"
+        np.testing.assert_array_equal(pixels(shot / "all" / name), pixels(shot / "by_hand" / name))
+
+
+def test_all_of_it_of_a_plate_that_is_not_linear(capsys, shot):
+    """The reference is linear, whatever the plate's files are in: what is relit at its frame is the reference."""
+    args = match(shot, "--colorspace", "ACEScct", "--all-of-it", shot / "all", to="truth.1001.exr")
+    assert said(capsys, *args)[0] == 0
+    np.testing.assert_allclose(pixels(shot / "all/plate.1001.exr"), pixels(shot / "relit.1001.exr"), rtol=2e-3)
+
+
+def test_presets_of_the_plate_count_and_those_of_the_shot_do_not(capsys, shot, monkeypatch):
+    (shot / "relumix.toml").write_text("[relight]\ncolorspace = 'ACEScct'\nmix = 0.0\nengine = 'flow'\n")
+    monkeypatch.chdir(shot)
+    code, out, _ = said(capsys, *match(shot, "--dry-run", "--progress", "json"))
+    settings = json.loads(out)["settings"]
+    assert code == 0
+    assert (settings["colorspace"], settings["mix"]) == ("ACEScct", 1.0)
+
+
+def test_dry_run_writes_nothing(capsys, shot):
+    code, out, _ = said(capsys, *match(shot, "--dry-run", "--contact-sheet", shot / "sheet.png"))
+    plan = json.loads(out)
+    assert (code, plan["to_make"], plan["files"]) == (0, [1001], [str(shot / "relit.1001.exr")])
+    assert not (shot / "relit.1001.exr").exists()
+    assert not (shot / "sheet.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (("--engine", "lite"), "--engine goes with --all-of-it alone"),
+        (("--engine-option", "a=b"), "--engine-option goes with --all-of-it alone"),
+        (("--frame", "7"), "has no frame 7: it has 1001 to 1003"),
+        (("--mix", "2"), "mix is 2.0: expected a number from 0"),
+        (("--contrast", "2"), "contrast is 2.0: expected 0 (a plain grade) to 1"),
+        (("--frame", "1001", "--frames", "1001-1002"), "not allowed with argument --frame"),
+        (("--transfer", "direct"), "unrecognized arguments: --transfer"),
+    ],
+)
+def test_what_is_wrong_is_one_line(capsys, shot, more, sentence):
+    code, out, err = said(capsys, *match(shot, *more))
+    assert (code, out) == (2, "")
+    assert sentence in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "sentence"),
+    [
+        ("gone.jpg", None, "{path}: no such file or folder"),
+        ("movie.mp4", b"x", "{path} "),
+        ("damaged.exr", b"v/1\x01damaged", "picture {path} cannot be read: "),
+    ],
+)
+def test_pictures_that_are_none(capsys, shot, name, make, sentence):
+    if make:
+        (shot / name).write_bytes(make)
+    code, _, err = said(capsys, *match(shot, to=name))
+    assert code == 2
+    assert sentence.format(path=shot / name) in err
+    assert err.count("\n") == 1
+
+
+def test_a_black_picture_has_no_light(capsys, shot):
+    files.plain(shot / "black.exr", np.zeros((8, 8, 3), np.float16), "RGB")
+    code, _, err = said(capsys, *match(shot, to="black.exr"))
+    assert code == 2
+    assert "is black: expected one that shows a light" in err
+
+
+# From a prompt to a file, by a tiny InstructPix2Pix.
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    pytest.importorskip("diffusers")
+    from relumix.reference.text.pipelines import quiet
+    from tests.reference.text import tiny
+
+    with quiet():
+        return tiny.stable_diffusion(tmp_path_factory.mktemp("pix2pix"), edits=True)
+
+
+def words(shot, model, *more):
+    return (
+        *("reference", "text", shot / "plate.####.exr", "--frame", "1002", "--prompt", "evening sun"),
+        *("--model", model, "--steps", "2", "-o", shot / "relit.1002.exr", *more),
+    )
+
+
+def test_candidates_to_choose_from(capsys, shot, model):
+    sheet = shot / "choose.png"
+    args = words(shot, model, "-n", "2", "--seed", "5", "--contact-sheet", sheet, "--progress", "json")
+    code, out, err = said(capsys, *args)
+    events = [json.loads(line) for line in out.splitlines()]
+    assert (code, err) == (0, "")
+    made = [event["path"] for event in events if event["event"] == "frame"]
+    assert made == [str(shot / f"relit_seed{seed}.1002.exr") for seed in (5, 6)]
+    stages = [event["message"] for event in events if event["event"] == "stage"]
+    assert stages[1:] == [f"seed {seed}, step {step} of 2" for seed in (5, 6) for step in (1, 2)]
+    assert oiio.ImageBuf(str(sheet)).spec().width > 2 * 384
+    assert not np.array_equal(*(pixels(path) for path in made))
+
+
+def test_text_a_seed_is_the_same_alone_and_among_others(capsys, shot, model):
+    assert said(capsys, *words(shot, model, "-n", "2", "--seed", "5"))[0] == 0
+    assert said(capsys, *words(shot, model, "--seed", "6"))[0] == 0
+    np.testing.assert_array_equal(pixels(shot / "relit_seed6.1002.exr"), pixels(shot / "relit.1002.exr"))
+
+
+def test_text_black_stays_black_and_direct_delivers_pixels(capsys, shot, model):
+    plate = pixels(shot / "plate.1002.exr")
+    plate[:16] = 0
+    files.plain(shot / "plate.1002.exr", plate.astype(np.float16), "RGB")
+    assert said(capsys, *words(shot, model))[0] == 0
+    assert not pixels(shot / "relit.1002.exr")[:16].any()
+    assert said(capsys, *words(shot, model, "--transfer", "direct"))[0] == 0
+    assert pixels(shot / "relit.1002.exr")[:16].any()
+
+
+def test_text_what_it_was_made_of_is_in_the_file(capsys, shot, model):
+    assert said(capsys, *words(shot, model, "--seed", "9"))[0] == 0
+    spec = oiio.ImageBuf(str(shot / "relit.1002.exr")).spec()
+    assert spec.get_string_attribute("relumix:reference") == "text"
+    made_of = json.loads(spec.get_string_attribute("relumix:text"))
+    assert (made_of["prompt"], made_of["seed"], made_of["steps"]) == ("evening sun", 9, 2)
+    assert made_of["pipeline"] == "StableDiffusionInstructPix2PixPipeline"
+
+
+def test_text_missing_weights_are_one_line(capsys, shot, model):
+    code, _, err = said(capsys, *words(shot, shot / "flux-kontext"))
+    assert code == 2
+    assert "licence: FLUX.1 [dev] Non-Commercial" in err
+    assert "is fetched by: hf download black-forest-labs/FLUX.1-Kontext-dev --local-dir" in err
+    code, _, err = said(capsys, *words(shot, model, "--ic-light", shot / "iclight_sd15_fc.safetensors"))
+    assert code == 2
+    assert "no checkpoint of IC-Light at" in err
+    assert f"iclight_sd15_fbc.safetensors --local-dir {shot}" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (("--light-from", "left"), "--light-from is for IC-Light: give its checkpoint with --ic-light"),
+        (("--coarse", "0"), "coarse is 0: expected 1 (fine) to 64"),
+        (("--strength", "0.5"), "StableDiffusionInstructPix2PixPipeline has no use for --strength: leave it out"),
+        (("-n", "2", "--all-of-it", "all"), "--all-of-it takes one reference a frame: got 2 candidates"),
+    ],
+)
+def test_text_what_does_not_go_together(capsys, shot, model, more, sentence):
+    code, _, err = said(capsys, *words(shot, model, *more))
+    assert code == 2
+    assert sentence in err
+
+
+def test_text_a_model_that_changed_makes_it_anew(capsys, shot, model, tmp_path):
+    copy = shutil.copytree(model, tmp_path / "model")
+    assert "1 frame relit" in said(capsys, *words(shot, copy))[1]
+    assert "1 was up to date" in said(capsys, *words(shot, copy))[1]
+    (copy / "unet/config.json").touch()
+    assert "1 frame relit" in said(capsys, *words(shot, copy))[1]

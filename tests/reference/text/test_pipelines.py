@@ -1,0 +1,110 @@
+"""Any pipeline of diffusers with a picture and a prompt: tiny random ones of the real structures."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from relumix.errors import InputError
+from relumix.reference.text.folder import ModelFolder
+from relumix.reference.text.options import TextOptions
+from relumix.reference.text.pipelines import EditModel, load, size_of
+from tests.reference.text.tiny import PX
+
+
+def picture(shape=(48, 80, 3), seed=0):
+    return np.random.default_rng(seed).uniform(0, 1, shape).astype(np.float32)
+
+
+def loaded(folder, pipeline=None, **options):
+    return EditModel(load(ModelFolder.of(folder), pipeline, "cpu", "auto"), TextOptions("sun", steps=2, **options))
+
+
+def edited(model, seed=3, shown=None):
+    steps = []
+    made = model.edit(picture() if shown is None else shown, seed, lambda share, words: steps.append((share, words)))
+    return made, steps
+
+
+@pytest.mark.parametrize(
+    ("folder", "kind", "options"),
+    [
+        ("pix2pix", "StableDiffusionInstructPix2PixPipeline", {"image_guidance": 1.2, "negative_prompt": "dark"}),
+        ("stable_diffusion", "StableDiffusionImg2ImgPipeline", {"strength": 1.0, "guidance": 3.0}),
+        ("kontext", "FluxKontextPipeline", {"size": PX}),
+    ],
+)
+def test_a_pipeline_edits(request, folder, kind, options):
+    model = loaded(request.getfixturevalue(folder), **options)
+    assert type(model.pipe).__name__ == kind
+    made, steps = edited(model)
+    assert made.shape == (48, 80, 3)
+    assert 0 <= made.min() < made.max() <= 1
+    assert steps == [(0.5, "step 1 of 2"), (1.0, "step 2 of 2")]
+    np.testing.assert_array_equal(made, edited(model)[0])
+    assert not np.array_equal(made, edited(model, seed=4)[0])
+    assert not np.array_equal(made, edited(model, shown=picture(seed=1))[0])
+
+
+def test_the_size_is_the_models_or_as_asked(pix2pix, kontext):
+    pipe = loaded(pix2pix).pipe
+    assert size_of(pipe, None) == PX
+    assert size_of(pipe, 96) == 96
+    assert size_of(loaded(kontext).pipe, None) == 1024
+
+
+@pytest.mark.parametrize(
+    ("folder", "option", "words"),
+    [
+        ("pix2pix", {"strength": 0.5}, "StableDiffusionInstructPix2PixPipeline has no use for --strength"),
+        ("stable_diffusion", {"image_guidance": 1.5}, "StableDiffusionImg2ImgPipeline has no use for --image-guidance"),
+        ("kontext", {"negative_prompt": "dark"}, "FluxKontextPipeline has no use for --negative-prompt"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(request, folder, option, words):
+    with pytest.raises(InputError, match=f"{words}: leave it out"):
+        loaded(request.getfixturevalue(folder), **option)
+
+
+def test_the_pipeline_can_be_chosen(stable_diffusion):
+    assert type(loaded(stable_diffusion, "StableDiffusionImg2ImgPipeline").pipe).__name__.endswith("Img2ImgPipeline")
+    with pytest.raises(InputError, match="StableDiffusionPipeline takes no picture with a prompt: expected"):
+        loaded(stable_diffusion, "StableDiffusionPipeline")
+    with pytest.raises(InputError, match=r"NoSuchPipeline is no pipeline of diffusers \d"):
+        loaded(stable_diffusion, "NoSuchPipeline")
+    with pytest.raises(InputError, match="os is no pipeline of diffusers"):
+        loaded(stable_diffusion, "os")
+
+
+def test_a_library_of_elsewhere_is_not_imported(pix2pix, tmp_path):
+    folder = shutil.copytree(pix2pix, tmp_path / "model")
+    index = json.loads((folder / "model_index.json").read_text())
+    index["scheduler"] = ["antigravity", "Scheduler"]
+    (folder / "model_index.json").write_text(json.dumps(index))
+    with pytest.raises(InputError, match="wants antigravity to read its part scheduler: expected diffusers or transf"):
+        loaded(folder)
+
+
+def test_damaged_weights(pix2pix, tmp_path):
+    folder = shutil.copytree(pix2pix, tmp_path / "model")
+    (folder / "unet/diffusion_pytorch_model.safetensors").write_bytes(b"no weights")
+    with pytest.raises(InputError, match="cannot be read as StableDiffusionInstructPix2PixPipeline: "):
+        loaded(folder)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"prompt": " "}, "the prompt is empty"),
+        ({"strength": 0.0}, "strength is 0.0: expected more than 0"),
+        ({"count": 17}, "17 candidates: expected 1 to 16"),
+        ({"seed": -1}, "seed is -1"),
+        ({"steps": 0}, "0 steps: expected 1 to 1000"),
+        ({"size": 8}, "size is 8: expected 64 to 4096 pixels"),
+        ({"image_guidance": -1.0}, "image guidance is -1.0: expected 0 to 100"),
+    ],
+)
+def test_options_out_of_range(options, words):
+    with pytest.raises(InputError, match=words):
+        TextOptions(**{"prompt": "sun", **options})
