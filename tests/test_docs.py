@@ -62,6 +62,7 @@ UNRUN = {
     r"relumix serve --engine-option": MENTION,
     r"relumix serve.*": SERVES,
     r"relumix web(?! --help).*": "serves until it is stopped: tests/web/test_browser.py starts it",
+    r"relumix (relight|info) clip\.mov.*": "needs a movie",
     r"relumix evaluate demo/relit .*": "needs what make demo made",
     r"relumix (relight|evaluate) .*examples/(shot|crates)/.*": "takes half a minute",
     r"relumix relight --engine lite": MENTION,
