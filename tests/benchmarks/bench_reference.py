@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT))
 
 from relumix.color.rec709 import LUMINANCE  # noqa: E402
 from relumix.gain.log_gain import MID_GREY  # noqa: E402
-from relumix.preview.contact_sheet import false_color, light_added  # noqa: E402
+from relumix.preview.contact_sheet import false_color  # noqa: E402
 from relumix.preview.display import auto_exposure, display  # noqa: E402
 from relumix.reference.match.color_map import ColorMap, Palette  # noqa: E402
 from relumix.reference.text.display import Display, quantized  # noqa: E402
@@ -36,7 +36,7 @@ GRADES = {
         (x * np.float32([1.2, 1, 0.8]) + np.float32([0, 0.01, 0.02])) ** np.float32(1.1)
     ),
 }
-WIDTH, GAP, TITLE = 380, 6, 26
+WIDTH, GAP, TITLE = 320, 6, 26
 
 
 def spoiled_table(folders: list[tuple[Path, Path]]) -> None:
@@ -90,22 +90,21 @@ def draw_spoiled(path: Path) -> None:
 
 
 def draw_matches(path: Path) -> None:
-    """Draw a plate, the picture that it is matched with, and the result, twice."""
+    """Draw plates, the pictures that they are matched with, and the results, all of a row at one exposure."""
     crates, cells = ROOT / "examples/crates", {}
-    for i, (plate_path, other_path) in enumerate(
-        (
-            (EXAMPLE / "plate/example.1008.exr", crates / "relit.1010.exr"),
-            (crates / "plate/crates.1010.exr", EXAMPLE / "truth/example.1008.exr"),
-        )
-    ):
-        plate, other = small(plate_path), small(other_path)
-        exposure = auto_exposure(plate if i == 0 else other)
-        result = plate * np.exp2(matched(plate, other))
-        cells[f"plate {i + 1}"] = display(plate, auto_exposure(plate))
-        cells[f"--to {i + 1}"] = display(other, exposure)
-        cells[f"result {i + 1}"] = display(result, exposure)
-        print(other_path.name, "light added", np.round(light_added(plate, result, 1).mean(), 2))
-    sheet(path, cells, columns=3)
+    rows = {
+        "the same things": (EXAMPLE / "plate/example.1003.exr", EXAMPLE / "truth/example.1014.exr"),
+        "the same place": (crates / "plate/crates.1003.exr", crates / "relit.1010.exr"),
+        "something else": (EXAMPLE / "plate/example.1008.exr", crates / "relit.1010.exr"),
+    }
+    for name, paths in rows.items():
+        plate, other = map(small, paths)
+        exposure = auto_exposure(plate)
+        whole = ColorMap.fit(*(Palette.of(each.reshape(-1, 3)) for each in (plate, other)))
+        cells |= {f"plate: {name}": display(plate, exposure), f"--to: {name}": display(other, exposure)}
+        cells[f"result, contrast {whole.contrast:.2f}"] = display(plate * np.exp2(whole.gain(plate)), exposure)
+        cells[f"--contrast 1: {name}"] = display(plate * np.exp2(whole.gain(plate, 1.0)), exposure)
+    sheet(path, cells, columns=4)
 
 
 def sheet(path: Path, cells: dict[str, np.ndarray], columns: int) -> None:
