@@ -156,9 +156,9 @@ class Movie:
             raise LostFrameError(frame, str(self.path), self._lost[at])
         if not (self._deinterlace and video.interlaced_frame):
             return planar(video)
-        last = len(self._index.times) - 1
-        before, after = (self._decoded(beside) for beside in (max(0, at - 1), min(at + 1, last)))
-        return planar(deinterlaced(before or video, video, after or video))
+        before = self._decoded(at - 1) if at else None
+        after = self._decoded(at + 1) if at + 1 < len(self._index.times) else None
+        return planar(deinterlaced(before, video, after))
 
     def _decoded(self, at: int) -> Any | None:
         """Return the frame at a place, None where it cannot be decoded."""
