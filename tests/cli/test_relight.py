@@ -386,5 +386,6 @@ def test_what_is_no_movie_is_told_in_one_line(shot, monkeypatch, capsys):
     code, _, err = run(capsys, "clip.r3d", "-r", "relit.1001.exr", "-o", "out")
     assert (code, err) == (
         2,
-        "relumix: clip.r3d is of a kind that only its maker's programs decode: export it as ProRes, or as OpenEXR frames",
+        "relumix: clip.r3d is of a kind that only its maker's programs decode: "
+        "export it as ProRes, or as OpenEXR frames",
     )
