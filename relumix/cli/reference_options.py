@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 
 from relumix.cli.presets import PROJECT_FILE
 from relumix.cli.progress import Show
@@ -30,6 +31,8 @@ def add_files(group: Group) -> None:
 
 
 def _number(text: str) -> str:
+    if not re.fullmatch(r"[+-]?[0-9]{1,9}", text):
+        raise argparse.ArgumentTypeError(f"got {text[:20]!r}, expected the number of one frame, like 1001")
     return str(int(text))
 
 

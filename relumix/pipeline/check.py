@@ -15,7 +15,7 @@ from relumix.pipeline.image_delivery import ImageDelivery
 from relumix.settings import Settings
 from relumix.shot.confidence_layer import refuse_taken
 from relumix.shot.scenes import Scenes, refuse_unlit
-from relumix.shot.sequence import OutputPattern
+from relumix.shot.sequence import OutputPattern, refuse_replacing
 from relumix.shot.source import PlateSource, References
 from relumix.shot.writing import check_compression
 from relumix.util.atomic_file import refuse_unwritable, writing
@@ -154,6 +154,8 @@ def _check_outputs(job: Job) -> None:
         with writing(preview):  # a name that is too long is told as one that cannot be written
             if preview.is_dir():
                 raise InputError(f"{preview} is a folder: expected the name of a file")
+            shot = job.source.shot
+            refuse_replacing(preview, [*job.source.other_inputs(), *map(shot.path, shot.frames)])
 
 
 def _refuse_shared(job: Job) -> None:

@@ -24,7 +24,7 @@ from relumix.settings import Settings
 from relumix.shot.picture import Picture, nonfinite
 from relumix.shot.plate import Plate
 from relumix.shot.reference import read_mask
-from relumix.shot.sequence import OutputPattern, parse_frames
+from relumix.shot.sequence import OutputPattern, parse_frames, refuse_replacing
 from relumix.shot.sequence import Sequence as Shot
 from relumix.shot.source import told_matte, told_of_footage
 from relumix.shot.writing import check_compression
@@ -140,6 +140,8 @@ def prepare(plate: Plate, maker: Maker, output: str | PathLike[str], settings: S
     plate   as `open_plate` returns it.
     output  a pattern, a file, or a folder. Where there are several candidates, each file's name has its label.
     """
+    if not str(output):
+        raise InputError("the output is '': expected a name like relit.1001.exr, a pattern, or a folder")
     if settings.compression:
         check_compression(settings.compression)
     shot = plate.sequence
@@ -198,6 +200,7 @@ def _check_outputs(job: ReferenceJob) -> None:
         refuse_unwritable(sheet.parent)
         if sheet.is_dir():
             raise InputError(f"{sheet} is a folder: expected the name of a file")
+        refuse_replacing(sheet, [*inputs, *map(job.shot.path, job.shot.frames)])
 
 
 def refuse_all_of_it(job: ReferenceJob, output: str) -> None:

@@ -6,6 +6,7 @@ import shutil
 import diffusers
 import numpy as np
 import pytest
+from safetensors.torch import load_file, save_file
 
 from relumix.errors import InputError
 from relumix.reference.text.folder import ModelFolder
@@ -93,6 +94,52 @@ def test_damaged_weights(pix2pix, tmp_path):
     (folder / "unet/diffusion_pytorch_model.safetensors").write_bytes(b"no weights")
     with pytest.raises(InputError, match="cannot be read as StableDiffusionInstructPix2PixPipeline: "):
         loaded(folder)
+
+
+def spoiled(pix2pix, tmp_path, **parts):
+    """Return a copy of a folder whose index says other things of its parts."""
+    folder = shutil.copytree(pix2pix, tmp_path / "model")
+    index = json.loads((folder / "model_index.json").read_text())
+    (folder / "model_index.json").write_text(json.dumps({**index, **parts}))
+    return folder
+
+
+@pytest.mark.parametrize("part", ["unet", "vae", "text_encoder"])
+def test_a_weight_that_is_missing(pix2pix, tmp_path, part):
+    """It would be filled with random numbers, or none."""
+    folder = spoiled(pix2pix, tmp_path)
+    (path,) = (folder / part).glob("*.safetensors")
+    weights = load_file(path)
+    gone = max(weights)
+    save_file({name: value for name, value in weights.items() if name != gone}, path, {"format": "pt"})
+    with pytest.raises(InputError, match=f"{folder / part} lacks 1 of the weights, {gone} for one: "):
+        loaded(folder)
+
+
+def test_a_folder_within_the_folder_is_no_part(pix2pix, stable_diffusion, tmp_path):
+    """Its own index would say what is imported."""
+    folder = spoiled(pix2pix, tmp_path, vae=["diffusers", "DiffusionPipeline"])
+    shutil.rmtree(folder / "vae")
+    inner = spoiled(stable_diffusion, folder / "vae", scheduler=["antigravity", "X"])
+    shutil.copytree(inner, folder / "vae", dirs_exist_ok=True)
+    with pytest.raises(InputError, match="has its part vae as DiffusionPipeline: expected a network, a scheduler or a"):
+        loaded(folder)
+
+
+@pytest.mark.parametrize("kind", ["NoSuchClass", "logging", "CLIPTextModel"])
+def test_a_part_of_an_unknown_class(pix2pix, tmp_path, kind):
+    with pytest.raises(InputError, match="cannot be read as StableDiffusionInstructPix2PixPipeline: "):
+        loaded(spoiled(pix2pix, tmp_path, vae=["diffusers", kind]))
+
+
+def test_parts_of_two_models(pix2pix, tmp_path):
+    """A tokenizer without its words says so as late as it is asked."""
+    folder = spoiled(pix2pix, tmp_path)
+    for path in (folder / "tokenizer").iterdir():
+        path.unlink()
+    model = loaded(folder)
+    with pytest.raises(InputError, match=r"StableDiffusionInstructPix2PixPipeline made no picture: .*; expected a fo"):
+        edited(model)
 
 
 @pytest.mark.parametrize(
