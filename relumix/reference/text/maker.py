@@ -128,12 +128,13 @@ class Words:
 
     def _load(self) -> Model:
         # Loading torch takes seconds, and whoever only checks a command line waits for none of it.
-        from relumix.reference.text.pipelines import EditModel, load  # noqa: PLC0415
+        from relumix.reference.text.pipelines import EditModel, load, quiet  # noqa: PLC0415
 
         if self.ic_light is None:
             pipe = load(self.folder, self.pipeline, self.device, self.precision, offload=self.offload)
             return EditModel(pipe, self.options)
-        from relumix.reference.text.ic_light import IcLight  # noqa: PLC0415
+        with quiet():
+            from relumix.reference.text.ic_light import IcLight  # noqa: PLC0415
 
         return IcLight.load(
             self.folder,
