@@ -50,7 +50,7 @@ class Progress(Event):
 
 @dataclass(frozen=True)
 class Stage(Event):
-    """The current stage, sent as it begins and within it: "references", "send" or "light"; `message` says it in words.
+    """The current stage, sent as it begins and within it: "references", "send", "light" or "movie"; `message` says it.
 
     share              of the job's time that is over, as far as that can be told, 0..1.
     remaining_seconds  how long the rest takes at the pace so far; None while nothing was measured.

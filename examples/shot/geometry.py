@@ -1,4 +1,4 @@
-"""What a frame of the example shot shows: positions, normals and albedo, as a renderer writes them beside its picture."""
+"""Positions, normals and albedo of a frame of the example shot, as a renderer writes them beside its picture."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHAPE_TYPES = ("float",) * 3 + ("half",) * 3
 
 
 def write(scene: mi.Scene, folder: Path, frame: int) -> None:
-    """Write what a scene shows: P and N in its own space, each of what the middle of a pixel meets first, and albedo."""
+    """Write P and N in the scene's own space, each of what the middle of a pixel meets first, and albedo."""
     position, normal, albedo = seen(scene)
     folder.mkdir(parents=True, exist_ok=True)
     shape = np.concatenate([position, normal], -1)
@@ -32,7 +32,9 @@ def _write(
     spec.channelnames, spec.channelformats = names, types
     spec.attribute("compression", compression)
     output = oiio.ImageOutput.create(str(path))
-    if not (output and output.open(str(path), spec) and output.write_image(np.ascontiguousarray(values)) and output.close()):
+    if not (
+        output and output.open(str(path), spec) and output.write_image(np.ascontiguousarray(values)) and output.close()
+    ):
         raise OSError(f"{path} could not be written: {output.geterror() if output else oiio.geterror()}")
 
 

@@ -136,12 +136,14 @@ def _stop(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
+    from relumix.farm.deliver import made_for_delivery  # noqa: PLC0415
     from relumix.farm.parameters import arguments, of_range  # noqa: PLC0415
     from relumix.farm.server import held  # noqa: PLC0415
 
     with _told():
         # What shows the whole shot is made once all of it is there.
         given = {**_given(args), "preview": "", "contact_sheet": ""}
+        given |= made_for_delivery(given.get("output", ""))
         if server := held(args.session):
             given |= dict.fromkeys(("model", "device", *WITH_SERVER), "")
             given |= {"server": server.address, "token_file": server.token_file, "patience": _HELD_PATIENCE_SECONDS}
@@ -158,6 +160,7 @@ def _verify(args: argparse.Namespace) -> int:
     tell = OpenJD()
     with _told():
         with needed("the last step", "local"):
+            from relumix.farm.deliver import deliver  # noqa: PLC0415
             from relumix.farm.verify import check_frames, write_report  # noqa: PLC0415
         line = [f"--frames={of_range(args.range)}", *arguments(args.relight, _given(args))]
         job = _checked(args.relight.parse_args(line))
@@ -175,6 +178,8 @@ def _verify(args: argparse.Namespace) -> int:
                 write_report(job, made.report, lambda done, total: tell.progress(total + done, 2 * total))
         except InputError as error:
             tell.status(f"no report: {error}")
+        for text in deliver(job):
+            tell.status(text)
     tell.status("wrote " + ", ".join(str(path) for path in made.files if path.exists()))
     return 0
 

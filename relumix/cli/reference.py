@@ -87,7 +87,8 @@ def _add_shared(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Do it. Returns the exit code."""
     let_idle_threads_sleep()
-    from relumix.reference import job as jobs  # noqa: PLC0415  the parser must not wait for numpy
+    from relumix.engines.registry import refuse_impossible  # noqa: PLC0415  the parser must not wait for numpy
+    from relumix.reference import job as jobs  # noqa: PLC0415
 
     with shown_as(Show(args.progress)) as on_event:
         try:
@@ -96,6 +97,7 @@ def run(args: argparse.Namespace) -> int:
             plate = jobs.open_plate(args.source, settings)
             job = jobs.prepare(plate, args.maker(args, settings, plate), args.output, settings)
             if args.all_of_it:
+                refuse_impossible(engine_settings(args))
                 jobs.refuse_all_of_it(job, args.all_of_it)
             if args.dry_run:
                 print(as_json(jobs.describe(job), encoding=sys.stdout.encoding, indent=2))
@@ -112,6 +114,12 @@ def run(args: argparse.Namespace) -> int:
 def settings_of(args: argparse.Namespace) -> Settings:
     """Return the settings of a command line: those of relight that a reference shares. Raises InputError."""
     return Settings(**{name: getattr(args, name) for name in _SHARED})
+
+
+def engine_settings(args: argparse.Namespace) -> Settings:
+    """Return what is asked of the engine that --all-of-it relights with. Raises InputError."""
+    named = {"engine": args.engine, "model": args.engine_model, "engine_options": tuple(args.engine_options or ())}
+    return Settings(**{name: value for name, value in named.items() if value}, device=args.device)
 
 
 def _refuse_idle(args: argparse.Namespace) -> None:

@@ -50,6 +50,11 @@ def _add_words(group: Add) -> None:
         "-n", "--candidates", type=int, default=1, metavar="N", help="so many to choose from, each of the next seed (1)"
     )
     add("--coarse", type=int, default=1, metavar="N", help="take light from pictures N times smaller (%(default)s)")
+    add(
+        "--leave-out",
+        metavar="MASK",
+        help="matte of what the model changed: no light is taken there, but from around it",
+    )
     add("--transfer", choices=("gain", "direct"), help="the picture's light, or its pixels (%(default)s)")
 
 
@@ -100,6 +105,7 @@ def _maker(args: argparse.Namespace, settings: Settings, plate: Plate) -> Maker:
         offload=args.offload,
         direct=settings.transfer == "direct",
         coarse=args.coarse,
+        leave_out=Path(args.leave_out) if args.leave_out else None,
         subject=Path(args.subject) if args.subject else None,
         ic_light=Path(args.ic_light) if args.ic_light else None,
         direction=args.light_from,

@@ -51,9 +51,8 @@ def add_parser(commands: Subparsers) -> None:
         usage="relumix relight SOURCE -r [FRAME=]FILE -o OUTPUT [options]",
         examples=(
             "relumix relight plate.####.exr -r relit.1001.exr -o relit/ --contact-sheet sheet.png",
-            "relumix relight plate/ -r 'relit.####.exr' -o relit/relit.####.exr --mix 0.8",
+            "relumix relight clip.mov -r relit.png -o relit.mov --mix 0.8",
             "relumix relight plate/ -r 1001=paint.png -o relit/ --server render7:50051",
-            "relumix relight clip.mov -r relit.png -o relit.mov",
         ),
     )
     parser.add_argument(

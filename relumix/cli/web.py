@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import webbrowser
 from typing import TYPE_CHECKING
 
@@ -71,8 +72,13 @@ def run(args: argparse.Namespace) -> int:
 
     def ready(address: str) -> None:
         print(f"relumix's page is at {address}", flush=True)
-        if not getattr(args, "no_open", False) and options.local:
+        if not getattr(args, "no_open", False) and options.local and _has_screen():
             webbrowser.open(address)
 
     serve(options, ready)
     return 0
+
+
+def _has_screen() -> bool:
+    """Tell whether a browser would be seen: in a terminal alone, a text browser could take that over."""
+    return sys.platform in ("darwin", "win32") or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))

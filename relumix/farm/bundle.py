@@ -12,6 +12,7 @@ from relumix.farm.review import NO_REPORT, review
 from relumix.farm.template import as_yaml, job_template
 from relumix.pipeline.check import Job
 from relumix.shot.cuts import NONE
+from relumix.shot.movie_frames import file_of
 from relumix.util.atomic_file import replacing
 
 
@@ -76,11 +77,12 @@ def asset_references(job: Job, report: str = "") -> dict[str, Any]:
     Certificates and tokens are not among them: a worker has its own.
     """
     source, settings = job.source, job.source.settings
-    files = [*(source.shot.path(frame) for frame in source.frames), *source.other_inputs()]
+    files = [file_of(path) for path in (*map(source.shot.path, source.frames), *source.other_inputs())]
     model = Path(settings.model) if settings.model else None
     if model and model.is_file():
         files.append(model)
-    outputs = [*job.paths(job.frames[0]), *review(job, report).files]
+    delivered = [Path(job.asked)] if job.delivery else []
+    outputs = [*job.paths(job.frames[0]), *delivered, *review(job, report).files]
     return {
         "assetReferences": {
             "inputs": {

@@ -26,7 +26,9 @@ class Review:
 
 def review(job: Job, report: str = "") -> Review:
     """Return where they go: where the job's settings and `report` say, else into review/ beside the frames."""
-    settings, folder = job.source.settings, job.output.path(job.frames[0]).parent / "review"
+    # Beside a movie, as the folder of its frames goes.
+    beside = Path(job.asked) if job.delivery else job.output.path(job.frames[0])
+    settings, folder = job.source.settings, beside.parent / "review"
     return Review(
         Path(settings.preview) if settings.preview else folder / "preview.mp4",
         Path(settings.contact_sheet) if settings.contact_sheet else folder / "contact_sheet.png",

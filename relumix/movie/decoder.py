@@ -11,7 +11,7 @@ import av
 from relumix.movie.index import Index
 
 _THREADS = 4
-"""Threads of FFmpeg for one decoder: each holds a frame."""
+"""Threads of FFmpeg for one decoder."""
 
 _SEEK_COST_FRAMES = 2
 """What seeking costs, in decoded frames."""
@@ -28,7 +28,7 @@ class Decoder:
         container: Any = av.open(str(path))
         self._container = container
         self._stream = container.streams[stream_index]
-        self._stream.thread_type = "AUTO"
+        self._stream.thread_type = "SLICE"  # threads a frame would lose sound frames together with a damaged one
         self._stream.codec_context.thread_count = _THREADS
         self._index = index
         self._frames = self._decoded()

@@ -9,12 +9,13 @@ import av
 from av.filter import Graph
 
 
-def deinterlaced(before: Any, frame: Any, after: Any) -> Any:
+def deinterlaced(before: Any | None, frame: Any, after: Any | None) -> Any:
     """Return one whole picture of an interlaced av.VideoFrame, by FFmpeg's bwdif, which looks at its neighbours too.
 
-    At the ends of a movie the frame itself stands for the neighbour that it has not.
+    None stands for a neighbour that there is not.
     """
-    return _filtered([before, frame, after], "bwdif", "mode=send_frame:deint=all")[1]
+    frames = [each for each in (before, frame, after) if each is not None]
+    return _filtered(frames, "bwdif", "mode=send_frame:deint=all")[0 if before is None else 1]
 
 
 def flagged_interlaced(frame: Any) -> Any:

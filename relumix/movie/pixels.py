@@ -176,10 +176,10 @@ class _Scale:
 
 def _codes(frame: Any) -> dict[str, Float32]:
     """The samples of a planar frame by the letter of their component, [h, w] float32."""
-    return {name: samples.astype(np.float32) for name, samples in _planes(frame).items()}
+    return {name: samples.astype(np.float32) for name, samples in planes_of(frame).items()}
 
 
-def _planes(frame: Any) -> dict[str, NDArray[Any]]:
+def planes_of(frame: Any) -> dict[str, NDArray[Any]]:
     """The planes of a frame by the letter of their component: views of its memory."""
     names = {1: "Y", 2: "YA", 3: "YUV", 4: "YUVA"}[len(frame.format.components)]
     if frame.format.is_rgb:
@@ -196,7 +196,7 @@ def _planes(frame: Any) -> dict[str, NDArray[Any]]:
 def _frame_of(codes: dict[str, Float32], coding: Coding, width: int, height: int) -> Any:
     """A frame with these samples, rounded and cut to the range of a code."""
     frame, scale = av.VideoFrame(width, height, coding.pixel_format), _Scale.of(coding)
-    for name, plane in _planes(frame).items():
+    for name, plane in planes_of(frame).items():
         highest = scale.alpha if name == "A" else scale.highest
         plane[...] = np.clip(np.rint(codes[name]), 0, highest).astype(plane.dtype)
     return frame

@@ -73,15 +73,19 @@ def is_movie_name(output: str) -> bool:
     return Path(output).suffix.lower() in MOVIE_SUFFIXES
 
 
+def made_pattern(output: Path) -> str:
+    """Return the pattern of the frames of a result: in a folder beside it."""
+    stem = output.stem.split("#")[0].split("%")[0].split("@")[0].rstrip("._-") or "relit"
+    return str(output.with_name(f"{stem}{output.suffix}{FRAMES_SUFFIX}") / f"{stem}.#.exr")
+
+
 def made_in(output: Path, source: Shot, frames: Sequence[int]) -> OutputPattern:
     """Return where frames are made: in a folder beside the result, each under a name of its own."""
-    stem = output.stem.split("#")[0].split("%")[0].split("@")[0].rstrip("._-") or "relit"
-    folder = output.with_name(f"{stem}{output.suffix}{FRAMES_SUFFIX}")
-    return OutputPattern(str(folder / f"{stem}.#.exr"), source, frames)
+    return OutputPattern(made_pattern(output), source, frames)
 
 
 def clear(made: OutputPattern, frames: Sequence[int]) -> None:
-    """Remove frames that are delivered, and their folder where nothing else is in it."""
+    """Remove frames that are delivered, and their folder where nothing else is in it: when no more are being made."""
     for frame in frames:
         made.path(frame).unlink(missing_ok=True)
     with suppress(OSError):  # somebody's files are in it: they stay

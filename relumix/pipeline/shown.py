@@ -18,8 +18,10 @@ from relumix.types import Float16, Float32
 MOSTLY = 0.5
 """A frame of which more than this share is a guess is mostly a guess."""
 
-_GUESS, _SEEN, _SEEN_A_FRAME, _MOST_SEEN = 0.9, 0.06, 0.02, 0.35
-"""Errors, in units of deviation: of what no reference shows; of what one shows, next to it, more a frame, at most."""
+_SEEN, _SEEN_A_FRAME, _MOST_SEEN = 0.06, 0.02, 0.35
+_GUESS, _GUESS_A_FRAME, _MOST_GUESSED = 0.5, 0.03, 0.9
+"""Errors, in units of deviation: of what a reference shows, next to it, more a frame, at most; and of what it does not,
+which near by is found by what looks alike."""
 
 _LEAST_MEAN_SQUARE = 1e-4  # 40 dB: finer differences are not seen, and not foreseen
 _GAMMA = 2.2
@@ -76,8 +78,9 @@ class Shown:
         """Return [h, w] how surely a reference shows a frame, and its light's error there, in deviations."""
         away = abs(self.numbers[reference] - self.numbers[at])
         seen = min(_SEEN + _SEEN_A_FRAME * away, _MOST_SEEN) if away else 0.0
+        guess = min(_GUESS + _GUESS_A_FRAME * away, _MOST_GUESSED)
         found = self.found[reference, at].astype(np.float32)
-        return found, _GUESS + found * np.float32(seen - _GUESS)
+        return found, guess + found * np.float32(seen - guess)
 
     def decibels(self, references: Sequence[int]) -> list[float]:
         """Return the PSNR expected of the display of each frame that is no reference."""
@@ -91,7 +94,7 @@ class Shown:
 
     def guessed(self, references: Sequence[int]) -> Iterator[tuple[int, int]]:
         """Yield the first and last frame of each stretch of frames that are mostly a guess."""
-        half = (_GUESS + _SEEN) / 2 * self.deviation_stops
+        half = (_MOST_GUESSED + _SEEN) / 2 * self.deviation_stops
         guess = [float((self.error_stops(i, references) > half).mean()) > MOSTLY for i in range(len(self.numbers))]
         for mostly, stretch in groupby(range(len(self.numbers)), key=guess.__getitem__):
             at = list(stretch)

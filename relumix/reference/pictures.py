@@ -15,6 +15,7 @@ from relumix.gain.downsample import Canvas, proxy_frame
 from relumix.gain.picture_area import seen_area
 from relumix.gain.proxy import ProxyFrame
 from relumix.shot.alpha import is_coverage
+from relumix.shot.assumed import assumed_space, is_of_movie
 from relumix.shot.channels import choose
 from relumix.shot.images import ImageError, data_window, display_window, opened
 from relumix.shot.layout import explain, layout_of
@@ -47,7 +48,8 @@ def read_picture(path: Path, plate: Plate, colorspace: str | None, work_size: in
                 raise InputError(f"picture {path} is a deep image: flatten it first (DeepToImage)")
             choice = choose(layout.names, None, None, f"picture {path}")
             spec = layout.specs[choice.part][0]
-            space = reference_space(colorspace, is_whole(spec) and layout.format != "openexr", plate.space)
+            named = colorspace or (assumed_space(layout.format, spec) if is_of_movie(spec) else None)
+            space = reference_space(named, is_whole(spec) and layout.format != "openexr", plate.space)
             read = read_rgba(image, spec, choice, space)
     except ImageError as error:
         raise InputError(f"picture {path} cannot be read: {explain(path, error)}") from None

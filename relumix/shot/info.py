@@ -20,6 +20,7 @@ from relumix.shot.alpha import is_coverage
 from relumix.shot.assumed import assumed_space, says_space
 from relumix.shot.box import Box
 from relumix.shot.channels import Choice, PartNames, choose, layers_and_views
+from relumix.shot.geometry_channels import find
 from relumix.shot.images import (
     ImageError,
     data_window,
@@ -71,6 +72,7 @@ class PlateInfo:
 
     relit    the channels that would be relit, or None, with the reason in `refusal`; relit_part, relit_layer and
              relit_view are where they are, the part counted from 0, and alpha the channel of their alpha, or None.
+    geometry  the channels that hold positions, normals, depth and albedo, by what they are (see geometry_channels).
     primaries  x and y of red, green, blue and white, None where the files do not say; colour is the name of a space
              with them, or what the file says or, of other formats than OpenEXR, what it is taken for.
     assumed  whether the files do not say what their colour is.
@@ -96,6 +98,7 @@ class PlateInfo:
     primaries: tuple[float, ...] | None
     colour: str | None
     per_frame: tuple[FrameInfo, ...] = field(repr=False)
+    geometry: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     assumed: bool = False
     movie: MovieFacts | None = None
 
@@ -162,6 +165,8 @@ class PlateInfo:
         yield "relit", ", ".join(self.relit) + self._where() if self.relit else f"no: {self.refusal}"
         if self.relit:
             yield "alpha", self._alpha_fact()
+        if self.geometry:
+            yield "geometry", "; ".join(f"{role} {', '.join(names)}" for role, names in self.geometry.items())
 
     def _where(self) -> str:
         """Which part, layer and view is relit, where there are several."""
@@ -246,6 +251,7 @@ def describe(pattern: str | Path, layer: str | None = None, view: str | None = N
         per_frame=tuple(map(look, sequence.frames)),
         assumed=not says_space(first.format, spec),
         movie=MovieFacts.of(sequence.movie) if sequence.movie else None,
+        geometry={role: each.names for role, each in find(first.names, choice.view if choice else "").items()},
     )
 
 

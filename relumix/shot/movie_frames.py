@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from relumix.errors import InputError, LostFrameError
 from relumix.shot.image_error import ImageError
 from relumix.types import Float32
-from relumix.util.extras import needed
+from relumix.util.extras import MissingPackageError, needed
 
 if TYPE_CHECKING:
     from relumix.movie import Movie
@@ -118,7 +118,12 @@ def movie_at(path: Path, *, deinterlace: bool = False) -> Movie:
         stat = path.stat()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    return _opened(path.absolute(), deinterlace, stat.st_size, stat.st_mtime_ns)
+    try:
+        return _opened(path.absolute(), deinterlace, stat.st_size, stat.st_mtime_ns)
+    except MissingPackageError:
+        raise
+    except InputError as error:
+        raise InputError(str(error).replace(str(path.absolute()), str(path))) from error
 
 
 def told_of_movie(path: Path, *, deinterlace: bool) -> Iterator[str]:

@@ -23,10 +23,16 @@ _PIECE_BYTES = 1 << 20
 def command_line(clip: Clip, order: Order, *, local: bool) -> str:
     """Return the command that makes a clip's result, for a shell.
 
-    local  whether whoever reads it sees this machine's files; else files are called as in the ZIP.
+    local  whether whoever reads it sees this machine's files; others, and those that go with the session, are called as
+           in the ZIP.
     """
-    source = clip.source.pattern if local else clip.shown_source
-    files = {frame: path if local else Path(path.name) for frame, path in order.references.items()}
+
+    def stays(path: Path) -> bool:
+        return local and clip.folder.parent not in path.parents
+
+    pattern = clip.source.pattern
+    source = pattern if stays(Path(pattern)) else clip.shown_source
+    files = {frame: path if stays(path) else Path(path.name) for frame, path in order.references.items()}
     here = replace(order, source=source, references=files, folder=Path())
     return shlex.join(["relumix", *here.arguments()])
 

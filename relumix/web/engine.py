@@ -18,6 +18,7 @@ _PAGE = re.compile(r"status page: (http\S+)")
 _STOP_SECONDS = 10.0
 _AGAIN_SECONDS = 2.0
 _MOST_TRIES = 5
+_IDLE_SECONDS = 3600
 
 log = logging.getLogger("relumix.web")
 
@@ -108,5 +109,8 @@ class EngineServer:
         command = [*relumix_command(), "serve", f"--listen={self.address}", f"--token-file={self.token_file}"]
         command += [f"--lease={self._lease}", f"--metrics={options.metrics}", f"--page={self._page}"]
         command += [f"--engine={','.join(options.engine)}", f"--device={options.device}", "--drain-seconds=2"]
+        command.append(
+            f"--exit-idle-seconds={_IDLE_SECONDS}"
+        )  # Where this process was killed, that one ends by itself.
         command += [f"--max-frames={options.max_frames}", f"--max-frame-pixels={options.max_pixels}"]
         return command + ([f"--model={options.model}"] if options.model else [])

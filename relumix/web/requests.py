@@ -65,7 +65,7 @@ def session_of(request: Request) -> Session:
     if session is None:
         if site.tokens:
             raise RefusedError(401, "this page asks for a token")
-        session = site.sessions.begin(admitted=True)
+        session = site.sessions.begin()
         request.state.begun = session
     return session
 

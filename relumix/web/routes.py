@@ -33,7 +33,7 @@ from relumix.web.requests import (
 )
 from relumix.web.sessions import Session
 from relumix.web.studio import JobOptions, look_of
-from relumix.web.tasks import KINDS, Kind, Source
+from relumix.web.tasks import KINDS, Source
 from relumix.web.uploads import receive, refuse_large, safe_name
 
 _TELL_SECONDS = 0.25
@@ -48,7 +48,7 @@ async def login(request: Request) -> Response:
         await asyncio.sleep(1.0)  # Guessing gets slow.
         raise RefusedError(401, "that is no token of this page")
     response = JSONResponse({})
-    keep(request, response, site.sessions.begin(admitted=True))
+    keep(request, response, site.sessions.begin())
     return response
 
 
@@ -125,9 +125,7 @@ async def upload(request: Request) -> Response:
         raise RefusedError(413, f"a clip of more than {options.max_frames} files")
     taken = sum(path.stat().st_size for path in folder.iterdir())
     path = folder / name
-    size = await receive(
-        request.stream(), path, most_bytes=most - taken, seconds=options.upload_seconds, counted=lambda count: None
-    )
+    size = await receive(request.stream(), path, most_bytes=most - taken, seconds=options.upload_seconds)
     return JSONResponse({"name": name, "bytes": size})
 
 
@@ -211,7 +209,7 @@ async def _received(request: Request, session: Session, clip: Clip, frame: int) 
     refuse_large(request.headers.get("content-length"), options.max_upload_bytes, name)
     target = site.studio.reference_path(clip, frame, f".{time.monotonic_ns():x}{Path(name).suffix}")
     most = min(options.max_upload_bytes, options.max_session_bytes - await blocking(session.bytes_used))
-    await receive(request.stream(), target, most_bytes=most, seconds=options.upload_seconds, counted=lambda count: None)
+    await receive(request.stream(), target, most_bytes=most, seconds=options.upload_seconds)
     return name, target
 
 
@@ -268,11 +266,11 @@ async def cancel(request: Request) -> Response:
 
 async def events(request: Request) -> Response:
     """Say what a job does, as it does it: server-sent events, each the clip's job and measures."""
-    _, clip = clip_of(request)
-    return StreamingResponse(_told(clip, request), media_type="text/event-stream")
+    session, clip = clip_of(request)
+    return StreamingResponse(_told(session, clip, request), media_type="text/event-stream")
 
 
-async def _told(clip: Clip, request: Request) -> AsyncIterator[str]:
+async def _told(session: Session, clip: Clip, request: Request) -> AsyncIterator[str]:
     said, last = None, time.monotonic()
     while not await request.is_disconnected():
         job = clip.job
@@ -283,6 +281,7 @@ async def _told(clip: Clip, request: Request) -> AsyncIterator[str]:
             yield f"data: {json.dumps(message)}\n\n"
         elif time.monotonic() - last > _HEARTBEAT_SECONDS:
             last = time.monotonic()
+            site_of(request).sessions.find(session.name)  # Whoever looks on has not gone.
             yield ": still here\n\n"
         await asyncio.sleep(_TELL_SECONDS)
 
@@ -380,6 +379,3 @@ def routes() -> list[Route]:
         ("DELETE", f"{clip}/job", cancel),
     ]
     return [Route(path, answering(handler), methods=[method]) for method, path, handler in table]
-
-
-__all__ = ["Kind", "routes"]

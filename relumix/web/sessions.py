@@ -20,15 +20,13 @@ _STARTED_SECONDS = 60.0
 
 @dataclass
 class Session:
-    """A visitor. folder: his own; admitted: whether he brought a token, where one is asked for."""
+    """A visitor. name: a secret that his browser keeps; folder: his own."""
 
     name: str
     folder: Path
-    admitted: bool
     owner: Owner = field(default_factory=Owner)
     clips: dict[str, Clip] = field(default_factory=dict)
     used: float = field(default_factory=time.monotonic)
-    bytes_uploading: int = 0
 
     def clip(self, name: str) -> Clip:
         """Return a clip of his. Raises RefusedError."""
@@ -43,7 +41,7 @@ class Session:
 
     def bytes_used(self) -> int:
         """Return the size of his files."""
-        return self.bytes_uploading + sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
+        return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
 
     def end(self) -> None:
         """Stop his jobs and remove his files."""
@@ -73,7 +71,7 @@ class Sessions:
                 session.used = self._clock()
             return session
 
-    def begin(self, *, admitted: bool) -> Session:
+    def begin(self) -> Session:
         """Begin a session. Raises RefusedError where there are as many as may be."""
         self.tidy()
         with self._lock:
@@ -82,7 +80,7 @@ class Sessions:
             name = secrets.token_urlsafe(32)
             folder = self._folder / secrets.token_hex(8)
             folder.mkdir(mode=0o700)
-            session = Session(name, folder, admitted, used=self._clock())
+            session = Session(name, folder, used=self._clock())
             self._sessions[name] = session
             return session
 
@@ -110,7 +108,7 @@ class Sessions:
         unused = [
             session
             for session in self._sessions.values()
-            if not session.clips and not session.bytes_uploading and self._clock() - session.used > _STARTED_SECONDS
+            if not any(session.folder.iterdir()) and self._clock() - session.used > _STARTED_SECONDS
         ]
         if not unused:
             raise RefusedError(503, f"{self._most} people are here already: come back later")

@@ -6,7 +6,7 @@ import asyncio
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from relumix.shot.movie_frames import MOVIE_SUFFIXES
@@ -32,14 +32,10 @@ def safe_name(text: str) -> str:
     return f"{path.stem[-_LONGEST_NAME:]}{path.suffix}"
 
 
-async def receive(
-    chunks: AsyncIterator[bytes], path: Path, *, most_bytes: int, seconds: float, counted: Callable[[int], None]
-) -> int:
+async def receive(chunks: AsyncIterator[bytes], path: Path, *, most_bytes: int, seconds: float) -> int:
     """Write what comes to a file; it is there when all of it has come, or not at all. Returns its size in bytes.
 
     most_bytes  of all of it; seconds: that it may take.
-    counted     is told the bytes of each piece.
-
     Raises RefusedError where it is too large or takes too long, or nothing came.
     """
     unfinished = path.with_name(f".{secrets.token_hex(6)}.part")
@@ -50,7 +46,6 @@ async def receive(
                 size += len(chunk)
                 if size > most_bytes:
                     raise RefusedError(413, f"{path.name} is larger than the {_megabytes(most_bytes)} that may come")
-                counted(len(chunk))
                 await asyncio.to_thread(file.write, chunk)
         if not size:
             raise RefusedError(422, f"{path.name} is empty")

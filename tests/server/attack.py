@@ -14,6 +14,7 @@ END_STREAM, END_HEADERS = 1, 4
 ELSEWHERE = ("127.0.0.2", 0)
 """Where attacks come from: another host than the one of who is innocent."""
 SERVICE = "relumix.v1.RelightService"
+RELIGHT = f"/{SERVICE}/Relight"
 
 
 def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:

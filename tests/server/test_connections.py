@@ -128,6 +128,22 @@ def test_streams_that_ended_explain_what_nobody_read(bounded, monkeypatch):
     assert not swept(client, 490_000)  # What was on its way comes in the next.
 
 
+def test_what_came_of_streams_that_have_ended_counts_with_that_of_all_connections(bounded, monkeypatch):
+    """Begun and left, they would let each of many connections bring as much as a client that sends frames."""
+    monkeypatch.setattr("relumix_server.connections.ALL_UNEXPLAINED_BYTES", 150_000)
+    guard, connected, swept = bounded
+    clients = [connected("127.0.0.1") for _ in range(4)]
+    for each in clients[1:]:
+        with guard.stream(named(each)):
+            pass
+    with guard.stream(named(clients[0])):
+        assert not swept(clients[0], 90_000)  # It runs, and may send.
+        assert not swept(clients[1], 70_000)
+        assert not swept(clients[2], 60_000)
+        assert not swept(clients[3], 50_000)
+    assert [closed(each) for each in clients] == [False, True, False, False]
+
+
 def test_streams_begun_and_ended_by_the_thousand_explain_no_more_than_those_that_may_run(bounded, monkeypatch):
     monkeypatch.setattr("relumix_server.connections.CALL_BYTES", 0)
     guard, connected, swept = bounded

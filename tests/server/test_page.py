@@ -13,8 +13,10 @@ from contextlib import ExitStack
 
 import pytest
 
+from relumix.errors import InputError
 from relumix.v1 import relight_pb2 as pb
 from relumix_server.metrics import Metrics
+from relumix_server.options import Options
 from relumix_server.page import _handler, _Server
 from tests.server.harness import Disk, ask, opening, pieces, serving
 from tests.server.test_life import Held, until
@@ -85,6 +87,13 @@ def test_other_addresses_are_not_found(server):
             get(server, path)
 
 
+def test_it_leads_to_the_page_of_relumix_web(tmp_path):
+    with serving(tmp_path, "--page", "http://127.0.0.1:7860/") as server:
+        assert '<a href="http://127.0.0.1:7860/">The page to try it</a>' in get(server)[0]
+    with pytest.raises(InputError, match="the page is javascript:1: expected an address that begins with http"):
+        Options(page="javascript:1")
+
+
 @pytest.fixture(scope="module")
 def chromium():
     for name in ("chromium", "chromium-browser", "google-chrome"):
@@ -100,7 +109,7 @@ def test_the_page_in_a_browser(server, chromium, tmp_path):
     streams = [Held(server, *said[:count]) for count in (30, 4)]
     try:
         sessions = [next(stream.call).accepted.session_id for stream in streams]
-        assert until(lambda: re.search(r'value="[1-9]', get(server)[0]))
+        assert until(lambda: re.search(r'value="(0\.0*)?[1-9]', get(server)[0]))
         picture, profile = tmp_path / "page.png", tmp_path / "profile"
         command = [chromium, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}",
                    "--virtual-time-budget=1000", "--window-size=1100,900"]  # fmt: skip

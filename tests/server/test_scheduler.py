@@ -1,5 +1,6 @@
 """One thread a device: sessions take turns window by window, and one that is cancelled leaves the queue."""
 
+import gc
 import subprocess
 import sys
 import threading
@@ -181,3 +182,22 @@ def test_progress_is_told_on_and_counted_anew_with_each_window(device):
     assert moved == [True, True, False, False] * 2
     assert told == [0.2, 0.9, 0.9, 0.5] * 2
     assert device.seconds == 0
+
+
+def test_what_is_told_of_progress_goes_with_the_shot(device):
+    """It held the engine and the engine it: the references' shared memory stayed until garbage was collected."""
+
+    class Shot:
+        def report(self, share):
+            pass
+
+    shot, scheduled = Shot(), ScheduledEngine(SlowEngine(), device)
+    shot.engine, gone = scheduled, weakref.ref(shot)
+    scheduled.report_to(shot.report)
+    scheduled.end()
+    gc.disable()
+    try:
+        del shot
+        assert gone() is None
+    finally:
+        gc.enable()

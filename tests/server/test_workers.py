@@ -247,9 +247,9 @@ def test_planes_there_and_back(workers, tmp_path):
 @pytest.mark.skipif(sys.platform != "linux", reason="where the system shows a process's environment")
 def test_a_worker_has_nothing_of_the_servers_environment_that_it_does_not_look_at(monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of-the-studio")
-    pool = Workers(1, memory_bytes=1 << 30, seconds=100)
+    pool = Workers(1, memory_bytes=1 << 30, seconds=20)
     try:
-        pool.call(Works())  # What has only just been started may have no environment to show yet.
+        pool.call(Works(sleeps=0.01))  # What has only just been started may have no environment to show yet.
         theirs = Path(f"/proc/{pool.pids()[0]}/environ").read_bytes()
     finally:
         pool.close()

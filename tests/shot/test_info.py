@@ -7,8 +7,6 @@ import pytest
 
 from relumix.errors import InputError
 from relumix.shot.info import describe
-from relumix.shot.plate import Plate
-from relumix.shot.sequence import Sequence
 from tests.shot import files
 
 REC709 = struct.pack("<8f", 0.64, 0.33, 0.3, 0.6, 0.15, 0.06, 0.3127, 0.329)
@@ -143,11 +141,9 @@ def test_what_is_not_relit_is_described(tmp_path: Path) -> None:
 def test_other_formats(tmp_path: Path) -> None:
     path = files.plain(tmp_path / "a.png", np.zeros((4, 5, 3), np.uint8))
     found = describe(path)
-    assert found.colour is None
-    assert "relit           R, G, B (say what colour they are with --colorspace)" in found.text()
-    assert "colour          not said" in found.text()
-    with pytest.raises(InputError, match="say what colour it is with --colorspace"):
-        Plate(Sequence.find(path))
+    assert (found.colour, found.assumed, found.movie) == ("sRGB", True, None)
+    assert "relit           R, G, B\n" in found.text()
+    assert "colour          not said: taken for sRGB (--colorspace)" in found.text()
 
 
 def test_errors(tmp_path: Path) -> None:

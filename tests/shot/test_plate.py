@@ -199,10 +199,11 @@ def test_whole_numbers_are_no_light(tmp_path: Path) -> None:
     assert refusal(path) == f"{path}: R, G, B hold whole numbers; expected half or float"
 
 
-def test_other_formats_need_a_colour_space(tmp_path: Path) -> None:
+@pytest.mark.parametrize("colorspace", ["sRGB", None])
+def test_other_formats_are_srgb_unless_they_are_said_to_be_otherwise(tmp_path: Path, colorspace: str | None) -> None:
     path = files.plain(tmp_path / "a.png", np.full((4, 5, 3), 128, np.uint8))
-    assert refusal(path) == f"{path} is png, not OpenEXR: say what colour it is with --colorspace"
-    plate = plate_of(path, colorspace="sRGB")
+    plate = plate_of(path, colorspace=colorspace)
+    assert (plate.colorspace, plate.is_assumed, plate.is_coded) == ("sRGB", colorspace is None, True)
     assert plate.space.linear == "Linear Rec.709 (sRGB)"
     assert plate.read(1).rgb == pytest.approx(0.2158605, abs=1e-5)
 

@@ -134,4 +134,4 @@ def test_what_there_is_not(folder: Path) -> None:
     )
     assert refusal("gone.####.exr") == "gone.####.exr: no such sequence, no file in . fits it"
     assert refusal("empty").startswith("empty holds no images")
-    assert refusal("clip.1001.mov").startswith("clip.1001.mov is a movie: expected one image a frame")
+    assert refusal("clip.1001.mov").startswith("clip.1001.mov cannot be opened as a movie: ")

@@ -227,7 +227,7 @@ def test_one_frame_needs_no_number(plate: Path, tmp_path: Path) -> None:
         ),
         (
             "relit.####.png",
-            "relit.####.png: results are written as EXR; expected a name that ends in .exr, or a folder",
+            "relit.####.png: expected a name that ends in .exr, or a folder",
         ),
         ("relit.1-5#.exr", "relit.1-5#.exr: an output pattern names no range; use --frames to choose frames"),
     ],

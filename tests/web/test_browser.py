@@ -103,6 +103,10 @@ def files(tmp_path: Path) -> dict[int, Path]:
 def picture(page: sync_api.Page, name: str) -> None:
     """Keep a picture of the page for the documentation, where that is asked for."""
     if PICTURES:
+        page.wait_for_function(
+            "() => [...document.images].every((image) => image.complete || image.loading === 'lazy')"
+        )
+        page.wait_for_timeout(1500)  # what is lazy comes as it is seen
         Path(PICTURES).mkdir(parents=True, exist_ok=True)
         page.screenshot(path=Path(PICTURES) / f"{name}.jpg", type="jpeg", quality=88)
 
@@ -163,7 +167,7 @@ def test_two_clicks_to_a_relit_shot(visit: Visit):
     assert page.get_by_role("button", name="Pause").is_visible()  # It plays by itself.
     page.keyboard.press("Space")
     page.get_by_role("button", name="Play").wait_for()
-    page.wait_for_selector(".advice", timeout=JOB_MS)
+    page.get_by_text("would help most as another reference").wait_for(timeout=JOB_MS)
     page.keyboard.press("Home")
     for _ in range(4):
         page.keyboard.press("ArrowRight")

@@ -257,7 +257,7 @@ def test_the_command_says_what_makes_the_same(rig: Rig):
     path = f"/api/clips/{opened['name']}"
     visitor.post(f"{path}/references/1002", json=LOOK)
     text = visitor.get(f"{path}/command.txt").text
-    assert text.startswith(f"relumix relight '{rig.root}/plate.####.exr' -r 1002=")
+    assert text.startswith(f"relumix relight '{rig.root}/plate.####.exr' -r 1002=reference.1002.exr ")
     assert "--engine=flow '--output=relit/relit.####.exr'" in text
 
 

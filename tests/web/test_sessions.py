@@ -27,7 +27,7 @@ def sessions(tmp_path: Path, clock: Clock) -> Sessions:
 
 
 def test_files_go_when_their_visitor_has_gone(sessions: Sessions, clock: Clock, tmp_path: Path):
-    stays, goes = sessions.begin(admitted=True), sessions.begin(admitted=True)
+    stays, goes = sessions.begin(), sessions.begin()
     (goes.folder / "plate.exr").write_bytes(b"x")
     assert (goes.folder.stat().st_mode & 0o777) == 0o700
     clock.now = 60
@@ -41,18 +41,18 @@ def test_files_go_when_their_visitor_has_gone(sessions: Sessions, clock: Clock, 
 
 
 def test_there_are_only_so_many(sessions: Sessions, clock: Clock):
-    first = sessions.begin(admitted=True)
-    sessions.begin(admitted=True)
+    first = sessions.begin()
+    sessions.begin()
     with pytest.raises(RefusedError, match="2 people are here already: come back later"):
-        sessions.begin(admitted=True)
+        sessions.begin()
     clock.now = 61  # They did nothing: the one that did nothing for longest gives way.
-    third = sessions.begin(admitted=True)
+    third = sessions.begin()
     assert sessions.find(first.name) is None
     assert sessions.find(third.name) is third
 
 
 def test_names_cannot_be_guessed(sessions: Sessions):
-    one, other = sessions.begin(admitted=True), sessions.begin(admitted=True)
+    one, other = sessions.begin(), sessions.begin()
     assert min(len(one.name), len(other.name)) >= 43  # 256 bits
     assert one.name not in str(one.folder)
     assert sessions.find(None) is sessions.find("") is sessions.find("x") is None

@@ -22,7 +22,7 @@ from relumix.types import Float32
 
 Float64 = NDArray[np.float64]
 
-CUTS = 7
+CUTS = 6
 """Times that the picture is cut: 2 to the power of it pieces."""
 
 _LARGEST = (1024, 512)

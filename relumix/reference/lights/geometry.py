@@ -15,11 +15,11 @@ from relumix.gain.proxy import ProxyFrame
 from relumix.reference.lights import lens, normals
 from relumix.reference.lights.albedo import estimated
 from relumix.reference.lights.camera import Camera
-from relumix.reference.lights.channels import find
 from relumix.reference.lights.lighting import Geometry
 from relumix.reference.lights.maps import Map, file_map, own_map
 from relumix.reference.maker import PlateFrame
 from relumix.shot.channels import PartNames
+from relumix.shot.geometry_channels import find
 from relumix.shot.sequence import Sequence as Shot
 from relumix.types import Float32
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from relumix.color.rec709 import srgb_decode
 from relumix.errors import InputError
 from relumix.gain.downsample import Canvas
-from relumix.reference.lights.channels import Channels, find
 from relumix.shot.box import Box
 from relumix.shot.channels import choose
+from relumix.shot.geometry_channels import Channels, find
 from relumix.shot.images import ImageError, data_window, display_window, opened, pixels_of
 from relumix.shot.layout import layout_of
 from relumix.shot.picture import Picture

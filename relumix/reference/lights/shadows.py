@@ -5,9 +5,9 @@ linearly: that is what perspective leaves straight. It is walked from pixel to p
 it passes in front of all that they show (Uludag, "Hi-Z Screen-Space Cone-Traced Reflections", GPU Pro 5, 2014), so
 that nothing on its way is stepped over, however thin.
 
-Only what the picture shows can throw a shadow, and what is behind a surface is not known. A thing is taken to be as thick
-as it is wide, by how far the nearest edge is beyond which something farther is seen: a pole is thin and a wall is not.
-`thickness` is the most. A ray that passes further behind is not stopped.
+Only what the picture shows can throw a shadow, and what is behind a surface is not known. A thing is taken to be as
+thick as it is wide, by how far the nearest edge is beyond which something farther is seen: a pole is thin and a wall
+is not. `thickness` is the most. A ray that passes further behind is not stopped.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ _SLACK = 2e-3
 
 _SLACK_PX = 1.0
 _EDGE_SHARE = 0.03
-"""Change of depth from pixel to pixel above which it is no slope but an edge, over the depth itself."""
+_BEND_SHARE = 0.3
+"""A step of inverse depth from pixel to pixel is an edge if it is more than the first, over itself, and differs from
+the next step by more than the second, over the step."""
 
 _NUDGE_PX = np.float32(1e-3)
 
@@ -63,7 +65,7 @@ class DepthScreen:
 
     @classmethod
     def of(cls, camera: Camera, depth: Float32, known: Mask, thickness: float, *, beyond: bool = False) -> DepthScreen:
-        """Build it. depth [h, w] float32 above 0 where known [h, w]; thickness, the most of all things, in its units."""
+        """Build it. depth [h, w] float32 above 0 where known [h, w]; thickness: the most, in units of depth."""
         inverse = np.where(known, 1 / np.maximum(depth, np.float32(1e-20)), 0).astype(np.float32)
         levels = [inverse]
         while max(levels[-1].shape) > 1:
@@ -223,17 +225,26 @@ def _halved(values: Float32) -> Float32:
 
 
 def _slope(inverse: Float32, axis: int) -> Float32:
-    """Return the change of inverse depth a pixel along an axis, of the smoother side; 0 where both are edges."""
+    """Return the change of inverse depth a pixel along an axis, within the surface; 0 where there are edges all round.
+
+    On a plane it is the same everywhere. So a step counts that is small, or like the one beyond it; of two the smaller.
+    """
     step = np.diff(inverse, axis=axis)
-    before, after = (np.pad(step, [pad if i == axis else (0, 0) for i in (0, 1)]) for pad in ((1, 0), (0, 1)))
-    smoother = np.where(np.abs(before) < np.abs(after), before, after)
-    # At the border of the picture one side alone has a slope.
-    first = [slice(None)] * 2
-    last = [slice(None)] * 2
-    first[axis], last[axis] = slice(0, 1), slice(-1, None)
-    if step.shape[axis]:
-        smoother[tuple(first)], smoother[tuple(last)] = after[tuple(first)], before[tuple(last)]
-    return np.where(np.abs(smoother) <= _EDGE_SHARE * inverse, smoother, 0).astype(np.float32)
+
+    def shifted(before: int) -> Float32:
+        # The step before each pixel (1), or that before it (2); the one after (0), or that after it (-1).
+        wide = np.pad(step, [(2, 2) if i == axis else (0, 0) for i in (0, 1)], constant_values=np.inf)
+        start = 2 - before
+        return wide[tuple(slice(start, start + inverse.shape[i]) if i == axis else slice(None) for i in (0, 1))]
+
+    best: Float32 = np.full(inverse.shape, np.inf, np.float32)
+    for near, far in ((1, 2), (0, -1)):
+        own, beyond = shifted(near), shifted(far)
+        with np.errstate(invalid="ignore"):
+            sound = (np.abs(own) <= _EDGE_SHARE * inverse) | (np.abs(own - beyond) <= _BEND_SHARE * np.abs(own))
+        better = sound & (np.abs(own) < np.abs(best))
+        best = np.where(better, own, best)
+    return np.where(np.isfinite(best), best, 0).astype(np.float32)
 
 
 def _back(inverse: Float32, most: float, focal_px: float) -> Float32:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from relumix.color.rec709 import LUMINANCE
 from relumix.gain.downsample import fill
@@ -66,22 +67,22 @@ class EditedLight:
 
 
 def light_of(
-    plate: Float32, picture: Float32, display: Display, coarse: int = 1, matte: Float32 | None = None
+    plate: Float32, picture: Float32, display: Display, coarse: int = 1, taken: NDArray[np.bool_] | None = None
 ) -> EditedLight:
     """Return the light of an edited picture of the plate.
 
     plate    [h, w, 3] float32 >= 0, exposed to mid-grey.
     picture  [h, w, 3] float32 in 0..1: what was made of `quantized(display.encode(plate))`.
     coarse   1: light as fine as the picture tells it; more: of pictures so many times smaller.
-    matte    [h, w]: where it is below a half nothing is taken from the picture; None: everywhere it is.
+    taken    [h, w]: where light is taken from the picture; elsewhere it goes on from there. None: everywhere.
     """
     shown = quantized(display.encode(plate))
     shift = _shift(shown, picture)
     picture = _moved(picture, shift)
     before, after = display.decode(shown), display.decode(picture)
     known = tells_light(shown) & tells_light(picture)
-    if matte is not None:
-        known &= matte > 0.5
+    if taken is not None:
+        known &= taken
     # Both as a display tells them: so a picture that changes nothing gives no light at all.
     ratio = np.log2((after + _OFFSET) / (before + _OFFSET)) * known[..., None]
     ratio = np.clip(fill(ratio, known.astype(np.float32)), -_MOST_STOPS, _MOST_STOPS).astype(np.float32)

@@ -7,6 +7,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from relumix.errors import FrameError, InputError
 from relumix.reference.maker import Light, PlateFrame, Tell
 from relumix.reference.text.display import Display, quantized
@@ -34,6 +37,8 @@ class Words:
     folder     the model.
     direct     whether its pixels are delivered (`--transfer direct`).
     coarse     how many times smaller the pictures are that light is taken from; 1: as fine as they tell it.
+    leave_out  matte of where nothing is taken from the picture, as its content is not the plate's: there the light goes
+               on from around it.
     subject    matte of what is lit, for IC-Light, and of where its light is taken from.
     ic_light   the checkpoint of IC-Light, on the folder's Stable Diffusion; None without.
     direction  where IC-Light's light comes from; background: [h, w, 3] in 0..1 and its file.
@@ -47,6 +52,7 @@ class Words:
     offload: bool = False
     direct: bool = False
     coarse: int = 1
+    leave_out: Path | None = None
     subject: Path | None = None
     ic_light: Path | None = None
     direction: Direction | None = None
@@ -76,7 +82,7 @@ class Words:
     @property
     def inputs(self) -> Sequence[Path]:
         """The files of the model, the background and the matte."""
-        others = (self.ic_light, self.background[0] if self.background else None, self.subject)
+        others = (self.ic_light, self.background[0] if self.background else None, self.subject, self.leave_out)
         return [*self.folder.files, *(path for path in others if path)]
 
     def settings(self) -> dict[str, Any]:
@@ -85,6 +91,7 @@ class Words:
             "ic_light": self.ic_light,
             "background": self.background and self.background[0],
             "subject": self.subject,
+            "leave_out": self.leave_out,
         }
         options = {name: value for name, value in asdict(self.options).items() if name != "count"}
         return {
@@ -98,15 +105,16 @@ class Words:
         plate = frame.proxy.rgb
         display = Display.of(plate)
         picture = quantized(display.encode(plate))
-        matte = self._matte(frame)
+        subject = _matte(frame, self.subject) if self.subject else None
+        taken = self._taken(frame, subject)
         tell(0.0, f"loading {self.folder.path.name}")
-        model = self._model(matte)
+        model = self._model(subject)
         for at, seed in enumerate(self.options.seeds):
             made = model.edit(picture, seed, _part(tell, at, self.options.count, f"seed {seed}"))
-            found = light_of(plate, made, display, self.coarse, matte)
+            found = light_of(plate, made, display, self.coarse, taken)
             yield self._light(frame, found, display)
 
-    def _model(self, matte: Float32 | None) -> Model:
+    def _model(self, subject: Float32 | None) -> Model:
         """Return the model, loaded once for all frames."""
         if not self._loaded:
             self._loaded.append(self._load())
@@ -116,16 +124,17 @@ class Words:
         from relumix.reference.text.ic_light import IcLight  # noqa: PLC0415
 
         assert isinstance(model, IcLight)
-        return model.lighting(matte)
+        return model.lighting(subject)
 
     def _load(self) -> Model:
         # Loading torch takes seconds, and whoever only checks a command line waits for none of it.
-        from relumix.reference.text.pipelines import EditModel, load  # noqa: PLC0415
+        from relumix.reference.text.pipelines import EditModel, load, quiet  # noqa: PLC0415
 
         if self.ic_light is None:
             pipe = load(self.folder, self.pipeline, self.device, self.precision, offload=self.offload)
             return EditModel(pipe, self.options)
-        from relumix.reference.text.ic_light import IcLight  # noqa: PLC0415
+        with quiet():
+            from relumix.reference.text.ic_light import IcLight  # noqa: PLC0415
 
         return IcLight.load(
             self.folder,
@@ -138,18 +147,17 @@ class Words:
             offload=self.offload,
         )
 
-    def _matte(self, frame: PlateFrame) -> Float32 | None:
-        """Return the matte of what is lit at the working size. Raises FrameError where it is empty there."""
-        if self.subject is None:
+    def _taken(self, frame: PlateFrame, subject: Float32 | None) -> NDArray[np.bool_] | None:
+        """Return where light is taken from the picture, [h, w]; None: everywhere. Raises FrameError: nowhere."""
+        if subject is None and self.leave_out is None:
             return None
-        try:
-            read = read_mask(self.subject, frame.picture)
-        except InputError as error:
-            raise FrameError(frame.number, str(error)) from error
-        matte = frame.canvas.shrink(read, frame.picture.data_window)
-        if not (matte > 0.5).any():
-            raise FrameError(frame.number, f"frame {frame.number}: the matte {self.subject} has no subject there")
-        return matte
+        taken = np.ones(frame.proxy.known.shape, np.bool_) if subject is None else subject > 0.5
+        if self.leave_out is not None:
+            taken &= _matte(frame, self.leave_out) < 0.5
+        if not taken.any():
+            named = self.subject or self.leave_out
+            raise FrameError(frame.number, f"frame {frame.number}: the matte {named} leaves nothing to take light from")
+        return taken
 
     def _light(self, frame: PlateFrame, found: EditedLight, display: Display) -> Light:
         warnings = []
@@ -166,6 +174,15 @@ class Words:
         if self.direct:
             return Light.of_pixels(frame, found.pixels, warnings, found.pixels)
         return Light.of_gain(frame, found.gain_stops, warnings, found.pixels)
+
+
+def _matte(frame: PlateFrame, path: Path) -> Float32:
+    """Return a matte at the working size, [h, w] in 0..1. Raises FrameError."""
+    try:
+        matte = read_mask(path, frame.picture)
+    except InputError as error:
+        raise FrameError(frame.number, str(error)) from error
+    return frame.canvas.shrink(matte, frame.picture.data_window)
 
 
 def _place(frame: PlateFrame, box: Box) -> str:

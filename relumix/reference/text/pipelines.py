@@ -46,7 +46,8 @@ def load(folder: ModelFolder, pipeline: str | None, device: str, precision: Prec
     Raises InputError. No file but the folder's is read, and none that could run code.
     """
     place = device_of(device, "reference text")
-    kind = _kind(folder, pipeline)
+    with quiet():
+        kind = _kind(folder, pipeline)
     dtype = dtype_of(place, precision, transformer="transformer" in folder.parts)
     _refuse_foreign(folder)
     takes = inspect.signature(kind.__init__).parameters

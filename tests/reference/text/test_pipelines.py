@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import diffusers
 import numpy as np
 import pytest
 
@@ -10,6 +11,7 @@ from relumix.errors import InputError
 from relumix.reference.text.folder import ModelFolder
 from relumix.reference.text.options import TextOptions
 from relumix.reference.text.pipelines import EditModel, load, size_of
+from relumix.reference.text.sizing import Frame
 from tests.reference.text.tiny import PX
 
 
@@ -108,3 +110,31 @@ def test_damaged_weights(pix2pix, tmp_path):
 def test_options_out_of_range(options, words):
     with pytest.raises(InputError, match=words):
         TextOptions(**{"prompt": "sun", **options})
+
+
+def called(name, **options):
+    """Return the arguments that a pipeline of diffusers would be called with, by its signature alone."""
+    kind = getattr(diffusers, name)
+    return EditModel(kind.__new__(kind), TextOptions("sun", **options))._words(Frame.of((48, 80, 3), PX))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "expected"),
+    [
+        (
+            "QwenImageEditPipeline",
+            {"guidance": 3.0},
+            {"true_cfg_scale": 3.0, "negative_prompt": " ", "height": 56, "width": 88},
+        ),
+        ("QwenImageEditPipeline", {"negative_prompt": "dark"}, {"negative_prompt": "dark", "height": 56, "width": 88}),
+        (
+            "FluxKontextPipeline",
+            {"guidance": 3.0},
+            {"guidance_scale": 3.0, "height": 56, "width": 88, "_auto_resize": False, "max_area": 56 * 88},
+        ),
+        ("StableDiffusionXLImg2ImgPipeline", {"strength": 0.4}, {"strength": 0.4}),
+        ("StableDiffusion3Img2ImgPipeline", {"steps": 9}, {"num_inference_steps": 9, "height": 56, "width": 88}),
+    ],
+)
+def test_what_pipelines_are_called_with(name, options, expected):
+    assert called(name, **options) == {"prompt": "sun", **expected}

@@ -1,0 +1,177 @@
+"""`relumix reference lights`, from its options to its file."""
+
+import json
+import struct
+
+import numpy as np
+import OpenImageIO as oiio
+import pytest
+
+from relumix.cli.main import main
+from tests.reference.lights.stages import FOV_DEG, ball_on_floor
+from tests.reference.lights.test_geometry import channels
+from tests.shot import files
+
+SEEN = ball_on_floor()
+ALBEDO = np.where((SEEN.what == "ball")[..., None], [0.6, 0.2, 0.1], 0.4).astype(np.float32)
+PLATE = (ALBEDO * 0.5).astype(np.float32)
+LIGHT = {"type": "point", "position": [1, 2, -2], "power_w": 200}
+
+
+@pytest.fixture
+def shot(tmp_path):
+    rgb = {name: np.ascontiguousarray(PLATE[..., i]) for i, name in enumerate("RGB")}
+    geometry = channels(P=SEEN.geometry.position, N=SEEN.geometry.normal)
+    albedo = {f"albedo.{name}": np.ascontiguousarray(ALBEDO[..., i]) for i, name in enumerate("RGB")}
+    for frame in (1001, 1002):
+        files.by_hand(tmp_path / f"cg.{frame}.exr", {**rgb, **geometry, **albedo})
+    rig(tmp_path, LIGHT)
+    return tmp_path
+
+
+def rig(folder, *lights, **fields):
+    (folder / "lights.json").write_text(json.dumps({"specular": 0, "lights": list(lights), **fields}))
+
+
+def run(capsys, shot, *more, plate="cg.####.exr"):
+    words = ["reference", "lights", shot / plate, "--lights", shot / "lights.json", "-o", shot / "lit.####.exr", *more]
+    code = main([str(word) for word in words])
+    return code, *capsys.readouterr()
+
+
+def pixels(path):
+    return np.asarray(oiio.ImageBuf(str(path)).get_pixels("float"))[..., :3]
+
+
+def lit(shot, frame=1001):
+    image = oiio.ImageBuf(str(shot / f"lit.{frame}.exr"))
+    names = image.spec().channelnames
+    return np.asarray(image.get_pixels("float"))[..., [names.index(name) for name in "RGB"]]
+
+
+def exact():
+    """albedo / pi * power / (4 pi d^2) * cosine."""
+    offset = np.array([1, 2, -2.0]) - SEEN.geometry.position
+    away = np.linalg.norm(offset, axis=-1)
+    cosine = np.maximum((offset * SEEN.geometry.normal).sum(-1) / away, 0)
+    return ALBEDO * (200 / (4 * np.pi**2) / away**2 * cosine)[..., None]
+
+
+@pytest.mark.parametrize("keep", [1, 0.25])
+def test_the_plates_own_geometry_is_lit(capsys, shot, keep):
+    rig(shot, {**LIGHT, "shadows": False}, keep=keep)
+    code, _, err = run(capsys, shot)
+    assert (code, err) == (0, "")
+    np.testing.assert_allclose(lit(shot), keep * PLATE + exact(), rtol=0.02, atol=0.004)
+
+
+def test_the_rest_of_the_file_is_the_plates(capsys, shot):
+    run(capsys, shot)
+    before, after = (oiio.ImageBuf(str(shot / name)) for name in ("cg.1001.exr", "lit.1001.exr"))
+    assert before.spec().channelnames == after.spec().channelnames
+    at = before.spec().channelnames.index("P.X")
+    one, other = (np.asarray(each.get_pixels("float"))[..., at] for each in (before, after))
+    np.testing.assert_array_equal(one, other)
+
+
+def test_light_of_no_power_is_the_plate_bit_for_bit(capsys, shot):
+    rig(shot, {**LIGHT, "power_w": 0})
+    assert run(capsys, shot)[0] == 0
+    np.testing.assert_array_equal(lit(shot), PLATE)
+
+
+def test_light_moves_from_frame_to_frame(capsys, shot):
+    moving = {"1001": [1, 2, -2], "1002": [-2, 2, -2]}
+    rig(shot, {**LIGHT, "position": moving})
+    assert run(capsys, shot, "--frames", "1001-1002")[0] == 0
+    assert np.abs(lit(shot, 1001) - lit(shot, 1002)).max() > 0.1
+
+
+def test_depth_beside_a_plate(capsys, shot):
+    files.plain(shot / "plain.1001.exr", PLATE, "RGB")
+    depth = SEEN.geometry.camera.depth(SEEN.geometry.position)
+    files.plain(shot / "z.exr", depth[..., None], "Z")
+    files.plain(shot / "albedo.exr", ALBEDO, "RGB")
+    maps = ("--depth", shot / "z.exr", "--albedo", shot / "albedo.exr", "--fov", FOV_DEG)
+    rig(shot, {**LIGHT, "shadows": False})
+    code, _, err = run(capsys, shot, *maps, plate="plain.####.exr")
+    assert (code, err) == (0, "")
+    inside = SEEN.what != "ball"  # whose normals, of few pixels, are not exact
+    error = np.abs(lit(shot) - PLATE - exact())[inside]
+    assert np.median(error / exact()[inside]) < 0.03
+
+
+def test_black_under_light_stays_sane(capsys, shot):
+    """Where plate and albedo are black there is nothing to multiply, and where the plate alone is that is told."""
+    plate = PLATE.copy()
+    plate[:, :60] = 0
+    maps = channels(P=SEEN.geometry.position)
+    files.by_hand(
+        shot / "dark.1001.exr", {**{n: np.ascontiguousarray(plate[..., i]) for i, n in enumerate("RGB")}, **maps}
+    )
+    files.plain(shot / "albedo.exr", np.where(plate > 0, ALBEDO, 0).astype(np.float32), "RGB")
+    assert run(capsys, shot, "--albedo", shot / "albedo.exr", plate="dark.####.exr")[0] == 0
+    assert not lit(shot)[:, :60].any()
+    assert np.isfinite(lit(shot)).all()
+    files.plain(shot / "albedo.exr", ALBEDO, "RGB")
+    _, _, err = run(capsys, shot, "--albedo", shot / "albedo.exr", "--overwrite", plate="dark.####.exr")
+    assert "% of the light falls where the plate is black, and shows nothing there" in err
+    assert not lit(shot)[:, :60].any()
+
+
+def test_a_rerun_makes_what_changed(capsys, shot):
+    run(capsys, shot)
+    assert "up to date" in run(capsys, shot)[1]
+    rig(shot, {**LIGHT, "power_w": 20})
+    assert "up to date" not in run(capsys, shot)[1]
+
+
+ERRORS = {
+    ("--fov", "200"): "fov is 200: expected an angle across the picture above 0 and below 180 degrees",
+    ("--depth-range", "1,5"): "--depth-range goes with --estimate alone",
+    (
+        "--estimate",
+        "model",
+        "--depth",
+        "z.exr",
+    ): "--estimate and --depth are both given: depth is either estimated or known",
+    ("--estimate", "model", "--depth-range", "5,1"): "depth range is '5,1': expected two numbers above 0, the nearest "
+    "first, such as 1,5",
+}
+
+
+@pytest.mark.parametrize("options", ERRORS)
+def test_errors_are_one_line(capsys, shot, options):
+    code, _, err = run(capsys, shot, *options)
+    assert (code, err) == (2, f"relumix: {ERRORS[options]}\n")
+
+
+def test_an_error_of_the_rig_is_one_line(capsys, shot):
+    rig(shot, {"type": "point", "position": [0, 0, 0], "powr": 3})
+    code, _, err = run(capsys, shot)
+    assert code == 2
+    assert err == f"relumix: {shot / 'lights.json'}: light 1 (point): power_w is missing\n"
+
+
+def test_a_plate_without_geometry(capsys, shot):
+    files.plain(shot / "plain.1001.exr", PLATE, "RGB")
+    code, _, err = run(capsys, shot, plate="plain.####.exr")
+    assert code == 3
+    assert "has no geometry: no channels are called as positions (P) or depth (Z) are; give " in err
+
+
+def test_info_lists_geometry(capsys, shot):
+    assert main(["info", str(shot / "cg.####.exr")]) == 0
+    said = capsys.readouterr().out
+    listed = "position P.X, P.Y, P.Z; normal N.X, N.Y, N.Z; albedo albedo.R, albedo.G, albedo.B"
+    assert any(line.split(maxsplit=1) == ["geometry", listed] for line in said.splitlines())
+
+
+def test_a_header_may_say_the_lens(capsys, shot):
+    depth = SEEN.geometry.camera.depth(SEEN.geometry.position)
+    rgb = {name: np.ascontiguousarray(PLATE[..., i]) for i, name in enumerate("RGB")}
+    said = {"cameraFov": ("float", struct.pack("<f", FOV_DEG))}
+    files.by_hand(shot / "z.1001.exr", {**rgb, "Z": depth}, attributes=said)
+    code, _, err = run(capsys, shot, plate="z.####.exr")
+    assert code == 0
+    assert "no albedo was given" in err
