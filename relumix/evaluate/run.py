@@ -160,8 +160,8 @@ def _refuse_sizes(first: DisplayFrame, *others: DisplayFrame | Expected | None) 
     height, width = first.known.shape
     if min(height, width) < SMALLEST_EDGE_PX:
         raise InputError(f"{first.path} is {width}x{height}: expected {SMALLEST_EDGE_PX} pixels or more on each edge")
-    for other in filter(None, others):
-        if other.known.shape != first.known.shape:
+    for other in others:
+        if other is not None and other.known.shape != first.known.shape:
             h, w = other.known.shape
             raise InputError(
                 f"{other.path} is {w}x{h}, {first.path} {width}x{height}: expected display windows of one size"

@@ -24,7 +24,7 @@ from relumix.types import Float32
 MOST_DECODERS = 3
 """Places in a movie that are read at the same time without seeking: a job reads ahead, and again when it writes."""
 
-MOST_KEPT_BYTES = 256 << 20
+MOST_KEPT_BYTES = 128 << 20
 """Decoded frames that are kept, as stored: threads ask for neighbours in any order, and scrubbing goes backwards."""
 
 
@@ -47,6 +47,7 @@ class Movie:
         self._kept_bytes = 0
         self._lost: dict[int, str] = {}
         self._decoders: list[Decoder] = []
+        self._stored_size = (0, 0)
         try:
             with av.open(str(path)) as container:
                 stream = _video_in(container, path)
@@ -113,7 +114,7 @@ class Movie:
         sample = self._sample()
         rate, code = rate_of(stream), timecode_in(container, stream)
         rotation = round(sample.rotation / 90) * 90 % 360
-        width, height = sample.width, sample.height
+        width, height = self._stored_size = sample.width, sample.height
         colour = colour_of(stream)
         interlaced = bool(sample.interlaced_frame) and not self._deinterlace
         aspect = Fraction(stream.sample_aspect_ratio or 1)
@@ -151,9 +152,14 @@ class Movie:
     def _whole(self, frame: int) -> Any:
         """Return a frame as a planar av.VideoFrame, deinterlaced where that is asked for."""
         at = self.place_of(frame)
-        video = self._decoded(at)
+        try:
+            video = self._decoded(at)
+        except (av.error.FFmpegError, OSError) as error:  # the file went, or its disk
+            raise LostFrameError(frame, str(self.path), reason_of(error)) from error
         if video is None:
             raise LostFrameError(frame, str(self.path), self._lost[at])
+        if (video.width, video.height) != self._stored_size:
+            raise LostFrameError(frame, str(self.path), f"it is {video.width}x{video.height}, unlike those before it")
         if not (self._deinterlace and video.interlaced_frame):
             return planar(video)
         before = self._decoded(at - 1) if at else None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import errno
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -176,7 +178,8 @@ class MovieWriter:
         if self._sound:
             self._sound.close()
         if self._container is not None:
-            self._container.close()
+            with suppress(av.error.FFmpegError):  # it was said already why it cannot be written
+                self._container.close()
         self._file.discard()
 
     def __enter__(self) -> MovieWriter:
@@ -215,18 +218,16 @@ class MovieWriter:
         return self.form.interlaced and self.form.codec.takes_fields
 
 
-class _told:  # noqa: N801  reads as a word
-    """Turns what FFmpeg says while a file is written into InputError."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if isinstance(error, av.error.FFmpegError) and not (isinstance(error, OSError) and error.errno in _OF_SYSTEM):
-            raise InputError(f"{self._path} cannot be written: {reason_of(error)}") from None
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Turn what FFmpeg says while a file is written into InputError; what the system says stays an OSError."""
+    try:
+        yield
+    except av.error.FFmpegError as error:
+        if getattr(error, "errno", None) in _OF_SYSTEM:
+            raise
+        raise InputError(f"{path} cannot be written: {reason_of(error)}") from None
 
 
-_OF_SYSTEM = (13, 28, 30, 122)
+_OF_SYSTEM = (errno.EACCES, errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EFBIG)
 _INTERLACED = av.codec.context.Flags.interlaced_dct | av.codec.context.Flags.interlaced_me

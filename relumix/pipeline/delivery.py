@@ -85,7 +85,7 @@ def made_in(output: Path, source: Shot, frames: Sequence[int]) -> OutputPattern:
 
 
 def clear(made: OutputPattern, frames: Sequence[int]) -> None:
-    """Remove frames that are delivered, and their folder where nothing else is in it."""
+    """Remove frames that are delivered, and their folder where nothing else is in it: when no more are being made."""
     for frame in frames:
         made.path(frame).unlink(missing_ok=True)
     with suppress(OSError):  # somebody's files are in it: they stay

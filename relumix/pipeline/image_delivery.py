@@ -68,10 +68,11 @@ class ImageDelivery:
         )
         self._clipped += clipped
         self._cut_frames += clipped > 0
-        clear(self.made, [frame])
+        self.made.path(frame).unlink(missing_ok=True)
 
     def finish(self, fingerprint: Fingerprint, lost: Sequence[int]) -> Iterator[Stage | Warned]:
-        """Yield what was cut."""
+        """Clear up, and yield what was cut."""
+        clear(self.made, self._frames)
         if self._clipped:
             roll_off = self._settings.roll_off
             yield Warned(told_clipped(str(self._pattern), self._clipped, self._cut_frames, roll_off=roll_off))

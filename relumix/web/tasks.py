@@ -16,8 +16,8 @@ from relumix.errors import FrameError, InputError
 from relumix.evaluate.flicker import GainFlicker
 from relumix.preview.contact_sheet import as_grey, false_color
 from relumix.preview.display import auto_exposure, display, fit, on_display_window
-from relumix.reference.lights.channels import find
 from relumix.shot.confidence_layer import MAP_CHANNEL, read_confidence
+from relumix.shot.geometry_channels import find
 from relumix.shot.images import ImageError, data_window, opened
 from relumix.shot.picture import Picture
 from relumix.shot.plate import Plate

@@ -46,7 +46,7 @@ def test_each_option_is_known_to_name_files_or_not():
         *("engine", "device", "work_size", "mix", "colorspace", "reference_colorspace", "layer", "view"),
         *("compression", "bits", "missing", "overwrite", "server", "by_path", "patience"),
         *("engine_options", "transfer", "fit", "cuts", "unlit", "align", "reference_weights"),
-        *("premult", "confidence_layer"),
+        *("premult", "confidence_layer", "deinterlace", "codec", "output_colorspace", "roll_off"),
     }, "is the new option's metavar one that says whether it names files?"
 
 

@@ -258,3 +258,38 @@ def test_a_frame_that_it_has_not(tmp_path):
     with Movie(path) as movie, pytest.raises(FrameError) as caught:
         movie.read(7)
     assert str(caught.value) == f"frame 7: {path} has no such frame: its frames are 1-3"
+
+
+def test_a_movie_that_goes_while_it_is_read(tmp_path):
+    path = clips.flat(tmp_path / "a.mp4", LEVELS[:3])
+    with Movie(path) as movie:
+        movie.close()
+        path.unlink()
+        with pytest.raises(FrameError) as caught:
+            movie.read(2)
+    assert str(caught.value) == f"frame 2 of {path} cannot be decoded: No such file or directory"
+
+
+def test_frames_of_another_size_fail_alone(tmp_path):
+    """Two streams of raw H.264 one behind the other: the second is half as wide."""
+    path = tmp_path / "a.h264.mkv"
+    parts = [
+        clips.flat(tmp_path / f"{at}.h264", LEVELS[:4], size=size, options={"bf": "0"})
+        for at, size in enumerate([(64, 48), (32, 48)])
+    ]
+    with av.open(str(path), "w") as out:
+        stream, at = None, 0
+        for part in parts:
+            with av.open(str(part)) as source:
+                stream = stream or out.add_stream_from_template(source.streams.video[0])
+                for packet in source.demux(video=0):
+                    if packet.size:
+                        packet.stream, packet.time_base = stream, Fraction(1, 24)
+                        packet.pts = packet.dts = at
+                        at += 1
+                        out.mux(packet)
+    with Movie(path) as movie:
+        frames = movie.info.frames
+        assert clips.luma(movie.read(frames[1])) == pytest.approx(LEVELS[1], abs=1)
+        with pytest.raises(FrameError, match="cannot be decoded: it is 32x48, unlike those before it"):
+            movie.read(frames[-1])

@@ -17,7 +17,7 @@ const KEYS = [
   ["L", "the frame that is least sure"],
   ["G", "grade this frame"],
   ["F", "full screen"],
-  ["Esc", "leave the grade"],
+  ["Esc", "leave the grade, the lamps, the words"],
 ];
 
 let state;
@@ -78,7 +78,7 @@ function key(event) {
   const { target } = event;
   if (event.key === "?" && !target.matches("input[type=text], input[type=number], input:not([type])")) help();
   if (!bench || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-  if (event.key === "Escape" && bench.editor) bench.editor.close();
+  if (event.key === "Escape") (bench.editor || { close: () => bench.back() }).close();
   if (target.matches("input, select, textarea, a") && !(target.matches("input[type=range]") && /^[a-z0-9]$/i.test(event.key))) return;
   const { viewer } = bench;
   const mode = MODES[Number(event.key) - 1];

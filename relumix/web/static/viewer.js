@@ -254,6 +254,7 @@ export class Viewer {
     this.play.textContent = this.playing ? "❚❚" : "▶";
     this.play.setAttribute("aria-label", this.playing ? "Pause" : "Play");
     if (this.playing) this._run();
+    else this.onframe(this.frame);
   }
 
   // Show frame after frame at the clip's rate, or as quickly as they come.

@@ -60,6 +60,7 @@ export class Workbench {
     this.strip.show(frame);
     this.curves.show(frame);
     if (this.editor && this.editor.frame !== frame) this.editor.close();
+    if (this.viewer.playing) return; // Browsers bear no change of the address at every frame.
     this.drawReferences();
     history.replaceState(null, "", `#clip=${this.clip.name}&frame=${frame}`);
   }
