@@ -40,8 +40,15 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     make_clip(folder / "shots/sh010")
     (folder / "shots/cg").mkdir()
     depth_clip(folder / "shots/cg")
-    command = [sys.executable, "-m", "relumix.cli.main", "web", "--no-open", "--listen=127.0.0.1:0"]
-    command += [f"--root={folder / 'shots'}", f"--max-upload-bytes={MOST_UPLOAD_BYTES}", "--max-jobs=2"]
+    limits = f"--max-upload-bytes={MOST_UPLOAD_BYTES}", "--max-jobs=2"
+    with serving(folder, f"--root={folder / 'shots'}", *limits) as address:
+        yield address
+
+
+@contextmanager
+def serving(folder: Path, *options: str) -> Iterator[str]:
+    """`relumix web` at a free port; yields its address."""
+    command = [sys.executable, "-m", "relumix.cli.main", "web", "--no-open", "--listen=127.0.0.1:0", *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=folder)
     try:
         assert process.stdout is not None
@@ -321,6 +328,27 @@ def test_lamps_are_placed_and_light_is_taken_of_a_picture(visit: Visit, files: d
     page.get_by_role("button", name="Place lamps …").click()
     page.keyboard.press("Escape")
     page.wait_for_selector("#relight")
+
+
+def test_a_token_lets_in(browser: sync_api.Browser, tmp_path: Path):
+    (tmp_path / "tokens").write_text("correct horse battery\n")
+    with serving(tmp_path, "--token-file=tokens") as address:
+        page = browser.new_context().new_page()
+        page.goto(address)
+        page.get_by_label("Token").fill("a wrong one")
+        page.get_by_role("button", name="Come in").click()
+        page.get_by_text("that is no token of this page").wait_for()
+        page.get_by_label("Token").fill("correct horse battery")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".card img")
+        page.reload()
+        page.wait_for_selector(".card img")
+        other = browser.new_context().new_page()
+        other.goto(f"{address}#token=correct%20horse%20battery")
+        other.wait_for_selector(".card img")
+        assert "horse" not in other.url
+        for each in (page, other):
+            each.context.close()
 
 
 def test_by_keyboard_alone(visit: Visit, files: dict[int, Path]):
