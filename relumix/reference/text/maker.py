@@ -93,7 +93,8 @@ class Words:
             "subject": self.subject,
             "leave_out": self.leave_out,
         }
-        options = {name: value for name, value in asdict(self.options).items() if name != "count"}
+        told_by_label = ("count", "seed") if self.options.count > 1 else ("count",)
+        options = {name: value for name, value in asdict(self.options).items() if name not in told_by_label}
         return {
             **{"model": self.folder.path.name, "pipeline": self.pipeline or self.folder.pipeline, **options},
             **{"precision": self.precision, "coarse": self.coarse, "direction": self.direction},
@@ -112,7 +113,7 @@ class Words:
         for at, seed in enumerate(self.options.seeds):
             made = model.edit(picture, seed, _part(tell, at, self.options.count, f"seed {seed}"))
             found = light_of(plate, made, display, self.coarse, taken)
-            yield self._light(frame, found, display)
+            yield self._light(frame, found)
 
     def _model(self, subject: Float32 | None) -> Model:
         """Return the model, loaded once for all frames."""
@@ -159,7 +160,7 @@ class Words:
             raise FrameError(frame.number, f"frame {frame.number}: the matte {named} leaves nothing to take light from")
         return taken
 
-    def _light(self, frame: PlateFrame, found: EditedLight, display: Display) -> Light:
+    def _light(self, frame: PlateFrame, found: EditedLight) -> Light:
         warnings = []
         if found.changed is not None:
             instead = "its pixels are delivered" if self.direct else "its broad light alone is taken"
