@@ -207,7 +207,7 @@ def test_text_missing_weights_are_one_line(capsys, shot, model):
     code, _, err = said(capsys, *words(shot, shot / "flux-kontext"))
     assert code == 2
     assert "licence: FLUX.1 [dev] Non-Commercial" in err
-    assert "is fetched by: hf download black-forest-labs/FLUX.1-Kontext-dev --local-dir" in err
+    assert "is fetched by: hf download black-forest-labs/FLUX.1-Kontext-dev --include" in err
     code, _, err = said(capsys, *words(shot, model, "--ic-light", shot / "iclight_sd15_fc.safetensors"))
     assert code == 2
     assert "no checkpoint of IC-Light at" in err
