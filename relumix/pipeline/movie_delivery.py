@@ -91,8 +91,8 @@ class MovieDelivery:
             yield told_clipped(str(self._path), writer.clipped_pixels, cut, roll_off=self._settings.roll_off)
         if lost:
             yield (
-                f"{self._path} shows a neighbour in place of {len(lost)} frames that failed ({_some(lost)}); the "
-                f"others are kept in {self.made.path(shown[0]).parent}: the same command makes what is missing"
+                f"{self._path} shows neighbours in place of frames that failed ({_some(lost)}); the others are kept in "
+                f"{self.made.path(shown[0]).parent}: the same command makes what is missing"
             )
             return
         clear(self.made, self._frames)

@@ -116,7 +116,7 @@ def test_a_frame_that_cannot_be_read_costs_itself(tmp_path, clip):
     events = relit(clip, {86400: clip}, out)
     assert (events[-1].written, events[-1].failed) == (2, 1)
     assert warned(events) == [
-        f"{out} shows a neighbour in place of 1 frames that failed (86401); the others are kept in "
+        f"{out} shows neighbours in place of frames that failed (86401); the others are kept in "
         f"{tmp_path}/relit.mov.frames: the same command makes what is missing"
     ]
     with Movie(out) as movie:
