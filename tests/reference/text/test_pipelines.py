@@ -88,6 +88,13 @@ def test_a_library_of_elsewhere_is_not_imported(pix2pix, tmp_path):
         loaded(folder)
 
 
+def test_weights_in_half_precision_alone_are_read(pix2pix, tmp_path):
+    folder = shutil.copytree(pix2pix, tmp_path / "model")
+    for weights in folder.rglob("*.safetensors"):
+        weights.rename(weights.with_name(f"{weights.stem}.fp16.safetensors"))
+    np.testing.assert_array_equal(edited(loaded(folder))[0], edited(loaded(pix2pix))[0])
+
+
 def test_damaged_weights(pix2pix, tmp_path):
     folder = shutil.copytree(pix2pix, tmp_path / "model")
     (folder / "unet/diffusion_pytorch_model.safetensors").write_bytes(b"no weights")
