@@ -1,7 +1,7 @@
 """Depth by a model that the user has: a folder as transformers keeps it, with weights in safetensors.
 
 Models of two kinds are known. Some say depth in metres; others an inverse depth without scale or origin, of which the
-nearest is put at one end of a range, and the farthest at the other. Neither the network nor a pickle is ever opened.
+nearest is put at one end of a range, and the farthest at the other. Nothing is fetched, and no pickle is opened.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class DepthModel:
         network, processor = _loaded(folder)
         from relumix.engines.svd.model import device_of  # noqa: PLC0415  loads torch
 
-        place = device_of(device)
+        place = device_of(device, "--estimate")
         return cls(folder, files, metric, range_of_depth, network.to(place).eval(), processor, place)
 
     def depth(self, frame: ProxyFrame) -> tuple[Float32, float | None]:
