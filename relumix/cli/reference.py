@@ -33,20 +33,8 @@ if TYPE_CHECKING:
 _KINDS = (reference_text, reference_lights, reference_match)
 
 _SHARED = (
-    *(
-        "frames",
-        "colorspace",
-        "deinterlace",
-        "layer",
-        "view",
-        "premult",
-        "mask",
-        "mix",
-        "work_size",
-        "transfer",
-        "device",
-    ),
-    *("gain_out", "contact_sheet", "compression", "bits", "overwrite"),
+    *("frames", "colorspace", "deinterlace", "layer", "view", "premult", "mask", "mix", "work_size", "transfer"),
+    *("device", "gain_out", "contact_sheet", "compression", "bits", "overwrite"),
 )
 """Settings of relight that count for a reference too."""
 

@@ -109,6 +109,11 @@ def told_clipped(what: str, pixels: int, frames: int, *, roll_off: bool) -> str:
     return f"{what}: {counted} {were} beyond what its codes can say, and {were} cut{helps}"
 
 
+def not_ours(path: Path) -> InputError:
+    """Return the error to raise for a file in the way that relumix did not write."""
+    return InputError(f"{path} exists and relumix did not write it: choose another output, or --overwrite")
+
+
 def refuse_same(path: Path, inputs: Sequence[Path]) -> None:
     """Raise InputError where a result would replace an input. Files are compared, not names."""
     for given in inputs:

@@ -16,10 +16,11 @@ from relumix.movie.colour import Colour
 from relumix.movie.sound import unheld
 from relumix.movie.timecode import code_of
 from relumix.pipeline.coder import Coder, output_space
-from relumix.pipeline.delivery import Fingerprint, clear, key_of, made_in, refuse_same, told_clipped
+from relumix.pipeline.delivery import Fingerprint, clear, key_of, made_in, not_ours, refuse_same, told_clipped
 from relumix.shot.images import timecode_in
 from relumix.shot.movie_frames import file_of, frame_path, movie_at
 from relumix.shot.source import PlateSource
+from relumix.util.words import first_of
 
 FRAMES_PER_SECOND = 24
 """The rate of a movie whose plate does not say its own."""
@@ -57,7 +58,7 @@ class MovieDelivery:
         plates = (self._source.shot.path(frame) for frame in self._source.shot.frames)
         refuse_same(self._path, list(dict.fromkeys(map(file_of, (*inputs, *plates)))))
         if not overwrite and self._path.exists() and not self._comment().startswith(_COMMENT):
-            raise InputError(f"{self._path} exists and relumix did not write it: choose another output, or --overwrite")
+            raise not_ours(self._path)
 
     def has(self, frame: int, fingerprint: Fingerprint) -> bool:
         """Tell whether the movie is there, as it would be made now."""
@@ -91,8 +92,8 @@ class MovieDelivery:
             yield told_clipped(str(self._path), writer.clipped_pixels, cut, roll_off=self._settings.roll_off)
         if lost:
             yield (
-                f"{self._path} shows neighbours in place of frames that failed ({_some(lost)}); the others are kept in "
-                f"{self.made.path(shown[0]).parent}: the same command makes what is missing"
+                f"{self._path} shows neighbours in place of frames that failed ({first_of(lost, 5)}); the others are "
+                f"kept in {self.made.path(shown[0]).parent}: the same command makes what is missing"
             )
             return
         clear(self.made, self._frames)
@@ -159,8 +160,3 @@ def _like(movie: Movie, path: Path, codec: str | None, frames: Sequence[int]) ->
         return form
     times = [movie.index.times[movie.place_of(frame)] for frame in frames]
     return replace(form, times=[time - times[0] for time in times], time_base=movie.index.time_base)
-
-
-def _some(frames: Sequence[int], most: int = 5) -> str:
-    more = f" and {len(frames) - most} more" if len(frames) > most else ""
-    return f"{', '.join(map(str, frames[:most]))}{more}"

@@ -15,15 +15,15 @@ import numpy as np
 
 from relumix.errors import FrameError, InputError
 from relumix.events import AnyEvent, Done, Failed, FrameDone, OnEvent, Progress, Stage, Start, Warned, ignore
+from relumix.pipeline.delivery import not_ours
 from relumix.pipeline.fingerprint import FINGERPRINT_ATTRIBUTE, size_and_time, stored_fingerprint
 from relumix.pipeline.run import Tally
 from relumix.preview.contact_sheet import ContactSheet
 from relumix.reference.deliver import Delivery, shown
-from relumix.reference.maker import Light, Maker, PlateFrame, Tell
+from relumix.reference.maker import Light, Maker, PlateFrame, Tell, matte_of
 from relumix.settings import Settings
 from relumix.shot.picture import Picture, nonfinite
 from relumix.shot.plate import Plate
-from relumix.shot.reference import read_mask
 from relumix.shot.sequence import OutputPattern, parse_frames
 from relumix.shot.sequence import Sequence as Shot
 from relumix.shot.source import told_matte, told_of_footage
@@ -187,9 +187,7 @@ def _check_outputs(job: ReferenceJob) -> None:
             pattern.refuse_overwriting(inputs)
             for path in map(pattern.path, job.frames):
                 if not job.settings.overwrite and path.exists() and stored_fingerprint(path) is None:
-                    raise InputError(
-                        f"{path} exists and relumix did not write it: choose another output, or --overwrite"
-                    )
+                    raise not_ours(path)
                 if path in seen:
                     raise InputError(f"two files would be {path}: choose another --gain-out")
                 seen.add(path)
@@ -293,12 +291,7 @@ def _teller(job: ReferenceJob, frame: int, at: int, tell: OnEvent) -> Tell:
 
 def _mask(job: ReferenceJob, picture: Picture) -> Float32 | None:
     path = job.mask_path(picture.frame)
-    if path is None:
-        return None
-    try:
-        return read_mask(path, picture)
-    except InputError as error:
-        raise FrameError(picture.frame, str(error)) from error
+    return None if path is None else matte_of(picture, path)
 
 
 class _Sheet:

@@ -109,8 +109,7 @@ class EngineServer:
         command = [*relumix_command(), "serve", f"--listen={self.address}", f"--token-file={self.token_file}"]
         command += [f"--lease={self._lease}", f"--metrics={options.metrics}", f"--page={self._page}"]
         command += [f"--engine={','.join(options.engine)}", f"--device={options.device}", "--drain-seconds=2"]
-        command.append(
-            f"--exit-idle-seconds={_IDLE_SECONDS}"
-        )  # Where this process was killed, that one ends by itself.
+        # Where this process was killed, that one ends by itself.
+        command.append(f"--exit-idle-seconds={_IDLE_SECONDS}")
         command += [f"--max-frames={options.max_frames}", f"--max-frame-pixels={options.max_pixels}"]
         return command + ([f"--model={options.model}"] if options.model else [])

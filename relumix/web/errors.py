@@ -13,3 +13,8 @@ class RefusedError(Exception):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
+
+
+def without_folders(text: str) -> str:
+    """Return a text without the folders of this server: they are nothing to a visitor."""
+    return " ".join(word.rpartition("/")[2] if word.startswith("/") else word for word in text.split(" "))

@@ -1,11 +1,12 @@
 """Depth by a model that the user has: a folder as transformers keeps it, with weights in safetensors.
 
 Models of two kinds are known. Some say depth in metres; others an inverse depth without scale or origin, of which the
-nearest is put at one end of a range, and the farthest at the other. Neither the network nor a pickle is ever opened.
+nearest is put at one end of a range, and the farthest at the other. Nothing is fetched, and no pickle is opened.
 """
 
 from __future__ import annotations
 
+import inspect
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,10 +82,11 @@ class DepthModel:
         with torch.inference_mode():
             asked = self._processor(images=shown, return_tensors="pt", input_data_format="channels_last")
             said = self._network(**{name: value.to(self._device) for name, value in asked.items()})
+            finish = self._processor.post_process_depth_estimation
             options: dict[str, Any] = {"target_sizes": [shape]}
-            if "source_sizes" in self._processor.post_process_depth_estimation.__code__.co_varnames:
+            if "source_sizes" in inspect.signature(finish).parameters:
                 options["source_sizes"] = [shape]
-            (found,) = self._processor.post_process_depth_estimation(said, **options)
+            (found,) = finish(said, **options)
         values = found["predicted_depth"].float().cpu().numpy().reshape(shape)
         if not np.isfinite(values).all():
             raise InputError(f"the depth model {self.folder} gave depth that is not finite: its weights are damaged")

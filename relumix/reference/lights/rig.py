@@ -164,11 +164,12 @@ class _TwiceError(ValueError):
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    for name in names:
-        if names.count(name) > 1:
+    values: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in values:
             raise _TwiceError(name)
-    return dict(pairs)
+        values[name] = value
+    return values
 
 
 def _sun(fields: Fields, unit: float, up: Vector) -> Sun:
