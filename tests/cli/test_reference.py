@@ -207,7 +207,7 @@ def test_text_missing_weights_are_one_line(capsys, shot, model):
     code, _, err = said(capsys, *words(shot, shot / "flux-kontext"))
     assert code == 2
     assert "licence: FLUX.1 [dev] Non-Commercial" in err
-    assert "is fetched by: hf download black-forest-labs/FLUX.1-Kontext-dev --local-dir" in err
+    assert "is fetched by: hf download black-forest-labs/FLUX.1-Kontext-dev --include" in err
     code, _, err = said(capsys, *words(shot, model, "--ic-light", shot / "iclight_sd15_fc.safetensors"))
     assert code == 2
     assert "no checkpoint of IC-Light at" in err
@@ -262,3 +262,14 @@ def test_text_by_ic_light_relights_a_subject(capsys, shot, tmp_path_factory, cha
     assert not np.array_equal(relit[inside], plate[inside])
     made_of = json.loads(oiio.ImageBuf(str(shot / "relit.1002.exr")).spec().get_string_attribute("relumix:text"))
     assert (made_of["ic_light"], made_of["subject"]) == ("ic.safetensors", "subject.exr")
+
+
+def test_regions_that_hold_nothing(capsys, shot):
+    files.plain(shot / "none.exr", np.zeros((64, 96, 1), np.float16), "A")
+    code, _, err = said(capsys, *match(shot, "--to-region", shot / "none.exr"))
+    assert (code, err) == (
+        2,
+        f"relumix: matte {shot / 'none.exr'} is nowhere above 0.5: expected one of the part that counts\n",
+    )
+    code, _, err = said(capsys, *match(shot, "--region", shot / "none.exr"))
+    assert (code, err) == (3, f"relumix: frame 1001: the region {shot / 'none.exr'} holds none of it\n")

@@ -80,6 +80,14 @@ def movie_clip(path: Path) -> Path:
     return path
 
 
+def depth_clip(folder: Path) -> None:
+    """A wall that is 4 units away, with its depth."""
+    for frame in FRAMES:
+        rgbz = np.full((48, 64, 4), 0.2, np.float32)
+        rgbz[..., 3] = 4
+        write_exr(folder / f"cg.{frame}.exr", rgbz, "float", "RGBZ")
+
+
 def upload(visitor: TestClient, files: dict[int, Path], name: str = "up1", colorspace: str | None = None) -> dict:
     """Upload a clip and open it."""
     for path in files.values():

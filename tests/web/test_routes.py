@@ -14,8 +14,7 @@ import pytest
 from relumix.shot.plate import Plate
 from relumix.shot.sequence import Sequence
 from relumix.web.jobs import Job
-from tests.server.harness import write_exr
-from tests.web.rig import FRAMES, Rig, link, make_clip, movie_clip, said, upload
+from tests.web.rig import FRAMES, Rig, depth_clip, link, make_clip, movie_clip, said, upload
 
 LOOK = {"whole": {"exposure": 1.0}, "regions": []}
 
@@ -345,14 +344,6 @@ def test_a_reference_has_the_light_of_another_picture(clip, rig: Rig, tmp_path: 
     assert [each.name for each in (rig.folder / "sessions").rglob("reference.*")] == ["reference.1002.exr"]
     code, text = said(visitor.put(f"{path}/matches/1002/broken.png", content=b"nothing"))
     assert (code, "sessions" in text) == (422, False)
-
-
-def depth_clip(folder: Path) -> None:
-    """A wall that is 4 units away, with its depth."""
-    for frame in FRAMES:
-        rgbz = np.full((48, 64, 4), 0.2, np.float32)
-        rgbz[..., 3] = 4
-        write_exr(folder / f"cg.{frame}.exr", rgbz, "float", "RGBZ")
 
 
 RIG = {"keep": 0.5, "lights": [{"type": "point", "position": [0, 0, -3], "power_w": 100}]}

@@ -204,7 +204,8 @@ def ask(pipe: Any, words: dict[str, Any], seed: int, tell: Tell) -> Float32:
     if "callback_on_step_end" in takes:
 
         def stepped(pipe: Any, step: int, time: Any, held: dict[str, Any]) -> dict[str, Any]:
-            tell((step + 1) / max(pipe.num_timesteps, step + 1), f"step {step + 1} of {pipe.num_timesteps}")
+            steps = max(int(getattr(pipe, "num_timesteps", 0) or 0), step + 1)
+            tell((step + 1) / steps, f"step {step + 1} of {steps}")
             return held
 
         words = {**words, "callback_on_step_end": stepped}
