@@ -123,7 +123,6 @@ def test_a_frame_that_cannot_be_read_costs_itself(tmp_path, clip):
         assert len(movie.info.frames) == FRAMES
         assert movie.read(86401) == pytest.approx(movie.read(86400), abs=0.01)
     clips.write(clip, "prores422hq", FRAMES, timecode="01:00:00:00")
-    assert events[-1].failed == 1
     assert relit(clip, {86400: clip}, out)[-1].failed == 0
     assert not (tmp_path / "relit.mov.frames").exists()
 
