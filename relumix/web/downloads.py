@@ -12,7 +12,7 @@ from typing import IO, cast
 
 from relumix.util.child import decoder_environment, relumix_command
 from relumix.web.clips import Clip
-from relumix.web.errors import RefusedError
+from relumix.web.errors import RefusedError, without_folders
 from relumix.web.jobs import Order
 
 MOVIE_SECONDS = 1800.0
@@ -109,15 +109,21 @@ def _movie(clip: Clip, name: str, suffix: str, arguments: Callable[[Order, Path]
 
 def _run(order: Order, arguments: Sequence[str], server: Sequence[str]) -> None:
     command = [*relumix_command(), *arguments, *server, "--progress=none"]
-    done = subprocess.run(
-        command,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        env=decoder_environment(),
-        cwd=order.folder,
-        timeout=MOVIE_SECONDS,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            env=decoder_environment(),
+            cwd=order.folder,
+            timeout=MOVIE_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise RefusedError(422, f"the movie took longer than {MOVIE_SECONDS:g} s") from None
+    except FileNotFoundError:
+        raise RefusedError(404, "the clip was closed") from None
     if done.returncode not in (0, 3):
-        raise RefusedError(422, (done.stderr.strip().splitlines() or ["no movie can be made"])[-1])
+        last = (done.stderr.strip().splitlines() or ["no movie can be made"])[-1]
+        raise RefusedError(422, without_folders(last.removeprefix("relumix: ")))

@@ -12,7 +12,7 @@ from typing import Any
 
 from relumix.util.child import decoder_environment, relumix_command
 from relumix.web.clips import Clip
-from relumix.web.errors import RefusedError
+from relumix.web.errors import RefusedError, without_folders
 from relumix.web.options import Options
 
 MOST_RIG_BYTES = 256 << 10
@@ -108,8 +108,3 @@ def _make(clip: Clip, kind: str, frame: int, target: Path, arguments: Sequence[s
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"it ended with exit code {done.returncode}"])[-1]
         raise RefusedError(422, without_folders(last.removeprefix("relumix: ")))
-
-
-def without_folders(text: str) -> str:
-    """Return a text without the folders of this server: they are nothing to a visitor."""
-    return " ".join(word.rpartition("/")[2] if word.startswith("/") else word for word in text.split(" "))

@@ -16,11 +16,11 @@ from relumix.errors import FrameError, InputError
 from relumix.util.child import decoder_environment, relumix_command
 from relumix.web.clips import Clip, Reference
 from relumix.web.engine import EngineServer
-from relumix.web.errors import RefusedError
+from relumix.web.errors import RefusedError, without_folders
 from relumix.web.examples import Example
 from relumix.web.grade import Look, number
 from relumix.web.jobs import Job, Order
-from relumix.web.makers import Makers, without_folders
+from relumix.web.makers import Makers
 from relumix.web.options import Options
 from relumix.web.sessions import Session
 from relumix.web.tasks import (
