@@ -14,7 +14,7 @@ from typing import Any
 
 from relumix.util.child import decoder_environment, relumix_command
 from relumix.web.commands import WENT_TO_THE_END, last_words
-from relumix.web.errors import RefusedError
+from relumix.web.errors import RefusedError, without_folders
 
 _MOST_WARNINGS = 20
 _KILL_SECONDS = 10.0
@@ -193,7 +193,7 @@ class Job:
             self._end("done")
             self.on_done(self)
         else:
-            self._end("failed", self.told.error or last_words(log.read_text(errors="replace"), code))
+            self._end("failed", self.told.error or without_folders(last_words(log.read_text(errors="replace"), code)))
 
     def _end(self, state: State, error: str = "") -> None:
         self._update(state=state, error=error, remaining_seconds=None, message="")
@@ -209,7 +209,7 @@ class Job:
         elif kind == "frame":
             self._frame(int(event["frame"]), Path(event["path"]))
         elif kind == "warning":
-            self._update(warnings=[*self.told.warnings, event["message"]][:_MOST_WARNINGS])
+            self._update(warnings=[*self.told.warnings, without_folders(event["message"])][:_MOST_WARNINGS])
         elif kind == "error":
             self._failed(event["frame"], event["message"])
 
@@ -220,9 +220,9 @@ class Job:
 
     def _failed(self, frame: int | None, message: str) -> None:
         if frame is None:
-            self._update(error=message)
+            self._update(error=without_folders(message))
         else:
-            self._update(failed={**self.told.failed, frame: message})
+            self._update(failed={**self.told.failed, frame: without_folders(message)})
 
     def _update(self, **changes: Any) -> None:
         with self._lock:
