@@ -97,13 +97,15 @@ class _Baselines:
         """Find what a result is compared with, by patterns; how: arguments of Files. Raises InputError."""
         if truth is None and source is None:
             raise InputError(f"{result} has nothing to be compared with: give its ground truth, its source, or both")
-        found = [None if each is None else Files(each, **how) for each in (truth, source)]
-        said = None if confidence is None else ConfidenceFiles(confidence)
-        if said and truth is None:
+        if confidence is not None and truth is None:
             raise InputError(
                 f"confidence is {confidence}, without ground truth to measure the true error by: give --truth"
             )
-        return cls(*found, said)
+        return cls(
+            None if truth is None else Files(truth, **how),
+            None if source is None else Files(source, **how),
+            None if confidence is None else ConfidenceFiles(confidence),
+        )
 
     @property
     def every(self) -> list[Files | ConfidenceFiles]:

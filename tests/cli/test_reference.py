@@ -107,6 +107,7 @@ def test_dry_run_writes_nothing(capsys, shot):
         (("--engine", "lite"), "--engine goes with --all-of-it alone"),
         (("--engine-option", "a=b"), "--engine-option goes with --all-of-it alone"),
         (("--frame", "7"), "has no frame 7: it has 1001 to 1003"),
+        (("--frame", "x"), "got --frame x, expected one number, such as 1001; --frames takes several"),
         (("--mix", "2"), "mix is 2.0: expected a number from 0"),
         (("--contrast", "2"), "contrast is 2.0: expected 0 (a plain grade) to 1"),
         (("--frame", "1001", "--frames", "1001-1002"), "not allowed with argument --frame"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -26,6 +27,7 @@ from tests.synthetic import make_shot
 ADDRESS = "http://127.0.0.1:7860"
 OWN = {"X-Relumix": "page"}
 FRAMES = range(1001, 1005)
+LOOK = {"whole": {"exposure": 1.0}, "regions": []}
 
 
 class Rig(ExitStack):
@@ -52,6 +54,12 @@ class Rig(ExitStack):
 
     def visitor(self, **headers: str) -> TestClient:
         return TestClient(self.app, ADDRESS, headers={**OWN, **headers}, raise_server_exceptions=False)
+
+
+def decoded(answer: Any) -> np.ndarray:
+    """The picture of an answer, [h, w, 3] of 8 bits, blue first."""
+    assert answer.status_code == 200, answer.text
+    return cv2.imdecode(np.frombuffer(answer.content, np.uint8), cv2.IMREAD_COLOR)
 
 
 def make_clip(folder: Path, name: str = "plate", size: tuple[int, int] = (64, 48)) -> dict[int, Path]:

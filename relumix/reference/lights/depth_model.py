@@ -7,7 +7,6 @@ nearest is put at one end of a range, and the farthest at the other. Nothing is 
 from __future__ import annotations
 
 import inspect
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from relumix.errors import InputError
 from relumix.gain.proxy import ProxyFrame
 from relumix.types import Float32
 from relumix.util.extras import needed
+from relumix.util.json_object import read_object
 
 METRIC, RELATIVE, EITHER = "metric", "relative", "either"
 
@@ -60,7 +60,7 @@ class DepthModel:
         Raises InputError: no such folder, a file that is missing or cannot be read, or a model of an unknown kind.
         """
         files = _files(folder)
-        config = _config(folder / "config.json")
+        config = read_object(folder / "config.json", FETCH)
         kind = KINDS.get(str(config.get("model_type")))
         if kind is None:
             raise InputError(
@@ -112,16 +112,6 @@ def _files(folder: Path) -> tuple[Path, ...]:
     if not weights:
         raise InputError(f"the depth model {folder} has no weights in safetensors; {FETCH}")
     return (*(folder / name for name in _FILES), *weights)
-
-
-def _config(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read: {error}; {FETCH}") from error
-    if not isinstance(found, dict):
-        raise InputError(f"{path} is a JSON {type(found).__name__}: expected an object")
-    return found
 
 
 def _loaded(folder: Path) -> tuple[Any, Any]:
