@@ -17,7 +17,7 @@ from relumix.shot.alpha import looked_at
 from relumix.shot.assumed import told_assumed
 from relumix.shot.confidence_layer import MAP_CHANNEL, read_confidence
 from relumix.shot.cuts import LOOK_PX, Look, find_cuts, given_cuts, look_at, told_cuts
-from relumix.shot.movie_frames import sent_name, told_of_movie
+from relumix.shot.movie_frames import deinterlaced, sent_name, told_of_movie
 from relumix.shot.paint import Alpha
 from relumix.shot.picture import Picture
 from relumix.shot.plate import Plate
@@ -67,9 +67,9 @@ class PlateSource:
     def find(cls, source: str | PathLike[str], references: References, settings: Settings) -> PlateSource:
         """Find the files of a job. Raises InputError where they do not make one."""
         shot = Shot.find(Path(source))
-        if settings.deinterlace:
-            shot = shot.deinterlaced()
         paths = find_references(shot, references)
+        if settings.deinterlace:
+            shot, paths = shot.deinterlaced(), {frame: deinterlaced(path) for frame, path in paths.items()}
         asked = set(parse_frames(settings.frames) if settings.frames else shot.frames)
         plate = Plate(
             shot,

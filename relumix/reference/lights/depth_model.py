@@ -70,7 +70,7 @@ class DepthModel:
         network, processor = _loaded(folder)
         from relumix.engines.svd.model import device_of  # noqa: PLC0415  loads torch
 
-        place = device_of(device)
+        place = device_of(device, "--estimate")
         return cls(folder, files, metric, range_of_depth, network.to(place).eval(), processor, place)
 
     def depth(self, frame: ProxyFrame) -> tuple[Float32, float | None]:

@@ -57,14 +57,32 @@ def load(folder: ModelFolder, pipeline: str | None, device: str, precision: Prec
     try:
         with quiet():
             pipe = kind.from_pretrained(folder.path, **words, **left_out)
-    except UNREADABLE as error:
+    except (*UNREADABLE, ImportError) as error:  # some tokenizers want a package more
         first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise InputError(f"{folder.path} cannot be read as {kind.__name__}: {first}") from error
     pipe.set_progress_bar_config(disable=True)
-    if offload and place.type == "cuda":
-        pipe.enable_model_cpu_offload()
-        return pipe
-    return pipe.to(place)
+    settle(pipe, place, offload=offload)
+    return pipe
+
+
+def settle(pipe: Any, place: torch.device, *, offload: bool) -> None:
+    """Bring a pipeline to its device, or have each part go there while it works. Raises InputError: no room."""
+    with in_memory_of(pipe):
+        if offload and place.type == "cuda":
+            pipe.enable_model_cpu_offload()
+        else:
+            pipe.to(place)
+
+
+@contextmanager
+def in_memory_of(pipe: Any) -> Iterator[None]:
+    """Turn a GPU's lack of memory into InputError."""
+    try:
+        yield
+    except torch.cuda.OutOfMemoryError as error:
+        raise InputError(
+            f"{type(pipe).__name__} does not fit the GPU's memory: try --offload, or a smaller --size"
+        ) from error
 
 
 @contextmanager
@@ -211,13 +229,8 @@ def ask(pipe: Any, words: dict[str, Any], seed: int, tell: Tell) -> Float32:
         words = {**words, "callback_on_step_end": stepped}
     # On the CPU, so that a seed means the same on every device.
     generator = torch.Generator("cpu").manual_seed(seed)
-    try:
-        with torch.inference_mode(), quiet():
-            made = pipe(**words, generator=generator, output_type="np").images[0]
-    except torch.OutOfMemoryError as error:
-        raise InputError(
-            f"{type(pipe).__name__} does not fit the GPU's memory: try --offload, or a smaller --size"
-        ) from error
+    with torch.inference_mode(), quiet(), in_memory_of(pipe):
+        made = pipe(**words, generator=generator, output_type="np").images[0]
     picture = np.asarray(made, np.float32)
     if not np.isfinite(picture).all():
         raise InputError(f"{type(pipe).__name__} made no picture but NaN: try --precision fp32 or bf16")

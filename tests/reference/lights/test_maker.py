@@ -175,3 +175,22 @@ def test_a_header_may_say_the_lens(capsys, shot):
     code, _, err = run(capsys, shot, plate="z.####.exr")
     assert code == 0
     assert "no albedo was given" in err
+
+
+def test_a_frame_between_two_sound_ones_costs_itself_alone(capsys, shot):
+    rig(shot, {"type": "sun", "direction": {"1000": [0, -1, 0], "1002": [0, 1, 0]}, "irradiance": 1})
+    code, _, err = run(capsys, shot, "--frames", "1001-1002")
+    assert code == 3
+    assert f"frame 1001: {shot / 'lights.json'}: light 1 (sun): direction is [0.0, 0.0, 0.0] at frame 1001, " in err
+    assert (shot / "lit.1002.exr").exists()
+    assert not (shot / "lit.1001.exr").exists()
+
+
+@pytest.mark.filterwarnings("error")
+def test_light_beyond_all_numbers_is_as_bright_as_can_be(capsys, shot):
+    rig(shot, {**LIGHT, "power_w": 1e9, "color": [1e9] * 3, "exposure": 64}, metres_per_unit=1e-6)
+    assert run(capsys, shot)[0] == 0
+    assert np.isfinite(lit(shot)).all()
+    rig(shot, {**LIGHT, "position": [1e9, 1e9, 1e9]}, metres_per_unit=1e6)
+    assert run(capsys, shot, "--overwrite")[0] == 0
+    np.testing.assert_allclose(lit(shot), PLATE, rtol=1e-3)
