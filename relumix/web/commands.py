@@ -6,8 +6,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from relumix.util.child import decoder_environment, relumix_command
-from relumix.web.errors import RefusedError
+from relumix.util.child import decoder_environment, last_words, relumix_command
+from relumix.web.errors import RefusedError, without_folders
 
 WENT_TO_THE_END = (0, 3)
 """Exit codes of `relumix relight` where it made all frames, or all but some that failed."""
@@ -36,7 +36,6 @@ def run(arguments: Sequence[str], folder: Path, seconds: float) -> subprocess.Co
         raise RefusedError(404, "the clip was closed") from None
 
 
-def last_words(said: str, code: int) -> str:
-    """Return why a command ended, by what it said on stderr and its exit code."""
-    last = (said.strip().splitlines() or [f"it ended with exit code {code}"])[-1]
-    return last.removeprefix("relumix: ")
+def complaint(said: str, code: int) -> str:
+    """Return why a command failed, by what it said on stderr and its exit code, without the folders of this server."""
+    return without_folders(last_words(said, f"it ended with exit code {code}"))

@@ -11,8 +11,8 @@ from typing import IO, cast
 
 from relumix.movie.codecs import WRITTEN_SUFFIXES
 from relumix.web.clips import Clip
-from relumix.web.commands import WENT_TO_THE_END, last_words, run
-from relumix.web.errors import RefusedError, without_folders
+from relumix.web.commands import WENT_TO_THE_END, complaint, run
+from relumix.web.errors import RefusedError
 from relumix.web.jobs import Order
 
 MOVIE_SECONDS = 1800.0
@@ -108,5 +108,5 @@ def _movie(clip: Clip, name: str, suffix: str, arguments: Callable[[Order, Path]
             words = [*arguments(clip.job.order, path), *clip.job.server_arguments(), "--progress=none"]
             done = run(words, clip.job.order.folder, MOVIE_SECONDS)
             if done.returncode not in WENT_TO_THE_END:
-                raise RefusedError(422, without_folders(last_words(done.stderr, done.returncode)))
+                raise RefusedError(422, complaint(done.stderr, done.returncode))
     return path

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from relumix.util.child import decoder_environment, relumix_command
-from relumix.web.commands import WENT_TO_THE_END, last_words
+from relumix.web.commands import WENT_TO_THE_END, complaint
 from relumix.web.errors import RefusedError, without_folders
 
 _MOST_WARNINGS = 20
@@ -193,7 +193,7 @@ class Job:
             self._end("done")
             self.on_done(self)
         else:
-            self._end("failed", self.told.error or without_folders(last_words(log.read_text(errors="replace"), code)))
+            self._end("failed", self.told.error or without_folders(complaint(log.read_text(errors="replace"), code)))
 
     def _end(self, state: State, error: str = "") -> None:
         self._update(state=state, error=error, remaining_seconds=None, message="")
@@ -211,7 +211,7 @@ class Job:
         elif kind == "warning":
             self._update(warnings=[*self.told.warnings, without_folders(event["message"])][:_MOST_WARNINGS])
         elif kind == "error":
-            self._failed(event["frame"], event["message"])
+            self._failed(event["frame"], without_folders(event["message"]))
 
     def _frame(self, frame: int, path: Path) -> None:
         version = f"{path.stat().st_mtime_ns:x}"

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from relumix.web.clips import Clip
-from relumix.web.commands import last_words, run
-from relumix.web.errors import RefusedError, without_folders
+from relumix.web.commands import complaint, run
+from relumix.web.errors import RefusedError
 from relumix.web.options import Options
 
 MOST_RIG_BYTES = 256 << 10
@@ -87,4 +87,4 @@ def _make(clip: Clip, kind: str, frame: int, target: Path, arguments: Sequence[s
         words.append(f"--colorspace={clip.source.colorspace}")
     done = run(words, target.parent, _SECONDS[kind])
     if done.returncode:
-        raise RefusedError(422, without_folders(last_words(done.stderr, done.returncode)))
+        raise RefusedError(422, complaint(done.stderr, done.returncode))

@@ -12,8 +12,8 @@ import pytest
 from relumix.cli.main import build_parser
 from relumix.web import makers
 from relumix.web.clips import Clip
-from relumix.web.errors import RefusedError
-from relumix.web.makers import Makers, without_folders
+from relumix.web.errors import RefusedError, without_folders
+from relumix.web.makers import Makers
 from relumix.web.options import Options
 from relumix.web.tasks import Probed, Source
 
