@@ -193,7 +193,7 @@ class Job:
             self._end("done")
             self.on_done(self)
         else:
-            self._end("failed", self.told.error or without_folders(complaint(log.read_text(errors="replace"), code)))
+            self._end("failed", self.told.error or complaint(log.read_text(errors="replace"), code))
 
     def _end(self, state: State, error: str = "") -> None:
         self._update(state=state, error=error, remaining_seconds=None, message="")
