@@ -15,6 +15,7 @@ from av.codec.codec import Properties
 
 from relumix.errors import InputError
 
+_INTRA_ONLY: Any = Properties.INTRA_ONLY.value
 _UNEVEN_SHARE = 0.25
 """A frame that is shown earlier or later than at an even rate by more than this share of a frame is so on purpose."""
 
@@ -118,6 +119,3 @@ def _shown(path: Path, stream_index: int) -> list[int]:
                 labels += [frame.pts for frame in packet.decode() if frame.pts is not None]
             except av.error.FFmpegError:
                 continue  # a damaged frame: it is not shown
-
-
-_INTRA_ONLY: Any = Properties.INTRA_ONLY.value

@@ -21,6 +21,7 @@ from relumix.movie.info import MovieInfo, coding_of, colour_of, comment_in, firs
 from relumix.movie.pixels import planar, to_rgb
 from relumix.types import Float32
 
+_COVER = av.stream.Disposition.attached_pic
 MOST_DECODERS = 3
 """Places in a movie that are read at the same time without seeking: a job reads ahead, and again when it writes."""
 
@@ -226,6 +227,3 @@ def _video_in(container: Any, path: Path) -> Any:
     if streams[0].codec_context is None:
         raise InputError(f"{path} is of a codec that cannot be decoded here: export it as ProRes, or as EXR")
     return streams[0]
-
-
-_COVER = av.stream.Disposition.attached_pic

@@ -26,6 +26,12 @@ from relumix.types import Float32
 from relumix.util.atomic_file import Unfinished, writing
 
 _RANGES = {None: 0, False: 1, True: 2}
+"""FFmpeg's numbers of what is said of the range of codes, by whether it is the full one."""
+
+_OF_SYSTEM = (errno.EACCES, errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EFBIG)
+"""Errors of the system, which has words of its own for them."""
+
+_INTERLACED = av.codec.context.Flags.interlaced_dct | av.codec.context.Flags.interlaced_me
 
 
 @dataclass(frozen=True)
@@ -89,16 +95,18 @@ class Form:
         """Whether its alpha is written."""
         return self.alpha and self.codec.alpha_format is not None
 
-    @property
-    def coding(self) -> Coding:
-        """How pixels are stored."""
+    def coding_in(self, container: str) -> Coding:
+        """Return how pixels are stored in a container, as FFmpeg names it."""
         name = (self.codec.alpha_format if self.keeps_alpha else None) or self.codec.pixel_format
         full_range = bool(self.colour.full_range) and self.codec.takes_range
-        return Coding(name, self._matrix, full_range, self.interlaced)
+        return Coding(name, self._matrix_in(container), full_range, self.interlaced)
 
-    @property
-    def _matrix(self) -> int:
-        """The matrix: one that is known, whatever is said."""
+    def _matrix_in(self, container: str) -> int:
+        """The matrix: one that is known, whatever is said, and that readers of the file will take it for."""
+        untagged = self.codec.untagged_matrix
+        # QuickTime has tags for all three of them, or for none.
+        if container == "mov" and untagged is not None and UNSPECIFIED in (self.colour.primaries, self.colour.transfer):
+            return untagged or default_matrix(self.height)
         if self.matrix:
             return self.matrix
         if self.colour.matrix not in (0, UNSPECIFIED):
@@ -119,7 +127,8 @@ class MovieWriter:
         comment  is kept in the file's metadata.
         """
         self.path, self.form, self.clipped_pixels = path, form, 0
-        self._count, self._coding, self._sound = 0, form.coding, sound
+        self._count, self._sound = 0, sound
+        self._coding = form.coding_in(container_of(path))
         self._file = Unfinished(path)
         self._container: Any = None
         try:
@@ -227,7 +236,3 @@ def _told(path: Path) -> Iterator[None]:
         if getattr(error, "errno", None) in _OF_SYSTEM:
             raise
         raise InputError(f"{path} cannot be written: {reason_of(error)}") from None
-
-
-_OF_SYSTEM = (errno.EACCES, errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EFBIG)
-_INTERLACED = av.codec.context.Flags.interlaced_dct | av.codec.context.Flags.interlaced_me

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from relumix.errors import InputError
 from relumix.events import Start
-from relumix.pipeline.delivery import Delivery, is_movie_name
+from relumix.pipeline.delivery import Delivery, is_movie_name, not_ours, refuse_same
 from relumix.pipeline.fingerprint import Fingerprints, stored_fingerprint
 from relumix.pipeline.image_delivery import ImageDelivery
 from relumix.settings import Settings
 from relumix.shot.confidence_layer import refuse_taken
 from relumix.shot.scenes import Scenes, refuse_unlit
-from relumix.shot.sequence import OutputPattern, refuse_replacing
+from relumix.shot.sequence import OutputPattern
 from relumix.shot.source import PlateSource, References
 from relumix.shot.writing import check_compression
 from relumix.util.atomic_file import refuse_unwritable, writing
@@ -145,17 +145,26 @@ def _check_outputs(job: Job) -> None:
             pattern.refuse_overwriting(job.source.other_inputs())
             for path in map(pattern.path, job.frames):
                 if not settings.overwrite and path.exists() and stored_fingerprint(path) is None:
-                    raise InputError(
-                        f"{path} exists and relumix did not write it: choose another output, or --overwrite"
-                    )
+                    raise not_ours(path)
     _refuse_shared(job)
     for preview in map(Path, filter(None, (settings.preview, settings.contact_sheet))):
         refuse_unwritable(preview.parent)
         with writing(preview):  # a name that is too long is told as one that cannot be written
             if preview.is_dir():
                 raise InputError(f"{preview} is a folder: expected the name of a file")
-            shot = job.source.shot
-            refuse_replacing(preview, [*job.source.other_inputs(), *map(shot.path, shot.frames)])
+            refuse_same(preview, job.source.inputs())
+    _refuse_previews_over_results(job)
+
+
+def _refuse_previews_over_results(job: Job) -> None:
+    """Raise InputError where the preview or the contact sheet would have the name of a result."""
+    settings = job.source.settings
+    results = {path.absolute() for frame in job.frames for path in job.paths(frame)} | {Path(job.asked).absolute()}
+    if job.delivery and not is_movie_name(job.asked):
+        results |= {job.delivery.path(frame).absolute() for frame in job.frames}
+    for option, name in (("--preview", settings.preview), ("--contact-sheet", settings.contact_sheet)):
+        if name and Path(name).absolute() in results:
+            raise InputError(f"{name} is the name of a result too: choose another {option}")
 
 
 def _refuse_shared(job: Job) -> None:

@@ -341,24 +341,13 @@ class OutputPattern:
 
         Files are compared, not names: a symbolic or hard link to an input is that input.
         """
-        taken = _identities((*inputs, *map(self._source.path, self._source.frames)))
+        taken = {}
+        given = (*inputs, *(self._source.path(frame) for frame in self._source.frames))
+        for path in dict.fromkeys(map(file_of, given)):
+            if path.exists():
+                stat = path.stat()
+                taken[stat.st_dev, stat.st_ino] = path
         for frame in self._frames:
-            for own in _identities([self.path(frame)]).keys() & taken.keys():
-                raise InputError(f"frame {frame} would be written over the input {taken[own]}: choose another output")
-
-
-def refuse_replacing(path: Path, inputs: Iterable[Path]) -> None:
-    """Raise InputError where a file would be written over one of some inputs, under whatever name."""
-    taken = _identities(inputs)
-    for own in _identities([path]).keys() & taken.keys():
-        raise InputError(f"{path} would be written over the input {taken[own]}: choose another name")
-
-
-def _identities(paths: Iterable[Path]) -> dict[tuple[int, int], Path]:
-    """Return the files that are there, by what the system knows them by."""
-    found = {}
-    for path in dict.fromkeys(map(file_of, paths)):
-        if path.exists():
-            stat = path.stat()
-            found[stat.st_dev, stat.st_ino] = path
-    return found
+            path = self.path(frame)
+            if path.exists() and (found := taken.get((path.stat().st_dev, path.stat().st_ino))):
+                raise InputError(f"frame {frame} would be written over the input {found}: choose another output")

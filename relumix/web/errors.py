@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
+_FOLDERS = re.compile(r"(^|[\s\"'(=])/(?:[^\s\"'/]+/)*(?=[^\s/])")
+"""Folders of an absolute path in a text, and what is before it."""
+
 
 class RefusedError(Exception):
     """A request that is refused. Its text is told to the visitor.
@@ -13,3 +18,8 @@ class RefusedError(Exception):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
+
+
+def without_folders(text: str) -> str:
+    """Return a text without the folders of this server: they are nothing to a visitor."""
+    return _FOLDERS.sub(r"\1", text)

@@ -107,9 +107,8 @@ def test_dry_run_writes_nothing(capsys, shot):
         (("--engine", "lite"), "--engine goes with --all-of-it alone"),
         (("--engine-option", "a=b"), "--engine-option goes with --all-of-it alone"),
         (("--frame", "7"), "has no frame 7: it has 1001 to 1003"),
-        (("--frame", "1e3"), "argument --frame: got '1e3', expected the number of one frame, like 1001"),
-        (("--frame", ""), "argument --frame: got '', expected the number of one frame, like 1001"),
-        (("--frame", "9" * 5000), "argument --frame: got '99999999999999999999', expected the number of one frame"),
+        (("--frame", "x"), "got --frame x, expected one number, such as 1001; --frames takes several"),
+        (("--frame", "9" * 5000), "got --frame 99999999999999999999, expected one number, such as 1001; "),
         (("-o", ""), "the output is '': expected a name like relit.1001.exr, a pattern, or a folder"),
         (("--all-of-it", ""), "--all-of-it is '': expected a pattern, or a folder, for the relit shot"),
         (("--mix", "2"), "mix is 2.0: expected a number from 0"),
@@ -235,7 +234,7 @@ def test_text_missing_weights_are_one_line(capsys, shot, model):
     code, _, err = said(capsys, *words(shot, shot / "flux-kontext"))
     assert code == 2
     assert "licence: FLUX.1 [dev] Non-Commercial" in err
-    assert "is fetched by: hf download black-forest-labs/FLUX.1-Kontext-dev --local-dir" in err
+    assert "is fetched by: hf download black-forest-labs/FLUX.1-Kontext-dev --include" in err
     code, _, err = said(capsys, *words(shot, model, "--ic-light", shot / "iclight_sd15_fc.safetensors"))
     assert code == 2
     assert "no checkpoint of IC-Light at" in err
@@ -264,3 +263,40 @@ def test_text_a_model_that_changed_makes_it_anew(capsys, shot, model, tmp_path):
     assert "1 was up to date" in said(capsys, *words(shot, copy))[1]
     (copy / "unet/config.json").touch()
     assert "1 frame relit" in said(capsys, *words(shot, copy))[1]
+
+
+@pytest.mark.parametrize(
+    ("channels", "more"), [(8, ("--light-from", "left")), (12, ("--background", "truth.1003.exr"))]
+)
+def test_text_by_ic_light_relights_a_subject(capsys, shot, tmp_path_factory, channels, more):
+    pytest.importorskip("diffusers")
+    from relumix.reference.text.pipelines import quiet
+    from tests.reference.text import tiny
+
+    with quiet():
+        base = tiny.stable_diffusion(tmp_path_factory.mktemp("stable-diffusion"))
+    checkpoint = tiny.ic_light(shot / "ic.safetensors", channels)
+    mask = np.zeros((64, 96, 1), np.float16)
+    mask[16:48, 24:72] = 1
+    files.plain(shot / "subject.exr", mask, "A")
+    more = [str(shot / word) if word.endswith(".exr") else word for word in more]
+    mattes = ("--subject", shot / "subject.exr", "--mask", shot / "subject.exr")
+    code, _, err = said(capsys, *words(shot, base, "--ic-light", checkpoint, *more, *mattes))
+    assert (code, [line for line in err.splitlines() if "warning" not in line]) == (0, [])
+    relit, plate = (pixels(shot / name) for name in ("relit.1002.exr", "plate.1002.exr"))
+    inside = mask[..., 0] > 0
+    np.testing.assert_array_equal(relit[~inside], plate[~inside])
+    assert not np.array_equal(relit[inside], plate[inside])
+    made_of = json.loads(oiio.ImageBuf(str(shot / "relit.1002.exr")).spec().get_string_attribute("relumix:text"))
+    assert (made_of["ic_light"], made_of["subject"]) == ("ic.safetensors", "subject.exr")
+
+
+def test_regions_that_hold_nothing(capsys, shot):
+    files.plain(shot / "none.exr", np.zeros((64, 96, 1), np.float16), "A")
+    code, _, err = said(capsys, *match(shot, "--to-region", shot / "none.exr"))
+    assert (code, err) == (
+        2,
+        f"relumix: matte {shot / 'none.exr'} is nowhere above 0.5: expected one of the part that counts\n",
+    )
+    code, _, err = said(capsys, *match(shot, "--region", shot / "none.exr"))
+    assert (code, err) == (3, f"relumix: frame 1001: the region {shot / 'none.exr'} holds none of it\n")

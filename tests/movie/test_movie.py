@@ -293,3 +293,20 @@ def test_frames_of_another_size_fail_alone(tmp_path):
         assert clips.luma(movie.read(frames[1])) == pytest.approx(LEVELS[1], abs=1)
         with pytest.raises(FrameError, match="cannot be decoded: it is 32x48, unlike those before it"):
             movie.read(frames[-1])
+
+
+def test_frames_that_an_edit_leaves_out_are_not_counted(tmp_path):
+    """As phones trim clips: what comes before the cut is stored, and not shown."""
+    whole = clips.flat(tmp_path / "a.mp4", LEVELS[:20], options={"bf": "2", "g": "10", "crf": "4"})
+    path = tmp_path / "b.mp4"
+    with av.open(str(whole)) as source, av.open(str(path), "w", options={"avoid_negative_ts": "disabled"}) as out:
+        video = source.streams.video[0]
+        stream = out.add_stream_from_template(video)
+        for packet in source.demux(video):
+            if packet.size:
+                shift = round(Fraction(4, 24) / video.time_base)
+                packet.pts, packet.dts, packet.stream = packet.pts - shift, packet.dts - shift, stream
+                out.mux(packet)
+    found = levels_of(path)
+    assert len(found) == 16
+    assert found == pytest.approx(LEVELS[4:20], abs=1)

@@ -114,7 +114,7 @@ class Camera:
 
     def project(self, points: NDArray[np.floating]) -> Float64:
         """Return (column, row, depth) of points [..., 3], float64. Behind the camera depth is below 0."""
-        seen = self._made(points)
+        seen = self.homogeneous(points)
         depth = seen[..., 2:]
         return np.concatenate(
             [np.divide(seen[..., :2], depth, where=depth != 0, out=np.zeros_like(seen[..., :2])), depth], -1
@@ -136,7 +136,8 @@ class Camera:
             ways /= np.linalg.norm(ways, axis=-1, keepdims=True)
         return np.asarray(self.eye + ways * depth[..., None], np.float32)
 
-    def _made(self, points: NDArray[np.floating]) -> Float64:
+    def homogeneous(self, points: NDArray[np.floating]) -> Float64:
+        """Return (column * depth, row * depth, depth) of points [..., 3], float64: straight lines stay straight."""
         return np.asarray(points @ self.matrix[:, :3].T + self.matrix[:, 3], np.float64)
 
 

@@ -178,12 +178,12 @@ class _TwiceError(ValueError):
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    named: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name, value in pairs:
-        if name in named:
+        if name in values:
             raise _TwiceError(name)
-        named[name] = value
-    return named
+        values[name] = value
+    return values
 
 
 def _sun(fields: Fields, unit: float, up: Vector) -> Sun:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from relumix.errors import InputError
 from relumix.reference.text.weights import missing
+from relumix.util.json_object import read_object
 
 INDEX = "model_index.json"
 
@@ -59,13 +59,7 @@ class ModelFolder:
 
 
 def _read_index(path: Path) -> dict[str, Any]:
-    try:
-        index = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} cannot be read: {error}; get it again from where the model is from") from None
-    if not isinstance(index, dict):
-        raise InputError(f"{path} is a JSON {type(index).__name__}: expected an object")
-    return index
+    return read_object(path, "get it again from where the model is from")
 
 
 def _parts(path: Path, index: dict[str, Any]) -> list[tuple[str, tuple[str, str]]]:

@@ -61,10 +61,28 @@ def load(folder: ModelFolder, pipeline: str | None, device: str, precision: Prec
     except (*UNREADABLE, AttributeError, ImportError) as error:
         raise InputError(f"{folder.path} cannot be read as {kind.__name__}: {_first_line(error)}") from error
     pipe.set_progress_bar_config(disable=True)
-    if offload and place.type == "cuda":
-        pipe.enable_model_cpu_offload()
-        return pipe
-    return pipe.to(place)
+    settle(pipe, place, offload=offload)
+    return pipe
+
+
+def settle(pipe: Any, place: torch.device, *, offload: bool) -> None:
+    """Bring a pipeline to its device, or have each part go there while it works. Raises InputError: no room."""
+    with in_memory_of(pipe):
+        if offload and place.type == "cuda":
+            pipe.enable_model_cpu_offload()
+        else:
+            pipe.to(place)
+
+
+@contextmanager
+def in_memory_of(pipe: Any) -> Iterator[None]:
+    """Turn a GPU's lack of memory into InputError."""
+    try:
+        yield
+    except torch.cuda.OutOfMemoryError as error:
+        raise InputError(
+            f"{type(pipe).__name__} does not fit the GPU's memory: try --offload, or a smaller --size"
+        ) from error
 
 
 @contextmanager
@@ -195,19 +213,16 @@ def ask(pipe: Any, words: dict[str, Any], seed: int, tell: Tell) -> Float32:
     if "callback_on_step_end" in takes:
 
         def stepped(pipe: Any, step: int, time: Any, held: dict[str, Any]) -> dict[str, Any]:
-            tell((step + 1) / max(pipe.num_timesteps, step + 1), f"step {step + 1} of {pipe.num_timesteps}")
+            steps = max(int(getattr(pipe, "num_timesteps", 0) or 0), step + 1)
+            tell((step + 1) / steps, f"step {step + 1} of {steps}")
             return held
 
         words = {**words, "callback_on_step_end": stepped}
     # On the CPU, so that a seed means the same on every device.
     generator = torch.Generator("cpu").manual_seed(seed)
     try:
-        with torch.inference_mode(), quiet():
+        with torch.inference_mode(), quiet(), in_memory_of(pipe):
             made = pipe(**words, generator=generator, output_type="np").images[0]
-    except torch.OutOfMemoryError as error:
-        raise InputError(
-            f"{type(pipe).__name__} does not fit the GPU's memory: try --offload, or a smaller --size"
-        ) from error
     except (*UNREADABLE, ArithmeticError, AttributeError) as error:
         raise InputError(
             f"{type(pipe).__name__} made no picture: {_first_line(error)}; expected a folder whose parts are of one "

@@ -31,8 +31,16 @@ def test_a_folder_is_looked_at(pix2pix):
 @pytest.mark.parametrize(
     ("name", "title", "command"),
     [
-        ("anything", "InstructPix2Pix (licence: MIT)", "hf download timbrooks/instruct-pix2pix --local-dir "),
-        ("FLUX.1-Kontext-dev", "FLUX.1 Kontext (licence: ", "hf download black-forest-labs/FLUX.1-Kontext-dev --"),
+        (
+            "anything",
+            "InstructPix2Pix (licence: MIT)",
+            "hf download timbrooks/instruct-pix2pix --include model_index.json --include ",
+        ),
+        (
+            "FLUX.1-Kontext-dev",
+            "FLUX.1 Kontext (licence: ",
+            "hf download black-forest-labs/FLUX.1-Kontext-dev --include",
+        ),
         ("qwen-image-edit", "Qwen-Image-Edit (licence: Apache-2.0)", "hf download Qwen/Qwen-Image-Edit --"),
     ],
 )

@@ -6,6 +6,7 @@ import shutil
 import diffusers
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 
 from relumix.errors import InputError
@@ -87,6 +88,13 @@ def test_a_library_of_elsewhere_is_not_imported(pix2pix, tmp_path):
     (folder / "model_index.json").write_text(json.dumps(index))
     with pytest.raises(InputError, match="wants antigravity to read its part scheduler: expected diffusers or transf"):
         loaded(folder)
+
+
+def test_weights_in_half_precision_alone_are_read(pix2pix, tmp_path):
+    folder = shutil.copytree(pix2pix, tmp_path / "model")
+    for weights in folder.rglob("*.safetensors"):
+        weights.rename(weights.with_name(f"{weights.stem}.fp16.safetensors"))
+    np.testing.assert_array_equal(edited(loaded(folder))[0], edited(loaded(pix2pix))[0])
 
 
 def test_damaged_weights(pix2pix, tmp_path):
@@ -185,3 +193,23 @@ def called(name, **options):
 )
 def test_what_pipelines_are_called_with(name, options, expected):
     assert called(name, **options) == {"prompt": "sun", **expected}
+
+
+def test_a_model_that_does_not_fit_is_one_line(pix2pix, monkeypatch):
+    model = loaded(pix2pix)
+
+    def full(*args, **words):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory.\nTried to allocate 20 GiB")
+
+    monkeypatch.setattr(model.pipe.unet, "forward", full)
+    with pytest.raises(InputError, match="does not fit the GPU's memory: try --offload, or a smaller --size"):
+        edited(model)
+
+
+def test_a_package_that_a_tokenizer_wants(pix2pix, monkeypatch):
+    def wants(*args, **words):
+        raise ImportError("\nT5Tokenizer requires the SentencePiece library but it was not found")
+
+    monkeypatch.setattr(diffusers.StableDiffusionInstructPix2PixPipeline, "from_pretrained", wants)
+    with pytest.raises(InputError, match="Pix2PixPipeline: T5Tokenizer requires the SentencePiece library"):
+        loaded(pix2pix)
