@@ -162,6 +162,13 @@ class EditModel:
         for name, refused in wanted.items():
             if refused:
                 raise InputError(f"{kind} has no use for --{name}: leave it out")
+        if options.strength is not None:
+            steps = options.steps or takes["num_inference_steps"].default
+            if steps * options.strength < 1:
+                raise InputError(
+                    f"a strength of {options.strength:g} is less than one of {steps} steps: expected at least "
+                    f"{1 / steps:g}, or more --steps"
+                )
 
     @property
     def _takes(self) -> dict[str, Any]:

@@ -51,6 +51,12 @@ def test_a_pipeline_edits(request, folder, kind, options):
     assert not np.array_equal(made, edited(model, shown=picture(seed=1))[0])
 
 
+def test_a_strength_of_less_than_a_step(stable_diffusion):
+    with pytest.raises(InputError, match=r"^a strength of 0.4 is less than one of 2 steps: expected at least 0.5, or "):
+        loaded(stable_diffusion, strength=0.4)
+    assert edited(loaded(stable_diffusion, strength=0.5))[1] == [(1.0, "step 1 of 1")]
+
+
 def test_the_size_is_the_models_or_as_asked(pix2pix, kontext):
     pipe = loaded(pix2pix).pipe
     assert size_of(pipe, None) == PX
@@ -154,6 +160,8 @@ def test_parts_of_two_models(pix2pix, tmp_path):
     ("options", "words"),
     [
         ({"prompt": " "}, "the prompt is empty"),
+        ({"prompt": "a\udcff"}, "the prompt holds bytes that are no text: expected UTF-8"),
+        ({"negative_prompt": "a\udcff"}, "the negative prompt holds bytes that are no text: expected UTF-8"),
         ({"strength": 0.0}, "strength is 0.0: expected more than 0"),
         ({"count": 17}, "17 candidates: expected 1 to 16"),
         ({"seed": -1}, "seed is -1"),
