@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from relumix.color.rec709 import srgb_encode
 from relumix.errors import InputError
 from relumix.gain.proxy import ProxyFrame
+from relumix.reference.quiet import quiet
 from relumix.types import Float32
 from relumix.util.extras import needed
 from relumix.util.json_object import read_object
@@ -77,22 +79,32 @@ class DepthModel:
         """Return the depth of a proxy along the axis, [h, w] float32 above 0, and the field of view across, or None."""
         import torch  # noqa: PLC0415  only models need it
 
+        from relumix.engines.svd.loading import UNREADABLE  # noqa: PLC0415
+
         shape = frame.known.shape
         shown = (srgb_encode(frame.rgb) * 255 + 0.5).astype(np.uint8)
-        with torch.inference_mode():
-            asked = self._processor(images=shown, return_tensors="pt", input_data_format="channels_last")
-            said = self._network(**{name: value.to(self._device) for name, value in asked.items()})
-            finish = self._processor.post_process_depth_estimation
-            options: dict[str, Any] = {"target_sizes": [shape]}
-            if "source_sizes" in inspect.signature(finish).parameters:
-                options["source_sizes"] = [shape]
-            (found,) = finish(said, **options)
+        try:
+            with torch.inference_mode():
+                found = self._asked(shown, shape)
+        except UNREADABLE as error:  # a picture too thin for it, or files of two models
+            raise InputError(f"the depth model {self.folder} says nothing of this picture: {error}") from error
         values = found["predicted_depth"].float().cpu().numpy().reshape(shape)
         if not np.isfinite(values).all():
             raise InputError(f"the depth model {self.folder} gave depth that is not finite: its weights are damaged")
         fov = found.get("field_of_view")
         depth = values if self.metric else self._within_range(values)
         return np.maximum(depth, _NEAREST_M).astype(np.float32), None if fov is None else float(fov)
+
+    def _asked(self, shown: NDArray[np.uint8], shape: tuple[int, ...]) -> Any:
+        """Return what the model says of a picture [h, w, 3], at a size (height, width)."""
+        asked = self._processor(images=shown, return_tensors="pt", input_data_format="channels_last")
+        said = self._network(**{name: value.to(self._device) for name, value in asked.items()})
+        finish = self._processor.post_process_depth_estimation
+        options: dict[str, Any] = {"target_sizes": [shape]}
+        if "source_sizes" in inspect.signature(finish).parameters:
+            options["source_sizes"] = [shape]
+        (found,) = finish(said, **options)
+        return found
 
     def _within_range(self, nearness: Float32) -> Float32:
         """Return the depth of an inverse depth of unknown scale, [h, w]."""
@@ -116,18 +128,29 @@ def _files(folder: Path) -> tuple[Path, ...]:
 
 def _loaded(folder: Path) -> tuple[Any, Any]:
     """Return the network and what prepares pictures for it. Raises InputError."""
-    from transformers import AutoImageProcessor, AutoModelForDepthEstimation  # noqa: PLC0415  loads torch
+    import transformers  # noqa: PLC0415  loads torch
 
-    from relumix.engines.svd.loading import UNREADABLE, refuse_other_weights  # noqa: PLC0415
+    from relumix.engines.svd.loading import refuse_other_weights  # noqa: PLC0415
 
     options = {"local_files_only": True, "trust_remote_code": False}
     try:
-        processor = AutoImageProcessor.from_pretrained(folder, **options)  # type: ignore[no-untyped-call]
-        network, found = AutoModelForDepthEstimation.from_pretrained(
-            folder, use_safetensors=True, output_loading_info=True, **options
-        )
-    except UNREADABLE as error:
+        with quiet(transformers.utils.logging):
+            processor = transformers.AutoImageProcessor.from_pretrained(folder, **options)  # type: ignore[no-untyped-call]
+            network, found = transformers.AutoModelForDepthEstimation.from_pretrained(
+                folder, use_safetensors=True, output_loading_info=True, ignore_mismatched_sizes=True, **options
+            )
+    except Exception as error:  # which one is another for each field of a config.json that is wrong
         first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise InputError(f"the depth model {folder} cannot be read: {first}") from error
     refuse_other_weights(folder, found["missing_keys"], found["unexpected_keys"])
+    if found["mismatched_keys"]:
+        name, got, expected = min(found["mismatched_keys"])
+        raise InputError(
+            f"the depth model {folder} has {name} as {list(got)}, expected {list(expected)} as its config.json says: "
+            "get both again, from one place"
+        )
+    if not hasattr(processor, "post_process_depth_estimation"):
+        raise InputError(
+            f"{folder / 'preprocessor_config.json'} is of a {type(processor).__name__}: expected that of a depth model"
+        )
     return network, processor

@@ -150,7 +150,9 @@ def _points_of_depth(depth: Map, frame: PlateFrame, fov: float, along_ray: bool)
     """Return the point of each proxy pixel from a depth map: made at the map's own size, where depth is of a pixel."""
     whole, own = depth.display_window, depth.data_window
     middle = whole.x + whole.width / 2 - 0.5 - own.x, whole.y + whole.height / 2 - 0.5 - own.y
-    aspect = frame.picture.pixel_aspect
+    # It covers the plate's display window, so that its pixels are as wide and as high as that makes them.
+    plate = frame.picture.display_window
+    aspect = frame.picture.pixel_aspect * ((plate.width / whole.width) / (plate.height / whole.height))
     values = np.abs(depth.values[..., 0])
     values = np.where((values > 0) & (values < FAR), values, np.float32(np.nan))
     points = Camera.of_fov(fov, whole.width, middle, aspect).points(values, along_ray=along_ray)

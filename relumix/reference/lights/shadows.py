@@ -204,7 +204,9 @@ class _Block:
     @classmethod
     def at(cls, screen: DepthScreen, rays: _Rays, travelled: Float32, level: NDArray[np.int32]) -> _Block:
         x, y = rays.x + rays.dx * travelled + np.float32(0.5), rays.y + rays.dy * travelled + np.float32(0.5)
-        column, row = x.astype(np.int32) >> level, y.astype(np.int32) >> level
+        # Positions that are a little off their pixels may lie outside of the picture.
+        height, width = screen.inverse.shape
+        column, row = (at.astype(np.int32).clip(0, most - 1) >> level for at, most in ((x, width), (y, height)))
         ends = []
         for cell, start, step in ((column, rays.x, rays.dx), (row, rays.y, rays.dy)):
             edge = ((cell + (step > 0)) << level).astype(np.float32) - np.float32(0.5) - start

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import inspect
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,6 +17,7 @@ from PIL import Image
 from relumix.engines.svd.loading import UNREADABLE
 from relumix.engines.svd.model import device_of
 from relumix.errors import InputError
+from relumix.reference import quiet as quieting
 from relumix.reference.maker import Tell
 from relumix.reference.text.folder import LEFT_OUT, ModelFolder
 from relumix.reference.text.networks import networks
@@ -58,7 +58,9 @@ def load(folder: ModelFolder, pipeline: str | None, device: str, precision: Prec
         with quiet():
             given = networks(folder, takes, dtype)
             pipe = kind.from_pretrained(folder.path, **words, **given, **left_out)
-    except (*UNREADABLE, AttributeError, ImportError) as error:
+    except InputError:
+        raise
+    except Exception as error:  # which one is another for each field of a config.json that is wrong
         raise InputError(f"{folder.path} cannot be read as {kind.__name__}: {_first_line(error)}") from error
     pipe.set_progress_bar_config(disable=True)
     settle(pipe, place, offload=offload)
@@ -85,22 +87,9 @@ def in_memory_of(pipe: Any) -> Iterator[None]:
         ) from error
 
 
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep back what diffusers and transformers say as they load: bars, advice to their authors, what will change."""
-    loggers = (diffusers.utils.logging, transformers.utils.logging)
-    before = [each.get_verbosity() for each in loggers]
-    for each in loggers:
-        each.set_verbosity_error()
-        each.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for each, verbosity in zip(loggers, before, strict=True):
-            each.set_verbosity(verbosity)
-            each.enable_progress_bar()
+def quiet() -> AbstractContextManager[None]:
+    """Keep back what diffusers and transformers say as they load."""
+    return quieting.quiet(diffusers.utils.logging, transformers.utils.logging)
 
 
 def _kind(folder: ModelFolder, pipeline: str | None) -> Any:

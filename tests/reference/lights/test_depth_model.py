@@ -1,6 +1,7 @@
 """Depth models from a folder, by tiny ones of the same structures."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -112,3 +113,44 @@ def test_weights_too_few_are_refused(models, tmp_path):
     save_file({name: value for name, value in weights.items() if name != first}, short / "model.safetensors")
     with pytest.raises(InputError, match=r"lacks 1 of the weights, "):
         load(short)
+
+
+def spoiled(models, tmp_path, name, change):
+    """Return a copy of a model whose file says something else."""
+    folder = shutil.copytree(models / "metric", tmp_path / "spoiled")
+    (folder / name).write_text(change((folder / name).read_text()))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("config.json", {"reassemble_hidden_size": "x"}, "spoiled cannot be read: "),
+        ("config.json", {"neck_hidden_sizes": [8, 8, 8, 16]}, r"as its config.json says: get both again"),
+        ("preprocessor_config.json", {"image_processor_type": "CLIPImageProcessor"}, "expected that of a depth model"),
+        ("preprocessor_config.json", None, "spoiled cannot be read: "),
+    ],
+)
+def test_files_of_something_else(models, tmp_path, capfd, name, change, words):
+    def changed(text):
+        return "[]" if change is None else json.dumps({**json.loads(text), **change})
+
+    with pytest.raises(InputError, match=words):
+        load(spoiled(models, tmp_path, name, changed))
+    assert capfd.readouterr().err == ""
+
+
+def test_loading_is_quiet(models, capfd):
+    load(models / "metric")
+    assert capfd.readouterr().err == ""
+
+
+def test_a_picture_that_it_cannot_look_at(models, tmp_path):
+    def to_nothing(text):
+        return json.dumps({**json.loads(text), "size": {"height": 0, "width": 0}})
+
+    files.plain(tmp_path / "a.1.exr", np.full((1, 64, 3), 0.5, np.float32), "RGB")
+    plate = Plate(Sequence.find(tmp_path / "a.1.exr"))
+    model = load(spoiled(models, tmp_path, "preprocessor_config.json", to_nothing))
+    with pytest.raises(InputError, match=r"^the depth model .*spoiled says nothing of this picture: "):
+        model.depth(PlateFrame.of(plate.read(1), 64).proxy)

@@ -84,6 +84,15 @@ def test_without_normals_they_are_those_of_the_positions(tmp_path):
     same(found)
 
 
+def test_depth_of_another_shape_covers_the_plate(tmp_path):
+    """Its pixels are as wide and as high as that makes them."""
+    depth = SEEN.geometry.camera.depth(SEEN.geometry.position)
+    files.plain(tmp_path / "z.exr", np.repeat(depth, 2, axis=0)[..., None].astype(np.float32), "Z")
+    opened = plate(tmp_path / "a.1.exr")
+    found, _ = geometry(opened, Sources({"depth": Sequence.find(tmp_path / "z.exr")}, fov_deg=FOV_DEG))
+    np.testing.assert_allclose(found.position, SEEN.geometry.position, rtol=5e-3, atol=2e-2)
+
+
 @pytest.mark.parametrize("kind", ["axis", "distance"])
 def test_depth_and_a_field_of_view(tmp_path, kind):
     depth = SEEN.geometry.camera.depth(SEEN.geometry.position) if kind == "axis" else SEEN.distance

@@ -106,3 +106,12 @@ def test_nothing_known_hides_nothing():
     geometry = SEEN.geometry
     nothing = DepthScreen.of(geometry.camera, np.zeros((108, 192), np.float32), np.zeros((108, 192), bool), 1.0)
     assert not nothing.hidden(geometry.position[0], geometry.position[0] + 5).any()
+
+
+@pytest.mark.parametrize("spread", [1.2, 3])
+def test_positions_off_their_pixels(spread):
+    """As those of a lens with distortion are: some lie outside of the picture, where nothing is looked up."""
+    geometry = SEEN.geometry
+    points = geometry.position[geometry.known] * np.float32([spread, spread, 1])
+    targets = np.broadcast_to(np.float32([0, 1, -2]), points.shape)
+    assert screen(geometry).hidden(points, targets).shape == (len(points),)
