@@ -22,6 +22,8 @@ class Codec:
     even          whether width and height have to be even; least: the smallest of them.
     takes_range   whether it can say that codes use their full range.
     takes_fields  whether it can say that frames are interlaced.
+    untagged_matrix  code point of H.273: the matrix that it is read by where its container has no tags; 0: that of its
+                     height (see pixels.default_matrix); None: it says its matrix itself.
     """
 
     name: str
@@ -35,16 +37,20 @@ class Codec:
     least: tuple[int, int] = (1, 1)
     takes_range: bool = False
     takes_fields: bool = False
+    untagged_matrix: int | None = None
 
 
 def _prores(name: str, words: str, profile: str, pixel_format: str, alpha: str | None = None) -> Codec:
     options = {"profile": profile, "vendor": "apl0"}
     containers = ("mov", "mxf", "matroska")
-    return Codec(name, words, "prores_ks", pixel_format, options, alpha, containers, takes_fields=True)
+    return Codec(
+        name, words, "prores_ks", pixel_format, options, alpha, containers, takes_fields=True, untagged_matrix=0
+    )
 
 
 def _dnxhr(name: str, words: str, profile: str, pixel_format: str) -> Codec:
-    return Codec(name, words, "dnxhd", pixel_format, {"profile": profile}, None, ("mov", "mxf"), least=(256, 120))
+    containers, options = ("mov", "mxf"), {"profile": profile}
+    return Codec(name, words, "dnxhd", pixel_format, options, None, containers, least=(256, 120), untagged_matrix=1)
 
 
 _FOR_VIEWING = ("mov", "mp4", "matroska")

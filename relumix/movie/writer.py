@@ -95,16 +95,18 @@ class Form:
         """Whether its alpha is written."""
         return self.alpha and self.codec.alpha_format is not None
 
-    @property
-    def coding(self) -> Coding:
-        """How pixels are stored."""
+    def coding_in(self, container: str) -> Coding:
+        """Return how pixels are stored in a container, as FFmpeg names it."""
         name = (self.codec.alpha_format if self.keeps_alpha else None) or self.codec.pixel_format
         full_range = bool(self.colour.full_range) and self.codec.takes_range
-        return Coding(name, self._matrix, full_range, self.interlaced)
+        return Coding(name, self._matrix_in(container), full_range, self.interlaced)
 
-    @property
-    def _matrix(self) -> int:
-        """The matrix: one that is known, whatever is said."""
+    def _matrix_in(self, container: str) -> int:
+        """The matrix: one that is known, whatever is said, and that readers of the file will take it for."""
+        untagged = self.codec.untagged_matrix
+        # QuickTime has tags for all three of them, or for none.
+        if container == "mov" and untagged is not None and UNSPECIFIED in (self.colour.primaries, self.colour.transfer):
+            return untagged or default_matrix(self.height)
         if self.matrix:
             return self.matrix
         if self.colour.matrix not in (0, UNSPECIFIED):
@@ -125,7 +127,8 @@ class MovieWriter:
         comment  is kept in the file's metadata.
         """
         self.path, self.form, self.clipped_pixels = path, form, 0
-        self._count, self._coding, self._sound = 0, form.coding, sound
+        self._count, self._sound = 0, sound
+        self._coding = form.coding_in(container_of(path))
         self._file = Unfinished(path)
         self._container: Any = None
         try:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from relumix.errors import InputError
 from relumix.events import Start
-from relumix.pipeline.delivery import Delivery, is_movie_name, not_ours
+from relumix.pipeline.delivery import Delivery, is_movie_name, not_ours, refuse_same
 from relumix.pipeline.fingerprint import Fingerprints, stored_fingerprint
 from relumix.pipeline.image_delivery import ImageDelivery
 from relumix.settings import Settings
@@ -152,6 +152,19 @@ def _check_outputs(job: Job) -> None:
         with writing(preview):  # a name that is too long is told as one that cannot be written
             if preview.is_dir():
                 raise InputError(f"{preview} is a folder: expected the name of a file")
+            refuse_same(preview, job.source.inputs())
+    _refuse_previews_over_results(job)
+
+
+def _refuse_previews_over_results(job: Job) -> None:
+    """Raise InputError where the preview or the contact sheet would have the name of a result."""
+    settings = job.source.settings
+    results = {path.absolute() for frame in job.frames for path in job.paths(frame)} | {Path(job.asked).absolute()}
+    if job.delivery and not is_movie_name(job.asked):
+        results |= {job.delivery.path(frame).absolute() for frame in job.frames}
+    for option, name in (("--preview", settings.preview), ("--contact-sheet", settings.contact_sheet)):
+        if name and Path(name).absolute() in results:
+            raise InputError(f"{name} is the name of a result too: choose another {option}")
 
 
 def _refuse_shared(job: Job) -> None:

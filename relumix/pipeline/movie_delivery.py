@@ -58,8 +58,7 @@ class MovieDelivery:
 
     def refuse(self, inputs: Sequence[Path], *, overwrite: bool) -> None:
         """Raise InputError as Delivery.refuse."""
-        plates = (self._source.shot.path(frame) for frame in self._source.shot.frames)
-        refuse_same(self._path, list(dict.fromkeys(map(file_of, (*inputs, *plates)))))
+        refuse_same(self._path, list(dict.fromkeys((*map(file_of, inputs), *self._source.inputs()))))
         if not overwrite and self._path.exists() and not self._comment().startswith(_COMMENT):
             raise not_ours(self._path)
 

@@ -59,6 +59,8 @@ def log_luminance(rgb: Float32) -> Float32:
 
 def edges_of(values: Float32) -> Edges | None:
     """Return the edges of log luminance [h, w], None where it shows nothing."""
+    if min(values.shape) < 2:
+        return None  # a line of pixels has no edge across it
     down, across = np.gradient(values)
     size = np.hypot(across, down)
     if _size_of(down, across) < _LEAST_STOPS:

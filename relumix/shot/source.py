@@ -17,7 +17,7 @@ from relumix.shot.alpha import looked_at
 from relumix.shot.assumed import told_assumed
 from relumix.shot.confidence_layer import MAP_CHANNEL, read_confidence
 from relumix.shot.cuts import LOOK_PX, Look, find_cuts, given_cuts, look_at, told_cuts
-from relumix.shot.movie_frames import deinterlaced, sent_name, told_of_movie
+from relumix.shot.movie_frames import deinterlaced, file_of, sent_name, told_of_movie
 from relumix.shot.paint import Alpha
 from relumix.shot.picture import Picture
 from relumix.shot.plate import Plate
@@ -217,6 +217,11 @@ class PlateSource:
         """Return every input file but the plate's."""
         masks = [self.masks.path(f) for f in self.masks.frames] if self.masks else []
         return [*self.reference_paths.values(), *masks, *(part.mask for part in self.parts.values() if part.mask)]
+
+    def inputs(self) -> list[Path]:
+        """Return every input file: a movie is one."""
+        plates = map(self.shot.path, self.shot.frames)
+        return list(dict.fromkeys(map(file_of, (*self.other_inputs(), *plates))))
 
     def mask_path(self, frame: int) -> Path | None:
         """Return the matte's file for a frame, None without mattes."""

@@ -16,7 +16,8 @@ WENT_TO_THE_END = (0, 3)
 def run(arguments: Sequence[str], folder: Path, seconds: float) -> subprocess.CompletedProcess[str]:
     """Run `relumix` with arguments in a folder; returns its exit code and what it said.
 
-    Raises RefusedError where it takes longer than so many seconds; it is ended then.
+    Raises RefusedError where it takes longer than so many seconds, and is ended then, or where the folder is gone: the
+    clip was closed.
     """
     try:
         return subprocess.run(
@@ -31,6 +32,8 @@ def run(arguments: Sequence[str], folder: Path, seconds: float) -> subprocess.Co
         )
     except subprocess.TimeoutExpired:
         raise RefusedError(422, f"it took longer than {seconds:g} s") from None
+    except FileNotFoundError:
+        raise RefusedError(404, "the clip was closed") from None
 
 
 def complaint(said: str, code: int) -> str:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
+_FOLDERS = re.compile(r"(^|[\s\"'(=])/(?:[^\s\"'/]+/)*(?=[^\s/])")
+"""Folders of an absolute path in a text, and what is before it."""
+
 
 class RefusedError(Exception):
     """A request that is refused. Its text is told to the visitor.
@@ -17,4 +22,4 @@ class RefusedError(Exception):
 
 def without_folders(text: str) -> str:
     """Return a text without the folders of this server: they are nothing to a visitor."""
-    return " ".join(word.rpartition("/")[2] if word.startswith("/") else word for word in text.split(" "))
+    return _FOLDERS.sub(r"\1", text)

@@ -220,9 +220,9 @@ class Job:
 
     def _failed(self, frame: int | None, message: str) -> None:
         if frame is None:
-            self._update(error=message)
+            self._update(error=without_folders(message))
         else:
-            self._update(failed={**self.told.failed, frame: message})
+            self._update(failed={**self.told.failed, frame: without_folders(message)})
 
     def _update(self, **changes: Any) -> None:
         with self._lock:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from relumix.errors import InputError
@@ -113,6 +113,8 @@ async def json_of(request: Request) -> dict[str, Any]:
     try:
         body = await asyncio.wait_for(read(), _JSON_SECONDS)
         fields = json.loads(body) if body else {}
+        # What is no number or no text goes into no answer, and what is kept of a request goes into answers.
+        json.dumps(fields, ensure_ascii=False, allow_nan=False).encode()
     except asyncio.TimeoutError:
         raise RefusedError(408, "the request took longer to come than it may") from None
     except (ValueError, RecursionError):
@@ -135,6 +137,8 @@ def answering(handler: Handler) -> Handler:
             response = await handler(request)
         except RefusedError as error:
             response = JSONResponse({"error": str(error)}, error.status)
+        except ClientDisconnect:
+            response = JSONResponse({"error": "the visitor left in the middle of it"}, 400)  # nobody reads it
         begun = getattr(request.state, "begun", None)
         if begun is not None:
             keep(request, response, begun)

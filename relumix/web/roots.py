@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from relumix.errors import InputError
@@ -31,13 +32,15 @@ class Roots:
     def clip(self, text: str) -> str:
         """Return the pattern, file or folder of a clip that was named, links resolved. Raises RefusedError."""
         path = Path(text)
-        folder = path if path.is_dir() else path.parent
-        inside = self._inside(folder)
+        folder = path if os.path.isdir(path) else path.parent  # noqa: PTH112  Path.is_dir raises for a name too long
+        inside = self._inside(folder, text)
         pattern = inside if folder == path else inside / path.name
         try:
             shot = Shot.find(pattern)
         except InputError as error:
             raise RefusedError(422, str(error)) from None
+        except OSError as error:
+            raise RefusedError(422, f"{text[:200]!r} cannot be read: {error.strerror}") from None
         for path in {file_of(shot.path(frame)) for frame in shot.frames}:
             self._inside_file(path)
         return str(pattern)
@@ -49,17 +52,17 @@ class Roots:
         """
         if not text:
             return {"folder": "", "above": None, "folders": [str(root) for root in self.folders], "clips": []}
-        folder = self._inside(Path(text))
+        folder = self._inside(Path(text), text)
         above = "" if folder in self.folders else str(folder.parent)
         folders: list[str] = []
         files: list[str] = []
-        with os.scandir(folder) as entries:
-            for count, entry in enumerate(entries):
-                if count >= MOST_ENTRIES:
-                    break
-                if entry.name.startswith("."):
-                    continue
-                (folders if entry.is_dir() else files).append(entry.name)
+        try:
+            with os.scandir(folder) as entries:
+                for entry in islice(entries, MOST_ENTRIES):
+                    if not entry.name.startswith("."):
+                        (folders if entry.is_dir() else files).append(entry.name)
+        except OSError as error:
+            raise RefusedError(403, f"{folder} cannot be read: {error.strerror}") from None
         return {
             "folder": str(folder),
             "above": above,
@@ -67,15 +70,18 @@ class Roots:
             "clips": _clips_of(files)[:MOST_LISTED],
         }
 
-    def _inside(self, folder: Path) -> Path:
-        """Return a folder, links resolved, if it is below a root or one. Raises RefusedError."""
+    def _inside(self, folder: Path, named: str) -> Path:
+        """Return a folder, links resolved, if it is below a root or one. Raises RefusedError.
+
+        named  what the visitor said: all that he is told of a place outside, lest he learn what is there.
+        """
         if "\0" in str(folder) or not folder.is_absolute():
             raise RefusedError(400, f"{str(folder)[:200]!r} is no absolute path")
         real = Path(os.path.realpath(folder))
         if not any(root == real or root in real.parents for root in self.folders):
-            raise RefusedError(403, f"{folder} is not below a --root of this page")
-        if not real.is_dir():
-            raise RefusedError(404, f"{folder} is no folder that is there")
+            raise RefusedError(403, f"{named[:200]} is not below a --root of this page")
+        if not os.path.isdir(real):  # noqa: PTH112
+            raise RefusedError(404, f"{named[:200]} is no folder that is there")
         return real
 
     def _inside_file(self, path: Path) -> None:

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from relumix.shot.movie_frames import MOVIE_SUFFIXES
 from relumix.version import __version__
 from relumix.web import downloads
 from relumix.web.clips import Clip
@@ -204,6 +205,8 @@ async def _received(request: Request, session: Session, clip: Clip, frame: int) 
     """Take a picture for a frame. Returns the name that it came under, and its file."""
     site, name = site_of(request), safe_name(request.path_params["file"])
     options = site.options
+    if Path(name).suffix.lower() in MOVIE_SUFFIXES:
+        raise RefusedError(422, f"{name} is a movie: expected a picture, like a still of it")
     refuse_large(request.headers.get("content-length"), options.max_upload_bytes, name)
     target = site.studio.reference_path(clip, frame, f".{time.monotonic_ns():x}{Path(name).suffix}")
     most = min(options.max_upload_bytes, options.max_session_bytes - await blocking(session.bytes_used))

@@ -43,13 +43,17 @@ GLOSS = {"type": "roughconductor", "material": "none", "distribution": "ggx", "a
 
 def main() -> None:
     """Print the table."""
+    parser = argparse.ArgumentParser(description="How exact added light is, against renders of it.")
+    parser.add_argument("--spp", type=int, default=SAMPLES, help="samples a pixel of the renders (%(default)s)")
+    samples = parser.parse_args().spp
     mi.set_variant("llvm_ad_rgb")
     geometry = shown(mi, scene(mi, size=SIZE), SIZE)
     for name, (theirs, ours) in truths(mi).items():
-        _print(name, Rig(1, 1, MATT, None, (Lamp(ours, WHITE),), ()), geometry, light=theirs)
+        _print(samples, name, Rig(1, 1, MATT, None, (Lamp(ours, WHITE),), ()), geometry, light=theirs)
     theirs, ours = truths(mi)["area"]
     black = replace(geometry, albedo=np.zeros_like(geometry.albedo))
     _print(
+        samples,
         "area on gloss",
         Rig(1, 1, Surface(0.5, 1.0), None, (Lamp(ours, WHITE),), ()),
         black,
@@ -62,11 +66,11 @@ def main() -> None:
         dome = Dome(picture, np.array([0.0, 1, 0]), np.pi)
         rig = Rig(1, 1, MATT, None, (), (tuple(ambient.lamps_of(dome.pieces, WHITE, shadows=True)),))
         around = {"type": "envmap", "bitmap": mi.Bitmap(picture)}
-        _print(name, rig, open_floor, light=around, without=("wall",))
+        _print(samples, name, rig, open_floor, light=around, without=("wall",))
 
 
-def _print(name, rig, geometry, **how) -> None:
-    truth = np.array(mi.render(scene(mi, size=SIZE, **how), spp=SAMPLES, seed=1)) @ LUMINANCE
+def _print(samples, name, rig, geometry, **how) -> None:
+    truth = np.array(mi.render(scene(mi, size=SIZE, **how), spp=samples, seed=1)) @ LUMINANCE
     found = added_light(rig, geometry, lambda share, words: None) @ LUMINANCE
     known = geometry.known
     error = np.abs(found - truth)[known].mean() / truth[known].mean()

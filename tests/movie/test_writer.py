@@ -239,3 +239,16 @@ def test_comments_are_kept(tmp_path):
             writer.add(clips.picture(0))
         with Movie(tmp_path / name) as movie:
             assert movie.info.comment == "hello"
+
+
+@pytest.mark.parametrize("tags", [(2, 2, 1), (2, 2, 6), (2, 2, 2), (9, 2, 9), (6, 6, 6)])
+@pytest.mark.parametrize(
+    ("codec", "suffix"), [held for held in HELD if held[0] in ("prores4444", "dnxhr444", "hevc10")]
+)
+def test_colour_comes_back_whatever_the_tags_leave_out(tmp_path, codec, suffix, tags):
+    path, size = tmp_path / f"a{suffix}", SIZES[codec]
+    rgb = np.full((size[1], size[0], 3), (0.7, 0.4, 0.2), np.float32)
+    with MovieWriter(path, Form(CODECS[codec], *size, Fraction(24), Colour(*tags))) as writer:
+        writer.add(rgb)
+    with Movie(path) as movie:
+        assert np.abs(movie.read(movie.info.frames[0]) - rgb).max() < 2 / 255

@@ -296,3 +296,25 @@ def test_what_cannot_be(tmp_path, clip):
     assert refusal(clip, {86400: clip}, tmp_path / "b.#.png") == (
         f"{png} exists and relumix did not write it: choose another output, or --overwrite"
     )
+
+
+def test_a_preview_replaces_neither_the_plate_nor_the_result(tmp_path):
+    clip = clips.write(tmp_path / "clip.mp4", "h264", FRAMES)
+    kept, out = clip.read_bytes(), str(tmp_path / "relit.mp4")
+    with pytest.raises(InputError, match=r"^\S+clip\.mp4 would be written over the input \S+clip\.mp4: choose another"):
+        relit(clip, {1: clip}, tmp_path / "relit", preview=str(clip))
+    assert clip.read_bytes() == kept
+    with pytest.raises(InputError, match=r"^\S+relit\.mp4 is the name of a result too: choose another --preview$"):
+        relit(clip, {1: clip}, out, preview=out)
+
+
+def test_a_contact_sheet_replaces_neither_an_input_nor_a_result(tmp_path):
+    clip = clips.write(tmp_path / "clip.mp4", "h264", FRAMES)
+    relit(clip, {1: clip}, tmp_path / "plate.####.png")
+    plate, out = tmp_path / "plate.0002.png", str(tmp_path / "relit.0002.png")
+    kept = plate.read_bytes()
+    with pytest.raises(InputError, match=r"^\S+0002\.png would be written over the input \S+0002\.png: choose another"):
+        relit(str(tmp_path / "plate.####.png"), {2: plate}, tmp_path / "relit", contact_sheet=str(plate))
+    assert plate.read_bytes() == kept
+    with pytest.raises(InputError, match=r"^\S+0002\.png is the name of a result too: choose another --contact-sheet$"):
+        relit(str(tmp_path / "plate.####.png"), {2: plate}, tmp_path / "relit.####.png", contact_sheet=out)

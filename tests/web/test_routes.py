@@ -13,6 +13,7 @@ import pytest
 
 from relumix.shot.plate import Plate
 from relumix.shot.sequence import Sequence
+from relumix.web.errors import without_folders
 from relumix.web.jobs import Job
 from tests.web.rig import FRAMES, LOOK, Rig, decoded, link, make_clip, said, upload
 
@@ -312,3 +313,47 @@ def test_nothing_else_is_here(rig: Rig):
         assert answer.status_code in (404, 405), path
         assert "import" not in answer.text
     assert json.loads(visitor.get("/api/none").text) == {"error": "there is nothing here"}
+
+
+@pytest.mark.parametrize(
+    ("body", "code"), [(b'{"title": "\\ud800"}', 400), (b'{"title": NaN}', 400), (b'{"title": 1e999}', 400)]
+)
+def test_what_no_answer_can_say_is_refused(rig: Rig, tmp_path: Path, body: bytes, code: int):
+    visitor = rig.visitor()
+    for path in make_clip(tmp_path / "made").values():
+        visitor.put(f"/api/uploads/u/{path.name}", content=path.read_bytes())
+    assert said(visitor.post("/api/uploads/u", content=body)) == (code, "the request is no JSON")
+    assert visitor.get("/api/state").status_code == 200
+
+
+def test_odd_paths_cost_their_request(rig: Rig, tmp_path: Path):
+    make_clip(rig.root / "sh010")
+    (tmp_path / "outside").mkdir()
+    visitor = rig.visitor()
+    for name in ("x" * 300, "#" * 5000 + ".exr", "\0.exr", "x" * 300 + "/a.mov"):
+        code, text = said(visitor.post("/api/open", json={"path": f"{rig.root}/{name}"}))
+        assert (400 <= code < 500, bool(text)) == (True, True), name[:9]
+    assert visitor.get("/api/browse", params={"folder": f"{rig.root}/{'x' * 300}"}).status_code == 404
+    # What is there outside of the roots, and what is not, cannot be told apart.
+    for name in ("outside", "nothing"):
+        path = str(tmp_path / name)
+        expected = (403, f"{path} is not below a --root of this page")
+        assert said(visitor.post("/api/open", json={"path": path})) == expected
+        assert said(visitor.get("/api/browse", params={"folder": path})) == expected
+
+
+def test_a_movie_is_no_picture_and_no_folder_is_told(clip):
+    visitor, path = clip
+    answer = visitor.put(f"{path}/references/1002/a.mov", content=b"x")
+    assert said(answer) == (422, "a.mov is a movie: expected a picture, like a still of it")
+    code, text = said(visitor.put(f"{path}/references/1002/a.tga", content=b"x"))
+    assert (code, "/" in text) == (422, False), text
+
+
+def test_texts_have_no_folders():
+    for text, shown in (
+        ('no reader for "/tmp/a b/c/d.mov". Is it', 'no reader for "a b/c/d.mov". Is it'),
+        ("/tmp/x/y.mp4 does not say", "y.mp4 does not say"),
+        ("frame 12: /t/c.mp4/c.0012.mp4 is 5/6 done at http://x/y", "frame 12: c.0012.mp4 is 5/6 done at http://x/y"),
+    ):
+        assert without_folders(text) == shown
