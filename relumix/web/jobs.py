@@ -211,7 +211,7 @@ class Job:
         elif kind == "warning":
             self._update(warnings=[*self.told.warnings, without_folders(event["message"])][:_MOST_WARNINGS])
         elif kind == "error":
-            self._failed(event["frame"], without_folders(event["message"]))
+            self._failed(event["frame"], event["message"])
 
     def _frame(self, frame: int, path: Path) -> None:
         version = f"{path.stat().st_mtime_ns:x}"
