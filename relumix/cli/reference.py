@@ -115,6 +115,8 @@ def engine_settings(args: argparse.Namespace) -> Settings:
 
 def _refuse_idle(args: argparse.Namespace) -> None:
     """Raise InputError where an option is given that says nothing without --all-of-it."""
+    if args.all_of_it == "":
+        raise InputError("--all-of-it is '': expected a pattern, or a folder, for the relit shot")
     own = ("engine", "engine_options", "engine_model", "server", "preview")
     if not args.all_of_it and (idle := [name for name in (*own, *WITH_SERVER) if getattr(args, name)]):
         option = {"engine_options": "engine-option"}.get(idle[0], idle[0].replace("_", "-"))

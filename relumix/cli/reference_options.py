@@ -34,7 +34,9 @@ def _number(text: str) -> str:
     try:
         return str(int(text))
     except ValueError:
-        raise InputError(f"got --frame {text}, expected one number, such as 1001; --frames takes several") from None
+        raise InputError(
+            f"got --frame {text[:20]}, expected one number, such as 1001; --frames takes several"
+        ) from None
 
 
 def add_light(group: Group) -> None:

@@ -15,13 +15,14 @@ import numpy as np
 
 from relumix.errors import FrameError, InputError
 from relumix.events import AnyEvent, Done, Failed, FrameDone, OnEvent, Progress, Stage, Start, Warned, ignore
-from relumix.pipeline.delivery import not_ours
+from relumix.pipeline.delivery import not_ours, refuse_same
 from relumix.pipeline.fingerprint import FINGERPRINT_ATTRIBUTE, size_and_time, stored_fingerprint
 from relumix.pipeline.run import Tally
 from relumix.preview.contact_sheet import ContactSheet
 from relumix.reference.deliver import Candidate, shown
 from relumix.reference.maker import Light, Maker, PlateFrame, Tell, matte_of
 from relumix.settings import Settings
+from relumix.shot.movie_frames import file_of
 from relumix.shot.picture import Picture, nonfinite
 from relumix.shot.plate import Plate
 from relumix.shot.sequence import OutputPattern, parse_frames
@@ -140,6 +141,8 @@ def prepare(plate: Plate, maker: Maker, output: str | PathLike[str], settings: S
     plate   as `open_plate` returns it.
     output  a pattern, a file, or a folder. Where there are several candidates, each file's name has its label.
     """
+    if not str(output):
+        raise InputError("the output is '': expected a name like relit.1001.exr, a pattern, or a folder")
     if settings.compression:
         check_compression(settings.compression)
     shot = plate.sequence
@@ -196,6 +199,7 @@ def _check_outputs(job: ReferenceJob) -> None:
         refuse_unwritable(sheet.parent)
         if sheet.is_dir():
             raise InputError(f"{sheet} is a folder: expected the name of a file")
+        refuse_same(sheet, list(dict.fromkeys([*inputs, *(file_of(job.shot.path(f)) for f in job.shot.frames)])))
 
 
 def refuse_all_of_it(job: ReferenceJob, output: str) -> None:

@@ -108,6 +108,9 @@ def test_dry_run_writes_nothing(capsys, shot):
         (("--engine-option", "a=b"), "--engine-option goes with --all-of-it alone"),
         (("--frame", "7"), "has no frame 7: it has 1001 to 1003"),
         (("--frame", "x"), "got --frame x, expected one number, such as 1001; --frames takes several"),
+        (("--frame", "9" * 5000), "got --frame 99999999999999999999, expected one number, such as 1001; "),
+        (("-o", ""), "the output is '': expected a name like relit.1001.exr, a pattern, or a folder"),
+        (("--all-of-it", ""), "--all-of-it is '': expected a pattern, or a folder, for the relit shot"),
         (("--mix", "2"), "mix is 2.0: expected a number from 0"),
         (("--contrast", "2"), "contrast is 2.0: expected 0 (a plain grade) to 1"),
         (("--frame", "1001", "--frames", "1001-1002"), "not allowed with argument --frame"),
@@ -119,6 +122,29 @@ def test_what_is_wrong_is_one_line(capsys, shot, more, sentence):
     assert (code, out) == (2, "")
     assert sentence in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("given", ["other.png", "link.png", "plate.1003.png"])
+def test_a_contact_sheet_replaces_no_input(capsys, shot, given):
+    for frame in (1001, 1002, 1003):
+        picture = oiio.ImageBuf(str(shot / f"plate.{frame}.exr"))
+        assert picture.write(str(shot / f"plate.{frame}.png"), "uint8")
+    shutil.copy(shot / "plate.1002.png", shot / "other.png")
+    (shot / "link.png").symlink_to(shot / "other.png")
+    before = (shot / given).read_bytes()
+    args = ("reference", "match", shot / "plate.####.png", "--to", shot / "other.png", "-o", shot / "relit.1001.exr")
+    code, _, err = said(capsys, *args, "--contact-sheet", shot / given, "--overwrite")
+    assert code == 2
+    assert f"{shot / given} would be written over the input {shot}" in err
+    assert (shot / given).read_bytes() == before
+
+
+def test_what_failed_is_not_said_to_be_written(capsys, shot):
+    files.plain(shot / "plate.1001.exr", np.zeros((64, 96, 3), np.float16), "RGB")
+    code, out, _ = said(capsys, *match(shot))
+    assert code == 3
+    assert out.startswith("0 frames relit in ")
+    assert "wrote" not in out
 
 
 @pytest.mark.parametrize(

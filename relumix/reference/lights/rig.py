@@ -154,9 +154,11 @@ class RigFile:
 def _read(path: Path) -> Any:
     """Return the JSON values of a file. Raises InputError."""
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise InputError(f"{path} has {path.stat().st_size} bytes, expected a rig of at most {MOST_BYTES}")
-        return json.loads(path.read_text("utf-8-sig"), object_pairs_hook=_once)
+        with path.open("rb") as file:  # its size is what can be read: pipes and devices tell none
+            text = file.read(MOST_BYTES + 1)
+        if len(text) > MOST_BYTES:
+            raise InputError(f"{path} has more than {MOST_BYTES} bytes: expected a rig, which is JSON")
+        return json.loads(text.decode("utf-8-sig"), object_pairs_hook=_once)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     except json.JSONDecodeError as error:

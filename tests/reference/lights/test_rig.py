@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import OpenImageIO as oiio
@@ -179,6 +180,14 @@ def test_whole_files(rig, tmp_path):
         assert str(caught.value) == said
     with pytest.raises(InputError, match=r"none.json cannot be read: No such file or directory$"):
         RigFile(tmp_path / "none.json")
+
+
+def test_a_rig_without_an_end(tmp_path):
+    """A device says that it has no bytes at all."""
+    if not Path("/dev/zero").exists():
+        pytest.skip("this system has no /dev/zero")
+    with pytest.raises(InputError, match=r"^/dev/zero has more than 4194304 bytes: expected a rig, which is JSON$"):
+        RigFile(Path("/dev/zero"))
 
 
 @pytest.mark.parametrize(
