@@ -7,6 +7,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
+
 from relumix.movie import timecode
 from relumix.movie.colour import UNSPECIFIED, Colour
 from relumix.movie.pixels import Coding, default_matrix, is_planar, planar_name
@@ -46,6 +48,7 @@ class MovieInfo:
     rotation      degrees counter-clockwise by which stored frames are turned to stand upright: 0, 90, 180 or 270.
     timecode      of the first frame, None without.
     comment       what a program or a person wrote into it; "" if nothing.
+    unread        what else it holds and is not read, in words.
     """
 
     path: Path
@@ -66,6 +69,7 @@ class MovieInfo:
     timecode: str | None
     sounds: tuple[Sound, ...]
     comment: str = ""
+    unread: tuple[str, ...] = ()
 
     @property
     def channels(self) -> int:
@@ -110,6 +114,16 @@ def timecode_in(container: Any, stream: Any) -> str | None:
             if name.lower() == "timecode" and timecode.frame_of(value, Fraction(24)) is not None:
                 return str(value)
     return None
+
+
+def unread_in(container: Any, stream: Any) -> tuple[str, ...]:
+    """Return what is not read of the pictures: other streams, and alpha beside the frames, as WebM has it."""
+    cover = av.stream.Disposition.attached_pic
+    others = sum(not each.disposition & cover for each in container.streams.video) - 1
+    found = [f"{others} more video stream{'s'[: others > 1]}"] if others else []
+    if stream.metadata.get("alpha_mode") == "1":
+        found.append("alpha in a stream of its own")
+    return tuple(found)
 
 
 def comment_in(container: Any) -> str:

@@ -17,7 +17,17 @@ from relumix.errors import FrameError, InputError, LostFrameError
 from relumix.movie.decoder import Decoder, reason_of
 from relumix.movie.filters import deinterlaced
 from relumix.movie.index import Index, index_of
-from relumix.movie.info import MovieInfo, coding_of, colour_of, comment_in, first_frame, rate_of, sound_of, timecode_in
+from relumix.movie.info import (
+    MovieInfo,
+    coding_of,
+    colour_of,
+    comment_in,
+    first_frame,
+    rate_of,
+    sound_of,
+    timecode_in,
+    unread_in,
+)
 from relumix.movie.pixels import planar, to_rgb
 from relumix.types import Float32
 
@@ -140,6 +150,7 @@ class Movie:
             timecode=code,
             sounds=tuple(map(sound_of, container.streams.audio)),
             comment=comment_in(container),
+            unread=unread_in(container, stream),
         )
 
     def _sample(self) -> Any:

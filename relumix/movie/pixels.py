@@ -28,6 +28,9 @@ _LUMA_WEIGHTS = {
 
 _HD_HEIGHT = 720
 
+_FLOATS = ("gbrpf32le", "gbrapf32le", "grayf32le")
+"""Planar formats of floats."""
+
 
 @dataclass(frozen=True)
 class Coding:
@@ -55,6 +58,11 @@ class Coding:
         return int(self.video_format.components[0].bits)
 
     @property
+    def is_float(self) -> bool:
+        """Whether samples are floats, of which 0 is black and 1 white."""
+        return "f32" in self.pixel_format
+
+    @property
     def has_alpha(self) -> bool:
         """Whether there is alpha."""
         return any(component.is_alpha for component in self.video_format.components)
@@ -76,14 +84,16 @@ def default_matrix(height: int) -> int:
 
 
 def planar(frame: Any) -> Any:
-    """Return a frame in a planar format whose samples are little-endian whole numbers, which it may be already."""
+    """Return a frame in a planar, little-endian format of whole numbers or floats, which it may be already."""
     if is_planar(frame.format):
         return frame
     return frame.reformat(format=planar_name(frame.format))
 
 
 def is_planar(video_format: Any) -> bool:
-    """Tell whether each component has a plane of its own, in whole numbers that this machine reads as they are."""
+    """Tell whether each component has a plane of its own, in numbers that this machine reads as they are."""
+    if video_format.name in _FLOATS:
+        return True
     parts, name = video_format.components, video_format.name
     return (
         name.startswith(("yuv", "gbr", "gray"))
@@ -98,6 +108,8 @@ def is_planar(video_format: Any) -> bool:
 def planar_name(video_format: Any) -> str:
     """Return the planar format that holds what a packed, semi-planar or palette format holds."""
     parts = video_format.components
+    if video_format.is_rgb and _is_of_floats(video_format.name):
+        return "gbrapf32le" if any(part.is_alpha for part in parts) else "gbrpf32le"
     depth = next(depth for depth in (8, 10, 12, 16) if depth >= min(max(part.bits for part in parts), 16))
     end = "" if depth == 8 else f"{depth}le"
     palette = video_format.name == "pal8"
@@ -109,6 +121,10 @@ def planar_name(video_format: Any) -> str:
     halved = (video_format.chroma_width(8), video_format.chroma_height(8))
     sampling = {(4, 8): "422", (4, 4): "420", (2, 8): "411"}.get(halved, "444")
     return f"yuv{alpha}{sampling}p{end}"
+
+
+def _is_of_floats(name: str) -> bool:
+    return "f16" in name or "f32" in name
 
 
 def to_rgb(frame: Any, coding: Coding) -> Float32:
@@ -167,6 +183,9 @@ class _Scale:
 
     @classmethod
     def of(cls, coding: Coding) -> _Scale:
+        if coding.is_float:
+            zero, one = np.float32(0), np.float32(1)
+            return cls(zero, one, zero, one, one, 1)
         bits = coding.depth_bits
         step, highest = 2.0 ** (bits - 8), 2**bits - 1
         alpha = next((2**part.bits - 1 for part in coding.video_format.components if part.is_alpha), 1)
@@ -188,7 +207,7 @@ def planes_of(frame: Any) -> dict[str, NDArray[Any]]:
     found = {}
     for name, part in zip(names, frame.format.components, strict=True):
         plane = frame.planes[part.plane]
-        kind = np.dtype(np.uint8 if part.bits <= 8 else "<u2")
+        kind = np.dtype("<f4" if frame.format.name in _FLOATS else np.uint8 if part.bits <= 8 else "<u2")
         rows = np.frombuffer(plane, kind).reshape(-1, plane.line_size // kind.itemsize)
         found[name] = rows[: plane.height, : plane.width]
     return found

@@ -32,6 +32,7 @@ from relumix.shot.images import (
 )
 from relumix.shot.layout import FileLayout, difference, layout_of, subsampled_channels
 from relumix.shot.movie_facts import MovieFacts
+from relumix.shot.movie_frames import MovieFrame
 from relumix.shot.sequence import Sequence
 
 
@@ -282,12 +283,18 @@ def _frame(sequence: Sequence, agreed: _Agreed, part: int, scanned: Choice | Non
         with opened(path, unassociated=True) as image:
             layout = layout_of(image, path)
             spec = layout.specs[min(part, len(layout.specs) - 1)][0]
-            found = FrameInfo(frame, data_window(spec), display_window(spec), timecode_in(spec))
+            found = FrameInfo(frame, data_window(spec), display_window(spec), _timecode(spec, path))
             if odd := difference(layout, path, agreed.layout, agreed.path):
                 return replace(found, error=odd)
             return _scanned(found, image, spec, scanned) if scanned else found
     except ImageError as error:
         return FrameInfo(frame, error=str(error))
+
+
+def _timecode(spec: Any, path: Path) -> str | None:
+    """The time code of a frame: a movie's own words, for a header cannot say those beyond 39 frames."""
+    movie = MovieFrame.at(path)
+    return movie.opened.info.timecode_of(movie.frame) if movie else timecode_in(spec)
 
 
 def _scanned(found: FrameInfo, image: Any, spec: Any, choice: Choice) -> FrameInfo:

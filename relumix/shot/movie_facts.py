@@ -22,6 +22,7 @@ class MovieFacts:
     rotation     degrees by which frames are turned to stand upright.
     timecode     of the first frame, or None.
     sounds       the sound tracks, in words.
+    unread       what else it holds and is not read, in words.
     """
 
     container: str
@@ -39,6 +40,7 @@ class MovieFacts:
     interlaced: bool
     timecode: str | None
     sounds: tuple[str, ...]
+    unread: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, path: Path) -> MovieFacts:
@@ -60,6 +62,7 @@ class MovieFacts:
             interlaced=info.interlaced,
             timecode=info.timecode,
             sounds=tuple(map(str, info.sounds)),
+            unread=info.unread,
         )
 
     def lines(self) -> Iterator[tuple[str, str]]:
@@ -76,6 +79,8 @@ class MovieFacts:
         if self.rotation:
             yield "turned", f"by {self.rotation} degrees, to stand upright"
         yield "scan", "interlaced" if self.interlaced else "progressive"
+        for part in self.unread:
+            yield "not read", part
         for sound in self.sounds:
             yield "sound", sound
         if not self.sounds:

@@ -25,7 +25,9 @@ from relumix.util.extras import MissingPackageError, needed
 if TYPE_CHECKING:
     from relumix.movie import Movie
 
-MOVIE_SUFFIXES = frozenset({".mov", ".mp4", ".m4v", ".mkv", ".avi", ".mxf", ".webm"})
+MOVIE_SUFFIXES = frozenset(
+    {".mov", ".mp4", ".m4v", ".3gp", ".mkv", ".webm", ".avi", ".mxf", ".mts", ".m2ts", ".ts", ".mpg", ".mpeg"}
+)
 """Movies that are read."""
 
 RAW_SUFFIXES = frozenset({".r3d", ".braw", ".ari", ".crm", ".wmv"})
@@ -141,6 +143,8 @@ def told_of_movie(path: Path, *, deinterlace: bool) -> Iterator[str]:
         yield f"{path} is not interlaced: there is nothing to deinterlace"
     if info.rotation:
         yield f"{path} is shown turned by {info.rotation} degrees: its frames are read, and written, upright"
+    for part in info.unread:
+        yield f"{path} holds {part}: that is not read"
     if info.uneven:
         yield f"{path} shows its frames at uneven times: they are numbered in the order in which they are shown"
 

@@ -7,6 +7,7 @@ import json
 import shutil
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +125,13 @@ async def upload(request: Request) -> Response:
         raise RefusedError(413, f"a clip of more than {options.max_frames} files")
     taken = sum(path.stat().st_size for path in folder.iterdir())
     path = folder / name
-    size = await receive(request.stream(), path, most_bytes=most - taken, seconds=options.upload_seconds)
+    size = await receive(
+        request.stream(),
+        path,
+        most_bytes=most - taken,
+        seconds=options.upload_seconds,
+        is_full=partial(_is_full, site, session),
+    )
     return JSONResponse({"name": name, "bytes": size})
 
 
@@ -210,8 +217,13 @@ async def _received(request: Request, session: Session, clip: Clip, frame: int) 
     refuse_large(request.headers.get("content-length"), options.max_upload_bytes, name)
     target = site.studio.reference_path(clip, frame, f".{time.monotonic_ns():x}{Path(name).suffix}")
     most = min(options.max_upload_bytes, options.max_session_bytes - await blocking(session.bytes_used))
-    await receive(request.stream(), target, most_bytes=most, seconds=options.upload_seconds)
+    full = partial(_is_full, site, session)
+    await receive(request.stream(), target, most_bytes=most, seconds=options.upload_seconds, is_full=full)
     return name, target
+
+
+def _is_full(site: Site, session: Session) -> bool:
+    return session.bytes_used() > site.options.max_session_bytes
 
 
 def _described(site: Site, clip: Clip) -> Response:

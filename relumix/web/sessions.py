@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,7 +40,12 @@ class Session:
 
     def bytes_used(self) -> int:
         """Return the size of his files."""
-        return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
+        total = 0
+        for folder, _, names in os.walk(self.folder):
+            for name in names:
+                with suppress(FileNotFoundError):  # a job or an upload was done with it just now
+                    total += (Path(folder) / name).lstat().st_size
+        return total
 
     def end(self) -> None:
         """Stop his jobs and remove his files."""

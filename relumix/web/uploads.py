@@ -6,7 +6,7 @@ import asyncio
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from relumix.shot.movie_frames import MOVIE_SUFFIXES
@@ -15,6 +15,9 @@ from relumix.web.errors import RefusedError
 
 SILENCE_SECONDS = 30.0
 """How long a visitor may send nothing in the middle of a file."""
+
+_ASKED_BYTES = 16 << 20
+"""How much of a file comes before it is asked again whether there is room."""
 
 _UNSAFE = re.compile(r"[^\w.()+-]", re.ASCII)
 _LONGEST_NAME = 120
@@ -32,10 +35,17 @@ def safe_name(text: str) -> str:
     return f"{path.stem[-_LONGEST_NAME:]}{path.suffix}"
 
 
-async def receive(chunks: AsyncIterator[bytes], path: Path, *, most_bytes: int, seconds: float) -> int:
+async def receive(
+    chunks: AsyncIterator[bytes],
+    path: Path,
+    *,
+    most_bytes: int,
+    seconds: float,
+    is_full: Callable[[], bool] = lambda: False,
+) -> int:
     """Write what comes to a file; it is there when all of it has come, or not at all. Returns its size in bytes.
 
-    most_bytes  of all of it; seconds: that it may take.
+    most_bytes  of all of it; seconds: that it may take; is_full: whether no more may come, of several at once.
     Raises RefusedError where it is too large or takes too long, or nothing came.
     """
     unfinished = path.with_name(f".{secrets.token_hex(6)}.part")
@@ -46,6 +56,8 @@ async def receive(chunks: AsyncIterator[bytes], path: Path, *, most_bytes: int, 
                 size += len(chunk)
                 if size > most_bytes:
                     raise RefusedError(413, f"{path.name} is larger than the {_megabytes(most_bytes)} that may come")
+                if size // _ASKED_BYTES > (size - len(chunk)) // _ASKED_BYTES and await asyncio.to_thread(is_full):
+                    raise RefusedError(413, f"there is no room for {path.name}: close another clip first")
                 await asyncio.to_thread(file.write, chunk)
         if not size:
             raise RefusedError(422, f"{path.name} is empty")

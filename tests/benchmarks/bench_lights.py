@@ -17,7 +17,8 @@ import numpy as np
 from relumix.dataset import llvm
 from relumix.errors import InputError
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # before the next imports: Dr.Jit loads a libLLVM as it is imported
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     try:
         llvm.use()
     except InputError as error:

@@ -310,3 +310,18 @@ def test_frames_that_an_edit_leaves_out_are_not_counted(tmp_path):
     found = levels_of(path)
     assert len(found) == 16
     assert found == pytest.approx(LEVELS[4:20], abs=1)
+
+
+@pytest.mark.parametrize("pixel_format", ["gbrpf32le", "gbrapf32le"])
+def test_floats_keep_their_highlights(tmp_path, pixel_format):
+    path, values = tmp_path / "a.mov", (4.5, 0.25, -0.125)
+    frame = av.VideoFrame(32, 16, pixel_format)
+    for plane, value in zip(frame.planes, (*(values[at] for at in (1, 2, 0)), 0.5), strict=False):
+        plane.update(np.full((plane.height, plane.line_size // 4), value, "<f4"))
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("exr", rate=24)
+        stream.width, stream.height, stream.pix_fmt = 32, 16, pixel_format
+        container.mux([*stream.encode(frame), *stream.encode()])
+    with Movie(path) as movie:
+        rgba = movie.read(1)
+    assert (rgba == ((*values, 0.5) if "a" in pixel_format else values)).all()

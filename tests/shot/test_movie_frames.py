@@ -1,6 +1,7 @@
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -11,7 +12,8 @@ from relumix.settings import Settings
 from relumix.shot import Plate
 from relumix.shot.images import opened, timecode_in
 from relumix.shot.info import describe
-from relumix.shot.movie_frames import MovieFrame, file_of, movie_at
+from relumix.shot.movie_facts import MovieFacts
+from relumix.shot.movie_frames import MovieFrame, file_of, movie_at, told_of_movie
 from relumix.shot.reference_files import find_references
 from relumix.shot.sequence import OutputPattern, Sequence
 from relumix.shot.source import PlateSource
@@ -219,3 +221,39 @@ def test_info_says_all(tmp_path: Path) -> None:
         assert line in text.splitlines(), text
     found = describe(path).to_json()["movie"]
     assert (found["rate"], found["rotation"], found["uneven"], found["timecode"]) == ("24", 90, False, None)
+
+
+def test_what_is_not_read_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "two.webm"
+    with av.open(str(path), "w") as container:
+        streams = [container.add_stream("libvpx-vp9", rate=24) for _ in range(2)]
+        for stream in streams:
+            stream.width, stream.height, stream.pix_fmt = 32, 16, "yuva420p"
+        for stream in streams:
+            container.mux([*stream.encode(av.VideoFrame(32, 16, "yuva420p")), *stream.encode()])
+    parts = ["1 more video stream", "alpha in a stream of its own"]
+    assert list(told_of_movie(path, deinterlace=False)) == [f"{path} holds {part}: that is not read" for part in parts]
+    assert [value for name, value in MovieFacts.of(path).lines() if name == "not read"] == parts
+
+
+def test_time_codes_of_more_than_39_frames_a_second_are_told(tmp_path: Path) -> None:
+    path = clips.write(tmp_path / "a.mov", "prores422", 4, rate=Fraction(60000, 1001), timecode="00:09:59;58")
+    said = describe(path)
+    assert [each.timecode for each in said.per_frame] == ["00:09:59;58", "00:09:59;59", "00:10:00;00", "00:10:00;01"]
+
+
+@pytest.mark.parametrize("suffix", ["ts", "mts", "mpg"])
+def test_streams_of_cameras_and_discs(tmp_path: Path, suffix: str) -> None:
+    path, container_name = tmp_path / f"a.{suffix}", "mpeg" if suffix == "mpg" else "mpegts"
+    with av.open(str(path), "w", format=container_name) as container:
+        stream = container.add_stream("mpeg2video", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for index in range(20):
+            grey = np.full((48, 64, 3), 10 * index + 20, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format="rgb24")))
+        container.mux(stream.encode())
+    shot = Sequence.find(path)
+    assert shot.frames == tuple(range(1, 21))
+    with Movie(path) as movie:
+        means = {frame: float(movie.read(frame).mean()) for frame in (20, 3, 11, 1)}
+    assert means == pytest.approx({frame: (10 * frame + 10) / 255 for frame in means}, abs=2 / 255)

@@ -57,3 +57,11 @@ def test_names_cannot_be_guessed(sessions: Sessions):
     assert min(len(one.name), len(other.name)) >= 43  # 256 bits
     assert one.name not in str(one.folder)
     assert sessions.find(None) is sessions.find("") is sessions.find("x") is None
+
+
+def test_files_that_went_while_they_were_counted_do_not_count(sessions: Sessions, monkeypatch: pytest.MonkeyPatch):
+    session = sessions.begin()
+    (session.folder / "there.exr").write_bytes(b"four")
+    found = [(str(session.folder), [], ["there.exr", "gone.part"])]
+    monkeypatch.setattr("relumix.web.sessions.os.walk", lambda folder: iter(found))
+    assert session.bytes_used() == 4

@@ -59,3 +59,20 @@ def test_nothing_is_left_of_what_did_not_come(tmp_path: Path):
     with pytest.raises(ConnectionResetError):
         asyncio.run(receive(broken(), tmp_path / "a.exr", most_bytes=100, seconds=10))
     assert not list(tmp_path.iterdir())
+
+
+def test_of_several_uploads_at_once_no_more_comes_than_there_is_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(uploads, "_ASKED_BYTES", 8)
+    asked = []
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(9):
+            yield b"1234"
+
+    def is_full() -> bool:
+        asked.append(sum(path.stat().st_size for path in tmp_path.iterdir()))
+        return len(asked) == 3
+
+    with pytest.raises(RefusedError, match=r"^there is no room for a\.exr: close another clip first$"):
+        asyncio.run(receive(pieces(), tmp_path / "a.exr", most_bytes=100, seconds=10, is_full=is_full))
+    assert (len(asked), list(tmp_path.iterdir())) == (3, [])
