@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,19 +87,19 @@ def run(args: argparse.Namespace) -> int:
             job = jobs.prepare(plate, args.maker(args, settings, plate), args.output, settings)
             if args.all_of_it:
                 refuse_impossible(engine_settings(args))
-                jobs.refuse_all_of_it(job, args.all_of_it)
+                jobs.refuse_all_of_it(job, args.all_of_it, skips_gaps=_relight(args, job).missing == "skip")
             if args.dry_run:
                 print(as_json(jobs.describe(job), encoding=sys.stdout.encoding, indent=2))
                 return 0
             end = jobs.do(job, on_event)
-            words = relight_words(args, job) if args.all_of_it and not end.failed else []
+            relight = _relight(args, job) if args.all_of_it and not end.failed else None
         except InputError as error:
             on_event(Failed(str(error)))
             raise
     del job  # with its models: what relights the shot may need the memory
     if end.failed:
         return EXIT_SOME_FAILED
-    return _all_of_it(args, words) if words else 0
+    return relight.run(relight) if relight else 0
 
 
 def settings_of(args: argparse.Namespace) -> Settings:
@@ -117,17 +117,16 @@ def _refuse_idle(args: argparse.Namespace) -> None:
     """Raise InputError where an option is given that says nothing without --all-of-it."""
     if args.all_of_it == "":
         raise InputError("--all-of-it is '': expected a pattern, or a folder, for the relit shot")
-    own = ("engine", "engine_options", "engine_model", "server", "preview")
+    own = ("engine", "engine_options", "engine_model", "missing", "server", "preview")
     if not args.all_of_it and (idle := [name for name in (*own, *WITH_SERVER) if getattr(args, name)]):
         option = {"engine_options": "engine-option"}.get(idle[0], idle[0].replace("_", "-"))
         raise InputError(f"--{option} goes with --all-of-it alone")
 
 
-def _all_of_it(args: argparse.Namespace, words: list[str]) -> int:
-    """Relight the shot from the references, as `relumix relight` with these options would. Returns the exit code."""
-    parsed = presets.applied(args.relight, words, args.relight.parse_args(words))
-    run: Callable[[argparse.Namespace], int] = parsed.run
-    return run(parsed)
+def _relight(args: argparse.Namespace, job: ReferenceJob) -> argparse.Namespace:
+    """Return the arguments of `relumix relight` that --all-of-it stands for, presets of a project's file included."""
+    words = relight_words(args, job)
+    return presets.applied(args.relight, words, args.relight.parse_args(words))
 
 
 def relight_words(args: argparse.Namespace, job: ReferenceJob) -> list[str]:
@@ -140,7 +139,8 @@ def relight_words(args: argparse.Namespace, job: ReferenceJob) -> list[str]:
     config = args.config or presets.project_file(Path.cwd())
     named: dict[str, Any] = {
         **{name: getattr(args, name) for name in ("colorspace", "layer", "view", "premult", "device", "work_size")},
-        **{name: getattr(args, name) for name in ("compression", "bits", "engine", "preview", "progress", "server")},
+        **{name: getattr(args, name) for name in ("compression", "bits", "engine", "missing", "preview", "progress")},
+        "server": args.server,
         **{name: getattr(args, name) for name in WITH_SERVER},
         **{"model": args.engine_model, "engine_option": args.engine_options, "overwrite": args.overwrite},
         **{"deinterlace": args.deinterlace, "reference_colorspace": linear, "config": config},

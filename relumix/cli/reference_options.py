@@ -62,6 +62,7 @@ def add_all_of_it(parser: argparse.ArgumentParser) -> None:
     add("--engine", help="what carries the light, as relight has it (flow)")
     add("--engine-option", dest="engine_options", action="append", metavar="NAME=VALUE", help="an option of it")
     add("--engine-model", metavar="PATH", help="its weights (its own)")
+    add("--missing", choices=("error", "skip"), help="what a gap in the plate is (error)")
     add("--preview", metavar="FILE.mp4", help="also write a movie of plate and result")
     add_servers(parser.add_argument_group("with --server").add_argument)
 

@@ -202,8 +202,13 @@ def _check_outputs(job: ReferenceJob) -> None:
         refuse_same(sheet, list(dict.fromkeys([*inputs, *(file_of(job.shot.path(f)) for f in job.shot.frames)])))
 
 
-def refuse_all_of_it(job: ReferenceJob, output: str) -> None:
+def refuse_all_of_it(job: ReferenceJob, output: str, *, skips_gaps: bool = False) -> None:
     """Raise InputError where the shot could not be relit from what this job makes, as far as can be told before."""
+    if job.shot.missing and not skips_gaps:
+        raise InputError(
+            f"{job.shot.pattern} lacks frame {job.shot.missing[0]}, so that the shot cannot be relit: render what is "
+            "missing, or --missing skip"
+        )
     if len(job.candidates) > 1:
         raise InputError(f"--all-of-it takes one reference a frame: got {len(job.candidates)} candidates, choose one")
     if Path(output).suffix.lower() not in ("", ".exr"):  # a movie, or images of another kind

@@ -77,6 +77,20 @@ def test_all_of_it_relights_the_shot_as_relight_does(capsys, shot):
         np.testing.assert_array_equal(pixels(shot / "all" / name), pixels(shot / "by_hand" / name))
 
 
+def test_all_of_it_of_a_plate_with_a_gap_is_told_before(capsys, shot, monkeypatch):
+    (shot / "plate.1002.exr").rename(shot / "plate.1004.exr")
+    args = match(shot, "--all-of-it", shot / "all", "--work-size", "64")
+    code, _, err = said(capsys, *args)
+    assert code == 2
+    assert "plate.####.exr lacks frame 1002, so that the shot cannot be relit: render what is missing, or --" in err
+    assert not (shot / "relit.1001.exr").exists()
+    assert said(capsys, *args, "--missing", "skip")[0] == 0
+    assert sorted(path.name for path in (shot / "all").iterdir()) == [f"plate.{n}.exr" for n in (1001, 1003, 1004)]
+    monkeypatch.chdir(shot)
+    (shot / "relumix.toml").write_text("[relight]\nmissing = 'skip'\n")
+    assert said(capsys, *args, "--overwrite")[0] == 0
+
+
 def test_all_of_it_of_a_plate_that_is_not_linear(capsys, shot):
     """The reference is linear, whatever the plate's files are in: what is relit at its frame is the reference."""
     args = match(shot, "--colorspace", "ACEScct", "--all-of-it", shot / "all", to="truth.1001.exr")
@@ -105,6 +119,7 @@ def test_dry_run_writes_nothing(capsys, shot):
     ("more", "sentence"),
     [
         (("--engine", "lite"), "--engine goes with --all-of-it alone"),
+        (("--missing", "skip"), "--missing goes with --all-of-it alone"),
         (("--engine-option", "a=b"), "--engine-option goes with --all-of-it alone"),
         (("--frame", "7"), "has no frame 7: it has 1001 to 1003"),
         (("--frame", "x"), "got --frame x, expected one number, such as 1001; --frames takes several"),

@@ -14,7 +14,7 @@ def test_a_picture_keeps_its_shape_and_the_model_its_multiples(height, width, si
     assert frame.height >= frame.inner[0]
     assert frame.width >= frame.inner[1]
     assert frame.height % 8 == frame.width % 8 == 0
-    assert frame.inner[0] / frame.inner[1] == pytest.approx(height / width, rel=1 / min(frame.inner))
+    assert frame.inner[0] / frame.inner[1] == pytest.approx(height / width, rel=1.1 / min(frame.inner))
 
 
 @pytest.mark.parametrize("shape", [(60, 90, 3), (200, 120, 3), (33, 100, 3)])
