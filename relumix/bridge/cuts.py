@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
 from relumix.shot.scenes import Scenes
+from relumix.util.words import first_of
 
 _MOST_SHOTS = 16
 _MOST_LISTED = 12
@@ -40,12 +41,8 @@ def told(scenes: Scenes, shot: Sequence[int], wanted: Sequence[int]) -> str:
     text = ""
     if scenes.cuts:
         one = len(scenes.cuts) == 1
-        text = f"; there {'is a cut before frame' if one else 'are cuts before frames'} {_listed(scenes.cuts)}"
+        before = "is a cut before frame" if one else "are cuts before frames"
+        text = f"; there {before} {first_of(scenes.cuts, _MOST_LISTED)}"
     asked = set(wanted)
     unlit = [f"{scene[0]} to {scene[-1]}" for scene in scenes.unlit(shot) if asked.intersection(scene)]
-    return f"{text}; without a reference, and so the plate: {_listed(unlit)}" if unlit else text
-
-
-def _listed(things: Sequence[object]) -> str:
-    more = f" and {len(things) - _MOST_LISTED} more" if len(things) > _MOST_LISTED else ""
-    return ", ".join(map(str, things[:_MOST_LISTED])) + more
+    return f"{text}; without a reference, and so the plate: {first_of(unlit, _MOST_LISTED)}" if unlit else text

@@ -245,7 +245,14 @@ def read_reference(path: Path, frame: int, plate: Float32, coding: Coding, own: 
         alpha=alpha,
         matte=None,
     )
-    shot: Any = SimpleNamespace(layer=None, view=None, premult="auto", space=_working_space(coding.name))
+    shot: Any = SimpleNamespace(
+        layer=None,
+        view=None,
+        premult="auto",
+        space=_working_space(coding.name),
+        spec=oiio.ImageSpec(),
+        is_coded=False,
+    )
     rgb, known = read(path, picture, plate=shot, colorspace=own)
     return np.where(known[..., None], rgb, np.float32(np.nan))
 

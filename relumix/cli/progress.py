@@ -234,4 +234,5 @@ def _summary(end: Done) -> str:
     counts = [f"{number_of(end.written, 'frame')} relit in {end.seconds:.1f} s{rate}"]
     counts += [f"{end.skipped} {'was' if end.skipped == 1 else 'were'} up to date"] if end.skipped else []
     counts += [f"{end.failed} failed"] if end.failed else []
-    return "\n".join(["; ".join(counts), *(f"wrote {path}" for path in end.outputs)])
+    outputs = end.outputs if end.written or end.skipped else ()
+    return "\n".join(["; ".join(counts), *(f"wrote {path}" for path in outputs)])

@@ -33,20 +33,8 @@ if TYPE_CHECKING:
 _KINDS = (reference_text, reference_lights, reference_match)
 
 _SHARED = (
-    *(
-        "frames",
-        "colorspace",
-        "deinterlace",
-        "layer",
-        "view",
-        "premult",
-        "mask",
-        "mix",
-        "work_size",
-        "transfer",
-        "device",
-    ),
-    *("gain_out", "contact_sheet", "compression", "bits", "overwrite"),
+    *("frames", "colorspace", "deinterlace", "layer", "view", "premult", "mask", "mix", "work_size", "transfer"),
+    *("device", "gain_out", "contact_sheet", "compression", "bits", "overwrite"),
 )
 """Settings of relight that count for a reference too."""
 
@@ -59,6 +47,7 @@ def add_parser(commands: Subparsers) -> None:
         help="make a reference: relight one frame by words, by lamps, or by another picture's light",
         description="Make a reference: one frame of the plate under another light, for `relumix relight` to carry.",
         examples=(
+            "relumix reference text plate.####.exr --prompt 'make it night' --model instruct-pix2pix -o relit.1001.exr",
             "relumix reference match plate.####.exr --frame 1001 --to sunset.jpg -o relit.1001.exr",
             "relumix reference match plate.####.exr --to sunset.jpg -o relit.1001.exr --all-of-it relit/",
         ),
@@ -103,12 +92,14 @@ def run(args: argparse.Namespace) -> int:
                 print(as_json(jobs.describe(job), encoding=sys.stdout.encoding, indent=2))
                 return 0
             end = jobs.do(job, on_event)
+            words = relight_words(args, job) if args.all_of_it and not end.failed else []
         except InputError as error:
             on_event(Failed(str(error)))
             raise
+    del job  # with its models: what relights the shot may need the memory
     if end.failed:
         return EXIT_SOME_FAILED
-    return _all_of_it(args, job) if args.all_of_it else 0
+    return _all_of_it(args, words) if words else 0
 
 
 def settings_of(args: argparse.Namespace) -> Settings:
@@ -124,15 +115,16 @@ def engine_settings(args: argparse.Namespace) -> Settings:
 
 def _refuse_idle(args: argparse.Namespace) -> None:
     """Raise InputError where an option is given that says nothing without --all-of-it."""
+    if args.all_of_it == "":
+        raise InputError("--all-of-it is '': expected a pattern, or a folder, for the relit shot")
     own = ("engine", "engine_options", "engine_model", "server", "preview")
     if not args.all_of_it and (idle := [name for name in (*own, *WITH_SERVER) if getattr(args, name)]):
         option = {"engine_options": "engine-option"}.get(idle[0], idle[0].replace("_", "-"))
         raise InputError(f"--{option} goes with --all-of-it alone")
 
 
-def _all_of_it(args: argparse.Namespace, job: ReferenceJob) -> int:
+def _all_of_it(args: argparse.Namespace, words: list[str]) -> int:
     """Relight the shot from the references, as `relumix relight` with these options would. Returns the exit code."""
-    words = relight_words(args, job)
     parsed = presets.applied(args.relight, words, args.relight.parse_args(words))
     run: Callable[[argparse.Namespace], int] = parsed.run
     return run(parsed)

@@ -68,7 +68,8 @@ def _maker(args: argparse.Namespace, settings: Settings, plate: Plate) -> Maker:
     files = {_MAPS[name]: Shot.find(pattern) for name, pattern in given.items()}
     sources = Sources(files, args.depth_is, args.fov, estimate)
     frames = parse_frames(settings.frames) if settings.frames else plate.frames[:1]
-    options = {name: getattr(args, name) for name in ("lights", "depth_is", "fov", "estimate", "depth_range", *_MAPS)}
+    named = {name: Path(path).name for name in ("lights", "estimate", *_MAPS) if (path := getattr(args, name))}
+    options = {**named, "depth_is": args.depth_is, "fov": args.fov, "depth_range": args.depth_range}
     return Lights(plate, rig, sources, frames, options, estimate.files if estimate else ())
 
 

@@ -7,6 +7,7 @@ import argparse
 from relumix.cli.presets import PROJECT_FILE
 from relumix.cli.progress import Show
 from relumix.cli.relight import add_servers
+from relumix.errors import InputError
 
 PRESET = ("colorspace", "deinterlace", "layer", "view", "premult", "device", "work_size", "compression", "bits")
 """Presets of relight that count for references too. Others, like its mix, are for the shot that is made from them."""
@@ -30,7 +31,12 @@ def add_files(group: Group) -> None:
 
 
 def _number(text: str) -> str:
-    return str(int(text))
+    try:
+        return str(int(text))
+    except ValueError:
+        raise InputError(
+            f"got --frame {text[:20]}, expected one number, such as 1001; --frames takes several"
+        ) from None
 
 
 def add_light(group: Group) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,29 +56,25 @@ def evaluate(
     """
     how = {"layer": layer, "view": view, "colorspace": colorspace}
     ours = Files(result, **how)
-    against = _Baselines(
-        None if truth is None else Files(truth, **how),
-        None if source is None else Files(source, **how),
-        None if confidence is None else ConfidenceFiles(confidence),
-    )
-    if against.first is None:
-        raise InputError(f"{result} has nothing to be compared with: give its ground truth, its source, or both")
-    if confidence is not None and truth is None:
-        raise InputError(f"confidence is {confidence}, without ground truth to measure the true error by: give --truth")
+    against = _Baselines.of(result, truth, source, confidence, how)
     walk = sorted(set(against.first.frames if frames is None else frames))
     given = set(ours.references(walk) if references is None else references)
     scored = _scored(result, [ours, *against.every], walk, given)
     exposure, steps = _compare(ours, against, walk, scored, hdr_flip=hdr_flip, on_frame=on_frame)
     return Report(
         result=ours.pattern,
-        truth=against.truth.pattern if against.truth else None,
-        source=against.source.pattern if against.source else None,
+        truth=_pattern(against.truth),
+        source=_pattern(against.source),
         exposure=exposure,
         references=tuple(frame for frame in walk if frame not in scored),
         rows=tuple(step.row for step in steps),
         exhibits=tuple(Exhibit(step.row.frame, step.pictures) for step in steps if step.pictures),
-        confidence=against.confidence.pattern if against.confidence else None,
+        confidence=_pattern(against.confidence),
     )
+
+
+def _pattern(files: Files | ConfidenceFiles | None) -> str | None:
+    return files.pattern if files else None
 
 
 @dataclass(frozen=True)
@@ -89,15 +85,39 @@ class _Baselines:
     source: Files | None
     confidence: ConfidenceFiles | None
 
+    @classmethod
+    def of(
+        cls,
+        result: str | Path,
+        truth: str | Path | None,
+        source: str | Path | None,
+        confidence: str | Path | None,
+        how: Mapping[str, str | None],
+    ) -> _Baselines:
+        """Find what a result is compared with, by patterns; how: arguments of Files. Raises InputError."""
+        if truth is None and source is None:
+            raise InputError(f"{result} has nothing to be compared with: give its ground truth, its source, or both")
+        if confidence is not None and truth is None:
+            raise InputError(
+                f"confidence is {confidence}, without ground truth to measure the true error by: give --truth"
+            )
+        return cls(
+            None if truth is None else Files(truth, **how),
+            None if source is None else Files(source, **how),
+            None if confidence is None else ConfidenceFiles(confidence),
+        )
+
     @property
     def every(self) -> list[Files | ConfidenceFiles]:
         """Those that there are."""
         return [each for each in (self.truth, self.source, self.confidence) if each]
 
     @property
-    def first(self) -> Files | None:
+    def first(self) -> Files:
         """The sequence that decides frames, size and exposure."""
-        return self.truth or self.source
+        first = self.truth or self.source
+        assert first is not None
+        return first
 
 
 def _scored(
@@ -122,7 +142,6 @@ def _compare(
     on_frame: Callable[[int, int], None] | None,
 ) -> tuple[float, list[Step]]:
     """Return the exposure, and what was found of each scored frame on the walk."""
-    assert against.first is not None
     first = against.first.read(against.first.frames[0])
     exposure = source_exposure = auto_exposure(first.rgb)
     if against.source:

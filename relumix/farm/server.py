@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import signal
 import socket
 import subprocess
@@ -20,13 +19,12 @@ from pathlib import Path
 
 from relumix.errors import InputError
 from relumix.util.atomic_file import replacing
-from relumix.util.child import relumix_command
+from relumix.util.child import SERVES_ON, last_words, relumix_command, write_token
 
 START_SECONDS, STOP_SECONDS = 900.0, 30.0
 IDLE_SECONDS = 900.0
 DRAIN_SECONDS = 5.0
 _POLL_SECONDS = 0.1
-_READY = "relumix serves on "
 
 
 @dataclass(frozen=True)
@@ -46,8 +44,7 @@ def start(session: Path, *, engine: str, model: str | None, device: str) -> Held
     Raises InputError where the server does not come up; its log is in the folder then.
     """
     lease, token, log, out = _lease(session), *(session / f"relumix-server.{what}" for what in ("token", "log", "out"))
-    token.touch(mode=0o600)
-    token.write_text(secrets.token_hex(32))
+    write_token(token)
     lease.touch()
     command = [*relumix_command(), "serve", f"--lease={lease}", f"--token-file={token}"]
     command += ["--listen=127.0.0.1:0", "--metrics=none", f"--drain-seconds={DRAIN_SECONDS}"]
@@ -101,11 +98,11 @@ def _address(process: subprocess.Popen[bytes], out: Path, log: Path) -> str:
     while time.monotonic() < give_up:
         ended = process.poll() is not None
         told = out.read_text()
-        if told.startswith(_READY) and told.endswith("\n"):
-            return told[len(_READY) :].strip()
+        if told.startswith(SERVES_ON) and told.endswith("\n"):
+            return told[len(SERVES_ON) :].strip()
         if ended:
-            last = (log.read_text(errors="replace").strip().splitlines() or ["it said nothing"])[-1]
-            raise InputError(f"the worker's server did not start: {last.removeprefix('relumix: ')}")
+            why = last_words(log.read_text(errors="replace"), "it said nothing")
+            raise InputError(f"the worker's server did not start: {why}")
         time.sleep(_POLL_SECONDS)
     raise InputError(f"the worker's server did not start within {START_SECONDS:.0f} s: see {log}")
 

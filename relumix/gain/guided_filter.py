@@ -2,13 +2,14 @@
 
 Around every small pixel the map is taken for a linear function of a guide, which is known at both sizes; the functions
 are averaged, enlarged and evaluated on the full-size guide (He, Sun and Tang, "Guided Image Filtering", PAMI 2013; He
-and Sun, "Fast Guided Filter", 2015). There are two versions here:
+and Sun, "Fast Guided Filter", 2015). There are three versions here:
 
 `LuminanceLines`  with a luminance guide, for the gain of a frame on its way to full size: a line takes two numbers a
                   pixel and channel, and can be evaluated a strip at a time on plates of any size. The small map itself
                   is reproduced exactly, since at a reference it is the artist's own gain. For its confidence too.
 `upsample_by_color`  with all three channels, for small maps inside an engine: surfaces that differ in hue alone are
                   told apart. What the map has that the guide has not is taken for noise, and smoothed.
+`smoothed`        of a map by itself, at one size: it loses what is flat enough, and keeps its edges.
 """
 
 from __future__ import annotations
@@ -126,6 +127,21 @@ def upsample_by_color(image: Float32, guide: Float32, full_guide: Float32) -> Fl
         slope_i = np.ascontiguousarray(slope[..., i, :])
         out += _enlarged(_held_mean(slope_i), full_guide.shape) * full_guide[..., i : i + 1]
     return out
+
+
+def smoothed(values: Float32, radius_px: int, edge_stops: float) -> Float32:
+    """Return values in stops [h, w] averaged over squares of that radius; steps of more than `edge_stops` are kept."""
+
+    def mean(each: Float32) -> Float32:
+        return _mean(each, radius_px, cv2.BORDER_REFLECT)
+
+    centre = np.float32(values.mean())
+    values = values - centre
+    local = mean(values)
+    variance = np.maximum(mean(values * values) - local * local, 0)
+    # a = var(I) / (var(I) + eps), b = (1 - a) mean(I): eq. 5 and 6 where the guide is the image itself.
+    slope = np.asarray(variance / (variance + np.float32(edge_stops**2)), np.float32)
+    return np.asarray(mean(slope) * values + mean(local - slope * local) + centre, np.float32)
 
 
 def _reflected_mean(values: Float32) -> Float32:

@@ -14,7 +14,9 @@ import numpy as np
 from av.codec.codec import Properties
 
 from relumix.errors import InputError
+from relumix.movie.container import opened
 
+_INTRA_ONLY: Any = Properties.INTRA_ONLY.value
 _UNEVEN_SHARE = 0.25
 """A frame that is shown earlier or later than at an even rate by more than this share of a frame is so on purpose."""
 
@@ -107,8 +109,7 @@ def _of_packets(container: Any, stream: Any, path: Path) -> tuple[dict[int, bool
 def _shown(path: Path, stream_index: int) -> list[int]:
     """The labels of all frames, in the order in which a decoder shows them."""
     labels: list[int] = []
-    container: Any
-    with av.open(str(path)) as container:
+    with opened(path) as container:
         packets = container.demux(container.streams[stream_index])
         while True:
             try:
@@ -118,6 +119,3 @@ def _shown(path: Path, stream_index: int) -> list[int]:
                 labels += [frame.pts for frame in packet.decode() if frame.pts is not None]
             except av.error.FFmpegError:
                 continue  # a damaged frame: it is not shown
-
-
-_INTRA_ONLY: Any = Properties.INTRA_ONLY.value

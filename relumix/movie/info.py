@@ -13,6 +13,9 @@ from relumix.movie import timecode
 from relumix.movie.colour import UNSPECIFIED, Colour
 from relumix.movie.pixels import Coding, default_matrix, is_planar, planar_name
 
+_RESERVED = 3
+"""The code point of H.273 that is reserved in each of its tables: files have it where they mean nothing."""
+
 _FRAME_RATES = (Fraction(24000, 1001), Fraction(30000, 1001), Fraction(60000, 1001), Fraction(48000, 1001))
 
 
@@ -136,7 +139,7 @@ def colour_of(stream: Any) -> Colour:
     if context.pix_fmt and context.pix_fmt.startswith("yuvj"):
         said = True
     tags = (int(getattr(context, name)) for name in ("color_primaries", "color_trc", "colorspace"))
-    primaries, transfer, matrix = (UNSPECIFIED if tag == 3 else tag for tag in tags)
+    primaries, transfer, matrix = (UNSPECIFIED if tag == _RESERVED else tag for tag in tags)
     return Colour(primaries, transfer, matrix, said)
 
 

@@ -14,6 +14,7 @@ import av
 import numpy as np
 
 from relumix.errors import FrameError, InputError, LostFrameError
+from relumix.movie.container import opened
 from relumix.movie.decoder import Decoder, reason_of
 from relumix.movie.filters import deinterlaced
 from relumix.movie.index import Index, index_of
@@ -31,6 +32,7 @@ from relumix.movie.info import (
 from relumix.movie.pixels import planar, to_rgb
 from relumix.types import Float32
 
+_COVER = av.stream.Disposition.attached_pic
 MOST_DECODERS = 3
 """Places in a movie that are read at the same time without seeking: a job reads ahead, and again when it writes."""
 
@@ -59,7 +61,7 @@ class Movie:
         self._decoders: list[Decoder] = []
         self._stored_size = (0, 0)
         try:
-            with av.open(str(path)) as container:
+            with opened(path) as container:
                 stream = _video_in(container, path)
                 self._stream_index = stream.index
                 self._index = index_of(container, stream, path)
@@ -237,6 +239,3 @@ def _video_in(container: Any, path: Path) -> Any:
     if streams[0].codec_context is None:
         raise InputError(f"{path} is of a codec that cannot be decoded here: export it as ProRes, or as EXR")
     return streams[0]
-
-
-_COVER = av.stream.Disposition.attached_pic

@@ -101,6 +101,7 @@ def is_planar(video_format: Any) -> bool:
         and not (video_format.is_big_endian and parts[0].bits > 8)
         and "f" not in name
         and "msb" not in name
+        and video_format.chroma_height(8) >= 4  # less is of the nineties
     )
 
 

@@ -26,6 +26,12 @@ from relumix.types import Float32
 from relumix.util.atomic_file import Unfinished, writing
 
 _RANGES = {None: 0, False: 1, True: 2}
+"""FFmpeg's numbers of what is said of the range of codes, by whether it is the full one."""
+
+_OF_SYSTEM = (errno.EACCES, errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EFBIG)
+"""Errors of the system, which has words of its own for them."""
+
+_INTERLACED = av.codec.context.Flags.interlaced_dct | av.codec.context.Flags.interlaced_me
 
 
 @dataclass(frozen=True)
@@ -230,7 +236,3 @@ def _told(path: Path) -> Iterator[None]:
         if getattr(error, "errno", None) in _OF_SYSTEM:
             raise
         raise InputError(f"{path} cannot be written: {reason_of(error)}") from None
-
-
-_OF_SYSTEM = (errno.EACCES, errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EFBIG)
-_INTERLACED = av.codec.context.Flags.interlaced_dct | av.codec.context.Flags.interlaced_me

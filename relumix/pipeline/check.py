@@ -9,7 +9,7 @@ from pathlib import Path
 
 from relumix.errors import InputError
 from relumix.events import Start
-from relumix.pipeline.delivery import Delivery, is_movie_name, refuse_same
+from relumix.pipeline.delivery import Delivery, is_movie_name, not_ours, refuse_same
 from relumix.pipeline.fingerprint import Fingerprints, stored_fingerprint
 from relumix.pipeline.image_delivery import ImageDelivery
 from relumix.settings import Settings
@@ -145,9 +145,7 @@ def _check_outputs(job: Job) -> None:
             pattern.refuse_overwriting(job.source.other_inputs())
             for path in map(pattern.path, job.frames):
                 if not settings.overwrite and path.exists() and stored_fingerprint(path) is None:
-                    raise InputError(
-                        f"{path} exists and relumix did not write it: choose another output, or --overwrite"
-                    )
+                    raise not_ours(path)
     _refuse_shared(job)
     for preview in map(Path, filter(None, (settings.preview, settings.contact_sheet))):
         refuse_unwritable(preview.parent)

@@ -20,7 +20,7 @@ from relumix.settings import Settings
 from relumix.shot.movie_frames import MOVIE_SUFFIXES
 from relumix.shot.sequence import OutputPattern
 from relumix.shot.sequence import Sequence as Shot
-from relumix.util.words import as_json
+from relumix.util.words import as_json, number_of
 
 Fingerprint = Callable[[int], str]
 """The fingerprint of a frame, by its number (see relumix.pipeline.fingerprint)."""
@@ -104,7 +104,14 @@ def key_of(settings: Settings, made_from: Any) -> str:
 def told_clipped(what: str, pixels: int, frames: int, *, roll_off: bool) -> str:
     """Return the line that says how many pixels were cut to the range of codes."""
     helps = "" if roll_off else "; --roll-off draws highlights in softly"
-    return f"{what}: {pixels} pixels of {frames} frames were beyond what its codes can say, and were cut{helps}"
+    counted = f"{number_of(pixels, 'pixel')} of {number_of(frames, 'frame')}"
+    were = "were" if pixels > 1 else "was"
+    return f"{what}: {counted} {were} beyond what its codes can say, and {were} cut{helps}"
+
+
+def not_ours(path: Path) -> InputError:
+    """Return the error to raise for a file in the way that relumix did not write."""
+    return InputError(f"{path} exists and relumix did not write it: choose another output, or --overwrite")
 
 
 def refuse_same(path: Path, inputs: Sequence[Path]) -> None:

@@ -8,10 +8,9 @@ from typing import Any
 
 import OpenImageIO as oiio
 
-from relumix.errors import InputError
 from relumix.events import Stage, Warned
 from relumix.pipeline.coder import Coder, output_space
-from relumix.pipeline.delivery import Fingerprint, clear, key_of, made_in, told_clipped
+from relumix.pipeline.delivery import Fingerprint, clear, key_of, made_in, not_ours, told_clipped
 from relumix.shot.coded_image import kind_of, stored_key, write_coded
 from relumix.shot.images import frames_per_second
 from relumix.shot.rgba_image import is_whole
@@ -49,7 +48,7 @@ class ImageDelivery:
         self._pattern.refuse_overwriting(inputs)
         for path in map(self.path, self._frames):
             if not overwrite and path.exists() and stored_key(path) is None:
-                raise InputError(f"{path} exists and relumix did not write it: choose another output, or --overwrite")
+                raise not_ours(path)
 
     def has(self, frame: int, fingerprint: Fingerprint) -> bool:
         """Tell whether a frame is delivered, as it would be made now."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -16,15 +17,18 @@ from relumix.movie.colour import TRANSFER_SRGB, Colour
 from relumix.movie.sound import unheld
 from relumix.movie.timecode import code_of
 from relumix.pipeline.coder import Coder, output_space
-from relumix.pipeline.delivery import Fingerprint, clear, key_of, made_in, refuse_same, told_clipped
+from relumix.pipeline.delivery import Fingerprint, clear, key_of, made_in, not_ours, refuse_same, told_clipped
 from relumix.shot.images import timecode_in
 from relumix.shot.movie_frames import file_of, frame_path, movie_at
 from relumix.shot.source import PlateSource
+from relumix.util.words import first_of
 
 FRAMES_PER_SECOND = 24
 """The rate of a movie whose plate does not say its own."""
 
 _COMMENT = "relumix key "
+_TELL_SECONDS = 0.5
+"""Least time between two reports of how far the encoding is."""
 
 
 class MovieDelivery:
@@ -57,7 +61,7 @@ class MovieDelivery:
         """Raise InputError as Delivery.refuse."""
         refuse_same(self._path, list(dict.fromkeys((*map(file_of, inputs), *self._source.inputs()))))
         if not overwrite and self._path.exists() and not self._comment().startswith(_COMMENT):
-            raise InputError(f"{self._path} exists and relumix did not write it: choose another output, or --overwrite")
+            raise not_ours(self._path)
 
     def has(self, frame: int, fingerprint: Fingerprint) -> bool:
         """Tell whether the movie is there, as it would be made now."""
@@ -70,32 +74,37 @@ class MovieDelivery:
         """Encode the movie. A frame that failed is one before it again, and the frames stay for the next try."""
         if not lost and not self._settings.overwrite and self.has(self._frames[0], fingerprint):
             return
-        yield Stage("movie", f"writing {self._path}")
-        yield from map(Warned, self._written(fingerprint, lost))
-
-    def _written(self, fingerprint: Fingerprint, lost: Sequence[int]) -> Iterator[str]:
-        """Write the movie; yields what there is to tell."""
         shown = self._shown(lost)
         if not shown:
-            yield f"{self._path} is not written: none of its frames was made"
+            yield Warned(f"{self._path} is not written: none of its frames was made")
             return
+        yield Stage("movie", f"writing {self._path}")
         key = "of a part" if lost else self._key(fingerprint)
         sound = SoundTrack(self._movie, self._range) if self._movie and self._consecutive else None
         with MovieWriter(self._path, self._form, sound=sound, comment=f"{_COMMENT}{key}") as writer:
-            cut = 0
-            for frame in shown:
-                before = writer.clipped_pixels
-                writer.add(self._coder.coded(self.made.path(frame), frame))
-                cut += writer.clipped_pixels > before
-        if writer.clipped_pixels:
-            yield told_clipped(str(self._path), writer.clipped_pixels, cut, roll_off=self._settings.roll_off)
-        if lost:
-            yield (
-                f"{self._path} shows a neighbour in place of {len(lost)} frames that failed ({_some(lost)}); the "
-                f"others are kept in {self.made.path(shown[0]).parent}: the same command makes what is missing"
-            )
+            cut = yield from self._encoded(writer, shown)
+        if cut:
+            roll_off = self._settings.roll_off
+            yield Warned(told_clipped(str(self._path), writer.clipped_pixels, cut, roll_off=roll_off))
+        if not lost:
+            clear(self.made, self._frames)
             return
-        clear(self.made, self._frames)
+        yield Warned(
+            f"{self._path} shows neighbours in place of frames that failed ({first_of(lost, 5)}); the others are kept "
+            f"in {self.made.path(shown[0]).parent}: the same command makes what is missing"
+        )
+
+    def _encoded(self, writer: MovieWriter, frames: Sequence[int]) -> Generator[Stage, None, int]:
+        """Encode frames; yields how far it is, now and then. Returns how many of them had pixels that were cut."""
+        cut, told = 0, time.monotonic()
+        for done, frame in enumerate(frames):
+            if time.monotonic() - told > _TELL_SECONDS:
+                told = time.monotonic()
+                yield Stage("movie", f"writing {self._path}, frame {done + 1} of {len(frames)}")
+            before = writer.clipped_pixels
+            writer.add(self._coder.coded(self.made.path(frame), frame))
+            cut += writer.clipped_pixels > before
+        return cut
 
     def _shown(self, lost: Sequence[int]) -> list[int]:
         """Return the frame to show in each place: of those that failed the nearest before, or else behind."""
@@ -170,8 +179,3 @@ def _like(movie: Movie, path: Path, codec: str | None, frames: Sequence[int]) ->
         return form
     times = [movie.index.times[movie.place_of(frame)] for frame in frames]
     return replace(form, times=[time - times[0] for time in times], time_base=movie.index.time_base)
-
-
-def _some(frames: Sequence[int], most: int = 5) -> str:
-    more = f" and {len(frames) - most} more" if len(frames) > most else ""
-    return f"{', '.join(map(str, frames[:most]))}{more}"

@@ -123,7 +123,8 @@ def run(job: Job, backend: Backend) -> Generator[AnyEvent, None, None]:
             yield Progress(tally.done, len(job.frames), share, _rounded(estimate.remaining_seconds))
     if job.delivery:
         with job.source.watch.stage("write"):
-            yield from job.delivery.finish(backend.fingerprints.of, lost)
+            for told in job.delivery.finish(backend.fingerprints.of, lost):
+                yield stage_at(estimate, told) if isinstance(told, Stage) else told
     yield Done(
         tally.written,
         tally.skipped,

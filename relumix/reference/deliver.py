@@ -20,8 +20,8 @@ from relumix.types import Float32
 
 
 @dataclass(frozen=True)
-class Delivery:
-    """Where one candidate goes.
+class Candidate:
+    """One of the lights of a frame to choose from: where it goes.
 
     output, gain_output  the plate under its light; that light in stops, None where it was not asked for.
     """

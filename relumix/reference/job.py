@@ -15,15 +15,16 @@ import numpy as np
 
 from relumix.errors import FrameError, InputError
 from relumix.events import AnyEvent, Done, Failed, FrameDone, OnEvent, Progress, Stage, Start, Warned, ignore
+from relumix.pipeline.delivery import not_ours, refuse_same
 from relumix.pipeline.fingerprint import FINGERPRINT_ATTRIBUTE, size_and_time, stored_fingerprint
 from relumix.pipeline.run import Tally
 from relumix.preview.contact_sheet import ContactSheet
-from relumix.reference.deliver import Delivery, shown
-from relumix.reference.maker import Light, Maker, PlateFrame, Tell
+from relumix.reference.deliver import Candidate, shown
+from relumix.reference.maker import Light, Maker, PlateFrame, Tell, matte_of
 from relumix.settings import Settings
+from relumix.shot.movie_frames import file_of
 from relumix.shot.picture import Picture, nonfinite
 from relumix.shot.plate import Plate
-from relumix.shot.reference import read_mask
 from relumix.shot.sequence import OutputPattern, parse_frames
 from relumix.shot.sequence import Sequence as Shot
 from relumix.shot.source import told_matte, told_of_footage
@@ -41,7 +42,7 @@ class ReferenceJob:
     """A checked job.
 
     frames      that get a reference, ascending.
-    deliveries  where each candidate goes, by its label.
+    candidates  where each one goes, by its label.
     """
 
     shot: Shot
@@ -51,17 +52,17 @@ class ReferenceJob:
     settings: Settings
     frames: tuple[int, ...]
     output: str
-    deliveries: dict[str, Delivery]
+    candidates: dict[str, Candidate]
     watch: Stopwatch = field(default_factory=Stopwatch)
 
     def paths(self, frame: int) -> dict[str, Path]:
         """Return the file of each candidate of a frame, by its label."""
-        return {label: delivery.output.path(frame) for label, delivery in self.deliveries.items()}
+        return {label: candidate.output.path(frame) for label, candidate in self.candidates.items()}
 
     def patterns(self) -> list[OutputPattern]:
         """Return where all of its files go: the references first."""
-        gains = [each.gain_output for each in self.deliveries.values() if each.gain_output]
-        return [*(each.output for each in self.deliveries.values()), *gains]
+        gains = [each.gain_output for each in self.candidates.values() if each.gain_output]
+        return [*(each.output for each in self.candidates.values()), *gains]
 
     def start(self) -> Start:
         """Return the event that says what will be done."""
@@ -98,8 +99,8 @@ class ReferenceJob:
 
     def _is_fresh(self, frame: int) -> bool:
         """Tell whether all files of a frame are on disk and made from what there is now."""
-        for label, delivery in self.deliveries.items():
-            patterns = [delivery.output, *([delivery.gain_output] if delivery.gain_output else [])]
+        for label, candidate in self.candidates.items():
+            patterns = [candidate.output, *([candidate.gain_output] if candidate.gain_output else [])]
             if any(stored_fingerprint(p.path(frame)) != self.fingerprint(frame, label) for p in patterns):
                 return False
         return True
@@ -140,6 +141,8 @@ def prepare(plate: Plate, maker: Maker, output: str | PathLike[str], settings: S
     plate   as `open_plate` returns it.
     output  a pattern, a file, or a folder. Where there are several candidates, each file's name has its label.
     """
+    if not str(output):
+        raise InputError("the output is '': expected a name like relit.1001.exr, a pattern, or a folder")
     if settings.compression:
         check_compression(settings.compression)
     shot = plate.sequence
@@ -152,12 +155,12 @@ def prepare(plate: Plate, maker: Maker, output: str | PathLike[str], settings: S
     def pattern(where: str | PathLike[str] | None, label: str) -> OutputPattern | None:
         return OutputPattern(labelled(where, label, frames) if several else str(where), shot, frames) if where else None
 
-    deliveries = {}
+    candidates = {}
     for label in maker.labels:
         made = pattern(output, label)
         assert made is not None
-        deliveries[label] = Delivery(made, pattern(settings.gain_out, label))
-    job = ReferenceJob(shot, plate, masks, maker, settings, frames, str(output), deliveries)
+        candidates[label] = Candidate(made, pattern(settings.gain_out, label))
+    job = ReferenceJob(shot, plate, masks, maker, settings, frames, str(output), candidates)
     _check_outputs(job)
     return job
 
@@ -187,9 +190,7 @@ def _check_outputs(job: ReferenceJob) -> None:
             pattern.refuse_overwriting(inputs)
             for path in map(pattern.path, job.frames):
                 if not job.settings.overwrite and path.exists() and stored_fingerprint(path) is None:
-                    raise InputError(
-                        f"{path} exists and relumix did not write it: choose another output, or --overwrite"
-                    )
+                    raise not_ours(path)
                 if path in seen:
                     raise InputError(f"two files would be {path}: choose another --gain-out")
                 seen.add(path)
@@ -198,12 +199,13 @@ def _check_outputs(job: ReferenceJob) -> None:
         refuse_unwritable(sheet.parent)
         if sheet.is_dir():
             raise InputError(f"{sheet} is a folder: expected the name of a file")
+        refuse_same(sheet, list(dict.fromkeys([*inputs, *(file_of(job.shot.path(f)) for f in job.shot.frames)])))
 
 
 def refuse_all_of_it(job: ReferenceJob, output: str) -> None:
     """Raise InputError where the shot could not be relit from what this job makes, as far as can be told before."""
-    if len(job.deliveries) > 1:
-        raise InputError(f"--all-of-it takes one reference a frame: got {len(job.deliveries)} candidates, choose one")
+    if len(job.candidates) > 1:
+        raise InputError(f"--all-of-it takes one reference a frame: got {len(job.candidates)} candidates, choose one")
     if Path(output).suffix.lower() not in ("", ".exr"):  # a movie, or images of another kind
         refuse_unwritable(Path(output).parent)
         return
@@ -261,14 +263,14 @@ def _made(job: ReferenceJob, frame: int, at: int, tell: OnEvent, pages: _Sheet |
     if plate.proxy.black:
         raise FrameError(frame, f"frame {frame}: {picture.path} is black: there is nothing that light could be seen on")
     lights = _lights(job, plate, _teller(job, frame, at, tell))
-    for label, light in zip(job.deliveries, lights, strict=True):
+    for label, light in zip(job.candidates, lights, strict=True):
         yield from (Warned(f"{label}: {text}" if label else text, frame) for text in light.warnings)
-        delivery = job.deliveries[label]
+        candidate = job.candidates[label]
         with job.watch.stage("write"):
-            pixels = delivery.write(plate, light, mask, job.settings, job.attributes(frame, label))
+            pixels = candidate.write(plate, light, mask, job.settings, job.attributes(frame, label))
         if pages:
             pages.add(plate, label, light, pixels)
-        yield FrameDone(frame, str(delivery.output.path(frame)), nonfinite_pixels=nonfinite(picture))
+        yield FrameDone(frame, str(candidate.output.path(frame)), nonfinite_pixels=nonfinite(picture))
 
 
 def _lights(job: ReferenceJob, plate: PlateFrame, tell: Tell) -> Iterator[Light]:
@@ -293,12 +295,7 @@ def _teller(job: ReferenceJob, frame: int, at: int, tell: OnEvent) -> Tell:
 
 def _mask(job: ReferenceJob, picture: Picture) -> Float32 | None:
     path = job.mask_path(picture.frame)
-    if path is None:
-        return None
-    try:
-        return read_mask(path, picture)
-    except InputError as error:
-        raise FrameError(picture.frame, str(error)) from error
+    return None if path is None else matte_of(picture, path)
 
 
 class _Sheet:
@@ -307,7 +304,7 @@ class _Sheet:
     def __init__(self, job: ReferenceJob) -> None:
         assert job.settings.contact_sheet
         several = len(job.frames) > 1
-        names = [(frame, label) for frame in job.frames for label in job.deliveries]
+        names = [(frame, label) for frame in job.frames for label in job.candidates]
         self._columns = {name: i for i, name in enumerate(names)}
         titles = {
             i: " ".join([*([str(frame)] if several or not label else []), *([label] if label else [])])
@@ -316,7 +313,7 @@ class _Sheet:
         self._sheet = ContactSheet(
             Path(job.settings.contact_sheet),
             range(len(names)),
-            columns=max(5, len(job.deliveries)),
+            columns=max(5, len(job.candidates)),
             pixel_aspect=job.plate.pixel_aspect,
             titles=titles,
             given="made",

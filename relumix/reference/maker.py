@@ -26,12 +26,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from relumix.errors import FrameError, InputError
 from relumix.gain.direct_transfer import stops_to
 from relumix.gain.downsample import Canvas, Pixels, proxy_frame
 from relumix.gain.picture_area import seen_area
 from relumix.gain.proxy import ProxyFrame
 from relumix.gain.transfer import Gain
 from relumix.shot.picture import Picture
+from relumix.shot.reference import read_mask
 from relumix.types import Float32
 
 Tell = Callable[[float, str], None]
@@ -65,6 +67,18 @@ class PlateFrame:
     def number(self) -> int:
         """The frame number."""
         return self.picture.frame
+
+    def matte(self, path: Path) -> Float32:
+        """Return a matte of the frame at the working size, [h, w] float32 in 0..1. Raises FrameError."""
+        return self.canvas.shrink(matte_of(self.picture, path), self.picture.data_window)
+
+
+def matte_of(picture: Picture, path: Path) -> Float32:
+    """Return a matte of a frame (see shot.reference.read_mask), [h, w] float32 in 0..1. Raises FrameError."""
+    try:
+        return read_mask(path, picture)
+    except InputError as error:
+        raise FrameError(picture.frame, str(error)) from error
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from relumix.shot.channels import choose
 from relumix.shot.images import ImageError, data_window, display_window, opened
 from relumix.shot.layout import explain, layout_of
 from relumix.shot.plate import Plate
+from relumix.shot.reference import read_mask_alone
 from relumix.shot.rgba_image import is_whole, read_rgba
 from relumix.shot.sequence import Sequence as Shot
 from relumix.types import Float32
@@ -69,16 +70,7 @@ def read_matte(path: Path, shape: tuple[int, ...]) -> NDArray[np.bool_]:
 
     Raises InputError: unreadable, or nowhere above a half.
     """
-    try:
-        with opened(path, unassociated=True) as image:
-            pixels = np.asarray(image.read_image("float"), np.float32)
-            names = list(image.spec().channelnames)
-    except ImageError as error:
-        raise InputError(f"matte {path} cannot be read: {error}") from None
-    alpha = pixels[..., names.index("A")] if "A" in names else None
-    says = alpha is not None and 0 < alpha.mean() < 1
-    values = np.nan_to_num(alpha if says and alpha is not None else pixels[..., 0])
-    small = cv2.resize(values, shape[1::-1], interpolation=cv2.INTER_AREA)
+    small = cv2.resize(read_mask_alone(path), shape[1::-1], interpolation=cv2.INTER_AREA)
     inside = np.asarray(small > 0.5)
     if not inside.any():
         raise InputError(f"matte {path} is nowhere above 0.5: expected one of the part that counts")

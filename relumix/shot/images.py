@@ -68,6 +68,8 @@ def _look_for(path: Path) -> None:
         raise ImageError("there is no such file") from None
     except OSError as error:
         raise ImageError(str(error.strerror)) from None
+    except ValueError:
+        raise ImageError("no file has a name with such letters in it") from None
     if not stat.S_ISREG(kind):
         raise ImageError("there is no such file")
 

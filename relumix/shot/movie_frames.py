@@ -95,6 +95,12 @@ def frame_path(movie: Path, frame: int, frames: range) -> Path:
     return folder / f"{head}{frame:0{digits(frames)}d}{tail}"
 
 
+def deinterlaced(path: Path) -> Path:
+    """Return an image or, of a movie, the same frame made whole from its fields."""
+    found = MovieFrame.at(path)
+    return frame_names(found.movie, deinterlace=True)[0] / path.name if found else path
+
+
 def digits(frames: range) -> int:
     """Return the least number of digits of a frame number."""
     return max(_LEAST_DIGITS, len(str(frames[0])))

@@ -179,8 +179,14 @@ def read_mask(path: Path, picture: Picture) -> NDArray[np.float32]:
         spec = layout.specs[part][0]
         place = _mask_place(spec, layout, path, windows, picture.frame)
         values = _mask_values(image, part, spec, channel)
-    values = np.clip(np.nan_to_num(values, nan=0, posinf=0, neginf=0), 0, 1)
     return on(picture.data_window, place.window, values)
+
+
+def read_mask_alone(path: Path) -> NDArray[np.float32]:
+    """Read a mask of no plate, [h, w] float32 in 0..1 on its own pixels; see read_mask. Raises InputError."""
+    with _opened(path, "mask") as (image, layout):
+        part, channel = _mask_channel(layout, path)
+        return _mask_values(image, part, layout.specs[part][0], channel)
 
 
 def inspect_mask(path: Path, windows: Windows, frame: int) -> None:
@@ -304,6 +310,12 @@ def _mask_channel(layout: FileLayout, path: Path) -> tuple[int, int]:
 
 
 def _mask_values(image: Any, part: int, spec: Any, channel: int) -> Float32:
+    """Return a mask [h, w] in 0..1, 0 where it is not finite."""
+    values = _mask_as_stored(image, part, spec, channel)
+    return np.asarray(np.clip(np.nan_to_num(values, nan=0, posinf=0, neginf=0), 0, 1), np.float32)
+
+
+def _mask_as_stored(image: Any, part: int, spec: Any, channel: int) -> Float32:
     """Return the channel [h, w] that is a mask, or a grey picture's own values where its alpha says nothing."""
     names = list(spec.channelnames)
 

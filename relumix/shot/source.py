@@ -17,7 +17,7 @@ from relumix.shot.alpha import looked_at
 from relumix.shot.assumed import told_assumed
 from relumix.shot.confidence_layer import MAP_CHANNEL, read_confidence
 from relumix.shot.cuts import LOOK_PX, Look, find_cuts, given_cuts, look_at, told_cuts
-from relumix.shot.movie_frames import file_of, sent_name, told_of_movie
+from relumix.shot.movie_frames import deinterlaced, file_of, sent_name, told_of_movie
 from relumix.shot.paint import Alpha
 from relumix.shot.picture import Picture
 from relumix.shot.plate import Plate
@@ -31,6 +31,7 @@ from relumix.shot.sequence import parse_frames
 from relumix.types import Float32
 from relumix.util.ordered_pool import ordered
 from relumix.util.stopwatch import Stopwatch
+from relumix.util.words import first_of
 
 MOST_COMPARED = 12
 """References that are compared with their plate's frames before a job begins."""
@@ -66,9 +67,9 @@ class PlateSource:
     def find(cls, source: str | PathLike[str], references: References, settings: Settings) -> PlateSource:
         """Find the files of a job. Raises InputError where they do not make one."""
         shot = Shot.find(Path(source))
-        if settings.deinterlace:
-            shot = shot.deinterlaced()
         paths = find_references(shot, references)
+        if settings.deinterlace:
+            shot, paths = shot.deinterlaced(), {frame: deinterlaced(path) for frame, path in paths.items()}
         asked = set(parse_frames(settings.frames) if settings.frames else shot.frames)
         plate = Plate(
             shot,
@@ -315,12 +316,12 @@ def _reference_warnings(summaries: dict[Path, ReferenceSummary], *, quiet: bool,
             f"{path} ({place.fitted.width}x{place.fitted.height})" for path, place in fitted.items() if place.fitted
         ]
         window = next(iter(fitted.values())).window
-        yield f"fitted to the plate's {window.width}x{window.height}: {_some(sizes)} (--fit leaves this line out)"
+        yield f"fitted to the plate's {window.width}x{window.height}: {first_of(sizes, 3)} (--fit leaves this line out)"
     for role, meaning in _MEANINGS.items():
         if matte and role is not Alpha.PAINTED:
             continue
         if paths := [str(path) for path, summary in summaries.items() if summary.alpha is role]:
-            yield f"the alpha of {_some(paths)} {meaning}"
+            yield f"the alpha of {first_of(paths, 3)} {meaning}"
 
 
 _MEANINGS = {
@@ -330,11 +331,5 @@ _MEANINGS = {
 }
 
 
-def _some(texts: Sequence[str], most: int = 3) -> str:
-    more = f" and {len(texts) - most} more" if len(texts) > most else ""
-    return f"{', '.join(texts[:most])}{more}"
-
-
-def _listed(frames: Sequence[int], most: int = 5) -> str:
-    more = f" and {len(frames) - most} more" if len(frames) > most else ""
-    return f"frame{'s' if len(frames) > 1 else ''} {', '.join(map(str, frames[:most]))}{more}"
+def _listed(frames: Sequence[int]) -> str:
+    return f"frame{'s' if len(frames) > 1 else ''} {first_of(frames, 5)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +20,10 @@ _FOR_DECODERS = re.compile(
     r"|PYTHON\w+|VIRTUAL_ENV|CONDA_\w+|NIX_\w+|LD_LIBRARY_PATH|LD_PRELOAD|DYLD_\w+|COVERAGE_\w+"
     r"|OMP_\w+|OPENBLAS_\w+|MKL_\w+|OPENCV_\w+|OPENIMAGEIO_\w+|MALLOC_\w+|GLIBC_TUNABLES"
 )
+
+
+SERVES_ON = "relumix serves on "
+"""What `relumix serve` says on stdout before its address, once its engines are loaded."""
 
 
 def command(module: str, folder: Path) -> list[str]:
@@ -42,3 +47,14 @@ def decoder_environment(host: Mapping[str, str] = os.environ) -> dict[str, str]:
     Whatever else the server's has, such as keys of a cloud, is not in it.
     """
     return {name: value for name, value in host.items() if _FOR_DECODERS.fullmatch(name.upper())}
+
+
+def write_token(path: Path) -> None:
+    """Write a new token for `relumix serve --token-file`, where nobody else on this machine can read it."""
+    path.touch(mode=0o600)
+    path.write_text(secrets.token_hex(32))
+
+
+def last_words(said: str, otherwise: str) -> str:
+    """Return why a `relumix` ended: the last line of what it said on stderr; `otherwise` where it said nothing."""
+    return (said.strip().splitlines() or [otherwise])[-1].removeprefix("relumix: ")

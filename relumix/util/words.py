@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 
 def number_of(count: int, noun: str) -> str:
     """Return a count and what is counted: 1 frame, 5 frames."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def first_of(things: Sequence[object], most: int = 6) -> str:
+    """Return things in a row, the first of them where they are many: 1001, 1002 and 3 more."""
+    more = f" and {len(things) - most} more" if len(things) > most else ""
+    return f"{', '.join(map(str, things[:most]))}{more}"
 
 
 def one_line(text: str) -> str:

@@ -77,7 +77,7 @@ def application(site: Site) -> Guard:
         lifespan=life,
     )
     app.state.site = site
-    return Guard(app, None if site.tokens else frozenset())
+    return Guard(app, None if site.tokens else frozenset({site.options.address[0]}))
 
 
 async def _tidy(sessions: Sessions) -> None:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, cast
 
-from relumix.util.child import decoder_environment, relumix_command
+from relumix.movie.codecs import WRITTEN_SUFFIXES
 from relumix.web.clips import Clip
-from relumix.web.errors import RefusedError, without_folders
+from relumix.web.commands import WENT_TO_THE_END, complaint, run
+from relumix.web.errors import RefusedError
 from relumix.web.jobs import Order
 
 MOVIE_SECONDS = 1800.0
-WRITTEN_SUFFIXES = (".mov", ".mp4", ".mxf", ".mkv")
 _PIECE_BYTES = 1 << 20
 
 
@@ -97,33 +96,17 @@ def movie(clip: Clip) -> Path:
 
 
 def _movie(clip: Clip, name: str, suffix: str, arguments: Callable[[Order, Path], Sequence[str]]) -> Path:
-    """Return a movie that `relumix relight` with these arguments makes; once made it is kept as long as the result."""
+    """Return a movie that `relumix relight` with these arguments makes; once made it is kept as long as the result.
+
+    Raises RefusedError.
+    """
     if clip.job is None or clip.job.told.state != "done":
         raise RefusedError(409, "the shot is not relit yet")
     path = clip.results / f"{name}.{clip.job.told.seconds:.3f}{suffix}"
     with clip.lock:
         if not path.is_file():
-            _run(clip.job.order, arguments(clip.job.order, path), clip.job.server_arguments())
+            words = [*arguments(clip.job.order, path), *clip.job.server_arguments(), "--progress=none"]
+            done = run(words, clip.job.order.folder, MOVIE_SECONDS)
+            if done.returncode not in WENT_TO_THE_END:
+                raise RefusedError(422, complaint(done.stderr, done.returncode))
     return path
-
-
-def _run(order: Order, arguments: Sequence[str], server: Sequence[str]) -> None:
-    command = [*relumix_command(), *arguments, *server, "--progress=none"]
-    try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            env=decoder_environment(),
-            cwd=order.folder,
-            timeout=MOVIE_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise RefusedError(422, f"the movie took longer than {MOVIE_SECONDS:g} s") from None
-    except FileNotFoundError:
-        raise RefusedError(404, "the clip was closed") from None
-    if done.returncode not in (0, 3):
-        last = (done.stderr.strip().splitlines() or ["no movie can be made"])[-1]
-        raise RefusedError(422, without_folders(last.removeprefix("relumix: ")))

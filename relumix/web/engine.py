@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
-import secrets
 import subprocess
 import threading
-from contextlib import suppress
 from pathlib import Path
 
-from relumix.util.child import relumix_command
+from relumix.util.child import SERVES_ON, last_words, relumix_command, write_token
 from relumix.web.options import Options
 
-_READY = "relumix serves on "
 _PAGE = re.compile(r"status page: (http\S+)")
 _STOP_SECONDS = 10.0
 _AGAIN_SECONDS = 2.0
@@ -33,8 +30,7 @@ class EngineServer:
         """folder: for its token, lease and log; page: address of the page, which its status page links to."""
         self._options, self._folder, self._page = options, folder, page
         self.token_file = folder / "token"
-        self.token_file.touch(mode=0o600)
-        self.token_file.write_text(secrets.token_hex(32))
+        write_token(self.token_file)
         self._lease = folder / "lease"
         self._lease.touch()
         self._log = folder / "log"
@@ -93,15 +89,14 @@ class EngineServer:
             process.terminate()
         assert process.stdout is not None
         line = process.stdout.readline()
-        if served := line.startswith(_READY):
-            self.address = line.removeprefix(_READY).strip()
+        if served := line.startswith(SERVES_ON):
+            self.address = line.removeprefix(SERVES_ON).strip()
             found = _PAGE.search(self._log.read_text(errors="replace"))
             self.status_page, self.trouble = found[1] if found else "", ""
             self._ready.set()
         process.wait()
         process.stdout.close()
-        with suppress(IndexError):
-            self.trouble = self._log.read_text(errors="replace").strip().splitlines()[-1].removeprefix("relumix: ")
+        self.trouble = last_words(self._log.read_text(errors="replace"), self.trouble)
         return served
 
     def _command(self) -> list[str]:
@@ -109,8 +104,7 @@ class EngineServer:
         command = [*relumix_command(), "serve", f"--listen={self.address}", f"--token-file={self.token_file}"]
         command += [f"--lease={self._lease}", f"--metrics={options.metrics}", f"--page={self._page}"]
         command += [f"--engine={','.join(options.engine)}", f"--device={options.device}", "--drain-seconds=2"]
-        command.append(
-            f"--exit-idle-seconds={_IDLE_SECONDS}"
-        )  # Where this process was killed, that one ends by itself.
+        # Where this process was killed, that one ends by itself.
+        command.append(f"--exit-idle-seconds={_IDLE_SECONDS}")
         command += [f"--max-frames={options.max_frames}", f"--max-frame-pixels={options.max_pixels}"]
         return command + ([f"--model={options.model}"] if options.model else [])

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from relumix_server.options import LOOPBACK_HOSTS, asked_host
+
 OWN_HEADER = "x-relumix"
 """Sent by this page with every request that changes something: its value does not matter."""
 
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _SAFE = frozenset({"GET", "HEAD"})
 
 _POLICY = (
@@ -81,8 +81,5 @@ class Guard:
         return None
 
     def _is_ours(self, host: str) -> bool:
-        try:
-            name = urlsplit(f"//{host}").hostname
-        except ValueError:
-            return False
-        return bool(name) and (self.hosts is None or name in _LOOPBACK or name in self.hosts)
+        name = asked_host(host)
+        return bool(name) and (self.hosts is None or name in LOOPBACK_HOSTS | self.hosts)

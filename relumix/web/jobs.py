@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from relumix.util.child import decoder_environment, relumix_command
+from relumix.web.commands import WENT_TO_THE_END, complaint
 from relumix.web.errors import RefusedError, without_folders
 
 _MOST_WARNINGS = 20
@@ -96,7 +97,7 @@ class Job:
 
         server    returns the arguments that name it, once they are needed. Raises RefusedError where there is none.
         turn      is taken while it runs.
-        on_frame  is told each frame that is on disk, on the job's own thread; on_done: it, when all are.
+        on_frame  is told each frame that is on disk, on the job's own thread. `on_done` gets the job when all are.
         """
         self.order, self.told = order, Told()
         self.on_done: Callable[[Job], object] = lambda job: None
@@ -188,12 +189,11 @@ class Job:
     def _conclude(self, code: int, log: Path) -> None:
         if self._cancelled.is_set():
             self._end("cancelled")
-        elif code in (0, 3):
+        elif code in WENT_TO_THE_END:
             self._end("done")
             self.on_done(self)
         else:
-            last = (log.read_text(errors="replace").strip().splitlines() or [f"it ended with exit code {code}"])[-1]
-            self._end("failed", self.told.error or without_folders(last.removeprefix("relumix: ")))
+            self._end("failed", self.told.error or complaint(log.read_text(errors="replace"), code))
 
     def _end(self, state: State, error: str = "") -> None:
         self._update(state=state, error=error, remaining_seconds=None, message="")

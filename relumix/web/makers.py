@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from relumix.util.child import decoder_environment, relumix_command
 from relumix.web.clips import Clip
-from relumix.web.errors import RefusedError, without_folders
+from relumix.web.commands import complaint, run
+from relumix.web.errors import RefusedError
 from relumix.web.options import Options
 
 MOST_RIG_BYTES = 256 << 10
@@ -32,9 +30,8 @@ class Makers:
 
     @classmethod
     def of(cls, options: Options) -> Makers:
-        """Take the options' models, as far as this relumix can use them."""
-        words = options.words_model if _is_there("relumix.cli.reference_text") else None
-        return cls(options.depth_model, words)
+        """Take the options' models."""
+        return cls(options.depth_model, options.words_model)
 
     def offered(self, clip: Clip) -> list[str]:
         """Return what can make references of a clip: lamps need its geometry, words a model."""
@@ -72,10 +69,6 @@ class Makers:
         _make(clip, "text", frame, target, [f"--prompt={words}", f"--seed={seed}", f"--model={self.words_model}"])
 
 
-def _is_there(module: str) -> bool:
-    return importlib.util.find_spec(module) is not None
-
-
 def _refuse_files(value: Any, depth: int = 0) -> None:
     if depth > 20:
         raise RefusedError(422, "a rig's objects lie too deep in each other")
@@ -88,23 +81,10 @@ def _refuse_files(value: Any, depth: int = 0) -> None:
 
 
 def _make(clip: Clip, kind: str, frame: int, target: Path, arguments: Sequence[str]) -> None:
-    command = [*relumix_command(), "reference", kind, clip.source.pattern, f"--frame={frame}", *arguments]
-    command += [f"--output={target}", "--overwrite", "--progress=none"]
+    words = ["reference", kind, clip.source.pattern, f"--frame={frame}", *arguments]
+    words += [f"--output={target}", "--overwrite", "--progress=none"]
     if clip.source.colorspace:
-        command.append(f"--colorspace={clip.source.colorspace}")
-    try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            env=decoder_environment(),
-            cwd=target.parent,
-            timeout=_SECONDS[kind],
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise RefusedError(422, f"it took longer than {_SECONDS[kind]:g} s") from None
+        words.append(f"--colorspace={clip.source.colorspace}")
+    done = run(words, target.parent, _SECONDS[kind])
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or [f"it ended with exit code {done.returncode}"])[-1]
-        raise RefusedError(422, without_folders(last.removeprefix("relumix: ")))
+        raise RefusedError(422, complaint(done.stderr, done.returncode))

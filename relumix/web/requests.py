@@ -88,9 +88,8 @@ def view_of(request: Request) -> tuple[int, float]:
     """Return the long edge in pixels and the stops brighter that the query asks for. Raises RefusedError."""
     query = request.query_params
     try:
-        return int(query.get("size", "960")[:6]), float(
-            number(float(query.get("stops", "0")[:12]), "stops", -_MOST_STOPS, _MOST_STOPS)
-        )
+        stops = float(query.get("stops", "0")[:12])
+        return int(query.get("size", "960")[:6]), number(stops, "stops", -_MOST_STOPS, _MOST_STOPS)
     except (ValueError, InputError) as error:
         raise RefusedError(400, f"size and stops: {error}") from None
 

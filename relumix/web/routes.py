@@ -70,9 +70,7 @@ async def state(request: Request) -> Response:
             "examples": [
                 {"name": each.name, "title": each.title, "about": each.about} for each in site.examples.values()
             ],
-            "clips": [
-                {**clip.described(), "makers": site.studio.makers.offered(clip)} for clip in session.clips.values()
-            ],
+            "clips": [_fields(site, clip) for clip in session.clips.values()],
         }
     )
 
@@ -229,7 +227,12 @@ def _is_full(site: Site, session: Session) -> bool:
 
 
 def _described(site: Site, clip: Clip) -> Response:
-    return JSONResponse({**clip.described(), "makers": site.studio.makers.offered(clip)})
+    return JSONResponse(_fields(site, clip))
+
+
+def _fields(site: Site, clip: Clip) -> dict[str, Any]:
+    """Return what a page shows of a clip, and what can make references of it."""
+    return {**clip.described(), "makers": site.studio.makers.offered(clip)}
 
 
 async def match_picture(request: Request) -> Response:

@@ -16,9 +16,6 @@ from relumix.web.clips import Clip
 from relumix.web.errors import RefusedError
 from relumix_server.turns import Owner
 
-_STARTED_SECONDS = 60.0
-"""Without a clip or upload: a session that was begun and not used gives way to others after so long."""
-
 
 @dataclass
 class Session:
@@ -112,11 +109,8 @@ class Sessions:
             session.end()
 
     def _make_room(self) -> None:
-        unused = [
-            session
-            for session in self._sessions.values()
-            if not any(session.folder.iterdir()) and self._clock() - session.used > _STARTED_SECONDS
-        ]
+        # Who has no files loses nothing: his next request begins a session anew.
+        unused = [session for session in self._sessions.values() if not any(session.folder.iterdir())]
         if not unused:
             raise RefusedError(503, f"{self._most} people are here already: come back later")
         oldest = min(unused, key=lambda session: session.used)

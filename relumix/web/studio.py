@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from relumix.errors import FrameError, InputError
-from relumix.util.child import decoder_environment, relumix_command
 from relumix.web.clips import Clip, Reference
+from relumix.web.commands import run
 from relumix.web.engine import EngineServer
 from relumix.web.errors import RefusedError, without_folders
 from relumix.web.examples import Example
@@ -271,17 +270,7 @@ class Studio:
         """Ask which frame would help most as another reference: `relumix suggest`, in a process of its own."""
         order = job.order
         spaces = [option for option in order.options if option.startswith("--colorspace")]
-        command = [*relumix_command(), "suggest", order.source, *order.given(), *spaces, "--json"]
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            env=decoder_environment(),
-            timeout=_SUGGEST_SECONDS,
-            cwd=order.folder,
-            check=False,
-        )
+        done = run(["suggest", order.source, *order.given(), *spaces, "--json"], order.folder, _SUGGEST_SECONDS)
         if done.returncode == 0:
             named = json.loads(done.stdout)["frames"]
             job.suggest(int(named[0]["frame"]) if named else None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -289,18 +290,18 @@ class _Kept:
         self._most, self._bytes = most_bytes, 0
         self._pictures: OrderedDict[Any, NDArray[np.float16]] = OrderedDict()
 
-    def get(self, key: Any) -> Float32 | None:
-        if key not in self._pictures:
-            return None
-        self._pictures.move_to_end(key)
-        return self._pictures[key].astype(np.float32)
-
-    def put(self, key: Any, picture: Float32) -> None:
+    def of(self, key: Hashable, make: Callable[[], Float32]) -> Float32:
+        """Return the picture of a key, as half floats can say it where it is there already; else make it."""
+        if key in self._pictures:
+            self._pictures.move_to_end(key)
+            return self._pictures[key].astype(np.float32)
+        picture = make()
         with np.errstate(over="ignore"):
             self._pictures[key] = picture.astype(np.float16)
         self._bytes += self._pictures[key].nbytes
         while self._bytes > self._most:
             self._bytes -= self._pictures.popitem(last=False)[1].nbytes
+        return picture
 
 
 _kept = _Kept(_KEPT_BYTES)
@@ -308,41 +309,38 @@ _kept = _Kept(_KEPT_BYTES)
 
 def _small(source: Source, frame: int) -> Float32:
     """Return what a frame shows, scene-linear, [h, w, 3] at most SHOWN_PX, with square pixels. Raises FrameError."""
-    key = (source, frame)
-    if (found := _kept.get(key)) is not None:
-        return found
-    picture = plate_of(source).read(frame)
-    small = _shown(picture, picture.rgb)
-    _kept.put(key, small)
-    return small
+
+    def make() -> Float32:
+        picture = plate_of(source).read(frame)
+        return _shown(picture, picture.rgb)
+
+    return _kept.of((source, frame), make)
 
 
 def _small_reference(source: Source, frame: int, path: Path) -> Float32:
-    key = (source, frame, "reference", path, _stamp(path))
-    if (found := _kept.get(key)) is not None:
-        return found
-    plate = plate_of(source)
-    picture = plate.read(frame)
-    rgb, known = read_reference(path, picture, plate=plate)
-    small = _shown(picture, np.where(known[..., None], rgb, picture.rgb))
-    _kept.put(key, small)
-    return small
+    """Return what a reference shows, over the plate where it is not known; as _small. Raises InputError, FrameError."""
+
+    def make() -> Float32:
+        plate = plate_of(source)
+        picture = plate.read(frame)
+        rgb, known = read_reference(path, picture, plate=plate)
+        return _shown(picture, np.where(known[..., None], rgb, picture.rgb))
+
+    return _kept.of((source, frame, "reference", path, _stamp(path)), make)
 
 
 def _small_file(source: Source, frame: int, kind: Kind, path: Path) -> Float32:
     """Return a file that a job wrote, small: result or gain [h, w, 3], confidence [h, w]."""
-    key = (source, frame, kind, path, _stamp(path))
-    if (found := _kept.get(key)) is not None:
-        return found
-    if kind == "confidence":
-        picture = plate_of(source).read(frame)
-        small = _shown(picture, read_confidence(path, MAP_CHANNEL, picture))
-    else:
+
+    def make() -> Float32:
+        if kind == "confidence":
+            picture = plate_of(source).read(frame)
+            return _shown(picture, read_confidence(path, MAP_CHANNEL, picture))
         written = Plate(Shot.find(path))
         picture = written.read(written.frames[0])
-        small = _shown(picture, picture.rgb)
-    _kept.put(key, small)
-    return small
+        return _shown(picture, picture.rgb)
+
+    return _kept.of((source, frame, kind, path, _stamp(path)), make)
 
 
 def _write_coded(path: Path, plate: Plate, picture: Picture, lit: list[Float32]) -> None:

@@ -9,12 +9,15 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from relumix.errors import InputError
 
 MIB, GIB = 1 << 20, 1 << 30
 MAX_CHUNK_BYTES = 4 * MIB
 """Largest piece of a frame in one message."""
+
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True)
@@ -155,6 +158,17 @@ def split_address(address: str) -> tuple[str, int]:
     if not colon or not host or not port.isascii() or not port.isdecimal() or int(port) > 65535:
         raise InputError(f"'{address}' is no address: expected HOST:PORT, like 127.0.0.1:50051")
     return host, int(port)
+
+
+def asked_host(header: str) -> str | None:
+    """Return the host that a Host header of HTTP names, without port and brackets; None where it names none.
+
+    A site's name may resolve to this machine (DNS rebinding): whoever answers browsers compares it with its own.
+    """
+    try:
+        return urlsplit(f"//{header}").hostname
+    except ValueError:
+        return None
 
 
 def is_local(address: str) -> bool:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from typing import Any
-from urllib.parse import urlsplit
 
 import jinja2
 from markupsafe import Markup
@@ -21,7 +20,7 @@ from markupsafe import Markup
 from relumix.errors import InputError
 from relumix.version import __version__
 from relumix_server.metrics import Metrics, device_memory_bytes, resident_bytes
-from relumix_server.options import Options, is_local, split_address
+from relumix_server.options import LOOPBACK_HOSTS, Options, asked_host, is_local, split_address
 from relumix_server.scheduler import EngineThread
 from relumix_server.service import RelightService
 from relumix_server.spool import Spool
@@ -207,7 +206,7 @@ def _add_gauges(
 
 
 def _handler(page: Callable[[], bytes], metrics: Metrics, host: str, *, local: bool) -> type[BaseHTTPRequestHandler]:
-    hosts = {"localhost", "127.0.0.1", "::1", host}
+    hosts = LOOPBACK_HOSTS | {host}
 
     class Handler(BaseHTTPRequestHandler):
         timeout = 10
@@ -225,12 +224,7 @@ def _handler(page: Callable[[], bytes], metrics: Metrics, host: str, *, local: b
                 self.send_error(404)
 
         def _is_ours(self) -> bool:
-            """Tell whether the Host is our own address, and not a site's name that resolves here (DNS rebinding)."""
-            try:
-                name = urlsplit(f"//{self.headers.get('Host', '')}").hostname
-            except ValueError:
-                return False
-            return name in hosts or not local
+            return not local or asked_host(self.headers.get("Host", "")) in hosts
 
         def _answer(self, body: bytes, kind: str) -> None:
             self.send_response(200)

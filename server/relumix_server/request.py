@@ -139,11 +139,7 @@ def check(
             raise _invalid(f"{name} has frame {unknown[0]}, which is none of the shot's frames")
         if not chosen:
             raise _invalid(f"{name} is empty: expected at least one frame")
-    if opening.masks not in pb.Masks.values() or opening.encoding not in pb.Encoding.values():
-        raise _invalid(f"masks {opening.masks} or encoding {opening.encoding} is none that this server knows")
-    for frame, key in opening.keys.items():
-        if len(key) > LONGEST_KEY or not key.isascii() or not key.isprintable():
-            raise _invalid(f"the key of frame {frame} is no ASCII text of up to {LONGEST_KEY} letters")
+    _check_words(opening)
     if cuts and not frames[0] < cuts[0] <= cuts[-1] <= frames[-1]:
         raise _invalid(f"cuts are {cuts[0]} to {cuts[-1]}: expected them behind {frames[0]}, and up to {frames[-1]}")
     _check_parts(opening)
@@ -174,6 +170,14 @@ def check(
         return request
     allowed.refuse_none()
     return replace(request, paths=_paths(opening, request, allowed.for_a_job(go_on)))
+
+
+def _check_words(opening: pb.Open) -> None:
+    if opening.masks not in pb.Masks.values() or opening.encoding not in pb.Encoding.values():
+        raise _invalid(f"masks {opening.masks} or encoding {opening.encoding} is none that this server knows")
+    for frame, key in opening.keys.items():
+        if len(key) > LONGEST_KEY or not key.isascii() or not key.isprintable():
+            raise _invalid(f"the key of frame {frame} is no ASCII text of up to {LONGEST_KEY} letters")
 
 
 def _check_parts(opening: pb.Open) -> None:

@@ -20,6 +20,7 @@ from relumix.engines.base import Engine
 from relumix.engines.registry import WITH_MODEL, load_engine
 from relumix.errors import InputError
 from relumix.rpc.messages import FLOW_OPTIONS, SERVICE
+from relumix.util.child import SERVES_ON
 from relumix_server import logs
 from relumix_server.access import PromptMessages, TokenCheck, credentials, read_tokens
 from relumix_server.health import Health
@@ -303,4 +304,4 @@ async def _say(health: Health, status: int) -> None:
 
 def ready_line(address: str) -> None:
     """Print the address for whoever started the server."""
-    print(f"relumix serves on {address}", flush=True, file=sys.stdout)
+    print(f"{SERVES_ON}{address}", flush=True, file=sys.stdout)

@@ -107,6 +107,10 @@ def test_dry_run_writes_nothing(capsys, shot):
         (("--engine", "lite"), "--engine goes with --all-of-it alone"),
         (("--engine-option", "a=b"), "--engine-option goes with --all-of-it alone"),
         (("--frame", "7"), "has no frame 7: it has 1001 to 1003"),
+        (("--frame", "x"), "got --frame x, expected one number, such as 1001; --frames takes several"),
+        (("--frame", "9" * 5000), "got --frame 99999999999999999999, expected one number, such as 1001; "),
+        (("-o", ""), "the output is '': expected a name like relit.1001.exr, a pattern, or a folder"),
+        (("--all-of-it", ""), "--all-of-it is '': expected a pattern, or a folder, for the relit shot"),
         (("--mix", "2"), "mix is 2.0: expected a number from 0"),
         (("--contrast", "2"), "contrast is 2.0: expected 0 (a plain grade) to 1"),
         (("--frame", "1001", "--frames", "1001-1002"), "not allowed with argument --frame"),
@@ -118,6 +122,29 @@ def test_what_is_wrong_is_one_line(capsys, shot, more, sentence):
     assert (code, out) == (2, "")
     assert sentence in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("given", ["other.png", "link.png", "plate.1003.png"])
+def test_a_contact_sheet_replaces_no_input(capsys, shot, given):
+    for frame in (1001, 1002, 1003):
+        picture = oiio.ImageBuf(str(shot / f"plate.{frame}.exr"))
+        assert picture.write(str(shot / f"plate.{frame}.png"), "uint8")
+    shutil.copy(shot / "plate.1002.png", shot / "other.png")
+    (shot / "link.png").symlink_to(shot / "other.png")
+    before = (shot / given).read_bytes()
+    args = ("reference", "match", shot / "plate.####.png", "--to", shot / "other.png", "-o", shot / "relit.1001.exr")
+    code, _, err = said(capsys, *args, "--contact-sheet", shot / given, "--overwrite")
+    assert code == 2
+    assert f"{shot / given} would be written over the input {shot}" in err
+    assert (shot / given).read_bytes() == before
+
+
+def test_what_failed_is_not_said_to_be_written(capsys, shot):
+    files.plain(shot / "plate.1001.exr", np.zeros((64, 96, 3), np.float16), "RGB")
+    code, out, _ = said(capsys, *match(shot))
+    assert code == 3
+    assert out.startswith("0 frames relit in ")
+    assert "wrote" not in out
 
 
 @pytest.mark.parametrize(
@@ -207,7 +234,7 @@ def test_text_missing_weights_are_one_line(capsys, shot, model):
     code, _, err = said(capsys, *words(shot, shot / "flux-kontext"))
     assert code == 2
     assert "licence: FLUX.1 [dev] Non-Commercial" in err
-    assert "is fetched by: hf download black-forest-labs/FLUX.1-Kontext-dev --local-dir" in err
+    assert "is fetched by: hf download black-forest-labs/FLUX.1-Kontext-dev --include" in err
     code, _, err = said(capsys, *words(shot, model, "--ic-light", shot / "iclight_sd15_fc.safetensors"))
     assert code == 2
     assert "no checkpoint of IC-Light at" in err
@@ -236,3 +263,40 @@ def test_text_a_model_that_changed_makes_it_anew(capsys, shot, model, tmp_path):
     assert "1 was up to date" in said(capsys, *words(shot, copy))[1]
     (copy / "unet/config.json").touch()
     assert "1 frame relit" in said(capsys, *words(shot, copy))[1]
+
+
+@pytest.mark.parametrize(
+    ("channels", "more"), [(8, ("--light-from", "left")), (12, ("--background", "truth.1003.exr"))]
+)
+def test_text_by_ic_light_relights_a_subject(capsys, shot, tmp_path_factory, channels, more):
+    pytest.importorskip("diffusers")
+    from relumix.reference.text.pipelines import quiet
+    from tests.reference.text import tiny
+
+    with quiet():
+        base = tiny.stable_diffusion(tmp_path_factory.mktemp("stable-diffusion"))
+    checkpoint = tiny.ic_light(shot / "ic.safetensors", channels)
+    mask = np.zeros((64, 96, 1), np.float16)
+    mask[16:48, 24:72] = 1
+    files.plain(shot / "subject.exr", mask, "A")
+    more = [str(shot / word) if word.endswith(".exr") else word for word in more]
+    mattes = ("--subject", shot / "subject.exr", "--mask", shot / "subject.exr")
+    code, _, err = said(capsys, *words(shot, base, "--ic-light", checkpoint, *more, *mattes))
+    assert (code, [line for line in err.splitlines() if "warning" not in line]) == (0, [])
+    relit, plate = (pixels(shot / name) for name in ("relit.1002.exr", "plate.1002.exr"))
+    inside = mask[..., 0] > 0
+    np.testing.assert_array_equal(relit[~inside], plate[~inside])
+    assert not np.array_equal(relit[inside], plate[inside])
+    made_of = json.loads(oiio.ImageBuf(str(shot / "relit.1002.exr")).spec().get_string_attribute("relumix:text"))
+    assert (made_of["ic_light"], made_of["subject"]) == ("ic.safetensors", "subject.exr")
+
+
+def test_regions_that_hold_nothing(capsys, shot):
+    files.plain(shot / "none.exr", np.zeros((64, 96, 1), np.float16), "A")
+    code, _, err = said(capsys, *match(shot, "--to-region", shot / "none.exr"))
+    assert (code, err) == (
+        2,
+        f"relumix: matte {shot / 'none.exr'} is nowhere above 0.5: expected one of the part that counts\n",
+    )
+    code, _, err = said(capsys, *match(shot, "--region", shot / "none.exr"))
+    assert (code, err) == (3, f"relumix: frame 1001: the region {shot / 'none.exr'} holds none of it\n")

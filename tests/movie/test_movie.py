@@ -308,3 +308,30 @@ def test_floats_keep_their_highlights(tmp_path, pixel_format):
     with Movie(path) as movie:
         rgba = movie.read(1)
     assert (rgba == ((*values, 0.5) if "a" in pixel_format else values)).all()
+
+
+def test_frames_that_an_edit_leaves_out_are_not_counted(tmp_path):
+    """As phones trim clips: what comes before the cut is stored, and not shown."""
+    whole = clips.flat(tmp_path / "a.mp4", LEVELS[:20], options={"bf": "2", "g": "10", "crf": "4"})
+    path = tmp_path / "b.mp4"
+    with av.open(str(whole)) as source, av.open(str(path), "w", options={"avoid_negative_ts": "disabled"}) as out:
+        video = source.streams.video[0]
+        stream = out.add_stream_from_template(video)
+        for packet in source.demux(video):
+            if packet.size:
+                shift = round(Fraction(4, 24) / video.time_base)
+                packet.pts, packet.dts, packet.stream = packet.pts - shift, packet.dts - shift, stream
+                out.mux(packet)
+    found = levels_of(path)
+    assert len(found) == 16
+    assert found == pytest.approx(LEVELS[4:20], abs=1)
+
+
+def test_words_that_are_no_utf8_cost_nothing(tmp_path):
+    path = clips.write(tmp_path / "a.mov", "prores422", 2, timecode="01:00:00:00")
+    data = path.read_bytes()
+    assert b"VideoHandler" in data
+    path.write_bytes(data.replace(b"VideoHandler", "M\xfcllerHandler".encode("latin-1")[:12]))
+    with Movie(path) as movie:
+        assert movie.info.frames == range(86400, 86402)
+        assert movie.read(86401).shape == (*clips.SIZE[::-1], 3)

@@ -45,6 +45,12 @@ def test_packed_formats_become_planar_without_loss(pixel_format):
     assert [bytes(plane) for plane in back.planes] == [bytes(plane) for plane in frame.planes]
 
 
+def test_chroma_of_a_quarter_of_the_rows_is_read_too():
+    frame = planar(noise("yuv410p", 16, 12))
+    assert frame.format.name == "yuv444p"
+    assert to_rgb(frame, Coding("yuv444p", 6, False)).shape == (12, 16, 3)
+
+
 def flat(pixel_format, **levels):
     frame = av.VideoFrame(8, 8, pixel_format)
     for name, plane in planes_of(frame).items():

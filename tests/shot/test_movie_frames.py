@@ -194,6 +194,15 @@ def test_interlaced_and_uneven_clips_are_told(clip: Path) -> None:
     assert said in told(mkv, deinterlace=True)
 
 
+def test_references_out_of_interlaced_movies_are_made_whole_as_the_plate_is(clip: Path) -> None:
+    clips.write(clip, "prores422hq", 3, interlaced=True)
+    assert source(clip, {2: clip}, deinterlace=True).reference_paths == {2: clip / "deinterlaced/clip.0002.mov"}
+    assert (
+        neutral(clips.write(clip, "prores422hq", 2, interlaced=True, timecode="00:00:41:17"), clip, deinterlace=True)
+        == 0
+    )
+
+
 def test_info_says_all(tmp_path: Path) -> None:
     path = clips.flat(tmp_path / "a.mov", [60, 70, 80], sound="pcm_s16le", rotation=90)
     text = describe(path).text()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ pytest.importorskip("starlette", reason="the page needs the extra [web]")
 pytest.importorskip("uvicorn", reason="the page needs the extra [web]")
 
 from relumix_server.workers import Workers
-from tests.web.rig import Rig
+from tests.web.rig import Rig, make_clip, upload
 
 
 @pytest.fixture(scope="module")
@@ -24,3 +25,11 @@ def rig(workers: Workers, tmp_path: Path) -> Iterator[Rig]:
     """A page without engines, in this process."""
     with Rig(workers, tmp_path) as rig:
         yield rig
+
+
+@pytest.fixture
+def clip(rig: Rig, tmp_path: Path) -> tuple[Any, str]:
+    """A visitor who has uploaded a clip, and its path."""
+    visitor = rig.visitor()
+    found = upload(visitor, make_clip(tmp_path / "made"))
+    return visitor, f"/api/clips/{found['name']}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -26,6 +27,7 @@ from tests.synthetic import make_shot
 ADDRESS = "http://127.0.0.1:7860"
 OWN = {"X-Relumix": "page"}
 FRAMES = range(1001, 1005)
+LOOK = {"whole": {"exposure": 1.0}, "regions": []}
 
 
 class Rig(ExitStack):
@@ -54,6 +56,12 @@ class Rig(ExitStack):
         return TestClient(self.app, ADDRESS, headers={**OWN, **headers}, raise_server_exceptions=False)
 
 
+def decoded(answer: Any) -> np.ndarray:
+    """The picture of an answer, [h, w, 3] of 8 bits, blue first."""
+    assert answer.status_code == 200, answer.text
+    return cv2.imdecode(np.frombuffer(answer.content, np.uint8), cv2.IMREAD_COLOR)
+
+
 def make_clip(folder: Path, name: str = "plate", size: tuple[int, int] = (64, 48)) -> dict[int, Path]:
     """Write a small clip; returns its files, and those of it relit, as NAME.relit.FRAME.exr, lie beside it."""
     shot = make_shot(size=size, frames=FRAMES, pan=(1.5, 0))
@@ -78,6 +86,14 @@ def movie_clip(path: Path) -> Path:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(shown, format="rgb24")))
         container.mux(stream.encode(None))
     return path
+
+
+def depth_clip(folder: Path) -> None:
+    """A wall that is 4 units away, with its depth."""
+    for frame in FRAMES:
+        rgbz = np.full((48, 64, 4), 0.2, np.float32)
+        rgbz[..., 3] = 4
+        write_exr(folder / f"cg.{frame}.exr", rgbz, "float", "RGBZ")
 
 
 def upload(visitor: TestClient, files: dict[int, Path], name: str = "up1", colorspace: str | None = None) -> dict:

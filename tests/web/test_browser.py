@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.web.rig import make_clip
+from tests.web.rig import depth_clip, make_clip
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install playwright")
 
@@ -38,8 +38,17 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A page in a process of its own, as the command starts it."""
     folder = tmp_path_factory.mktemp("page")
     make_clip(folder / "shots/sh010")
-    command = [sys.executable, "-m", "relumix.cli.main", "web", "--no-open", "--listen=127.0.0.1:0"]
-    command += [f"--root={folder / 'shots'}", f"--max-upload-bytes={MOST_UPLOAD_BYTES}", "--max-jobs=2"]
+    (folder / "shots/cg").mkdir()
+    depth_clip(folder / "shots/cg")
+    limits = f"--max-upload-bytes={MOST_UPLOAD_BYTES}", "--max-jobs=2"
+    with serving(folder, f"--root={folder / 'shots'}", *limits) as address:
+        yield address
+
+
+@contextmanager
+def serving(folder: Path, *options: str) -> Iterator[str]:
+    """`relumix web` at a free port; yields its address."""
+    command = [sys.executable, "-m", "relumix.cli.main", "web", "--no-open", "--listen=127.0.0.1:0", *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=folder)
     try:
         assert process.stdout is not None
@@ -293,6 +302,53 @@ def test_a_clip_under_a_root_is_opened(visit: Visit):
     page.get_by_role("button", name="plate.####.exr").click()
     page.wait_for_selector(".workbench")
     drawn(page, "plate")
+
+
+def test_lamps_are_placed_and_light_is_taken_of_a_picture(visit: Visit, files: dict[int, Path]):
+    page = visit()
+    page.get_by_role("button", name="shots/").click()
+    page.get_by_role("button", name="cg/").click()
+    page.get_by_role("button", name="cg.####.exr").click()
+    page.wait_for_selector(".workbench")
+    page.get_by_role("button", name="Place lamps …").click()
+    rig = page.get_by_role("textbox", name="Lamps, as JSON")
+    rig.fill("{")
+    page.get_by_role("button", name="+ Lamp").click()
+    assert "JSON" in page.locator(".editor [role=alert]").text_content()
+    rig.fill('{"keep": 0.5, "lights": []}')
+    page.get_by_role("button", name="+ Lamp").click()
+    page.get_by_role("spinbutton", name="Angle across the frame, in degrees").fill("50")
+    page.get_by_role("button", name="Make the reference").click()
+    page.locator(".list li").get_by_text("lamps").wait_for()
+    drawn(page, "1001 plate reference")
+    page.keyboard.press("End")
+    page.set_input_files("#match-file", files[1001].parent / "relit/relit.1001.exr")
+    page.locator(".list li").get_by_text("light of relit.1001.exr").wait_for()
+    drawn(page, "1004 plate reference")
+    page.get_by_role("button", name="Place lamps …").click()
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#relight")
+
+
+def test_a_token_lets_in(browser: sync_api.Browser, tmp_path: Path):
+    (tmp_path / "tokens").write_text("correct horse battery\n")
+    with serving(tmp_path, "--token-file=tokens") as address:
+        page = browser.new_context().new_page()
+        page.goto(address)
+        page.get_by_label("Token").fill("a wrong one")
+        page.get_by_role("button", name="Come in").click()
+        page.get_by_text("that is no token of this page").wait_for()
+        page.get_by_label("Token").fill("correct horse battery")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".card img")
+        page.reload()
+        page.wait_for_selector(".card img")
+        other = browser.new_context().new_page()
+        other.goto(f"{address}#token=correct%20horse%20battery")
+        other.wait_for_selector(".card img")
+        assert "horse" not in other.url
+        for each in (page, other):
+            each.context.close()
 
 
 def test_by_keyboard_alone(visit: Visit, files: dict[int, Path]):

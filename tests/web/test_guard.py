@@ -10,6 +10,7 @@ import pytest
 from starlette.datastructures import Headers
 
 from relumix.web.guard import HEADERS, Guard
+from relumix_server.workers import Workers
 from tests.web.rig import ADDRESS, Rig, said
 
 STATIC = Path(str(files("relumix.web"))) / "static"
@@ -24,6 +25,12 @@ def test_a_name_that_leads_here_from_elsewhere_is_refused(rig: Rig, host: str):
 @pytest.mark.parametrize("host", ["127.0.0.1:7860", "localhost:7860", "[::1]:7860"])
 def test_loopback_has_several_names(rig: Rig, host: str):
     assert rig.visitor(Host=host).get("/api/state").status_code == 200
+
+
+def test_the_address_that_it_listens_at_is_its_own(workers: Workers, tmp_path: Path):
+    with Rig(workers, tmp_path, listen="127.0.0.2:7860") as rig:
+        assert rig.visitor(Host="127.0.0.2:7860").get("/api/state").status_code == 200
+        assert rig.visitor(Host="127.0.0.3:7860").get("/api/state").status_code == 421
 
 
 @pytest.mark.parametrize(

@@ -138,6 +138,8 @@ def test_a_clip_whose_frame_is_broken_costs_that_frame(rig: Rig, tmp_path: Path)
     visitor.post(f"{path}/job")
     job = ended(visitor, path)
     assert (job["state"], sorted(job["frames"]), list(job["failed"])) == ("done", ["1001", "1002", "1004"], ["1003"])
+    assert "plate.1003.exr cannot be read" in job["failed"]["1003"]
+    assert str(rig.folder) not in job["failed"]["1003"]
     assert visitor.get(f"{path}/frames/1003/plate.jpg").status_code == 422
     assert visitor.get(f"{path}/frames/1004/result.jpg").status_code == 200
 

@@ -41,14 +41,15 @@ def test_files_go_when_their_visitor_has_gone(sessions: Sessions, clock: Clock, 
 
 
 def test_there_are_only_so_many(sessions: Sessions, clock: Clock):
-    first = sessions.begin()
-    sessions.begin()
+    first, second = sessions.begin(), sessions.begin()
+    (first.folder / "plate.exr").touch()
+    clock.now = 1  # The second has no files: he gives way.
+    third = sessions.begin()
+    assert sessions.find(second.name) is None
+    assert sessions.find(first.name) is first
+    (third.folder / "plate.exr").touch()
     with pytest.raises(RefusedError, match="2 people are here already: come back later"):
         sessions.begin()
-    clock.now = 61  # They did nothing: the one that did nothing for longest gives way.
-    third = sessions.begin()
-    assert sessions.find(first.name) is None
-    assert sessions.find(third.name) is third
 
 
 def test_names_cannot_be_guessed(sessions: Sessions):

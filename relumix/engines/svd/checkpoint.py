@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import warnings
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from relumix.errors import InputError
+from relumix.util.words import first_of
 
 NETWORK_PREFIX = "model.diffusion_model."
 AVERAGE_PREFIX = "model_ema."
@@ -83,7 +84,7 @@ class Checkpoint:
         known = {f"diffusion_model.{name}".replace(".", ""): name for name in names}
         if other := sorted(self.average.keys() - known.keys() - {"decay", "num_updates"}):
             raise InputError(
-                f"{source} has the running average of {some(other)}, unknown to the network of the config: check "
+                f"{source} has the running average of {first_of(other)}, unknown to the network of the config: check "
                 "--config"
             )
         return {**self.network, **{known[name]: tensor for name, tensor in self.average.items() if name in known}}
@@ -116,7 +117,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     if not isinstance(found, dict):
         raise InputError(f"{path} holds a {type(found).__name__}: expected a dictionary of tensors")
     if other := [str(name) for name, value in found.items() if not (isinstance(name, str) and _is_plain(value))]:
-        raise InputError(f"{path} holds more than tensors, namely {some(other)}: expected a dictionary of tensors")
+        raise InputError(f"{path} holds more than tensors, namely {first_of(other)}: expected a dictionary of tensors")
     return found
 
 
@@ -139,9 +140,3 @@ def _load(path: Path) -> Any:
 def _is_plain(value: object) -> bool:
     """Whether it is a tensor with its values in memory, row by row."""
     return isinstance(value, Tensor) and value.layout == torch.strided and not value.is_meta
-
-
-def some(names: Sequence[str], most: int = 6) -> str:
-    """Return names in a row, the first of them where they are many."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

@@ -14,10 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from relumix.engines.svd.checkpoint import Checkpoint, some
+from relumix.engines.svd.checkpoint import Checkpoint
 from relumix.engines.svd.network import RelightUNet
 from relumix.engines.svd.sgm_layout import PUBLISHED, is_gate, is_spatial, network_config, sgm_names
 from relumix.errors import InputError
+from relumix.util.words import first_of
 
 BASE_PARTS = ("vae", "image_encoder", "feature_extractor")
 """What a model takes from Stable Video Diffusion as it is."""
@@ -102,18 +103,18 @@ def fill_network(unet: RelightUNet, tensors: Mapping[str, Tensor], source: Path)
     names, empty = sgm_names(unet), unet.state_dict()
     _refuse_missing([theirs for theirs in names.values() if theirs not in tensors], names.values(), source)
     if unexpected := sorted(tensors.keys() - set(names.values())):
-        raise InputError(f"{source} has {some(unexpected)}, unknown to the network of the config: check --config")
+        raise InputError(f"{source} has {first_of(unexpected)}, unknown to the network of the config: check --config")
     shapes = [
         f"{theirs} as {list(tensors[theirs].shape)} and not {list(empty[ours].shape)}"
         for ours, theirs in names.items()
         if tensors[theirs].shape != empty[ours].shape
     ]
     if shapes:
-        raise InputError(f"{source} has {some(shapes)}: expected the network of the config, check --config")
+        raise InputError(f"{source} has {first_of(shapes)}: expected the network of the config, check --config")
     if coarse := [
         f"{name} in {tensors[name].dtype}" for name in names.values() if not tensors[name].is_floating_point()
     ]:
-        raise InputError(f"{source} has {some(coarse)}: expected weights in float16, bfloat16 or float32")
+        raise InputError(f"{source} has {first_of(coarse)}: expected weights in float16, bfloat16 or float32")
     unet.load_state_dict({ours: tensors[theirs].contiguous() for ours, theirs in names.items()}, assign=True)
 
 
@@ -128,7 +129,7 @@ def _refuse_missing(missing: list[str], all_names: Collection[str], source: Path
                 "attention"
             )
     if missing:
-        raise InputError(f"{source} lacks {some(missing)}: expected the network of the config, check --config")
+        raise InputError(f"{source} lacks {first_of(missing)}: expected the network of the config, check --config")
 
 
 def _write(unet: RelightUNet, output: Path, base: Path | None) -> None:

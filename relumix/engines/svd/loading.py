@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from relumix.errors import InputError
+from relumix.util.json_object import read_object
 
 DTYPES = {
     "fp32": torch.float32,
@@ -84,13 +84,7 @@ def read_weights(folder: Path) -> dict[str, torch.Tensor]:
 
 def read_json(path: Path) -> dict[str, Any]:
     """Return what a part's JSON file says. Raises InputError where it cannot be read, or holds no object."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read: {error}; get it again from where the weights are from") from error
-    if not isinstance(found, dict):
-        raise InputError(f"{path} is a JSON {type(found).__name__}: expected an object")
-    return found
+    return read_object(path, "get it again from where the weights are from")
 
 
 def refuse_other_weights(folder: Path, missing: Sequence[str] | set[str], unknown: Sequence[str] | set[str]) -> None:

@@ -7,10 +7,10 @@ scaled so that its median is that of most surfaces, MID_GREY.
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from relumix.color.rec709 import LUMINANCE
+from relumix.gain.guided_filter import smoothed
 from relumix.gain.log_gain import BLACK_OFFSET, MID_GREY
 from relumix.gain.proxy import ProxyFrame
 from relumix.types import Float32
@@ -24,28 +24,16 @@ SHARE = 0.5
 _RADIUS_SHARE = 1 / 12
 """Of the long edge: half the side of the surroundings over which light is smooth."""
 
+_EDGE_STOPS = 0.5
+"""Steps of luminance that are larger are no change of light, but edges."""
+
 
 def estimated(frame: ProxyFrame) -> Float32:
     """Return the albedo, [h, w, 3] float32 in 0..BRIGHTEST, of a proxy."""
     luminance = np.asarray(np.log2(frame.rgb @ LUMINANCE + np.float32(BLACK_OFFSET)), np.float32)
     radius = max(1, round(max(luminance.shape) * _RADIUS_SHARE))
-    smooth = _smooth(luminance, radius)
+    smooth = smoothed(luminance, radius, _EDGE_STOPS)
     flat = frame.rgb * np.exp2(-SHARE * (smooth - np.median(smooth)))[..., None]
     level = np.median((flat @ LUMINANCE)[frame.known > 0.5]) if (frame.known > 0.5).any() else 1.0
     scaled = flat * np.float32(MID_GREY / max(float(level), 1e-6))
     return np.asarray(np.clip(scaled, 0, BRIGHTEST), np.float32)
-
-
-def _smooth(values: Float32, radius: int, flatness: float = 0.5) -> Float32:
-    """Return values [h, w] smoothed, edges of more than `flatness` stops kept (a guided filter by itself)."""
-    size = (2 * radius + 1, 2 * radius + 1)
-
-    def mean(each: Float32) -> Float32:
-        return np.asarray(cv2.blur(each, size, borderType=cv2.BORDER_REFLECT), np.float32)
-
-    centre = np.float32(values.mean())
-    values = values - centre
-    local = mean(values)
-    variance = np.maximum(mean(values * values) - local * local, 0)
-    slope = np.asarray(variance / (variance + np.float32(flatness**2)), np.float32)
-    return np.asarray(mean(slope) * values + mean(local - slope * local) + centre, np.float32)

@@ -70,7 +70,10 @@ class Camera:
         chosen = np.linspace(0, len(rows) - 1, min(_POINTS, len(rows))).astype(int)
         pixels = np.stack([columns[chosen], rows[chosen]], -1).astype(np.float64)
         points = position[rows[chosen], columns[chosen]].astype(np.float64)
-        if _flat(points):
+        spread = _spread(points)
+        if not spread[1] > _FLAT_SHARE * spread[0]:
+            raise InputError(f"{name} has all of its points at one place, or on a line: expected those of surfaces")
+        if spread[2] < _FLAT_SHARE * spread[0]:
             if start is None:
                 raise InputError(f"{name} shows one flat surface, which says nothing of the lens: give --fov")
             return _placed(points, pixels, start)
@@ -111,7 +114,7 @@ class Camera:
 
     def project(self, points: NDArray[np.floating]) -> Float64:
         """Return (column, row, depth) of points [..., 3], float64. Behind the camera depth is below 0."""
-        seen = self._made(points)
+        seen = self.homogeneous(points)
         depth = seen[..., 2:]
         return np.concatenate(
             [np.divide(seen[..., :2], depth, where=depth != 0, out=np.zeros_like(seen[..., :2])), depth], -1
@@ -133,13 +136,15 @@ class Camera:
             ways /= np.linalg.norm(ways, axis=-1, keepdims=True)
         return np.asarray(self.eye + ways * depth[..., None], np.float32)
 
-    def _made(self, points: NDArray[np.floating]) -> Float64:
+    def homogeneous(self, points: NDArray[np.floating]) -> Float64:
+        """Return (column * depth, row * depth, depth) of points [..., 3], float64: straight lines stay straight."""
         return np.asarray(points @ self.matrix[:, :3].T + self.matrix[:, 3], np.float64)
 
 
-def _flat(points: Float64) -> bool:
-    spread = np.linalg.svd(points[:: max(1, len(points) // 2000)] - points.mean(0), compute_uv=False)
-    return bool(spread[2] < _FLAT_SHARE * spread[0])
+def _spread(points: Float64) -> Float64:
+    """Return how far points [n, 3] lie from their middle, along three axes at right angles, [3] descending."""
+    chosen = points[:: max(1, len(points) // 2000)]
+    return np.asarray(np.linalg.svd(chosen - points.mean(0), compute_uv=False), np.float64)
 
 
 def _resected(points: Float64, pixels: Float64) -> Float64:

@@ -1,12 +1,12 @@
 """Depth by a model that the user has: a folder as transformers keeps it, with weights in safetensors.
 
 Models of two kinds are known. Some say depth in metres; others an inverse depth without scale or origin, of which the
-nearest is put at one end of a range, and the farthest at the other. Neither the network nor a pickle is ever opened.
+nearest is put at one end of a range, and the farthest at the other. Nothing is fetched, and no pickle is opened.
 """
 
 from __future__ import annotations
 
-import json
+import inspect
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from relumix.errors import InputError
 from relumix.gain.proxy import ProxyFrame
 from relumix.types import Float32
 from relumix.util.extras import needed
+from relumix.util.json_object import read_object
 
 METRIC, RELATIVE, EITHER = "metric", "relative", "either"
 
@@ -59,7 +60,7 @@ class DepthModel:
         Raises InputError: no such folder, a file that is missing or cannot be read, or a model of an unknown kind.
         """
         files = _files(folder)
-        config = _config(folder / "config.json")
+        config = read_object(folder / "config.json", FETCH)
         kind = KINDS.get(str(config.get("model_type")))
         if kind is None:
             raise InputError(
@@ -69,7 +70,7 @@ class DepthModel:
         network, processor = _loaded(folder)
         from relumix.engines.svd.model import device_of  # noqa: PLC0415  loads torch
 
-        place = device_of(device)
+        place = device_of(device, "--estimate")
         return cls(folder, files, metric, range_of_depth, network.to(place).eval(), processor, place)
 
     def depth(self, frame: ProxyFrame) -> tuple[Float32, float | None]:
@@ -81,10 +82,11 @@ class DepthModel:
         with torch.inference_mode():
             asked = self._processor(images=shown, return_tensors="pt", input_data_format="channels_last")
             said = self._network(**{name: value.to(self._device) for name, value in asked.items()})
+            finish = self._processor.post_process_depth_estimation
             options: dict[str, Any] = {"target_sizes": [shape]}
-            if "source_sizes" in self._processor.post_process_depth_estimation.__code__.co_varnames:
+            if "source_sizes" in inspect.signature(finish).parameters:
                 options["source_sizes"] = [shape]
-            (found,) = self._processor.post_process_depth_estimation(said, **options)
+            (found,) = finish(said, **options)
         values = found["predicted_depth"].float().cpu().numpy().reshape(shape)
         if not np.isfinite(values).all():
             raise InputError(f"the depth model {self.folder} gave depth that is not finite: its weights are damaged")
@@ -110,16 +112,6 @@ def _files(folder: Path) -> tuple[Path, ...]:
     if not weights:
         raise InputError(f"the depth model {folder} has no weights in safetensors; {FETCH}")
     return (*(folder / name for name in _FILES), *weights)
-
-
-def _config(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read: {error}; {FETCH}") from error
-    if not isinstance(found, dict):
-        raise InputError(f"{path} is a JSON {type(found).__name__}: expected an object")
-    return found
 
 
 def _loaded(folder: Path) -> tuple[Any, Any]:

@@ -95,7 +95,7 @@ class Sun:
     @property
     def coarse(self) -> Sun:
         """See Emitter."""
-        return replace(self, patches=COARSE)
+        return replace(self, patches=min(self.patches, COARSE))
 
     def arriving(self, points: Float32, patch: int) -> Arriving:
         """See Emitter."""
@@ -142,7 +142,7 @@ class Sphere:
     @property
     def coarse(self) -> Sphere:
         """See Emitter."""
-        return replace(self, patches=COARSE)
+        return replace(self, patches=min(self.patches, COARSE))
 
     def arriving(self, points: Float32, patch: int) -> Arriving:
         """See Emitter."""
@@ -209,7 +209,7 @@ class Rectangle:
     @property
     def coarse(self) -> Rectangle:
         """See Emitter."""
-        return replace(self, patches=COARSE)
+        return replace(self, patches=min(self.patches, COARSE))
 
     def arriving(self, points: Float32, patch: int) -> Arriving:
         """See Emitter."""

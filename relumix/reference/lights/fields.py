@@ -20,7 +20,10 @@ from relumix.errors import InputError
 Vector = NDArray[np.float64]
 Object = dict[str, Any]
 
-_FRAME = re.compile(r"[+-]?\d{1,9}")
+MOST = 1e9
+"""The largest number there may be, of either sign: what is made of larger ones overflows."""
+
+_FRAME = re.compile(r"[+-]?[0-9]{1,9}")
 _WORDS = {2: "two", 3: "three"}
 
 
@@ -132,10 +135,12 @@ class Fields:
             return self._checked(name, value, count)
         if not value:
             raise self.wrong(name, "has no frames, expected an object of values by frame number")
-        keys = {
-            self._frame_of(name, key): self._checked(f"{name} at frame {key}", each, count)
-            for key, each in value.items()
-        }
+        keys: dict[int, tuple[float, ...]] = {}
+        for key, each in value.items():
+            frame = self._frame_of(name, key)
+            if frame in keys:
+                raise self.wrong(name, f"has two values for frame {frame}: keep one")
+            keys[frame] = self._checked(f"{name} at frame {key}", each, count)
         frames = sorted(keys)
         return tuple(float(np.interp(self._frame, frames, [keys[frame][i] for frame in frames])) for i in range(count))
 
@@ -150,6 +155,8 @@ class Fields:
         sound = isinstance(numbers, (list, tuple)) and len(numbers) == count and all(map(_is_number, numbers))
         if not sound:
             raise self.wrong(name, f"is {_shown(value)}, expected {kinds}")
+        if not all(abs(each) <= MOST for each in numbers):
+            raise self.wrong(name, f"is {_shown(value)}, expected {kinds} from {-MOST:g} to {MOST:g}")
         return tuple(float(each) for each in numbers)
 
 
@@ -164,8 +171,7 @@ def frames_in(values: Any) -> set[int]:
 
 
 def _is_number(value: Any) -> bool:
-    # Beyond 1e30 what is made of it overflows.
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= 1e30
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < math.inf
 
 
 def _shown(value: Any, most: int = 60) -> str:

@@ -91,6 +91,9 @@ def geometry_of(
     try:
         maps = _maps(frame, parts, view, sources)
         found = _positions(frame, maps, sources)
+        if not found.known.any():
+            names = ", ".join(each.name for role, each in maps.items() if role in ("position", "depth"))
+            raise InputError(f"{names or 'the estimate'} shows no surface in the picture: there is nothing to light")
         normal, told = _normals(frame, maps, found)
         albedo = _albedo(frame, maps)
     except InputError as error:

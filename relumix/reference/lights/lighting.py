@@ -81,7 +81,8 @@ class Stage:
         number[part] = np.arange(len(part))
         for at, light in in_pieces(part, lambda at: self._radiance(lamp, lamp.emitter, at, hidden[:, number[at]])):
             added[self._place[at]] = light
-        return (added * lamp.color.astype(np.float32)).reshape(*self._shape, 3)
+        with np.errstate(over="ignore"):  # what is beyond float32 is as bright as can be
+            return (added * lamp.color.astype(np.float32)).reshape(*self._shape, 3)
 
     def _radiance(self, lamp: Lamp, emitter: Emitter, at: Places, hidden: Mask | None = None) -> Float32:
         """Return what some points send to the eye, [n, 3], of a light of colour 1.

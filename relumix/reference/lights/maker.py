@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from relumix.color.rec709 import LUMINANCE
+from relumix.errors import FrameError, InputError
 from relumix.gain.downsample import BRIGHTEST, median_stops
 from relumix.gain.log_gain import apply, measure
 from relumix.reference.lights import ambient
@@ -58,12 +59,19 @@ class Lights:
     def make(self, frame: PlateFrame, tell: Tell) -> Iterator[Light]:
         """Yield the light of the rig at a frame."""
         tell(0.0, "geometry")
-        rig = self.rig.at(frame.number)
+        rig = self._rig(frame.number)
         geometry, told = geometry_of(
             frame, self.plate.layout.names, self.plate.choice.view, self.sources, rig.metres_per_unit
         )
         added = added_light(rig, geometry, tell)
         yield light_of(frame, rig.keep, added, told)
+
+    def _rig(self, frame: int) -> Rig:
+        """Return the rig at a frame. Raises FrameError: between two frames that are sound, one need not be."""
+        try:
+            return self.rig.at(frame)
+        except InputError as error:
+            raise FrameError(frame, f"frame {frame}: {error}") from error
 
 
 def added_light(rig: Rig, geometry: Geometry, tell: Tell) -> Float32:

@@ -18,6 +18,7 @@ from relumix.shot.geometry_channels import Channels, find
 from relumix.shot.images import ImageError, data_window, display_window, opened, pixels_of
 from relumix.shot.layout import layout_of
 from relumix.shot.picture import Picture
+from relumix.shot.rgba_image import is_whole
 from relumix.types import Float32
 
 _AVERAGE_TAPS = 4
@@ -95,7 +96,7 @@ def file_map(path: Path, role: str) -> Map:
             spec = layout.specs[channels.part][0]
             first, last = min(channels.indices), max(channels.indices)
             pixels = pixels_of(image, channels.part, 0, range(first, last + 1), "float")
-            whole = str(spec.format) not in ("half", "float", "double")
+            whole = is_whole(spec)
             windows = data_window(spec), display_window(spec)
     except ImageError as error:
         raise InputError(f"{path} cannot be read: {error}") from None

@@ -8,7 +8,9 @@ import numpy as np
 
 from relumix.color.rec709 import srgb_decode
 from relumix.errors import InputError
+from relumix.reference.lights.fields import MOST
 from relumix.shot.images import ImageError, opened, pixels_of, spec_of
+from relumix.shot.rgba_image import is_whole
 from relumix.types import Float32
 
 MOST_PIXELS = 1 << 28
@@ -45,10 +47,10 @@ def _read(path: Path, where: str) -> Float32:
             if spec.width * spec.height > MOST_PIXELS:
                 raise ImageError(f"it has {spec.width}x{spec.height} pixels, expected at most {MOST_PIXELS} of them")
             pixels = pixels_of(image, 0, 0, range(min(spec.nchannels, 3)), "float")
-            whole = str(spec.format) not in ("half", "float", "double")
+            whole = is_whole(spec)
     except ImageError as error:
         raise InputError(f"{where}: {path} cannot be read: {error}") from None
     rgb = np.repeat(pixels[..., :1], 3, axis=-1) if pixels.shape[-1] < 3 else pixels
-    if not np.isfinite(rgb).all():
-        raise InputError(f"{where}: {path} has pixels that are not finite: expected light at every one")
+    if not (np.abs(rgb) <= MOST).all():
+        raise InputError(f"{where}: {path} has pixels that are not finite, or above {MOST:g}: expected light at each")
     return srgb_decode(rgb) if whole else np.asarray(np.maximum(rgb, 0), np.float32)

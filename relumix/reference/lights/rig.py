@@ -28,7 +28,7 @@ from relumix.errors import InputError
 from relumix.reference.lights.ambient import lamps_of
 from relumix.reference.lights.dome import Dome
 from relumix.reference.lights.emitters import Emitter, Rectangle, Sphere, Sun
-from relumix.reference.lights.fields import Fields, Vector, frames_in
+from relumix.reference.lights.fields import MOST, Fields, Vector, frames_in
 from relumix.reference.lights.gobo import Gobo
 from relumix.reference.lights.lighting import REACH, Lamp
 from relumix.reference.lights.pictures import Pictures
@@ -65,6 +65,7 @@ class RigFile:
     def __init__(self, path: Path) -> None:
         """Read and check it. Raises InputError, which names the light and the field that are wrong."""
         self.path, self._pictures = path, Pictures(path.parent)
+        self._domes: dict[tuple[Any, ...], Dome] = {}
         self._values = _read(path)
         for frame in sorted(frames_in(self._values)) or [0]:
             self.at(frame)
@@ -77,7 +78,7 @@ class RigFile:
     def at(self, frame: int) -> Rig:
         """Return the rig at a frame. Raises InputError."""
         fields = Fields(self._values, str(self.path), frame)
-        unit = fields.positive("metres_per_unit", 1.0)
+        unit = fields.number("metres_per_unit", 1.0, least=1e-6, most=1e6)
         up = fields.direction("up", (0.0, 1.0, 0.0))
         keep = fields.number("keep", 1.0, least=0, most=1)
         roughness = fields.number("roughness", 0.5, least=0, most=1)
@@ -119,11 +120,18 @@ class RigFile:
         return [Lamp(emitter, color, gobo, shadows)], ()
 
     def _dome(self, fields: Fields, up: Vector) -> Dome:
+        """Return a dome; one whose fields have changed since the last frame alone is parted anew."""
         picture: Float32 = np.ones((32, 64, 3), np.float32)
-        if fields.has("hdri"):
-            picture = self._pictures.read(fields.text("hdri"), f"{fields.where}: hdri")
+        name = fields.text("hdri") if fields.has("hdri") else None
+        if name is not None:
+            picture = self._pictures.read(name, f"{fields.where}: hdri")
         radiance = fields.number("radiance", 1.0, least=0)
-        return Dome(picture * np.float32(radiance), up, math.radians(fields.number("rotation_deg", 0.0)))
+        turn = math.radians(fields.number("rotation_deg", 0.0))
+        made_from = (fields.where, name, radiance, turn, *up)
+        if made_from not in self._domes:
+            self._domes = {known: dome for known, dome in self._domes.items() if known[0] != fields.where}
+            self._domes[made_from] = Dome(picture * np.float32(radiance), up, turn)
+        return self._domes[made_from]
 
     def _gobo(self, light: Fields, emitter: Emitter, unit: float, up: Vector) -> Gobo:
         fields = light.object("gobo", f"{light.where}: gobo")
@@ -146,17 +154,23 @@ class RigFile:
 def _read(path: Path) -> Any:
     """Return the JSON values of a file. Raises InputError."""
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise InputError(f"{path} has {path.stat().st_size} bytes, expected a rig of at most {MOST_BYTES}")
-        return json.loads(path.read_text("utf-8"), object_pairs_hook=_once)
+        with path.open("rb") as file:  # its size is what can be read: pipes and devices tell none
+            text = file.read(MOST_BYTES + 1)
+        if len(text) > MOST_BYTES:
+            raise InputError(f"{path} has more than {MOST_BYTES} bytes: expected a rig, which is JSON")
+        return json.loads(text.decode("utf-8-sig"), object_pairs_hook=_once)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     except json.JSONDecodeError as error:
         raise InputError(f"{path} is no JSON: {error.msg} in line {error.lineno}, column {error.colno}") from None
-    except (UnicodeDecodeError, RecursionError):
+    except UnicodeDecodeError:
         raise InputError(f"{path} is no JSON: expected text in UTF-8 that describes lights") from None
+    except RecursionError:
+        raise InputError(f"{path} has brackets within brackets too deep to read: expected a list of lights") from None
     except _TwiceError as error:
         raise InputError(f"{path} has the field {error.args[0]!r} twice in one object: keep one") from None
+    except ValueError:  # Python reads no whole number of thousands of digits
+        raise InputError(f"{path} has a number of too many digits: expected numbers up to {MOST:g}") from None
 
 
 class _TwiceError(ValueError):
@@ -164,11 +178,12 @@ class _TwiceError(ValueError):
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    for name in names:
-        if names.count(name) > 1:
+    values: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in values:
             raise _TwiceError(name)
-    return dict(pairs)
+        values[name] = value
+    return values
 
 
 def _sun(fields: Fields, unit: float, up: Vector) -> Sun:
@@ -224,7 +239,7 @@ def _upright(axis: Vector, up: Vector) -> tuple[Vector, Vector]:
     """Return the ways to the right and up of what stands at right angles to an axis, as one who looks along it sees."""
     across = np.cross(axis, up)
     if np.linalg.norm(across) < 1e-6:  # it looks straight up or down: any way is as upright
-        across = np.cross(axis, np.roll(up, 1))
+        across = np.cross(axis, np.eye(3)[np.argmin(np.abs(axis))])
     across = np.asarray(across / np.linalg.norm(across), np.float64)
     return np.asarray(across, np.float64), np.asarray(np.cross(across, axis), np.float64)
 

@@ -109,7 +109,7 @@ class DepthScreen:
 
     def _rays(self, points: Float32, targets: Float32) -> _Rays:
         """Return the rays as lines in the picture, without those that leave it before they can meet anything."""
-        start, end = (self.camera._made(each) for each in (points, targets))
+        start, end = (self.camera.homogeneous(each) for each in (points, targets))
         # Nothing is nearer than the nearest surface, and behind the camera nothing is a line in the picture any more.
         near = 0.99 * self.nearest_depth
         with np.errstate(all="ignore"):

@@ -17,7 +17,6 @@ from relumix.reference.maker import Light, PlateFrame, Tell
 from relumix.reference.match.color_map import ColorMap, Palette
 from relumix.reference.pictures import read_matte, read_picture
 from relumix.shot.plate import Plate
-from relumix.shot.reference import read_mask
 from relumix.types import Float32
 
 LOOK_PX = 192
@@ -35,11 +34,6 @@ class Match:
     keep_exposure      whether the plate stays as bright as it is.
     """
 
-    def __post_init__(self) -> None:
-        """Raise InputError for a contrast out of range."""
-        if self.contrast is not None and not 0 <= self.contrast <= 1:
-            raise InputError(f"contrast is {self.contrast}: expected 0 (a plain grade) to 1 (the picture's contrast)")
-
     path: Path
     palette: Palette
     region: Path | None
@@ -49,6 +43,11 @@ class Match:
     keep_exposure: bool = False
     name: str = "match"
     labels: Sequence[str] = ("",)
+
+    def __post_init__(self) -> None:
+        """Raise InputError for a contrast out of range."""
+        if self.contrast is not None and not 0 <= self.contrast <= 1:
+            raise InputError(f"contrast is {self.contrast}: expected 0 (a plain grade) to 1 (the picture's contrast)")
 
     @classmethod
     def of(
@@ -92,11 +91,7 @@ class Match:
         """Return the part of the plate that is compared, [h, w]; None for all of it. Raises FrameError."""
         if self.region is None:
             return None
-        try:
-            matte = read_mask(self.region, frame.picture)
-        except InputError as error:
-            raise FrameError(frame.number, str(error)) from error
-        inside = (frame.canvas.shrink(matte, frame.picture.data_window) > 0.5) & (frame.proxy.known > 0.5)
+        inside = (frame.matte(self.region) > 0.5) & (frame.proxy.known > 0.5)
         if not inside.any():
             raise FrameError(frame.number, f"frame {frame.number}: the region {self.region} holds none of it")
         return np.asarray(inside)

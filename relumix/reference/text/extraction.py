@@ -127,6 +127,8 @@ def _median(values: Float32) -> Float32:
 
 def _shift(shown: Float32, picture: Float32) -> tuple[float, float]:
     """Return how far a picture's content lies from the plate's, right and down, in pixels; 0 where that is not told."""
+    if min(shown.shape[:2]) < 2:  # a line of pixels has no edges across it
+        return 0.0, 0.0
     window = cv2.createHanningWindow(shown.shape[1::-1], cv2.CV_32F)
     one, other = (_edges(each @ LUMINANCE) for each in (shown, picture))
     if min(one.std(), other.std()) < 1e-4 or np.array_equal(shown, picture):

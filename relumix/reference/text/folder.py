@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from relumix.errors import InputError
 from relumix.reference.text.weights import missing
+from relumix.util.json_object import read_object
 
 INDEX = "model_index.json"
 
@@ -59,19 +59,13 @@ class ModelFolder:
 
 
 def _read_index(path: Path) -> dict[str, Any]:
-    try:
-        index = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read: {error}; get it again from where the model is from") from None
-    if not isinstance(index, dict):
-        raise InputError(f"{path} is a JSON {type(index).__name__}: expected an object")
-    return index
+    return read_object(path, "get it again from where the model is from")
 
 
 def _parts(path: Path, index: dict[str, Any]) -> list[tuple[str, tuple[str, str]]]:
     found = []
     for name, value in index.items():
-        if name.startswith("_") or not isinstance(value, list) or None in value or name in LEFT_OUT:
+        if name.startswith("_") or not isinstance(value, list) or name in LEFT_OUT or value[:1] == [None]:
             continue
         if len(value) != 2 or not all(isinstance(each, str) for each in value) or "/" in name or ".." in name:
             raise InputError(f"{path} has the part {name!r} as {value}: expected a library and a class")
@@ -84,6 +78,8 @@ def _variant_of(path: Path, name: str) -> str:
     folder = path / name
     if not folder.is_dir():
         raise missing(f"{path} lacks its part {name}", path)
+    for config in folder.glob("*config.json"):  # one that is no object diffusers takes for a name, and asks the Hub
+        _read_index(config)
     if not (folder / "config.json").is_file():
         return ""  # a tokenizer, a scheduler
     weights = [file.name for file in folder.glob("*.safetensors")]
@@ -103,5 +99,8 @@ def _listed(folder: Path) -> set[str]:
     """Return the files that the index of a part in several files names."""
     names: set[str] = set()
     for index in folder.glob("*.safetensors.index.json"):
-        names |= set(_read_index(index).get("weight_map", {}).values())
+        of_weights = _read_index(index).get("weight_map")
+        if not isinstance(of_weights, dict) or not all(isinstance(file, str) for file in of_weights.values()):
+            raise InputError(f"{index} has no weight_map: expected the file of each weight")
+        names |= set(of_weights.values())
     return names

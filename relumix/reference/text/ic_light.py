@@ -30,7 +30,7 @@ from relumix.errors import InputError
 from relumix.reference.maker import Tell
 from relumix.reference.text.folder import ModelFolder
 from relumix.reference.text.options import Precision, TextOptions
-from relumix.reference.text.pipelines import ask, dtype_of, load, quiet, size_of
+from relumix.reference.text.pipelines import ask, dtype_of, load, quiet, settle, size_of
 from relumix.reference.text.sizing import Frame
 from relumix.types import Float32
 
@@ -230,10 +230,7 @@ def _place(pipe: Any, device: str, precision: Precision, *, offload: bool) -> No
     place = device_of(device, "reference text")
     with quiet():
         pipe.to(dtype_of(place, precision, transformer=False))
-    if offload and place.type == "cuda":
-        pipe.enable_model_cpu_offload()
-    else:
-        pipe.to(place)
+    settle(pipe, place, offload=offload)
 
 
 def _covering(picture: Float32, height: int, width: int) -> Float32:

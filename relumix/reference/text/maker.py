@@ -18,7 +18,6 @@ from relumix.reference.text.folder import ModelFolder
 from relumix.reference.text.options import Precision, TextOptions
 from relumix.reference.text.weights import IC_LIGHT, missing
 from relumix.shot.box import Box
-from relumix.shot.reference import read_mask
 from relumix.shot.reference_checks import described
 from relumix.types import Float32
 
@@ -93,7 +92,8 @@ class Words:
             "subject": self.subject,
             "leave_out": self.leave_out,
         }
-        options = {name: value for name, value in asdict(self.options).items() if name != "count"}
+        told_by_label = ("count", "seed") if self.options.count > 1 else ("count",)
+        options = {name: value for name, value in asdict(self.options).items() if name not in told_by_label}
         return {
             **{"model": self.folder.path.name, "pipeline": self.pipeline or self.folder.pipeline, **options},
             **{"precision": self.precision, "coarse": self.coarse, "direction": self.direction},
@@ -105,14 +105,14 @@ class Words:
         plate = frame.proxy.rgb
         display = Display.of(plate)
         picture = quantized(display.encode(plate))
-        subject = _matte(frame, self.subject) if self.subject else None
+        subject = frame.matte(self.subject) if self.subject else None
         taken = self._taken(frame, subject)
         tell(0.0, f"loading {self.folder.path.name}")
         model = self._model(subject)
         for at, seed in enumerate(self.options.seeds):
             made = model.edit(picture, seed, _part(tell, at, self.options.count, f"seed {seed}"))
             found = light_of(plate, made, display, self.coarse, taken)
-            yield self._light(frame, found, display)
+            yield self._light(frame, found)
 
     def _model(self, subject: Float32 | None) -> Model:
         """Return the model, loaded once for all frames."""
@@ -153,13 +153,13 @@ class Words:
             return None
         taken = np.ones(frame.proxy.known.shape, np.bool_) if subject is None else subject > 0.5
         if self.leave_out is not None:
-            taken &= _matte(frame, self.leave_out) < 0.5
+            taken &= frame.matte(self.leave_out) < 0.5
         if not taken.any():
             named = self.subject or self.leave_out
             raise FrameError(frame.number, f"frame {frame.number}: the matte {named} leaves nothing to take light from")
         return taken
 
-    def _light(self, frame: PlateFrame, found: EditedLight, display: Display) -> Light:
+    def _light(self, frame: PlateFrame, found: EditedLight) -> Light:
         warnings = []
         if found.changed is not None:
             instead = "its pixels are delivered" if self.direct else "its broad light alone is taken"
@@ -174,15 +174,6 @@ class Words:
         if self.direct:
             return Light.of_pixels(frame, found.pixels, warnings, found.pixels)
         return Light.of_gain(frame, found.gain_stops, warnings, found.pixels)
-
-
-def _matte(frame: PlateFrame, path: Path) -> Float32:
-    """Return a matte at the working size, [h, w] in 0..1. Raises FrameError."""
-    try:
-        matte = read_mask(path, frame.picture)
-    except InputError as error:
-        raise FrameError(frame.number, str(error)) from error
-    return frame.canvas.shrink(matte, frame.picture.data_window)
 
 
 def _place(frame: PlateFrame, box: Box) -> str:

@@ -40,6 +40,9 @@ class TextOptions:
             raise InputError(
                 "the prompt is empty: expected what the light is to be, like 'low evening sun from the left'"
             )
+        for name in ("prompt", "negative_prompt"):
+            if any("\ud800" <= letter <= "\udfff" for letter in getattr(self, name) or ""):
+                raise InputError(f"the {name.replace('_', ' ')} holds bytes that are no text: expected UTF-8")
         if self.strength is not None and not 0 < self.strength <= 1:
             raise InputError(f"strength is {self.strength}: expected more than 0 (the plate) and at most 1")
         if not 1 <= self.count <= MOST_CANDIDATES:

@@ -20,6 +20,7 @@ from relumix.engines.svd.model import device_of
 from relumix.errors import InputError
 from relumix.reference.maker import Tell
 from relumix.reference.text.folder import LEFT_OUT, ModelFolder
+from relumix.reference.text.networks import networks
 from relumix.reference.text.options import Precision, TextOptions
 from relumix.reference.text.sizing import Frame
 from relumix.types import Float32
@@ -49,22 +50,39 @@ def load(folder: ModelFolder, pipeline: str | None, device: str, precision: Prec
     with quiet():
         kind = _kind(folder, pipeline)
     dtype = dtype_of(place, precision, transformer="transformer" in folder.parts)
-    _refuse_foreign(folder)
     takes = inspect.signature(kind.__init__).parameters
     left_out: dict[str, Any] = {name: None for name in LEFT_OUT if name in takes}
     left_out |= {"requires_safety_checker": False} if "requires_safety_checker" in takes else {}
     words = {"torch_dtype": dtype, "use_safetensors": True, "local_files_only": True, "variant": folder.variant}
     try:
         with quiet():
-            pipe = kind.from_pretrained(folder.path, **words, **left_out)
-    except UNREADABLE as error:
-        first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise InputError(f"{folder.path} cannot be read as {kind.__name__}: {first}") from error
+            given = networks(folder, takes, dtype)
+            pipe = kind.from_pretrained(folder.path, **words, **given, **left_out)
+    except (*UNREADABLE, AttributeError, ImportError) as error:
+        raise InputError(f"{folder.path} cannot be read as {kind.__name__}: {_first_line(error)}") from error
     pipe.set_progress_bar_config(disable=True)
-    if offload and place.type == "cuda":
-        pipe.enable_model_cpu_offload()
-        return pipe
-    return pipe.to(place)
+    settle(pipe, place, offload=offload)
+    return pipe
+
+
+def settle(pipe: Any, place: torch.device, *, offload: bool) -> None:
+    """Bring a pipeline to its device, or have each part go there while it works. Raises InputError: no room."""
+    with in_memory_of(pipe):
+        if offload and place.type == "cuda":
+            pipe.enable_model_cpu_offload()
+        else:
+            pipe.to(place)
+
+
+@contextmanager
+def in_memory_of(pipe: Any) -> Iterator[None]:
+    """Turn a GPU's lack of memory into InputError."""
+    try:
+        yield
+    except torch.cuda.OutOfMemoryError as error:
+        raise InputError(
+            f"{type(pipe).__name__} does not fit the GPU's memory: try --offload, or a smaller --size"
+        ) from error
 
 
 @contextmanager
@@ -107,15 +125,6 @@ def _kind(folder: ModelFolder, pipeline: str | None) -> Any:
     return counterpart
 
 
-def _refuse_foreign(folder: ModelFolder) -> None:
-    """Raise InputError for a part that a library other than diffusers and transformers would read."""
-    for name, (library, _) in folder.parts.items():
-        if library not in ("diffusers", "transformers") and not hasattr(diffusers.pipelines, library):
-            raise InputError(
-                f"{folder.path} wants {library} to read its part {name}: expected diffusers or transformers"
-            )
-
-
 def dtype_of(place: torch.device, precision: Precision, *, transformer: bool) -> torch.dtype:
     """Return what a precision means on a device. Transformers are trained in bf16, and some overflow in fp16."""
     if precision == "auto":
@@ -153,6 +162,13 @@ class EditModel:
         for name, refused in wanted.items():
             if refused:
                 raise InputError(f"{kind} has no use for --{name}: leave it out")
+        if options.strength is not None:
+            steps = options.steps or takes["num_inference_steps"].default
+            if steps * options.strength < 1:
+                raise InputError(
+                    f"a strength of {options.strength:g} is less than one of {steps} steps: expected at least "
+                    f"{1 / steps:g}, or more --steps"
+                )
 
     @property
     def _takes(self) -> dict[str, Any]:
@@ -204,20 +220,26 @@ def ask(pipe: Any, words: dict[str, Any], seed: int, tell: Tell) -> Float32:
     if "callback_on_step_end" in takes:
 
         def stepped(pipe: Any, step: int, time: Any, held: dict[str, Any]) -> dict[str, Any]:
-            tell((step + 1) / max(pipe.num_timesteps, step + 1), f"step {step + 1} of {pipe.num_timesteps}")
+            steps = max(int(getattr(pipe, "num_timesteps", 0) or 0), step + 1)
+            tell((step + 1) / steps, f"step {step + 1} of {steps}")
             return held
 
         words = {**words, "callback_on_step_end": stepped}
     # On the CPU, so that a seed means the same on every device.
     generator = torch.Generator("cpu").manual_seed(seed)
     try:
-        with torch.inference_mode(), quiet():
+        with torch.inference_mode(), quiet(), in_memory_of(pipe):
             made = pipe(**words, generator=generator, output_type="np").images[0]
-    except torch.OutOfMemoryError as error:
+    except (*UNREADABLE, ArithmeticError, AttributeError) as error:
         raise InputError(
-            f"{type(pipe).__name__} does not fit the GPU's memory: try --offload, or a smaller --size"
+            f"{type(pipe).__name__} made no picture: {_first_line(error)}; expected a folder whose parts are of one "
+            "model, and options that it can follow"
         ) from error
     picture = np.asarray(made, np.float32)
     if not np.isfinite(picture).all():
         raise InputError(f"{type(pipe).__name__} made no picture but NaN: try --precision fp32 or bf16")
     return np.clip(picture, 0, 1)
+
+
+def _first_line(error: Exception) -> str:
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -13,7 +13,7 @@ class Published:
     """Weights that their makers publish.
 
     word     that a folder of them is likely to have in its name.
-    files    to fetch; () for the whole repository.
+    files    to fetch; (): what diffusers keeps in folders, without copies in other formats and precisions.
     licence  in words; its text is on their page.
     """
 
@@ -25,7 +25,15 @@ class Published:
 
     def command(self, folder: Path) -> str:
         """Return the command that fetches them into a folder."""
-        return " ".join(["hf download", self.repository, *self.files, f"--local-dir {folder}"])
+        return " ".join(["hf download", self.repository, *(self.files or _FOLDERS), f"--local-dir {folder}"])
+
+
+_UNUSED = ("*.bin", "*fp16*", "*non_ema*", "safety_checker/*")
+_FOLDERS = (
+    *("--include model_index.json", '--include "*/*"'),
+    *(f'--exclude "{pattern}"' for pattern in _UNUSED),
+)
+"""Many repositories have all weights in one more file, which diffusers' folders do not need: up to 24 GB saved."""
 
 
 INSTRUCT_PIX2PIX = Published("pix2pix", "InstructPix2Pix", "timbrooks/instruct-pix2pix", "MIT")

@@ -2,7 +2,8 @@
 import { clipPath, post, put } from "./api.js";
 import { button, h } from "./dom.js";
 
-const PICTURES = ".exr,.png,.tif,.tiff,.jpg,.jpeg,.dpx,.hdr,.tga";
+// Files that are taken as pictures.
+export const PICTURES = ".exr,.png,.tif,.tiff,.jpg,.jpeg,.dpx,.hdr,.tga";
 
 const LAMPS = {
   Sun: { type: "sun", direction: [-1, -1, -0.5], angle_deg: 2, color: [1, 0.8, 0.55], irradiance: 3 },

@@ -3,11 +3,10 @@ import { clipPath, put, post, remove, text } from "./api.js";
 import { Curves, lowest } from "./curves.js";
 import { button, clock, h, slider, toast } from "./dom.js";
 import { GradeEditor } from "./grade.js";
-import { makerButtons } from "./makers.js";
+import { PICTURES, makerButtons } from "./makers.js";
 import { Strip } from "./strip.js";
 import { Viewer } from "./viewer.js";
 
-const PICTURES = ".exr,.png,.tif,.tiff,.jpg,.jpeg,.dpx,.hdr,.tga";
 const STAGES = { references: "reading references", send: "sending the plate", light: "carrying the light" };
 
 export class Workbench {

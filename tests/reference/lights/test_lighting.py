@@ -6,6 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from relumix.reference.lights import ambient
+from relumix.reference.lights.dome import Dome
 from relumix.reference.lights.emitters import Sphere, Sun
 from relumix.reference.lights.lighting import Lamp, Stage
 from relumix.reference.lights.maker import added_light
@@ -86,6 +88,27 @@ def test_a_picture_of_sky_alone():
     geometry = floor()
     nothing = replace(geometry, known=np.zeros_like(geometry.known))
     assert not added_light(Rig(1, 1, MATT, None, (Lamp(point(), WHITE),), ()), nothing, quiet).any()
+
+
+def by_dome(geometry, *, shadows=True):
+    pieces = Dome(np.ones((32, 64, 3), np.float32), np.array([0.0, 1, 0])).pieces
+    lamps = tuple(ambient.lamps_of(pieces, WHITE, shadows=shadows))
+    return added_light(Rig(1, 1, MATT, None, (), (lamps,)), geometry, quiet)
+
+
+def test_an_even_dome_on_an_open_floor():
+    """An irradiance of pi, of which an albedo of 0.5 sends on 0.5."""
+    geometry = floor()
+    np.testing.assert_allclose(by_dome(geometry)[geometry.known], 0.5, rtol=0.03)
+
+
+def test_a_dome_is_darker_under_things():
+    shadowed, free = by_dome(SEEN.geometry), by_dome(SEEN.geometry, shadows=False)
+    ground = SEEN.what == "floor"
+    apart = np.linalg.norm(SEEN.geometry.position[..., [0, 2]] - [0, -4], axis=-1)
+    share = shadowed[..., 0] / np.maximum(free[..., 0], 1e-6)
+    assert share[ground & (apart < 0.6)].mean() < 0.9 * share[ground & (apart > 1.2) & (apart < 2)].mean()
+    assert share.max() <= 1 + 1e-4
 
 
 def test_gloss_is_added():

@@ -175,3 +175,40 @@ def test_a_header_may_say_the_lens(capsys, shot):
     code, _, err = run(capsys, shot, plate="z.####.exr")
     assert code == 0
     assert "no albedo was given" in err
+
+
+def test_a_frame_between_two_sound_ones_costs_itself_alone(capsys, shot):
+    rig(shot, {"type": "sun", "direction": {"1000": [0, -1, 0], "1002": [0, 1, 0]}, "irradiance": 1})
+    code, _, err = run(capsys, shot, "--frames", "1001-1002")
+    assert code == 3
+    assert f"frame 1001: {shot / 'lights.json'}: light 1 (sun): direction is [0.0, 0.0, 0.0] at frame 1001, " in err
+    assert (shot / "lit.1002.exr").exists()
+    assert not (shot / "lit.1001.exr").exists()
+
+
+@pytest.mark.filterwarnings("error")
+def test_light_beyond_all_numbers_is_as_bright_as_can_be(capsys, shot):
+    rig(shot, {**LIGHT, "power_w": 1e9, "color": [1e9] * 3, "exposure": 64}, metres_per_unit=1e-6)
+    assert run(capsys, shot)[0] == 0
+    assert np.isfinite(lit(shot)).all()
+    rig(shot, {**LIGHT, "position": [1e9, 1e9, 1e9]}, metres_per_unit=1e6)
+    assert run(capsys, shot, "--overwrite")[0] == 0
+    np.testing.assert_allclose(lit(shot), PLATE, rtol=1e-3)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("direction", [[0, 0, 0], [1, 2, 3]])
+def test_positions_that_are_a_place_or_a_line(capsys, shot, direction):
+    along = np.linspace(0, 1, PLATE[..., 0].size).reshape(*PLATE.shape[:2], 1) * direction
+    files.plain(shot / "p.exr", (along + 1).astype(np.float32), "RGB")
+    code, _, err = run(capsys, shot, "--position", shot / "p.exr")
+    assert code == 3
+    assert f"{shot / 'p.exr'} has all of its points at one place, or on a line: expected those of surfaces" in err
+
+
+@pytest.mark.parametrize("value", [0, np.nan, np.inf])
+def test_depth_that_shows_nothing(capsys, shot, value):
+    files.plain(shot / "z.exr", np.full((*PLATE.shape[:2], 1), value, np.float32), "Z")
+    code, _, err = run(capsys, shot, "--depth", shot / "z.exr", "--fov", "40")
+    assert code == 3
+    assert f"frame 1001: {shot / 'z.exr'} shows no surface in the picture: there is nothing to light" in err

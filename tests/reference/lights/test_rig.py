@@ -2,12 +2,15 @@
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import OpenImageIO as oiio
 import pytest
 
 from relumix.errors import InputError
+from relumix.reference.lights import rig as rigs
+from relumix.reference.lights.dome import Dome
 from relumix.reference.lights.emitters import Rectangle, Sphere, Sun
 from relumix.reference.lights.rig import RigFile
 
@@ -130,6 +133,7 @@ WRONG = {
     "light 1 (sun): direction is [0.0, 0.0, 0.0] at frame 0, which points nowhere": {**SUN, "direction": [0, 0, 0]},
     "light 1 (sun): color is [1.0, -1.0, 0.0], expected numbers of 0 or more": {**SUN, "color": [1, -1, 0]},
     "light 1 (sun): shadows is 1, expected true or false": {**SUN, "shadows": 1},
+    "light 1 (area): power_w has two values for frame 5: keep one": {**AREA, "power_w": {"5": 1, "05": 2}},
     "light 1 (sun): name is 3, expected a text in quotes": None,
     "light 1 (spot): cone_deg is 200, expected a number from 0.1 to 180": {**SPOT, "cone_deg": 200},
     "light 1 (sun): gobo: image is missing": {**SUN, "gobo": {}},
@@ -163,6 +167,11 @@ def test_whole_files(rig, tmp_path):
         '{"lights": []}': f"{path}: lights is a list of 0, expected a list of 1 to 256 lights",
         '{"keep": 2, "lights": [{}]}': f"{path}: keep is 2, expected a number from 0 to 1",
         '{"keep": NaN, "lights": [{}]}': f"{path}: keep is nan, expected a number",
+        '{"keep": 1e10, "lights": [{}]}': f"{path}: keep is 10000000000.0, expected a number from -1e+09 to 1e+09",
+        '{"keep": %s}' % ("9" * 5000): f"{path} has a number of too many digits: expected numbers up to 1e+09",
+        '{"lights": %s' % ("[" * 10**5): f"{path} has brackets within brackets too deep to read: expected a list of "
+        "lights",
+        '{"metres_per_unit": 1e7}': f"{path}: metres_per_unit is 1e+07, expected a number from 1e-06 to 1e+06",
     }
     for text, said in cases.items():
         path.write_text(text)
@@ -173,11 +182,59 @@ def test_whole_files(rig, tmp_path):
         RigFile(tmp_path / "none.json")
 
 
-def test_pictures_that_cannot_be_read_are_named(rig, tmp_path):
+def test_a_rig_without_an_end(tmp_path):
+    """A device says that it has no bytes at all."""
+    if not Path("/dev/zero").exists():
+        pytest.skip("this system has no /dev/zero")
+    with pytest.raises(InputError, match=r"^/dev/zero has more than 4194304 bytes: expected a rig, which is JSON$"):
+        RigFile(Path("/dev/zero"))
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("none.exr", "there is no such file"),
+        ("a\0b", "no file has a name with such letters in it"),
+        ("a\ud800b", "no file has a name with such letters in it"),
+    ],
+)
+def test_pictures_that_cannot_be_read_are_named(rig, tmp_path, name, why):
     with pytest.raises(InputError) as caught:
-        rig({"type": "dome", "hdri": "none.exr"})
+        rig({"type": "dome", "hdri": name})
     where = f"{tmp_path / 'lights.json'}: light 1 (dome): hdri"
-    assert str(caught.value) == f"{where}: {tmp_path / 'none.exr'} cannot be read: there is no such file"
+    assert str(caught.value) == f"{where}: {tmp_path / name} cannot be read: {why}"
+
+
+def test_pictures_too_bright_are_named(rig, tmp_path):
+    image(tmp_path / "sky.exr", np.full((4, 8, 3), 1e30, np.float32))
+    with pytest.raises(
+        InputError, match=r"sky.exr has pixels that are not finite, or above 1e\+09: expected light at "
+    ):
+        rig({"type": "dome", "hdri": "sky.exr"})
+
+
+def test_a_byte_order_mark_is_no_matter(tmp_path):
+    """As editors on Windows write it."""
+    path = tmp_path / "lights.json"
+    path.write_text(json.dumps({"lights": [SUN]}), encoding="utf-8-sig")
+    assert len(RigFile(path).at(1).lamps) == 1
+
+
+def test_what_looks_along_up_stands_upright_in_some_way(rig):
+    for up in ([0, 1, 0], [1, 1, 1], [-1, -1, -1], [0, 0, 3]):
+        (lamp,) = rig({**AREA, "position": [0, 0, 0], "target": up}, up=up).lamps
+        frame = np.stack([lamp.emitter.axis, lamp.emitter.across, lamp.emitter.up])
+        np.testing.assert_allclose(frame @ frame.T, np.eye(3), atol=1e-12)
+
+
+def test_a_dome_is_parted_anew_where_it_changes_alone(tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(rigs, "Dome", lambda *args: made.append(args[2]) or Dome(*args))
+    turning = {"type": "dome", "rotation_deg": {"1": 0, "3": 180}}
+    lights = [{**SUN, "irradiance": {"1": 1, "5": 2}}, {"type": "dome"}, turning]
+    (tmp_path / "lights.json").write_text(json.dumps({"lights": lights}))
+    RigFile(tmp_path / "lights.json")
+    assert made == [0, 0, math.pi]
 
 
 def test_inputs_are_the_file_and_its_pictures(tmp_path):

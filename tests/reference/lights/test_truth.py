@@ -26,55 +26,59 @@ def mitsuba(llvm):
     return mi
 
 
-def scene(mi, **light):
+def scene(mi, *, surface=None, without=(), size=(WIDTH, HEIGHT), **light):
+    """The scene under a light; surface: what all things are of; without: names of what is left out."""
     place = mi.ScalarTransform4f
 
     def matt(*color):
-        return {"type": "diffuse", "reflectance": {"type": "rgb", "value": list(color)}}
+        return surface or {"type": "diffuse", "reflectance": {"type": "rgb", "value": list(color)}}
 
-    film = {"type": "hdrfilm", "width": WIDTH, "height": HEIGHT, "pixel_format": "rgb", "rfilter": {"type": "box"}}
+    film = {"type": "hdrfilm", "width": size[0], "height": size[1], "pixel_format": "rgb", "rfilter": {"type": "box"}}
     view = place().look_at(origin=EYE, target=TARGET, up=[0, 1, 0])
-    return mi.load_dict(
-        {
-            "type": "scene",
-            "integrator": {"type": "path", "max_depth": 2},
-            "sensor": {"type": "perspective", "fov": 50, "to_world": view, "film": film},
-            "floor": {
-                "type": "rectangle",
-                "to_world": place().rotate([1, 0, 0], -90).scale(8),
-                "b": matt(0.5, 0.5, 0.5),
-            },
-            "wall": {"type": "rectangle", "to_world": place().translate([0, 0, -3]).scale(8), "b": matt(0.3, 0.5, 0.6)},
-            "ball": {"type": "sphere", "center": [-1, 0.7, 0], "radius": 0.7, "b": matt(0.7, 0.2, 0.1)},
-            "cube": {
-                "type": "cube",
-                "to_world": place().translate([0.9, 0.6, -0.6]).rotate([0, 1, 0], 30).scale(0.6),
-                "b": matt(0.6, 0.6, 0.2),
-            },
-            "pole": {
-                "type": "cylinder",
-                "p0": [0.1, 0, 1.2],
-                "p1": [0.1, 1.6, 1.2],
-                "radius": 0.05,
-                "b": matt(0.5, 0.5, 0.5),
-            },
-            **light,
-        }
-    )
+    made = {
+        "type": "scene",
+        "integrator": {"type": "path", "max_depth": 2},
+        "sensor": {"type": "perspective", "fov": 50, "to_world": view, "film": film},
+        "floor": {
+            "type": "rectangle",
+            "to_world": place().rotate([1, 0, 0], -90).scale(8),
+            "b": matt(0.5, 0.5, 0.5),
+        },
+        "wall": {"type": "rectangle", "to_world": place().translate([0, 0, -3]).scale(8), "b": matt(0.3, 0.5, 0.6)},
+        "ball": {"type": "sphere", "center": [-1, 0.7, 0], "radius": 0.7, "b": matt(0.7, 0.2, 0.1)},
+        "cube": {
+            "type": "cube",
+            "to_world": place().translate([0.9, 0.6, -0.6]).rotate([0, 1, 0], 30).scale(0.6),
+            "b": matt(0.6, 0.6, 0.2),
+        },
+        "pole": {
+            "type": "cylinder",
+            "p0": [0.1, 0, 1.2],
+            "p1": [0.1, 1.6, 1.2],
+            "radius": 0.05,
+            "b": matt(0.5, 0.5, 0.5),
+        },
+        **light,
+    }
+    return mi.load_dict({name: thing for name, thing in made.items() if name not in without})
 
 
 @pytest.fixture(scope="module")
 def geometry(mitsuba):
+    return shown(mitsuba, scene(mitsuba), (WIDTH, HEIGHT))
+
+
+def shown(mi, made, size):
     """What the middle of each pixel shows, the camera found from it."""
-    mi, made = mitsuba, scene(mitsuba)
-    x, y = np.meshgrid((np.arange(WIDTH) + 0.5) / WIDTH, (np.arange(HEIGHT) + 0.5) / HEIGHT)
+    width, height = size
+    x, y = np.meshgrid((np.arange(width) + 0.5) / width, (np.arange(height) + 0.5) / height)
     at = mi.Point2f(x.ravel().astype(np.float32), y.ravel().astype(np.float32))
     ray, _ = made.sensors()[0].sample_ray(0.0, 0.5, at, mi.Point2f(0.5, 0.5))
     met = made.ray_intersect(ray)
     position, normal = (
-        np.array(each).T.reshape(HEIGHT, WIDTH, 3).astype(np.float32) for each in (met.p, met.sh_frame.n)
+        np.array(each).T.reshape(height, width, 3).astype(np.float32) for each in (met.p, met.sh_frame.n)
     )
-    known = np.array(met.is_valid()).reshape(HEIGHT, WIDTH)
+    known = np.array(met.is_valid()).reshape(height, width)
     aovs = mi.load_dict({"type": "aov", "aovs": "albedo:albedo"})
     albedo = np.array(mi.render(made, integrator=aovs, spp=16))[..., :3].astype(np.float32)
     camera = Camera.seeing(position, known, "P")

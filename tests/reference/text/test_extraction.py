@@ -136,3 +136,12 @@ def test_a_clipped_picture_says_nothing_where_it_is_white():
     picture[20:40, 20:40] = 1
     found = light_of(plate, quantized(picture), display)
     assert found.gain_stops[30, 30].mean() == pytest.approx(1, abs=0.1)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (2, 2)])
+def test_pictures_of_a_line(shape):
+    plate = np.random.default_rng(0).uniform(0.05, 0.5, (*shape, 3)).astype(np.float32)
+    display = Display.of(plate)
+    found = light_of(plate, display.encode(plate * 2), display)
+    assert found.gain_stops.shape == plate.shape
+    np.testing.assert_allclose(found.gain_stops, 1, atol=0.1)

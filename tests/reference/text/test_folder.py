@@ -31,8 +31,16 @@ def test_a_folder_is_looked_at(pix2pix):
 @pytest.mark.parametrize(
     ("name", "title", "command"),
     [
-        ("anything", "InstructPix2Pix (licence: MIT)", "hf download timbrooks/instruct-pix2pix --local-dir "),
-        ("FLUX.1-Kontext-dev", "FLUX.1 Kontext (licence: ", "hf download black-forest-labs/FLUX.1-Kontext-dev --"),
+        (
+            "anything",
+            "InstructPix2Pix (licence: MIT)",
+            "hf download timbrooks/instruct-pix2pix --include model_index.json --include ",
+        ),
+        (
+            "FLUX.1-Kontext-dev",
+            "FLUX.1 Kontext (licence: ",
+            "hf download black-forest-labs/FLUX.1-Kontext-dev --include",
+        ),
         ("qwen-image-edit", "Qwen-Image-Edit (licence: Apache-2.0)", "hf download Qwen/Qwen-Image-Edit --"),
     ],
 )
@@ -94,3 +102,23 @@ def test_half_precision_alone(folder):
     weights = folder / "text_encoder/model.safetensors"
     weights.rename(weights.with_name("model.fp16.safetensors"))
     assert ModelFolder.of(folder).variant == "fp16"
+
+
+@pytest.mark.parametrize("index", ["[]", '{"weight_map": [1]}', '{"weight_map": {"a": []}}'])
+def test_an_index_of_weights_that_is_damaged(folder, index):
+    (folder / "unet/x.safetensors.index.json").write_text(index)
+    assert "x.safetensors.index.json" in refused(folder)
+
+
+@pytest.mark.parametrize("name", ["unet/config.json", "scheduler/scheduler_config.json", "model_index.json"])
+@pytest.mark.parametrize("text", ["[]", "[" * 100_000])
+def test_a_config_that_is_none(folder, name, text):
+    """Diffusers would take it for the name of a model, and ask the Hub for that."""
+    (folder / name).write_text(text)
+    assert str(folder / name) in refused(folder)
+
+
+def test_a_part_without_a_class(folder):
+    index = json.loads((folder / "model_index.json").read_text())
+    (folder / "model_index.json").write_text(json.dumps({**index, "scheduler": ["antigravity", None]}))
+    assert "has the part 'scheduler' as ['antigravity', None]: expected a library and a class" in refused(folder)

@@ -6,6 +6,8 @@ import shutil
 import diffusers
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from relumix.errors import InputError
 from relumix.reference.text.folder import ModelFolder
@@ -49,6 +51,12 @@ def test_a_pipeline_edits(request, folder, kind, options):
     assert not np.array_equal(made, edited(model, shown=picture(seed=1))[0])
 
 
+def test_a_strength_of_less_than_a_step(stable_diffusion):
+    with pytest.raises(InputError, match=r"^a strength of 0.4 is less than one of 2 steps: expected at least 0.5, or "):
+        loaded(stable_diffusion, strength=0.4)
+    assert edited(loaded(stable_diffusion, strength=0.5))[1] == [(1.0, "step 1 of 1")]
+
+
 def test_the_size_is_the_models_or_as_asked(pix2pix, kontext):
     pipe = loaded(pix2pix).pipe
     assert size_of(pipe, None) == PX
@@ -88,6 +96,13 @@ def test_a_library_of_elsewhere_is_not_imported(pix2pix, tmp_path):
         loaded(folder)
 
 
+def test_weights_in_half_precision_alone_are_read(pix2pix, tmp_path):
+    folder = shutil.copytree(pix2pix, tmp_path / "model")
+    for weights in folder.rglob("*.safetensors"):
+        weights.rename(weights.with_name(f"{weights.stem}.fp16.safetensors"))
+    np.testing.assert_array_equal(edited(loaded(folder))[0], edited(loaded(pix2pix))[0])
+
+
 def test_damaged_weights(pix2pix, tmp_path):
     folder = shutil.copytree(pix2pix, tmp_path / "model")
     (folder / "unet/diffusion_pytorch_model.safetensors").write_bytes(b"no weights")
@@ -95,10 +110,58 @@ def test_damaged_weights(pix2pix, tmp_path):
         loaded(folder)
 
 
+def spoiled(pix2pix, tmp_path, **parts):
+    """Return a copy of a folder whose index says other things of its parts."""
+    folder = shutil.copytree(pix2pix, tmp_path / "model")
+    index = json.loads((folder / "model_index.json").read_text())
+    (folder / "model_index.json").write_text(json.dumps({**index, **parts}))
+    return folder
+
+
+@pytest.mark.parametrize("part", ["unet", "vae", "text_encoder"])
+def test_a_weight_that_is_missing(pix2pix, tmp_path, part):
+    """It would be filled with random numbers, or none."""
+    folder = spoiled(pix2pix, tmp_path)
+    (path,) = (folder / part).glob("*.safetensors")
+    weights = load_file(path)
+    gone = max(weights)
+    save_file({name: value for name, value in weights.items() if name != gone}, path, {"format": "pt"})
+    with pytest.raises(InputError, match=f"{folder / part} lacks 1 of the weights, {gone} for one: "):
+        loaded(folder)
+
+
+def test_a_folder_within_the_folder_is_no_part(pix2pix, stable_diffusion, tmp_path):
+    """Its own index would say what is imported."""
+    folder = spoiled(pix2pix, tmp_path, vae=["diffusers", "DiffusionPipeline"])
+    shutil.rmtree(folder / "vae")
+    inner = spoiled(stable_diffusion, folder / "vae", scheduler=["antigravity", "X"])
+    shutil.copytree(inner, folder / "vae", dirs_exist_ok=True)
+    with pytest.raises(InputError, match="has its part vae as DiffusionPipeline: expected a network, a scheduler or a"):
+        loaded(folder)
+
+
+@pytest.mark.parametrize("kind", ["NoSuchClass", "logging", "CLIPTextModel"])
+def test_a_part_of_an_unknown_class(pix2pix, tmp_path, kind):
+    with pytest.raises(InputError, match="cannot be read as StableDiffusionInstructPix2PixPipeline: "):
+        loaded(spoiled(pix2pix, tmp_path, vae=["diffusers", kind]))
+
+
+def test_parts_of_two_models(pix2pix, tmp_path):
+    """A tokenizer without its words says so as late as it is asked."""
+    folder = spoiled(pix2pix, tmp_path)
+    for path in (folder / "tokenizer").iterdir():
+        path.unlink()
+    model = loaded(folder)
+    with pytest.raises(InputError, match=r"StableDiffusionInstructPix2PixPipeline made no picture: .*; expected a fo"):
+        edited(model)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         ({"prompt": " "}, "the prompt is empty"),
+        ({"prompt": "a\udcff"}, "the prompt holds bytes that are no text: expected UTF-8"),
+        ({"negative_prompt": "a\udcff"}, "the negative prompt holds bytes that are no text: expected UTF-8"),
         ({"strength": 0.0}, "strength is 0.0: expected more than 0"),
         ({"count": 17}, "17 candidates: expected 1 to 16"),
         ({"seed": -1}, "seed is -1"),
@@ -138,3 +201,23 @@ def called(name, **options):
 )
 def test_what_pipelines_are_called_with(name, options, expected):
     assert called(name, **options) == {"prompt": "sun", **expected}
+
+
+def test_a_model_that_does_not_fit_is_one_line(pix2pix, monkeypatch):
+    model = loaded(pix2pix)
+
+    def full(*args, **words):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory.\nTried to allocate 20 GiB")
+
+    monkeypatch.setattr(model.pipe.unet, "forward", full)
+    with pytest.raises(InputError, match="does not fit the GPU's memory: try --offload, or a smaller --size"):
+        edited(model)
+
+
+def test_a_package_that_a_tokenizer_wants(pix2pix, monkeypatch):
+    def wants(*args, **words):
+        raise ImportError("\nT5Tokenizer requires the SentencePiece library but it was not found")
+
+    monkeypatch.setattr(diffusers.StableDiffusionInstructPix2PixPipeline, "from_pretrained", wants)
+    with pytest.raises(InputError, match="Pix2PixPipeline: T5Tokenizer requires the SentencePiece library"):
+        loaded(pix2pix)
