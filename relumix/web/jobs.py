@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import signal
 import subprocess
 import threading
@@ -15,6 +16,8 @@ from typing import Any
 from relumix.util.child import decoder_environment, relumix_command
 from relumix.web.commands import WENT_TO_THE_END, complaint
 from relumix.web.errors import RefusedError, without_folders
+
+log = logging.getLogger("relumix.web")
 
 _MOST_WARNINGS = 20
 _KILL_SECONDS = 10.0
@@ -149,6 +152,9 @@ class Job:
             self._end("failed", str(error))
         except OSError as error:
             self._end("failed", f"it cannot be started: {error.strerror or error}")
+        except Exception:
+            log.exception("a job broke")
+            self._end("failed", "it broke; the page's log says how")
         finally:
             self._turn.release()
 

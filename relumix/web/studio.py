@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import threading
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,8 @@ from relumix.web.tasks import (
 from relumix_server.turns import Owner
 from relumix_server.worker_tasks import Result, Task
 from relumix_server.workers import OverLimitError, WorkerDiedError, WorkerError, Workers
+
+log = logging.getLogger("relumix.web")
 
 MOST_CLIPS = 20
 _ENGINE_SECONDS, _SUGGEST_SECONDS = 120.0, 300.0
@@ -215,7 +218,7 @@ class Studio:
             self._refuse_full(session, clip)
             order = self.order(clip, wanted)
             clip.job = Job(order, self._server_arguments, self._turn, lambda frame: self._made(session, clip, frame))
-            clip.job.on_done = lambda job: self._aside.submit(self._suggest, clip, job)
+            clip.job.on_done = lambda job: self._later(self._suggest, clip, job)
             clip.measures.confidence.clear()
             clip.measures.flicker.clear()
             clip.job.start()
@@ -247,7 +250,11 @@ class Studio:
         at = clip.found.frames.index(frame)
         after = clip.found.frames[at + 1 : at + 2]
         for each in [frame, *(other for other in after if other in clip.made())]:
-            self._aside.submit(self._measure, session, clip, each, clip.job)
+            self._later(self._measure, session, clip, each, clip.job)
+
+    def _later(self, work: Callable[..., None], *arguments: Any) -> None:
+        """Do something that nobody waits for, one thing after another; what goes wrong is logged."""
+        self._aside.submit(work, *arguments).add_done_callback(_log_trouble)
 
     def _measure(self, session: Session, clip: Clip, frame: int, job: Job | None) -> None:
         if clip.job is not job or job is None:
@@ -274,6 +281,11 @@ class Studio:
         if done.returncode == 0:
             named = json.loads(done.stdout)["frames"]
             job.suggest(int(named[0]["frame"]) if named else None)
+
+
+def _log_trouble(done: Future[None]) -> None:
+    if not done.cancelled() and (error := done.exception()) and not isinstance(error, RefusedError):
+        log.error("what was measured of a shot broke off", exc_info=error)
 
 
 def look_of(fields: Any) -> Look:

@@ -295,21 +295,6 @@ def test_frames_of_another_size_fail_alone(tmp_path):
             movie.read(frames[-1])
 
 
-@pytest.mark.parametrize("pixel_format", ["gbrpf32le", "gbrapf32le"])
-def test_floats_keep_their_highlights(tmp_path, pixel_format):
-    path, values = tmp_path / "a.mov", (4.5, 0.25, -0.125)
-    frame = av.VideoFrame(32, 16, pixel_format)
-    for plane, value in zip(frame.planes, (*(values[at] for at in (1, 2, 0)), 0.5), strict=False):
-        plane.update(np.full((plane.height, plane.line_size // 4), value, "<f4"))
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("exr", rate=24)
-        stream.width, stream.height, stream.pix_fmt = 32, 16, pixel_format
-        container.mux([*stream.encode(frame), *stream.encode()])
-    with Movie(path) as movie:
-        rgba = movie.read(1)
-    assert (rgba == ((*values, 0.5) if "a" in pixel_format else values)).all()
-
-
 def test_frames_that_an_edit_leaves_out_are_not_counted(tmp_path):
     """As phones trim clips: what comes before the cut is stored, and not shown."""
     whole = clips.flat(tmp_path / "a.mp4", LEVELS[:20], options={"bf": "2", "g": "10", "crf": "4"})
@@ -335,3 +320,18 @@ def test_words_that_are_no_utf8_cost_nothing(tmp_path):
     with Movie(path) as movie:
         assert movie.info.frames == range(86400, 86402)
         assert movie.read(86401).shape == (*clips.SIZE[::-1], 3)
+
+
+@pytest.mark.parametrize("pixel_format", ["gbrpf32le", "gbrapf32le"])
+def test_floats_keep_their_highlights(tmp_path, pixel_format):
+    path, values = tmp_path / "a.mov", (4.5, 0.25, -0.125)
+    frame = av.VideoFrame(32, 16, pixel_format)
+    for plane, value in zip(frame.planes, (*(values[at] for at in (1, 2, 0)), 0.5), strict=False):
+        plane.update(np.full((plane.height, plane.line_size // 4), value, "<f4"))
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("exr", rate=24)
+        stream.width, stream.height, stream.pix_fmt = 32, 16, pixel_format
+        container.mux([*stream.encode(frame), *stream.encode()])
+    with Movie(path) as movie:
+        rgba = movie.read(1)
+    assert (rgba == ((*values, 0.5) if "a" in pixel_format else values)).all()
