@@ -9,6 +9,9 @@ from relumix.color.spaces import VIDEO_SPACE
 UNSPECIFIED = 2
 """The code point of a tag that says nothing."""
 
+TRANSFER_SRGB = 13
+"""The code point of sRGB's transfer, for which MXF has no label."""
+
 _PRIMARIES = {1: "BT.709", 4: "BT.470 M", 5: "BT.601 (625)", 6: "BT.601 (525)", 7: "SMPTE 240M", 9: "BT.2020",
               11: "P3 (DCI)", 12: "P3-D65"}  # fmt: skip
 _TRANSFERS = {1: "BT.709", 4: "gamma 2.2", 5: "gamma 2.8", 6: "BT.601", 7: "SMPTE 240M", 8: "linear", 13: "sRGB",
@@ -16,8 +19,8 @@ _TRANSFERS = {1: "BT.709", 4: "gamma 2.2", 5: "gamma 2.8", 6: "BT.601", 7: "SMPT
 _MATRICES = {0: "RGB", 1: "BT.709", 4: "FCC", 5: "BT.601", 6: "BT.601", 7: "SMPTE 240M", 9: "BT.2020"}
 
 _SPACES = {
-    (1, 13): "sRGB - Display",
-    (12, 13): "Display P3 - Display",
+    (1, TRANSFER_SRGB): "sRGB - Display",
+    (12, TRANSFER_SRGB): "Display P3 - Display",
     (9, 16): "Rec.2100-PQ - Display",
     (12, 16): "ST2084-P3-D65 - Display",
     (9, 18): "Rec.2100-HLG - Display",

@@ -8,6 +8,7 @@ from typing import Any
 
 import av
 
+from relumix.movie.container import opened
 from relumix.movie.index import Index
 
 _THREADS = 4
@@ -25,7 +26,7 @@ class Decoder:
     """
 
     def __init__(self, path: Path, stream_index: int, index: Index) -> None:
-        container: Any = av.open(str(path))
+        container = opened(path)
         self._container = container
         self._stream = container.streams[stream_index]
         self._stream.thread_type = "SLICE"  # threads a frame would lose sound frames together with a damaged one

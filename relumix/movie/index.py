@@ -14,6 +14,7 @@ import numpy as np
 from av.codec.codec import Properties
 
 from relumix.errors import InputError
+from relumix.movie.container import opened
 
 _INTRA_ONLY: Any = Properties.INTRA_ONLY.value
 _UNEVEN_SHARE = 0.25
@@ -108,8 +109,7 @@ def _of_packets(container: Any, stream: Any, path: Path) -> tuple[dict[int, bool
 def _shown(path: Path, stream_index: int) -> list[int]:
     """The labels of all frames, in the order in which a decoder shows them."""
     labels: list[int] = []
-    container: Any
-    with av.open(str(path)) as container:
+    with opened(path) as container:
         packets = container.demux(container.streams[stream_index])
         while True:
             try:

@@ -14,6 +14,7 @@ import av
 import numpy as np
 
 from relumix.errors import FrameError, InputError, LostFrameError
+from relumix.movie.container import opened
 from relumix.movie.decoder import Decoder, reason_of
 from relumix.movie.filters import deinterlaced
 from relumix.movie.index import Index, index_of
@@ -60,7 +61,7 @@ class Movie:
         self._decoders: list[Decoder] = []
         self._stored_size = (0, 0)
         try:
-            with av.open(str(path)) as container:
+            with opened(path) as container:
                 stream = _video_in(container, path)
                 self._stream_index = stream.index
                 self._index = index_of(container, stream, path)

@@ -11,6 +11,7 @@ from typing import Any
 import av
 
 from relumix.movie.codecs import container_of
+from relumix.movie.container import opened
 from relumix.movie.info import Sound, sound_of
 from relumix.movie.movie import Movie
 
@@ -26,7 +27,7 @@ class SoundTrack:
         self._zero = float(index.times[first] * ticks)
         self._start = self._zero if first else None
         self._end = float(index.times[last + 1] * ticks) if last + 1 < len(index.times) else None
-        self._container: Any = av.open(str(movie.path))
+        self._container = opened(movie.path)
         self._streams: dict[int, Any] = {}
         self._packets: Iterator[Any] = iter(())
         self._waiting: Any = None
@@ -69,7 +70,7 @@ class SoundTrack:
 def unheld(path: Path, source: Path) -> tuple[Sound, ...]:
     """Return the sound tracks of a movie that the container of another name cannot hold."""
     container = container_of(path)
-    with av.open(str(source)) as movie:
+    with opened(source) as movie:
         return tuple(sound_of(stream) for stream in movie.streams.audio if not is_held(stream, container))
 
 

@@ -13,7 +13,7 @@ from relumix.errors import InputError
 from relumix.events import Stage, Warned
 from relumix.movie import Form, Movie, MovieWriter, SoundTrack
 from relumix.movie.codecs import codec_for, container_of, refuse_size
-from relumix.movie.colour import Colour
+from relumix.movie.colour import TRANSFER_SRGB, Colour
 from relumix.movie.sound import unheld
 from relumix.movie.timecode import code_of
 from relumix.pipeline.coder import Coder, output_space
@@ -46,6 +46,7 @@ class MovieDelivery:
         if self._settings.output_colorspace or not self._movie:
             self._form = replace(self._form, colour=Colour.of_space(space.source), matrix=None)
         self._coder = Coder(source, space, self._form.keeps_alpha, straight=False, roll_off=self._settings.roll_off)
+        self._space = space.source
         self.warnings = tuple(self._told())
 
     def path(self, frame: int) -> Path:
@@ -148,6 +149,8 @@ class MovieDelivery:
             yield f"{self._path}: {form.codec.name} holds no alpha; it is left out (prores4444 holds it)"
         if form.interlaced and not form.codec.takes_fields:
             yield f"{self._path}: {form.codec.name} cannot say that frames are interlaced"
+        if (named := self._unsaid(container)) is not None:
+            yield f"{self._path} cannot say that its colour is {named}: name it where it is read"
         if self._movie is None:
             if not self._source.plate.frames_per_second:
                 yield f"{self._source.shot.pattern} does not say its frame rate: {self._path} has {FRAMES_PER_SECOND}"
@@ -158,6 +161,15 @@ class MovieDelivery:
             yield f"{self._path} has no sound: its frames are not consecutive"
         elif unable := unheld(self._path, self._movie.path):
             yield f"{self._path}: {container} does not hold the sound {', '.join(map(str, unable))}; it is left out"
+
+    def _unsaid(self, container: str) -> str | None:
+        """Return the colour space that the plate says or the user named, and the movie has no tags for."""
+        movie = None if self._settings.output_colorspace else self._movie
+        named = movie.info.colour.space if movie else self._space
+        tags = self._form.colour
+        if container == "mxf" and tags.transfer == TRANSFER_SRGB:
+            return named
+        return named if named != tags.space else None
 
 
 def _like(movie: Movie, path: Path, codec: str | None, frames: Sequence[int]) -> Form:

@@ -312,6 +312,16 @@ def test_frames_that_an_edit_leaves_out_are_not_counted(tmp_path):
     assert found == pytest.approx(LEVELS[4:20], abs=1)
 
 
+def test_words_that_are_no_utf8_cost_nothing(tmp_path):
+    path = clips.write(tmp_path / "a.mov", "prores422", 2, timecode="01:00:00:00")
+    data = path.read_bytes()
+    assert b"VideoHandler" in data
+    path.write_bytes(data.replace(b"VideoHandler", "M\xfcllerHandler".encode("latin-1")[:12]))
+    with Movie(path) as movie:
+        assert movie.info.frames == range(86400, 86402)
+        assert movie.read(86401).shape == (*clips.SIZE[::-1], 3)
+
+
 @pytest.mark.parametrize("pixel_format", ["gbrpf32le", "gbrapf32le"])
 def test_floats_keep_their_highlights(tmp_path, pixel_format):
     path, values = tmp_path / "a.mov", (4.5, 0.25, -0.125)

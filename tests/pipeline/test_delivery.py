@@ -318,3 +318,16 @@ def test_a_contact_sheet_replaces_neither_an_input_nor_a_result(tmp_path):
     assert plate.read_bytes() == kept
     with pytest.raises(InputError, match=r"^\S+0002\.png is the name of a result too: choose another --contact-sheet$"):
         relit(str(tmp_path / "plate.####.png"), {2: plate}, tmp_path / "relit.####.png", contact_sheet=out)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "space", "told"),
+    [("mov", "sRGB - Display", False), ("mxf", "sRGB - Display", True), ("mov", "ACEScct", True), ("mxf", None, False)],
+)
+def test_a_colour_that_tags_cannot_say_is_told(clip, tmp_path, suffix, space, told):
+    out = tmp_path / f"relit.{suffix}"
+    events = relit(clip, {86400: clip}, out, codec="prores422hq", output_colorspace=space)
+    line = f"{out} cannot say that its colour is {space}: name it where it is read"
+    assert [text for text in warned(events) if "colour is" in text] == ([line] if told else [])
+    with Movie(out) as movie:
+        assert (movie.info.colour.space == (space or "Rec.1886 Rec.709 - Display")) != told
