@@ -312,12 +312,12 @@ def test_a_slow_reader_holds_up_only_itself(tmp_path, server, disk, made, held):
 
 def test_a_reader_that_stops_is_given_up_on(tmp_path, held):
     disk = Disk(tmp_path / "shot", size=(960, 540), frames=range(1, 11), pan=(0.5, 0))
-    with serving(tmp_path, "--idle-seconds", "2") as server:
+    with serving(tmp_path, "--idle-seconds", "5") as server:
         stream = held(*disk.said(settings=pb.Settings(engine="flow", work_size=64, compression="none")), server=server)
         next(stream.call)
         assert until(lambda: server.info().load.sessions == 0, 60)
         assert until(lambda: rested(server))
-        assert until(lambda: any("the client took no result for 2 s" in line["message"] for line in server.log))
+        assert until(lambda: any("the client took no result for 5 s" in line["message"] for line in server.log))
         stream.leave()
 
 
