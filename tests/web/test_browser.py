@@ -14,12 +14,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.web.rig import depth_clip, make_clip
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install playwright")
+if TYPE_CHECKING:
+    from playwright import sync_api
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 PICTURES = os.environ.get("RELUMIX_PICTURES")
@@ -62,14 +64,16 @@ def serving(folder: Path, *options: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[sync_api.Browser]:
+    reason = "Playwright is not installed: pip install playwright"
+    playwright_sync = pytest.importorskip("playwright.sync_api", reason=reason)
     nowhere = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
-    with sync_api.sync_playwright() as playwright:
+    with playwright_sync.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", nowhere])
         yield browser
         browser.close()
 
 
-Visit = Callable[..., sync_api.Page]
+Visit = Callable[..., "sync_api.Page"]
 
 
 @pytest.fixture
