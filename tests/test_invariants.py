@@ -94,7 +94,8 @@ def test_3_scaling_plate_and_reference_scales_the_result(engine, data, stops):
     for frame in shot.frames:
         error = np.abs(scaled[frame] / scale - plain[frame]) / (np.abs(plain[frame]) + 1e-3 * plain[frame].mean())
         # Correspondence works on 8-bit pictures: a value on the edge of two codes may fall to either side.
-        assert np.quantile(error, 0.98) < 3e-3
+        # A network answers a little more to such a code than the flow itself does.
+        assert np.quantile(error, 0.98) < (3e-3 if engine().engine == "lite" else 2e-3)
         assert error.mean() < 1e-2
 
 
