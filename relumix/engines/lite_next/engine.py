@@ -45,10 +45,15 @@ class LiteNextEngine:
         self.device = torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
         file = model / "lite.safetensors" if model.is_dir() else model
         self.network = load_network(file).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.half = self.device.type == "cuda"
         self.lock = Lock()
         self.name = "lite-next"
         version = blake2b(file.read_bytes(), digest_size=4).hexdigest()
         self.windowing = Windowing(version=f"2-{version}", window=8, overlap=2, tracks=False)
+
+    def fast(self) -> torch.autocast:
+        """Within it, convolutions on a graphics card are in half precision."""
+        return torch.autocast(self.device.type, torch.float16, enabled=self.half)
 
     def start(self) -> Propagator:
         """Begin a shot."""
@@ -88,7 +93,8 @@ class LiteNextPropagator:
             known = [self._reference(one, level, spread) for one, level in zip(references, levels, strict=True)]
             looks = [self._look(frame) for frame in frames]
             scale = torch.full((1, 1, 1, 1), max(spread, _LEAST_SPREAD_STOPS), device=self._engine.device)
-            answers = [self._engine.network(look, known, scale) for look in looks]
+            with self._engine.fast():
+                answers = [self._engine.network(look, known, scale) for look in looks]
             gains = _held_still(looks, answers)
         own = {one.frame: one.gain_stops for one in references}
         stops = [
@@ -104,7 +110,8 @@ class LiteNextPropagator:
         return Carried(np.stack(stops), np.stack(errors))
 
     def _look(self, frame: ProxyFrame) -> Look:
-        look: Look = self._engine.network.look(self._shrunk(_log(frame.rgb), frame))
+        with self._engine.fast():
+            look: Look = self._engine.network.look(self._shrunk(_log(frame.rgb), frame))
         return look
 
     def _reference(self, reference: ProxyReference, level: Float32, spread: float) -> Reference:
