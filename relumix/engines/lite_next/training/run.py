@@ -91,7 +91,7 @@ def train(
     _claim(out, settings, resume)
     run = Training(settings, out, types, say)
     run.restore()
-    with stop_signals(run.stop), torch.backends.cudnn.flags(benchmark=True):
+    with stop_signals(run.stop), torch.backends.cudnn.flags(enabled=True, benchmark=True):
         return run.go()
 
 
