@@ -92,8 +92,8 @@ def has_hard_edge(plate: Float32, relit: Float32, known: NDArray[np.bool_]) -> b
 
     known  [h, w]: where the light of the relit pixels is known.
 
-    The edge is where pixels that are exactly the plate's lie beside pixels with light, along most of their border. Where
-    a matte's light happens to be near the plate's own its edge does not show, and says nothing.
+    The edge is where pixels that are exactly the plate's lie beside pixels with light, along most of their border.
+    Where a matte's light happens to be near the plate's own its edge does not show, and says nothing.
     """
     same = np.asarray((np.abs(relit - plate) <= np.abs(plate) / 1024).all(axis=-1))
     if not _LEAST_SHARE < same.mean() < 1 - _LEAST_SHARE:
