@@ -1,9 +1,10 @@
 """Which channels of a file are geometry: position, normal, depth and albedo, by the names that renderers give them.
 
-Arnold writes N, P, Z, albedo, diffuse_albedo or denoise_albedo; RenderMan P, Nn, z, __Pworld, __Nworld, __depth, albedo;
-Karma P, N, hitPz, albedo or basecolor; V-Ray normals, Z and VRayDiffuseFilter; Cycles and Blender ViewLayer.Position,
-ViewLayer.Normal, ViewLayer.Depth and ViewLayer.DiffCol. docs/reference.md says where these were looked up. Case does not matter, nor do the layers that a name is in, nor whether components
-are called X, Y, Z or R, G, B.
+Arnold writes N, P, Z, albedo, diffuse_albedo or denoise_albedo; RenderMan P, Nn, z, __Pworld, __Nworld, __depth and
+albedo; Karma P, N, hitPz, albedo or basecolor; V-Ray normals, Z and VRayDiffuseFilter; Cycles and Blender
+ViewLayer.Position, ViewLayer.Normal, ViewLayer.Depth and ViewLayer.DiffCol. docs/reference.md says where these were
+looked up. Case does not matter, nor do the layers that a name is in, nor whether components are called X, Y, Z or
+R, G, B.
 """
 
 from __future__ import annotations
