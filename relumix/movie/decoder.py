@@ -26,15 +26,15 @@ class Decoder:
     """
 
     def __init__(self, path: Path, stream_index: int, index: Index) -> None:
-        container = opened(path)
-        self._container = container
-        self._stream = container.streams[stream_index]
+        self._path, self._stream_index, self._index = path, stream_index, index
+        self._open()
+
+    def _open(self) -> None:
+        self._container = opened(self._path)
+        self._stream = self._container.streams[self._stream_index]
         self._stream.thread_type = "SLICE"  # threads a frame would lose sound frames together with a damaged one
         self._stream.codec_context.thread_count = _THREADS
-        self._index = index
-        self._frames = self._decoded()
-        self._first = 0
-        self.next_at, self.reason = 0, ""
+        self._frames, self._first, self.next_at, self.reason = self._decoded(), 0, 0, ""
 
     def leads_to(self, at: int) -> bool:
         """Tell whether a place is reached by going on, at no greater cost than by seeking."""
@@ -49,7 +49,7 @@ class Decoder:
 
     def _up_to(self, at: int) -> Iterator[tuple[int, Any]]:
         for frame in self._frames:
-            place = self._index.places.get(frame.dts if frame.pts is None else frame.pts)
+            place = self._place_of(frame)
             if place is None or place < self._first:
                 continue  # before the key frame in the order shown: decoded without what it builds on
             self.next_at = place + 1
@@ -58,8 +58,17 @@ class Decoder:
                 return
         self.next_at = len(self._index.times)
 
+    def _place_of(self, frame: Any) -> int | None:
+        if self._index.counted:
+            return self.next_at if self.next_at < len(self._index.times) else None
+        return self._index.places.get(frame.dts if frame.pts is None else frame.pts)
+
     def seek(self, key: int) -> None:
         """Go to a key frame."""
+        if self._index.counted:  # from the first on, which is the only one
+            self.close()
+            self._open()
+            return
         self._container.seek(self._index.labels[key], stream=self._stream)
         self._frames, self._first, self.next_at, self.reason = self._decoded(), key, key, ""
 

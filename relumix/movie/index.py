@@ -6,6 +6,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +30,18 @@ class Index:
     labels     the time that each bears in the file: not when it is shown, in containers that store no such times.
     key_labels those of the frames that can be decoded without another; the first frame counts as one.
     time_base  seconds of a tick.
+    counted    whether labels do not tell frames apart, so that they are counted from the first on.
+    restarts   whether times begin anew in the midst.
+    odd        what is unusual about its times, in words.
     """
 
     times: tuple[int, ...]
     labels: tuple[int, ...]
     key_labels: frozenset[int]
     time_base: Fraction
+    counted: bool = False
+    restarts: bool = False
+    odd: tuple[str, ...] = ()
 
     @cached_property
     def places(self) -> dict[int, int]:
@@ -58,23 +65,44 @@ class Index:
         return bool((np.abs(ticks - even) > tolerance).any())
 
 
-def index_of(container: Any, stream: Any, path: Path) -> Index:
-    """Return the index of a video stream. Raises InputError where it has no frames, or no times.
+def index_of(container: Any, stream: Any, path: Path, rate: Fraction) -> Index:
+    """Return the index of a video stream. Raises InputError where it has no frames.
 
     It is taken from the header where frames are stored in the order in which they are shown, and otherwise from all
     packets, which reads the file once. Where these do not tell the order either, all is decoded once.
+
+    rate  frames a second, by which frames without times are shown.
     """
-    found = _of_header(stream)
-    if found is None:
-        found, ordered = _of_packets(container, stream, path)
-    else:
-        ordered = True
-    if not found:
+    listed = _of_header(stream)
+    found = _Packets(listed, len(listed)) if listed is not None else _of_packets(container, stream)
+    if not found.count:
         raise InputError(f"{path} holds no frame of video")
-    times = sorted(found)
-    labels = times if ordered else _shown(path, stream.index)
-    keys = frozenset(time for time, is_key in found.items() if is_key)
+    if not found.tell_frames_apart:
+        return _counted(path, stream, rate, found)
+    times = sorted(found.keys)
+    labels = times if found.ordered else [label for label in _shown(path, stream.index) if label is not None]
+    keys = frozenset(time for time, is_key in found.keys.items() if is_key)
     return Index(tuple(times[: len(labels)]), tuple(labels), keys, stream.time_base)
+
+
+@dataclass
+class _Packets:
+    """What the packets of a stream say.
+
+    keys      whether each holds a key frame, by its time; count: how many there are.
+    ordered   whether their times are those at which frames are shown.
+    untimed   whether one says no time; restarts: whether they begin anew in the midst.
+    """
+
+    keys: dict[int, bool]
+    count: int = 0
+    ordered: bool = True
+    untimed: bool = False
+    restarts: bool = False
+
+    @property
+    def tell_frames_apart(self) -> bool:
+        return len(self.keys) == self.count and not (self.untimed or self.restarts)
 
 
 def _of_header(stream: Any) -> dict[int, bool] | None:
@@ -85,30 +113,54 @@ def _of_header(stream: Any) -> dict[int, bool] | None:
     return entries if entries and len(entries) == stream.frames else None
 
 
-def _of_packets(container: Any, stream: Any, path: Path) -> tuple[dict[int, bool], bool]:
-    """The same from all packets; and whether their times are those at which frames are shown."""
-    found: dict[int, bool] = {}
-    reordered = False
+def _of_packets(container: Any, stream: Any) -> _Packets:
+    """The same from all packets."""
+    found, reordered, last = _Packets({}), False, None
     try:
         for packet in container.demux(stream):
             if not packet.size or packet.is_discard:
                 continue
+            found.count += 1
             time = packet.dts if packet.pts is None else packet.pts
             if time is None:
-                raise InputError(
-                    f"{path} does not say when its frames are shown: write it anew, as with ffmpeg -i {path.name} "
-                    f"-c copy {path.stem}.mkv"
-                )
+                found.untimed = True
+                continue
             reordered |= packet.pts is not None and packet.pts != packet.dts
-            found[time] = packet.is_keyframe
+            found.restarts |= None not in (packet.dts, last) and packet.dts < last
+            last = packet.dts if packet.dts is not None else last
+            found.keys[time] = packet.is_keyframe
     except av.error.FFmpegError:
         pass  # what lies behind a break in the file cannot be found; what lies before it can be read
-    return found, reordered or not stream.codec_context.has_b_frames
+    found.ordered = reordered or not stream.codec_context.has_b_frames
+    return found
 
 
-def _shown(path: Path, stream_index: int) -> list[int]:
+def _counted(path: Path, stream: Any, rate: Fraction, packets: _Packets) -> Index:
+    """The index of a stream whose times do not tell its frames apart: all of it is decoded, and counted."""
+    labels, step = _shown(path, stream.index), max(1, round(1 / (rate * stream.time_base)))
+    if not labels:
+        raise InputError(f"{path} holds no frame of video that can be decoded")
+    if packets.untimed or None in labels:
+        odd = f"does not say when all of its frames are shown: taken for even, {float(rate):g} a second"
+        even = tuple(step * at for at in range(len(labels)))
+        return Index(even, even, frozenset(), stream.time_base, counted=True, odd=(odd,))
+    times, shift, same = [labels[0]], 0, 0
+    for before, label in pairwise(labels):
+        if label < before:
+            shift += before + step - label
+        same += label == before
+        times.append(label + shift)
+    odd = ["begins its times anew in the midst, as joined files do: frames are numbered as they are stored"] * bool(shift)
+    if same:
+        frames = "a frame" if same == 1 else f"{same} frames"
+        odd.append(f"shows {frames} at the time of the one before: each has its own number")
+    shown = tuple(times)
+    return Index(shown, shown, frozenset(), stream.time_base, counted=True, restarts=bool(shift), odd=tuple(odd))
+
+
+def _shown(path: Path, stream_index: int) -> list[int | None]:
     """The labels of all frames, in the order in which a decoder shows them."""
-    labels: list[int] = []
+    labels: list[int | None] = []
     with opened(path) as container:
         packets = container.demux(container.streams[stream_index])
         while True:
@@ -116,6 +168,6 @@ def _shown(path: Path, stream_index: int) -> list[int]:
                 packet = next(packets, None)
                 if packet is None:
                     return labels
-                labels += [frame.pts for frame in packet.decode() if frame.pts is not None]
+                labels += [frame.pts for frame in packet.decode()]
             except av.error.FFmpegError:
                 continue  # a damaged frame: it is not shown

@@ -16,6 +16,9 @@ from relumix.movie.pixels import Coding, default_matrix, is_planar, planar_name
 _RESERVED = 3
 """The code point of H.273 that is reserved in each of its tables: files have it where they mean nothing."""
 
+_MOST_FRAMES_PER_SECOND = 2000
+"""More is no rate, but the clock of a container that says none."""
+
 _FRAME_RATES = (Fraction(24000, 1001), Fraction(30000, 1001), Fraction(60000, 1001), Fraction(48000, 1001))
 
 
@@ -49,6 +52,7 @@ class MovieInfo:
     timecode      of the first frame, None without.
     comment       what a program or a person wrote into it; "" if nothing.
     unread        what else it holds and is not read, in words.
+    odd           what is unusual about the times of its frames, as ends of sentences that begin with its name.
     """
 
     path: Path
@@ -70,6 +74,7 @@ class MovieInfo:
     sounds: tuple[Sound, ...]
     comment: str = ""
     unread: tuple[str, ...] = ()
+    odd: tuple[str, ...] = ()
 
     @property
     def channels(self) -> int:
@@ -96,7 +101,8 @@ def first_frame(code: str | None, rate: Fraction) -> int:
 
 def rate_of(stream: Any) -> Fraction:
     """Return the frame rate of a stream: as its header says it or, without that, the average."""
-    rate = stream.average_rate or stream.guessed_rate or stream.base_rate or Fraction(24)
+    said = (stream.average_rate, stream.guessed_rate, stream.base_rate)
+    rate = next((rate for rate in said if rate and rate <= _MOST_FRAMES_PER_SECOND), Fraction(24))
     exact = next((known for known in _FRAME_RATES if abs(rate - known) < known / 20000), rate)
     return round_rate(exact)
 

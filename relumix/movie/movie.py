@@ -64,7 +64,7 @@ class Movie:
             with opened(path) as container:
                 stream = _video_in(container, path)
                 self._stream_index = stream.index
-                self._index = index_of(container, stream, path)
+                self._index = index_of(container, stream, path, rate_of(stream))
                 self.info = self._described(container, stream)
         except (av.error.FFmpegError, OSError) as error:
             raise InputError(f"{path} cannot be opened as a movie: {reason_of(error)}") from None
@@ -152,6 +152,7 @@ class Movie:
             sounds=tuple(map(sound_of, container.streams.audio)),
             comment=comment_in(container),
             unread=unread_in(container, stream),
+            odd=self._index.odd,
         )
 
     def _sample(self) -> Any:

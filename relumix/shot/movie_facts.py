@@ -23,6 +23,7 @@ class MovieFacts:
     timecode     of the first frame, or None.
     sounds       the sound tracks, in words.
     unread       what else it holds and is not read, in words.
+    odd          what is unusual about the times of its frames, in words.
     """
 
     container: str
@@ -41,6 +42,7 @@ class MovieFacts:
     timecode: str | None
     sounds: tuple[str, ...]
     unread: tuple[str, ...] = ()
+    odd: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, path: Path) -> MovieFacts:
@@ -63,6 +65,7 @@ class MovieFacts:
             timecode=info.timecode,
             sounds=tuple(map(str, info.sounds)),
             unread=info.unread,
+            odd=info.odd,
         )
 
     def lines(self) -> Iterator[tuple[str, str]]:
@@ -76,6 +79,8 @@ class MovieFacts:
             yield "rate", self.rate
         if self.uneven:
             yield "times", "uneven (variable frame rate): frames are numbered in the order shown"
+        for words in self.odd:
+            yield "times", words
         if self.rotation:
             yield "turned", f"by {self.rotation} degrees, to stand upright"
         yield "scan", "interlaced" if self.interlaced else "progressive"

@@ -145,6 +145,8 @@ def told_of_movie(path: Path, *, deinterlace: bool) -> Iterator[str]:
         yield f"{path} is shown turned by {info.rotation} degrees: its frames are read, and written, upright"
     for part in info.unread:
         yield f"{path} holds {part}: that is not read"
+    for words in info.odd:
+        yield f"{path} {words}"
     if info.uneven:
         yield f"{path} shows its frames at uneven times: they are numbered in the order in which they are shown"
 
