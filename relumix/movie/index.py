@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
@@ -28,7 +29,8 @@ class Index:
 
     times      when each is shown, in ticks of the stream's time base, ascending.
     labels     the time that each bears in the file: not when it is shown, in containers that store no such times.
-    key_labels those of the frames that can be decoded without another; the first frame counts as one.
+    key_labels those of the frames that can be decoded without another, and the times to which to seek for them; the
+               first frame counts as one.
     time_base  seconds of a tick.
     counted    whether labels do not tell frames apart, so that they are counted from the first on.
     restarts   whether times begin anew in the midst.
@@ -37,7 +39,7 @@ class Index:
 
     times: tuple[int, ...]
     labels: tuple[int, ...]
-    key_labels: frozenset[int]
+    key_labels: Mapping[int, int]
     time_base: Fraction
     counted: bool = False
     restarts: bool = False
@@ -56,6 +58,18 @@ class Index:
     def key_before(self, at: int) -> int:
         """Return the last place, at most `at`, from which decoding can begin."""
         return self.keys[bisect_right(self.keys, at) - 1]
+
+    def without(self, frames: int) -> Index:
+        """Return it without the first frames, which can be decoded no more than the file begins with a key frame."""
+        if not frames or any(label in self.key_labels for label in self.labels[:frames]):
+            return self
+        count = "a frame that builds" if frames == 1 else f"{frames} frames that build"
+        odd = f"begins with {count} on others which are not in it: left out, and not counted"
+        return replace(self, times=self.times[frames:], labels=self.labels[frames:], odd=(*self.odd, odd))
+
+    def rate_of(self, said: Sequence[Fraction]) -> Fraction:
+        """Return the rate, of those that a file says, at which frames are shown; the first where it is none of them."""
+        return next((rate for rate in said if not self.is_uneven(rate)), said[0])
 
     def is_uneven(self, rate: Fraction) -> bool:
         """Tell whether frames are shown at other times than an even rate has them."""
@@ -81,7 +95,7 @@ def index_of(container: Any, stream: Any, path: Path, rate: Fraction) -> Index:
         return _counted(path, stream, rate, found)
     times = sorted(found.keys)
     labels = times if found.ordered else [label for label in _shown(path, stream.index) if label is not None]
-    keys = frozenset(time for time, is_key in found.keys.items() if is_key)
+    keys = {time: sought for time, sought in found.keys.items() if sought is not None}
     return Index(tuple(times[: len(labels)]), tuple(labels), keys, stream.time_base)
 
 
@@ -89,12 +103,13 @@ def index_of(container: Any, stream: Any, path: Path, rate: Fraction) -> Index:
 class _Packets:
     """What the packets of a stream say.
 
-    keys      whether each holds a key frame, by its time; count: how many there are.
+    keys      by the time of each the time to which to seek for it, None where it holds no key frame.
+    count     how many there are.
     ordered   whether their times are those at which frames are shown.
     untimed   whether one says no time; restarts: whether they begin anew in the midst.
     """
 
-    keys: dict[int, bool]
+    keys: dict[int, int | None]
     count: int = 0
     ordered: bool = True
     untimed: bool = False
@@ -105,11 +120,13 @@ class _Packets:
         return len(self.keys) == self.count and not (self.untimed or self.restarts)
 
 
-def _of_header(stream: Any) -> dict[int, bool] | None:
-    """Whether each frame is a key frame, by time, as the header lists them; None where that tells no order."""
+def _of_header(stream: Any) -> dict[int, int | None] | None:
+    """The keys of `_Packets`, as the header lists them; None where that tells no order."""
     if not int(stream.codec_context.codec.properties) & int(_INTRA_ONLY):
         return None
-    entries = {entry.timestamp: True for entry in stream.index_entries if not entry.is_discard}
+    entries: dict[int, int | None] = {
+        entry.timestamp: entry.timestamp for entry in stream.index_entries if not entry.is_discard
+    }
     return entries if entries and len(entries) == stream.frames else None
 
 
@@ -128,7 +145,8 @@ def _of_packets(container: Any, stream: Any) -> _Packets:
             reordered |= packet.pts is not None and packet.pts != packet.dts
             found.restarts |= None not in (packet.dts, last) and packet.dts < last
             last = packet.dts if packet.dts is not None else last
-            found.keys[time] = packet.is_keyframe
+            sought = time if packet.dts is None else packet.dts  # by which some containers seek
+            found.keys[time] = sought if packet.is_keyframe else None
     except av.error.FFmpegError:
         pass  # what lies behind a break in the file cannot be found; what lies before it can be read
     found.ordered = reordered or not stream.codec_context.has_b_frames
@@ -137,25 +155,28 @@ def _of_packets(container: Any, stream: Any) -> _Packets:
 
 def _counted(path: Path, stream: Any, rate: Fraction, packets: _Packets) -> Index:
     """The index of a stream whose times do not tell its frames apart: all of it is decoded, and counted."""
-    labels, step = _shown(path, stream.index), max(1, round(1 / (rate * stream.time_base)))
-    if not labels:
+    found, step = _shown(path, stream.index), max(1, round(1 / (rate * stream.time_base)))
+    labels = [label for label in found if label is not None]
+    if not found:
         raise InputError(f"{path} holds no frame of video that can be decoded")
-    if packets.untimed or None in labels:
-        odd = f"does not say when all of its frames are shown: taken for even, {float(rate):g} a second"
-        even = tuple(step * at for at in range(len(labels)))
-        return Index(even, even, frozenset(), stream.time_base, counted=True, odd=(odd,))
+    if packets.untimed or len(labels) < len(found):
+        said = f"does not say when all of its frames are shown: taken for even, {float(rate):g} a second"
+        even = tuple(step * at for at in range(len(found)))
+        return Index(even, even, {}, stream.time_base, counted=True, odd=(said,))
     times, shift, same = [labels[0]], 0, 0
     for before, label in pairwise(labels):
         if label < before:
             shift += before + step - label
         same += label == before
         times.append(label + shift)
-    odd = ["begins its times anew in the midst, as joined files do: frames are numbered as they are stored"] * bool(shift)
+    odd = []
+    if shift:
+        odd.append("begins its times anew in the midst, as joined files do: frames are numbered as they are stored")
     if same:
         frames = "a frame" if same == 1 else f"{same} frames"
         odd.append(f"shows {frames} at the time of the one before: each has its own number")
     shown = tuple(times)
-    return Index(shown, shown, frozenset(), stream.time_base, counted=True, restarts=bool(shift), odd=tuple(odd))
+    return Index(shown, shown, {}, stream.time_base, counted=True, restarts=bool(shift), odd=tuple(odd))
 
 
 def _shown(path: Path, stream_index: int) -> list[int | None]:

@@ -52,7 +52,8 @@ class MovieInfo:
     timecode      of the first frame, None without.
     comment       what a program or a person wrote into it; "" if nothing.
     unread        what else it holds and is not read, in words.
-    odd           what is unusual about the times of its frames, as ends of sentences that begin with its name.
+    odd           what is unusual about it, as ends of sentences that begin with its name.
+    turning       how stored frames are brought upright, in words: turned, mirrored; "" where they stand so.
     """
 
     path: Path
@@ -75,6 +76,7 @@ class MovieInfo:
     comment: str = ""
     unread: tuple[str, ...] = ()
     odd: tuple[str, ...] = ()
+    turning: str = ""
 
     @property
     def channels(self) -> int:
@@ -99,10 +101,14 @@ def first_frame(code: str | None, rate: Fraction) -> int:
     return 1 if found is None else found
 
 
-def rate_of(stream: Any) -> Fraction:
-    """Return the frame rate of a stream: as its header says it or, without that, the average."""
+def rates_of(stream: Any) -> list[Fraction]:
+    """Return what a stream says of its frame rate, and what FFmpeg guesses: the header's word or the average, first."""
     said = (stream.average_rate, stream.guessed_rate, stream.base_rate)
-    rate = next((rate for rate in said if rate and rate <= _MOST_FRAMES_PER_SECOND), Fraction(24))
+    found = [_exact(rate) for rate in said if rate and rate <= _MOST_FRAMES_PER_SECOND]
+    return list(dict.fromkeys(found)) or [Fraction(24)]
+
+
+def _exact(rate: Fraction) -> Fraction:
     exact = next((known for known in _FRAME_RATES if abs(rate - known) < known / 20000), rate)
     return round_rate(exact)
 

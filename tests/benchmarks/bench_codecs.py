@@ -3,7 +3,7 @@
     python tests/benchmarks/bench_codecs.py [--frames 4] [--size 1920x1080]
 
 Prints the table of docs/footage.md, as Markdown. The plates are a smooth picture that moves, the same with edges and
-texture, and that with grain as of a film camera (a standard deviation of 2 % of white, another at each pixel). Codes that went to the
+texture, and that with grain (a standard deviation of 2 % of white, another at each pixel). Codes that went to the
 encoder, which are those of the plate where the reference is neutral, are compared with those that come back.
 """
 

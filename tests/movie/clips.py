@@ -105,6 +105,27 @@ def flat(
     return path
 
 
+def remuxed(path: Path, source: Path, change: Callable[[int, Any], Any] | None = None, **options: Any) -> Path:
+    """Write the packets of a movie's pictures into another, as they are stored.
+
+    change  may change each, by its place, or return False to leave it out.
+    """
+    with av.open(str(source)) as movie, av.open(str(path), "w", **options) as container:
+        video = movie.streams.video[0]
+        stream = container.add_stream_from_template(video)
+        for at, packet in enumerate(each for each in movie.demux(video) if each.size):
+            if change is None or change(at, packet) is not False:
+                packet.stream = stream
+                container.mux(packet)
+    return path
+
+
+def later(packet: Any, frames: int, rate: int = 24) -> None:
+    """Shift the times of a packet by frames."""
+    ticks = round(Fraction(frames, rate) / packet.time_base)
+    packet.pts, packet.dts = packet.pts + ticks, packet.dts + ticks
+
+
 def _beep(container: Any, track: Any, samples: int) -> None:
     kind = track.codec_context.format.name
     for at in range(0, samples, 1024):

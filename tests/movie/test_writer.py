@@ -97,7 +97,7 @@ def test_what_a_codec_loses(tmp_path, codec):
 
 
 class Dirty:
-    """A stream whose packets say a time of decoding that memory happened to hold, as x265 does with up to two frames."""
+    """A stream whose packets say times of decoding out of memory, as x265 does with up to two frames."""
 
     def __init__(self, stream):
         self._stream = stream
@@ -152,7 +152,9 @@ def test_the_container_chooses_a_codec(tmp_path, name, options, expected):
 
 def test_what_a_container_does_not_hold(tmp_path):
     asked = {"deep": True, "full_chroma": False, "alpha": False}
-    with pytest.raises(InputError, match=r"a\.mp4: \.mp4 does not hold prores422hq: expected one of h264, h264hq, hevc10, hevc10hq"):
+    with pytest.raises(
+        InputError, match=r"a\.mp4: \.mp4 does not hold prores422hq: expected one of h264, h264hq, hevc10, hevc10hq"
+    ):
         codec_for(tmp_path / "a.mp4", "prores422hq", **asked)
     with pytest.raises(InputError, match="unknown codec 'prores': expected one of prores4444, "):
         codec_for(tmp_path / "a.mov", "prores", **asked)

@@ -79,7 +79,12 @@ def test_a_neutral_reference_gives_the_clip_back(tmp_path, codec, suffix, codes)
 @pytest.mark.parametrize("shows", [clips.grain, clips.noise])
 @pytest.mark.parametrize(
     ("codec", "suffix", "sampling", "codes"),
-    [("h264hq", "mp4", "420", 1), ("hevc10hq", "mov", "420", 0), ("hevc10hq", "mkv", "422", 0), ("hevc10hq", "mp4", "444", 0)],
+    [
+        ("h264hq", "mp4", "420", 1),
+        ("hevc10hq", "mov", "420", 0),
+        ("hevc10hq", "mkv", "422", 0),
+        ("hevc10hq", "mp4", "444", 0),
+    ],
 )
 def test_a_neutral_reference_gives_every_code_back(tmp_path, codec, suffix, sampling, codes, shows):
     """Whatever the plate shows, at every sample: by the two codecs that are for that."""
@@ -180,6 +185,17 @@ def test_turned_and_uneven_clips(tmp_path):
         shown = [[round(1000 * movie.seconds_of(frame)) for frame in (1, 2, 3)] for movie in (one, other)]
         assert shown[0] == shown[1] == [0, 41, 300]
         assert clips.luma(other.read(2)) == clips.luma(one.read(2))
+
+
+def test_frames_of_one_time_stay_frames(tmp_path):
+    from tests.movie.test_cameras import LEVELS, at_the_same_time
+
+    source = clips.flat(tmp_path / "source.mkv", LEVELS[:9], options={"bf": "0", "g": "4", "crf": "4"})
+    clip, out = clips.remuxed(tmp_path / "clip.mkv", source, at_the_same_time), tmp_path / "relit.mkv"
+    relit(clip, {1: clip}, out, colorspace="sRGB")
+    with Movie(out) as movie:
+        assert [clips.luma(movie.read(frame)) for frame in movie.info.frames] == pytest.approx(LEVELS[:9], abs=2)
+        assert movie.info.odd == ()  # a tick later is another time
 
 
 # Images.
