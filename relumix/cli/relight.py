@@ -144,7 +144,7 @@ def _add_written(add: Add) -> None:
     add(
         "--codec",
         metavar="NAME",
-        help="of a movie: prores4444, prores422hq, dnxhrhqx, h264, hevc10, ... (by its suffix)",
+        help="of a movie: prores4444, prores422hq, dnxhrhqx, h264, hevc10hq, ... (by its suffix)",
     )
     add("--output-colorspace", metavar="NAME", help="of a movie or images that are no EXR (the plate's)")
     add("--roll-off", action="store_true", help="draw highlights in softly that codes of these cannot say")
