@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,17 @@ def upload(visitor: TestClient, files: dict[int, Path], name: str = "up1", color
     answer = visitor.post(f"/api/uploads/{name}", json={"title": "mine", "colorspace": colorspace})
     assert answer.status_code == 200, answer.text
     return answer.json()
+
+
+def made(visitor: TestClient, path: str, answer: Any, seconds: float = 120) -> dict:
+    """Wait until what an answer says is being made is there; returns the clip."""
+    assert answer.status_code == 200, answer.text
+    clip, deadline = answer.json(), time.monotonic() + seconds
+    while clip["making"] and clip["making"]["state"] in ("waiting", "running"):
+        assert time.monotonic() < deadline, clip["making"]
+        time.sleep(0.05)
+        clip = visitor.get(path).json()
+    return clip
 
 
 def said(answer: object) -> tuple[int, str]:

@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 from relumix.shot.plate import Plate
 from relumix.shot.sequence import Sequence
 from relumix_server.workers import Workers
-from tests.web.rig import FRAMES, Rig, make_clip, movie_clip, said, upload
+from tests.web.rig import FRAMES, Rig, made, make_clip, movie_clip, said, upload
 
 SECONDS = 120
 
@@ -77,7 +77,10 @@ def test_a_shot_is_relit_measured_and_taken_home(rig: Rig, tmp_path: Path):
     assert relit.frames == tuple(FRAMES)
     truth = Plate(Sequence.find(tmp_path / "relit")).read(1001).rgb
     assert abs(relit.read(1001).rgb - truth).max() < 1e-2  # the reference comes back at its own frame
-    movie = visitor.get(f"{path}/before-after.mp4")
+    home = f"{path}/movies/before-after"
+    assert said(visitor.get(home)) == (409, "the movie is not made yet")
+    assert made(visitor, path, visitor.post(home))["movies"] == ["before-after"]
+    movie = visitor.get(home)
     assert (movie.status_code, movie.content[4:8]) == (200, b"ftyp")
     assert movie.headers["content-disposition"] == 'attachment; filename="mine-before-after.mp4"'
 
@@ -90,7 +93,9 @@ def test_a_movie_is_relit_and_taken_home_as_one(rig: Rig, tmp_path: Path):
     visitor.post(f"{path}/job")
     job = ended(visitor, path)
     assert (job["state"], sorted(job["frames"])) == ("done", ["1", "2", "3", "4"])
-    home = visitor.get(f"{path}/movie")
+    clip = made(visitor, path, visitor.post(f"{path}/movies/movie"))
+    assert (clip["making"]["state"], clip["making"]["error"], clip["movies"]) == ("done", "", ["movie"])
+    home = visitor.get(f"{path}/movies/movie")
     assert home.headers["content-disposition"] == 'attachment; filename="mine-relit.mp4"'
     (tmp_path / "home.mp4").write_bytes(home.content)
     relit, plate = (Plate(Sequence.find(tmp_path / name)) for name in ("home.mp4", "take.mp4"))
@@ -154,4 +159,4 @@ def test_what_cannot_be_done_is_said(rig: Rig, tmp_path: Path):
     job = ended(visitor, path)
     assert job["state"] == "failed"
     assert "no such" in job["error"]
-    assert said(visitor.get(f"{path}/before-after.mp4")) == (409, "the shot is not relit yet")
+    assert said(visitor.post(f"{path}/movies/before-after")) == (409, "the shot is not relit yet")

@@ -58,7 +58,8 @@ def test_pictures_are_small_and_get_brighter(clip):
         ("frames/1001/plate.jpg?stops=nan", 400, "size and stops: stops is nan: expected a number from -12 to 12"),
         ("result.zip", 409, "no frame is made yet"),
         ("secret.zip", 404, "expected result.zip, gain.zip or confidence.zip"),
-        ("movie", 409, "the shot is not relit yet"),
+        ("movies/movie", 409, "the movie is not made yet"),
+        ("movies/secret", 404, "expected one of movie, before-after"),
     ],
 )
 def test_what_is_not_there(clip, query: str, code: int, text: str):
@@ -78,7 +79,7 @@ def test_a_grade_is_shown_and_made_a_reference(clip, rig: Rig):
     np.testing.assert_allclose(lit, 2 * plate, rtol=2e-3)
     assert decoded(visitor.get(f"{path}/frames/1002/reference.jpg")).mean() > plain.mean() + 10
     assert visitor.delete(f"{path}/references/1002").json()["references"] == {}
-    assert not written.exists()
+    assert not written.parent.exists()
 
 
 @pytest.mark.parametrize(
