@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 from relumix.shot.plate import Plate
 from relumix.shot.sequence import Sequence
 from relumix_server.workers import Workers
-from tests.web.rig import FRAMES, Rig, made, make_clip, movie_clip, said, upload
+from tests.web.rig import FRAMES, Rig, ended, made, make_clip, movie_clip, said, upload
 
 SECONDS = 120
 
@@ -44,11 +44,6 @@ def opened(rig: Rig, folder: Path, frame: int = 1001) -> tuple[TestClient, str]:
     relit = (folder / f"relit/relit.{frame}.exr").read_bytes()
     assert visitor.put(f"{path}/references/{frame}/relit.exr", content=relit).status_code == 200
     return visitor, path
-
-
-def ended(visitor: TestClient, path: str) -> dict:
-    assert until(lambda: visitor.get(path).json()["job"]["state"] not in ("waiting", "running"))
-    return visitor.get(path).json()["job"]
 
 
 def test_a_shot_is_relit_measured_and_taken_home(rig: Rig, tmp_path: Path):
