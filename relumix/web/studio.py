@@ -157,12 +157,12 @@ class Studio:
 
         at  across and down in shares of the picture's width, as JSON; nothing: the camera alone is wanted.
         """
+        if not isinstance(at, list | tuple) or len(at) not in (0, 2):
+            raise RefusedError(422, "at: expected two numbers, across and down")
         try:
             places = [number(value, "at", -10.0, 10.0) for value in at]
-        except (InputError, TypeError) as error:
+        except InputError as error:
             raise RefusedError(422, str(error)) from None
-        if len(places) not in (0, 2):
-            raise RefusedError(422, "at: expected two numbers, across and down")
         shape = self._shape(clip, frame, fov_deg)
         placed = self.call(Place(shape, (places[0], places[1]) if places else None), owner)
         return {name: getattr(placed, name) for name in ("point", "normal", "camera", "depth")}
@@ -364,9 +364,12 @@ def _log_trouble(done: Future[None]) -> None:
 def fov_of(value: Any) -> float | None:
     """Return an angle across the frame, in degrees, of JSON or a query, None for none. Raises RefusedError."""
     try:
-        number_said = float(value[:12]) if isinstance(value, str) else value
-        return None if value is None else number(number_said, "fov", 1.0, 170.0)
-    except (InputError, ValueError) as error:
+        return (
+            None if value is None else number(float(value[:12]) if isinstance(value, str) else value, "fov", 1.0, 170.0)
+        )
+    except ValueError:
+        raise RefusedError(422, f"fov is {value[:12]!r}: expected a number from 1 to 170") from None
+    except InputError as error:
         raise RefusedError(422, str(error)) from None
 
 

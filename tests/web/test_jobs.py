@@ -100,6 +100,22 @@ def test_a_movie_is_relit_and_taken_home_as_one(rig: Rig, tmp_path: Path):
     assert ratio == pytest.approx(0.5, rel=0.05)  # one stop less, in linear light
 
 
+def test_a_movie_that_nobody_waits_for_is_not_made(rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    visitor, path = opened(rig, tmp_path)
+    visitor.post(f"{path}/job")
+    assert ended(visitor, path)["state"] == "done"
+    monkeypatch.setattr("relumix.web.clips._WAITS_SECONDS", 0.0)  # He has closed the page.
+    clip = made(visitor, path, visitor.post(f"{path}/movies/movie"))
+    assert (clip["making"]["what"], clip["making"]["state"], clip["movies"]) == ("movie", "cancelled", [])
+    monkeypatch.undo()
+    assert visitor.post(f"{path}/movies/movie").json()["making"]["state"] in ("waiting", "running")
+    busy = (409, "a movie is being made: wait for it, or cancel it")
+    assert said(visitor.post(f"{path}/movies/before-after")) == busy
+    assert said(visitor.delete(f"{path}/references/1001")) == busy
+    assert said(visitor.post(f"{path}/job")) == busy
+    assert made(visitor, path, visitor.delete(f"{path}/making"))["making"]["state"] == "cancelled"
+
+
 def test_a_job_is_cancelled_and_gone_on_with(rig: Rig, tmp_path: Path):
     visitor, path = opened(rig, tmp_path)
     visitor.post(f"{path}/job")

@@ -15,6 +15,14 @@ from relumix.web.options import Options
 from relumix.web.tasks import Probed, Source
 
 
+@pytest.fixture(autouse=True)
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folders of models in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("depth", "words"):
+        (tmp_path / name).mkdir()
+
+
 @pytest.fixture
 def clip(tmp_path: Path) -> Clip:
     found = Probed(
