@@ -19,9 +19,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
+import cycles_shots
 import numpy as np
 from bench_light import Figures, Float32, score, unseen
-from cycles import film
 
 from relumix.color.rec709 import srgb_encode
 from relumix.engines.base import Engine
@@ -46,7 +46,7 @@ class Measured:
     """A shot, and what is measured on it."""
 
     def __init__(self, folder: Path) -> None:
-        self.plate, self.truth = film.shot(folder)
+        self.plate, self.truth = cycles_shots.read(folder)
         self._exposure = np.float32(auto_exposure(self.truth[0]))
         self._wanted = self._shown(self.truth)
         self._where = {"unseen": unseen(np.stack(self.plate))}
@@ -93,19 +93,22 @@ def mean(shots: Iterable[Figures]) -> Figures:
     return {name: float(np.mean(each)) for name, each in values.items()}
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Measure and print. Returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--engine", action="append", metavar="NAME[=FILE]", help="with which weights (flow, lite)")
-    add("--store", type=Path, default=film.SHOTS, help=f"of the shots ({film.SHOTS})")
+    add("--store", type=Path, default=cycles_shots.STORE, help=f"of the shots ({cycles_shots.STORE})")
     add("--only", nargs="*", metavar="SHOT", help="which shots (all)")
     add("--json", type=Path, help="write all figures here")
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
+    chosen = [shot for shot in cycles_shots.shots(args.store) if not args.only or shot.name in args.only]
+    if not chosen:
+        parser.error(f"{args.store} has none of {', '.join(args.only)}")
     engines = {name: engine_of(name) for name in args.engine or ("flow", "lite")}
     found: dict[str, dict[str, Figures]] = defaultdict(dict)
     print(f"| | {' | '.join(DIGITS)} |\n|---|{'--:|' * len(DIGITS)}")
-    for folder in sorted(path for path in args.store.iterdir() if not args.only or path.name in args.only):
+    for folder in chosen:
         shot = Measured(folder)
         for name in (LEFT_ALONE, *engines):
             found[name][folder.name] = shot.by(engines[name]) if name in engines else shot.left_alone()

@@ -30,15 +30,17 @@ class Light:
 class Shot:
     """A scene as it is built.
 
-    move    takes how much of the shot is over, 0..1, and puts camera and things where they are then.
+    move     takes how much of the shot is over, 0..1, and puts camera and things where they are then.
+    samples  a pixel, at most; more for lamps in rooms than for a sky.
     """
 
     plate: Light
     relit: Light
     move: Callable[[float], None]
+    samples: int = 32
 
 
-def empty(size: tuple[int, int], samples: int, threads: int) -> bpy.types.Scene:
+def empty(size: tuple[int, int], threads: int) -> bpy.types.Scene:
     """Begin a scene without anything in it, to be rendered by Cycles on the CPU, its noise taken out."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
@@ -48,7 +50,7 @@ def empty(size: tuple[int, int], samples: int, threads: int) -> bpy.types.Scene:
     render.threads_mode, render.threads = "FIXED", threads
     image = render.image_settings
     image.file_format, image.color_mode, image.color_depth, image.exr_codec = "OPEN_EXR", "RGB", "16", "ZIP"
-    cycles.device, cycles.samples = "CPU", samples
+    cycles.device = "CPU"
     cycles.use_adaptive_sampling, cycles.adaptive_threshold = True, 0.01
     cycles.use_denoising, cycles.denoiser = True, "OPENIMAGEDENOISE"
     cycles.max_bounces, cycles.diffuse_bounces, cycles.glossy_bounces = 4, 2, 3

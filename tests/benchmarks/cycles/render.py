@@ -2,7 +2,7 @@
 
     python3.11 -m venv blender && blender/bin/pip install bpy==4.5.15     # bpy needs one exact Python; 0.9 GB
     blender/bin/python tests/benchmarks/cycles/render.py --out clean
-    python tests/benchmarks/cycles/pack.py clean                          # with relumix installed: grain, compression
+    python tests/benchmarks/cycles_shots.py clean      # with relumix installed: to cycles/shots, small
 
 Blender is no dependency of relumix, and its environment needs nothing of it. Frames that are there already are left
 alone, so a run that was stopped goes on where it was. Ten frames of each shot; --only names some of them.
@@ -29,12 +29,13 @@ def main() -> int:
     add("--only", nargs="*", choices=scenes.SCENES, default=list(scenes.SCENES), help="which shots (all)")
     add("--frames", type=int, nargs="*", default=list(FRAMES), help="which frames (1001 to 1010)")
     add("--size", type=int, nargs=2, default=(320, 180), metavar=("WIDTH", "HEIGHT"), help="in pixels (320 180)")
-    add("--samples", type=int, default=48, help="a pixel, at most (48)")
+    add("--samples", type=int, help="a pixel, at most (what each shot needs)")
     add("--threads", type=int, default=2, help="to render with (2)")
     args = parser.parse_args()
     for name in args.only:
-        scene = blender.empty(tuple(args.size), args.samples, args.threads)
-        film(args.out / name, args.frames, scene, scenes.SCENES[name]())
+        scene, shot = blender.empty(tuple(args.size), args.threads), scenes.SCENES[name]()
+        scene.cycles.samples = args.samples or shot.samples
+        film(args.out / name, args.frames, scene, shot)
     return 0
 
 

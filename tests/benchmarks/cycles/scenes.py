@@ -9,7 +9,7 @@ from random import Random
 import blender as b
 import bpy
 
-WARM, COOL, WHITE = (1.0, 0.72, 0.42), (0.6, 0.78, 1.0), (1.0, 1.0, 1.0)
+WARM, COOL = (1.0, 0.72, 0.42), (0.6, 0.78, 1.0)
 SKY, EARTH = (0.45, 0.62, 0.95), (0.22, 0.19, 0.16)
 SKIN = ((0.30, 0.14, 0.08), (0.62, 0.40, 0.28))
 
@@ -36,7 +36,7 @@ def head() -> b.Shot:
         neck.rotation_euler.z = radians(-38 + 80 * share)
 
     plate = b.Light(b.sky((0.8, 0.85, 1), 0.10), [key])
-    return b.Shot(plate, b.Light(b.sky((0.5, 0.6, 1), 0.06), [other, rim]), move)
+    return b.Shot(plate, b.Light(b.sky((0.5, 0.6, 1), 0.06), [other, rim]), move, samples=48)
 
 
 def walker() -> b.Shot:
@@ -52,9 +52,9 @@ def walker() -> b.Shot:
     b.aim(seen, (0.2, -6.2, 1.6), (0, 1, 1.25))
 
     def move(share: float) -> None:
-        figure.location.x = -2.1 + 4.0 * share
+        figure.location.x = -1.3 + 1.8 * share
         for limb, phase in limbs:
-            limb.rotation_euler.x = radians(34) * sin(2 * pi * 2.6 * share + phase)
+            limb.rotation_euler.x = radians(34) * sin(2 * pi * 1.2 * share + phase)
 
     plate = b.Light(b.sky(SKY, 0.22, EARTH), [b.sun(-40, 27, 3.6, (1, 0.93, 0.82))])
     return b.Shot(plate, b.Light(b.sky((0.5, 0.5, 0.8), 0.16, EARTH), [b.sun(52, 19, 3.4, WARM)]), move)
@@ -178,14 +178,14 @@ def room() -> b.Shot:
     seen = b.camera(24)
 
     def move(share: float) -> None:
-        yaw = radians(-24 + 46 * share)
+        yaw = radians(-24 + 38 * share)
         b.aim(seen, (0.1, -1.9, 1.4), (0.1 + 5 * sin(yaw), -1.9 + 5 * cos(yaw), 1.05))
 
     window = b.softbox((-2.75, 0.6, 1.5), (0, 0.6, 1.3), (1.5, 1.4), 60, COOL)
     dusk = b.softbox((-2.75, 0.6, 1.5), (0, 0.6, 1.3), (1.5, 1.4), 9, (0.35, 0.5, 1))
     plate = b.Light(b.sky(SKY, 0.8), [b.sun(-60, 21, 9, (1, 0.9, 0.75)), window])
     lamps = [dusk, b.bulb((0.95, 1.9, 1.5), 0.06, 75, WARM), b.bulb((1.9, -1.2, 1.9), 0.12, 30, WARM)]
-    return b.Shot(plate, b.Light(b.sky((0.08, 0.12, 0.3), 0.5), lamps), move)
+    return b.Shot(plate, b.Light(b.sky((0.08, 0.12, 0.3), 0.5), lamps), move, samples=48)
 
 
 def _walls() -> None:
@@ -299,7 +299,7 @@ def gloss() -> b.Shot:
     left = b.softbox((-2.7, -0.8, 1.2), (0, 0, 0.4), (0.3, 2.2), 120, WARM)
     right = b.softbox((2.6, 0.9, 1.6), (0, 0, 0.4), (0.3, 2.0), 110, (0.35, 0.5, 1))
     plate = b.Light(b.sky((0.8, 0.9, 1), 0.08), [above])
-    return b.Shot(plate, b.Light(b.sky((0.8, 0.85, 1), 0.05), [left, right]), move)
+    return b.Shot(plate, b.Light(b.sky((0.8, 0.85, 1), 0.05), [left, right]), move, samples=48)
 
 
 SCENES: dict[str, Callable[[], b.Shot]] = {scene.__name__: scene for scene in (head, walker, street, room, thin, gloss)}
