@@ -2,6 +2,7 @@
 
     python tests/benchmarks/cycles_shots.py CLEAN          # store what was rendered: one exposure a shot, DWAA
     python tests/benchmarks/cycles_shots.py --grain OUT    # the store as files, for `relumix relight` and `evaluate`
+    python tests/benchmarks/cycles_shots.py --sheet docs/cycles_shots.jpg
 
 A plate's first frame comes to lie around mid-grey, and relit frames keep their level to the plate's. Grain is put on as
 shots are read, since it does not compress. Plate and truth carry the same one, scaled by their light, as a relit plate
@@ -12,13 +13,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import OpenImageIO as oiio
 from numpy.typing import NDArray
+from PIL import Image
 
 from relumix.color.rec709 import LUMINANCE
+from relumix.preview.display import auto_exposure, display
 
 Float32 = NDArray[np.float32]
 
@@ -39,14 +43,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("clean", nargs="?", type=Path, help="folder that cycles/render.py wrote")
     parser.add_argument("--store", type=Path, default=STORE, help=f"of shots ({STORE})")
     parser.add_argument("--grain", type=Path, metavar="OUT", help="gets the shots of the store as files with grain")
+    parser.add_argument("--sheet", type=Path, metavar="FILE", help="gets a picture of the store")
     args = parser.parse_args(arguments)
-    if args.clean is None and args.grain is None:
-        parser.error("got nothing to do: expected the folder that cycles/render.py wrote, --grain OUT, or both")
+    if not (args.clean or args.grain or args.sheet):
+        parser.error("got nothing to do: expected the folder that cycles/render.py wrote, --grain OUT or --sheet FILE")
     try:
         for shot in shots(args.clean) if args.clean else ():
             store(shot, args.store / shot.name)
         for shot in shots(args.store) if args.grain else ():
             write_with_grain(shot, args.grain / shot.name)
+        if args.sheet:
+            sheet([read(shot) for shot in shots(args.store)]).save(args.sheet, quality=88)
     except OSError as error:
         parser.error(str(error))
     return 0
@@ -90,6 +97,15 @@ def write_with_grain(shot: Path, out: Path) -> None:
     for light, pictures in zip(LIGHTS, read(shot), strict=True):
         for path, picture in zip(frames(shot, light), pictures, strict=True):
             write(out / path.name, picture, WITH_GRAIN)
+
+
+def sheet(shown: Iterable[tuple[list[Float32], list[Float32]]]) -> Image.Image:
+    """Return first and last frames of plates and truths, a shot a row, each light at its own exposure, at half size."""
+    rows = [
+        np.concatenate([display(light[i], auto_exposure(light[0])) for light in both for i in (0, -1)], axis=1)
+        for both in shown
+    ]
+    return Image.fromarray(np.concatenate(rows)).reduce(2)
 
 
 def film_grain(clean: Float32, seed: int) -> Float32:
