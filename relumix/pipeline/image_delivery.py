@@ -12,7 +12,7 @@ from relumix.events import Stage, Warned
 from relumix.pipeline.coder import Coder, output_space
 from relumix.pipeline.delivery import Fingerprint, clear, form_key, key_of, made_in, not_ours, told_clipped
 from relumix.shot.coded_image import kind_of, stored_form, stored_key, write_coded
-from relumix.shot.images import frames_per_second
+from relumix.shot.images import DPX_RATES, frames_per_second
 from relumix.shot.rgba_image import is_whole
 from relumix.shot.sequence import OutputPattern
 from relumix.shot.source import PlateSource
@@ -94,6 +94,8 @@ class ImageDelivery:
         for name, kind in _KEPT.items():
             if (value := spec.getattribute(name)) and (name != "FramesPerSecond" or frames_per_second(spec)):
                 found[name] = (oiio.TypeDesc(kind), value)
+        if (rate := frames_per_second(spec)) and self._pattern.path(frame).suffix.lower() == ".dpx":
+            found |= {name: (oiio.TypeDesc("float"), rate) for name in DPX_RATES}
         return found
 
     def _key(self, frame: int, fingerprint: Fingerprint) -> str:

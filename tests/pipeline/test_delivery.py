@@ -2,6 +2,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
+import OpenImageIO as oiio
 import pytest
 
 import relumix
@@ -217,6 +218,31 @@ def test_images_of_whole_numbers(tmp_path, clip, suffix):
     assert skipped(events) == [True] * FRAMES
     (tmp_path / f"relit.86401.{suffix}").unlink()
     assert skipped(relit(clip, {86400: clip}, pattern)) == [True, False, True]
+
+
+@pytest.mark.parametrize("rate", [Fraction(24000, 1001), Fraction(25), Fraction(30000, 1001)])
+def test_dpx_keeps_the_rate_and_the_time_code(tmp_path, rate):
+    """So a movie by way of DPX is a movie of the same rate and frame numbers."""
+    clip = clips.write(tmp_path / "clip.mov", "prores422hq", FRAMES, rate=rate, timecode="01:00:00:00")
+    first = Movie(clip).info.frames[0]
+    relit(clip, {first: clip}, tmp_path / "relit.####.dpx")
+    plate = Plate(Sequence.find(tmp_path / "relit.####.dpx"))
+    assert Fraction(plate.frames_per_second).limit_denominator(1001) == rate
+    out = tmp_path / "again.mov"
+    said = warned(relit(str(tmp_path / "relit.####.dpx"), {first: tmp_path / f"relit.{first}.dpx"}, out))
+    assert not [text for text in said if "frame rate" in text]
+    assert (Movie(out).info.rate, Movie(out).info.frames) == (rate, Movie(clip).info.frames)
+
+
+@pytest.mark.parametrize(("said", "meant"), [(23.98, 24000 / 1001), (29.97, 30000 / 1001), (24, 24), (12.5, 12.5)])
+def test_rates_of_other_programs(tmp_path, said, meant):
+    spec = oiio.ImageSpec(8, 8, 3, "uint16")
+    spec.attribute("dpx:TemporalFrameRate", oiio.TypeDesc("float"), said)
+    output = oiio.ImageOutput.create(str(tmp_path / "a.0001.dpx"))
+    assert output.open(str(tmp_path / "a.0001.dpx"), spec)
+    assert output.write_image(np.zeros((8, 8, 3), np.uint16))
+    output.close()
+    assert Plate(Sequence.find(tmp_path / "a.####.dpx")).frames_per_second == pytest.approx(meant)
 
 
 def test_images_in_are_images_out(tmp_path):
