@@ -377,6 +377,24 @@ def test_a_contact_sheet_replaces_neither_an_input_nor_a_result(tmp_path):
         relit(str(tmp_path / "plate.####.png"), {2: plate}, tmp_path / "relit.####.png", contact_sheet=out)
 
 
+@pytest.mark.parametrize("name", ["sheet.png", "before.mp4"])
+def test_a_preview_replaces_nothing_but_a_preview(tmp_path, clip, name):
+    path = tmp_path / name
+    asked = {"preview" if name.endswith("mp4") else "contact_sheet": str(path)}
+    if name.endswith("mp4"):
+        clips.write(path, "h264", 1)
+    else:
+        files.plain(path, np.zeros((4, 5, 3), np.uint8))
+    kept, said = path.read_bytes(), f"{path} exists and relumix did not write it: choose another output, or --overwrite"
+    assert refusal(clip, {86400: clip}, tmp_path / "out", **asked) == said
+    assert path.read_bytes() == kept
+    relit(clip, {86400: clip}, tmp_path / "out", overwrite=True, **asked)
+    assert path.read_bytes() != kept
+    relit(clip, {86400: clip}, tmp_path / "out", **asked)  # over its own
+    path.write_bytes(b"")
+    assert refusal(clip, {86400: clip}, tmp_path / "out", **asked) == said
+
+
 @pytest.mark.parametrize(
     ("suffix", "space", "told"),
     [("mov", "sRGB - Display", False), ("mxf", "sRGB - Display", True), ("mov", "ACEScct", True), ("mxf", None, False)],
