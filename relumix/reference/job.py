@@ -15,6 +15,7 @@ import numpy as np
 
 from relumix.errors import FrameError, InputError
 from relumix.events import AnyEvent, Done, Failed, FrameDone, OnEvent, Progress, Stage, Start, Warned, ignore
+from relumix.pipeline.check import refuse_foreign_preview
 from relumix.pipeline.delivery import not_ours, refuse_same
 from relumix.pipeline.fingerprint import FINGERPRINT_ATTRIBUTE, size_and_time, stored_fingerprint
 from relumix.pipeline.run import Tally
@@ -208,6 +209,7 @@ def _check_outputs(job: ReferenceJob) -> None:
         if sheet.is_dir():
             raise InputError(f"{sheet} is a folder: expected the name of a file")
         refuse_same(sheet, list(dict.fromkeys([*inputs, *(file_of(job.shot.path(f)) for f in job.shot.frames)])))
+        refuse_foreign_preview(sheet, overwrite=job.settings.overwrite)
 
 
 def refuse_all_of_it(job: ReferenceJob, output: str, *, skips_gaps: bool = False) -> None:

@@ -2,6 +2,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
+import OpenImageIO as oiio
 import pytest
 
 import relumix
@@ -219,6 +220,31 @@ def test_images_of_whole_numbers(tmp_path, clip, suffix):
     assert skipped(relit(clip, {86400: clip}, pattern)) == [True, False, True]
 
 
+@pytest.mark.parametrize("rate", [Fraction(24000, 1001), Fraction(25), Fraction(30000, 1001)])
+def test_dpx_keeps_the_rate_and_the_time_code(tmp_path, rate):
+    """So a movie by way of DPX is a movie of the same rate and frame numbers."""
+    clip = clips.write(tmp_path / "clip.mov", "prores422hq", FRAMES, rate=rate, timecode="01:00:00:00")
+    first = Movie(clip).info.frames[0]
+    relit(clip, {first: clip}, tmp_path / "relit.####.dpx")
+    plate = Plate(Sequence.find(tmp_path / "relit.####.dpx"))
+    assert Fraction(plate.frames_per_second).limit_denominator(1001) == rate
+    out = tmp_path / "again.mov"
+    said = warned(relit(str(tmp_path / "relit.####.dpx"), {first: tmp_path / f"relit.{first}.dpx"}, out))
+    assert not [text for text in said if "frame rate" in text]
+    assert (Movie(out).info.rate, Movie(out).info.frames) == (rate, Movie(clip).info.frames)
+
+
+@pytest.mark.parametrize(("said", "meant"), [(23.98, 24000 / 1001), (29.97, 30000 / 1001), (24, 24), (12.5, 12.5)])
+def test_rates_of_other_programs(tmp_path, said, meant):
+    spec = oiio.ImageSpec(8, 8, 3, "uint16")
+    spec.attribute("dpx:TemporalFrameRate", oiio.TypeDesc("float"), said)
+    output = oiio.ImageOutput.create(str(tmp_path / "a.0001.dpx"))
+    assert output.open(str(tmp_path / "a.0001.dpx"), spec)
+    assert output.write_image(np.zeros((8, 8, 3), np.uint16))
+    output.close()
+    assert Plate(Sequence.find(tmp_path / "a.####.dpx")).frames_per_second == pytest.approx(meant)
+
+
 def test_images_in_are_images_out(tmp_path):
     """PNG of 8 bits, sRGB as nobody says otherwise: back with the same codes, and as many bits."""
     codes = np.random.default_rng(1).integers(0, 256, (48, 64, 3), np.uint8)
@@ -349,6 +375,24 @@ def test_a_contact_sheet_replaces_neither_an_input_nor_a_result(tmp_path):
     assert plate.read_bytes() == kept
     with pytest.raises(InputError, match=r"^\S+0002\.png is the name of a result too: choose another --contact-sheet$"):
         relit(str(tmp_path / "plate.####.png"), {2: plate}, tmp_path / "relit.####.png", contact_sheet=out)
+
+
+@pytest.mark.parametrize("name", ["sheet.png", "before.mp4"])
+def test_a_preview_replaces_nothing_but_a_preview(tmp_path, clip, name):
+    path = tmp_path / name
+    asked = {"preview" if name.endswith("mp4") else "contact_sheet": str(path)}
+    if name.endswith("mp4"):
+        clips.write(path, "h264", 1)
+    else:
+        files.plain(path, np.zeros((4, 5, 3), np.uint8))
+    kept, said = path.read_bytes(), f"{path} exists and relumix did not write it: choose another output, or --overwrite"
+    assert refusal(clip, {86400: clip}, tmp_path / "out", **asked) == said
+    assert path.read_bytes() == kept
+    relit(clip, {86400: clip}, tmp_path / "out", overwrite=True, **asked)
+    assert path.read_bytes() != kept
+    relit(clip, {86400: clip}, tmp_path / "out", **asked)  # over its own
+    path.write_bytes(b"")
+    assert refusal(clip, {86400: clip}, tmp_path / "out", **asked) == said
 
 
 @pytest.mark.parametrize(
