@@ -6,7 +6,7 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 from relumix.errors import InputError
@@ -80,7 +80,8 @@ class MovieDelivery:
             return
         yield Stage("movie", f"writing {self._path}")
         key = "of a part" if lost else self._key(fingerprint)
-        sound = SoundTrack(self._movie, self._range) if self._movie and self._consecutive else None
+        has_sound = self._movie and self._consecutive and not self._movie.index.restarts
+        sound = SoundTrack(self._movie, self._range) if self._movie and has_sound else None
         with MovieWriter(self._path, self._form, sound=sound, comment=f"{_COMMENT}{key}") as writer:
             cut = yield from self._encoded(writer, shown)
         if cut:
@@ -139,6 +140,7 @@ class MovieDelivery:
             rate=rate,
             pixel_aspect=Fraction(plate.pixel_aspect).limit_denominator(1000),
             alpha=alpha,
+            sampling="444",
             timecode=timecode_in(plate.spec_of(self._frames[0])) or code_of(self._frames[0], rate, drop=False),
         )
 
@@ -159,6 +161,8 @@ class MovieDelivery:
             yield f"{self._path}: its frames are shown evenly, {float(form.rate):g} a second"
         if self._movie.info.sounds and not self._consecutive:
             yield f"{self._path} has no sound: its frames are not consecutive"
+        elif self._movie.info.sounds and self._movie.index.restarts:
+            yield f"{self._path} has no sound: the times of {self._movie.path} begin anew in the midst"
         elif unable := unheld(self._path, self._movie.path):
             yield f"{self._path}: {container} does not hold the sound {', '.join(map(str, unable))}; it is left out"
 
@@ -178,4 +182,5 @@ def _like(movie: Movie, path: Path, codec: str | None, frames: Sequence[int]) ->
     if not movie.info.uneven or container_of(path) == "mxf" or frames != tuple(range(frames[0], frames[-1] + 1)):
         return form
     times = [movie.index.times[movie.place_of(frame)] for frame in frames]
-    return replace(form, times=[time - times[0] for time in times], time_base=movie.index.time_base)
+    rising = accumulate((time - times[0] for time in times), lambda before, time: max(time, before + 1))
+    return replace(form, times=list(rising), time_base=movie.index.time_base)

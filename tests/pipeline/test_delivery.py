@@ -40,13 +40,13 @@ def skipped(events):
     return [event.skipped for event in events if isinstance(event, FrameDone)]
 
 
-def codes_off(one, other):
-    """By how many codes of its own depth all but one in ten thousand samples of a movie differ from another's."""
+def codes_off(one, other, share=0.9999):
+    """By how many codes of its own depth that share of the samples of a movie differ from another's, at most."""
     with Movie(one) as first, Movie(other) as second:
         pairs = zip(first.info.frames, second.info.frames, strict=True)
         planes = [(planes_of(first._whole(a)), planes_of(second._whole(b))) for a, b in pairs]
     off = [np.abs(a[name].astype(int) - b[name]).ravel() for a, b in planes for name in a]
-    return np.quantile(np.concatenate(off), 0.9999)
+    return np.quantile(np.concatenate(off), share)
 
 
 @pytest.fixture
@@ -74,6 +74,26 @@ def test_a_neutral_reference_gives_the_clip_back(tmp_path, codec, suffix, codes)
     with Movie(clip) as one, Movie(out) as other:
         assert replace(one.info, path=out, comment=other.info.comment) == other.info
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"clip.{suffix}", f"relit.{suffix}"]
+
+
+@pytest.mark.parametrize("shows", [clips.grain, clips.noise])
+@pytest.mark.parametrize(
+    ("codec", "suffix", "sampling", "codes"),
+    [
+        ("h264hq", "mp4", "420", 1),
+        ("hevc10hq", "mov", "420", 0),
+        ("hevc10hq", "mkv", "422", 0),
+        ("hevc10hq", "mp4", "444", 0),
+    ],
+)
+def test_a_neutral_reference_gives_every_code_back(tmp_path, codec, suffix, sampling, codes, shows):
+    """Whatever the plate shows, at every sample: by the two codecs that are for that."""
+    clip = clips.write(tmp_path / f"clip.{suffix}", codec, FRAMES, shows=shows, sampling=sampling)
+    out = tmp_path / f"relit.{suffix}"
+    assert warned(relit(clip, {1: clip}, out, codec=codec)) == []
+    assert codes_off(clip, out, share=1) <= codes
+    with Movie(out) as movie:
+        assert sampling in movie.info.pixel_format
 
 
 def test_a_job_that_dies_while_it_encodes_loses_no_frame(tmp_path, clip, monkeypatch):
@@ -165,6 +185,17 @@ def test_turned_and_uneven_clips(tmp_path):
         shown = [[round(1000 * movie.seconds_of(frame)) for frame in (1, 2, 3)] for movie in (one, other)]
         assert shown[0] == shown[1] == [0, 41, 300]
         assert clips.luma(other.read(2)) == clips.luma(one.read(2))
+
+
+def test_frames_of_one_time_stay_frames(tmp_path):
+    from tests.movie.test_cameras import LEVELS, at_the_same_time
+
+    source = clips.flat(tmp_path / "source.mkv", LEVELS[:9], options={"bf": "0", "g": "4", "crf": "4"})
+    clip, out = clips.remuxed(tmp_path / "clip.mkv", source, at_the_same_time), tmp_path / "relit.mkv"
+    relit(clip, {1: clip}, out, colorspace="sRGB")
+    with Movie(out) as movie:
+        assert [clips.luma(movie.read(frame)) for frame in movie.info.frames] == pytest.approx(LEVELS[:9], abs=2)
+        assert movie.info.odd == ()  # a tick later is another time
 
 
 # Images.

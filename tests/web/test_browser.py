@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -315,13 +316,27 @@ def test_lamps_are_placed_and_light_is_taken_of_a_picture(visit: Visit, files: d
     page.get_by_role("button", name="cg.####.exr").click()
     page.wait_for_selector(".workbench")
     page.get_by_role("button", name="Place lamps …").click()
+    page.get_by_text("no header says what the lens saw").wait_for()
+    page.get_by_role("spinbutton", name="Angle across the frame, in degrees").fill("50")
+    page.get_by_text("lights.json", exact=True).click()
     rig = page.get_by_role("textbox", name="Lamps, as JSON")
     rig.fill("{")
-    page.get_by_role("button", name="+ Lamp").click()
-    assert "JSON" in page.locator(".editor [role=alert]").text_content()
+    page.locator(".editor [role=alert]").get_by_text("That is no rig").wait_for()
     rig.fill('{"keep": 0.5, "lights": []}')
     page.get_by_role("button", name="+ Lamp").click()
-    page.get_by_role("spinbutton", name="Angle across the frame, in degrees").fill("50")
+    page.get_by_role("group", name="Position").wait_for()
+    position = page.get_by_role("spinbutton", name="Position, x")
+    before = position.input_value()
+    box = page.locator(".stage").bounding_box()
+    page.mouse.click(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.5)  # It stands before what is there.
+    page.wait_for_function("x => document.querySelector('[aria-label=\"Position, x\"]').value !== x", arg=before)
+    assert float(position.input_value()) < float(before)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save lights.json").click()
+    saved = json.loads(Path(download.value.path()).read_text())
+    assert (saved["keep"], [light["type"] for light in saved["lights"]]) == (0.5, ["point"])
+    page.get_by_label("Show the shape that light falls on").check()
+    page.get_by_text("the shape: red faces right").wait_for()
     page.get_by_role("button", name="Make the reference").click()
     page.locator(".list li").get_by_text("lamps").wait_for()
     drawn(page, "1001 plate reference")

@@ -28,7 +28,7 @@ class FlowEngine:
 
     def __init__(self) -> None:
         self.name = "flow"
-        self.windowing = Windowing(version="3", window=16, overlap=2, tracks=True)
+        self.windowing = Windowing(version="4", window=16, overlap=2, tracks=True)
 
     def start(self) -> Propagator:
         """Begin a shot."""

@@ -63,7 +63,7 @@ class LiteEngine:
         self.network = load_network(path).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._lock = Lock()
         self.name = "lite"
-        self.windowing = Windowing(version=f"5-{digest_of(path)}", window=16, overlap=2, tracks=True)
+        self.windowing = Windowing(version=f"6-{digest_of(path)}", window=16, overlap=2, tracks=True)
 
     def start(self) -> Propagator:
         """Begin a shot."""

@@ -29,7 +29,8 @@ export class Viewer {
     this.split = 0.5;
     this.stops = 0;
     this.playing = false;
-    this.override = null; // what takes the place of the relit frame: the preview of a grade
+    this.override = null; // what takes the place of the relit frame: the preview of a grade, the scene's shape
+    this.overrideName = "";
     this.overlay = null; // draws on top: a brush
     this._build();
   }
@@ -123,6 +124,19 @@ export class Viewer {
     this.onexposed?.();
   }
 
+  // Show a picture in place of the relit frame, or no longer.
+  overrule(bitmap, name = "") {
+    this.override?.close();
+    this.override = bitmap;
+    this.overrideName = name;
+    this.draw();
+  }
+
+  // Width of the picture on the page, in its pixels.
+  get wide() {
+    return this.boxes[this.boxes.length - 1][2] * (this.canvas.getBoundingClientRect().width / this.canvas.width);
+  }
+
   fullscreen() {
     if (document.fullscreenElement) document.exitFullscreen();
     else this.element.requestFullscreen?.();
@@ -194,7 +208,7 @@ export class Viewer {
   _words(shown, kinds) {
     const names = { plate: "plate", result: "relit", reference: "reference", gain: "gain: orange adds light, blue takes it", confidence: "confidence: white is certain, grey a stop off" };
     const missing = shown.findIndex((bitmap) => !bitmap);
-    if (this.override) return this.mode === "plate" ? "plate" : "this grade";
+    if (this.override) return this.mode === "plate" ? "plate" : this.overrideName;
     if (missing >= 0 && kinds.length < 4) return kinds[missing] === "plate" ? "this frame cannot be read" : "not made yet";
     return [...new Set(kinds.filter((kind, i) => shown[i]))].map((kind) => names[kind]).join(" | ");
   }
