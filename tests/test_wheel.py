@@ -16,7 +16,10 @@ import relumix
 
 ROOT = Path(__file__).resolve().parents[1]
 NAME = f"relumix-{relumix.__version__}-py3-none-any.whl"
-EXAMPLES = ("*.py", "shot/plate/*.exr", "shot/truth/example.1008.exr", "crates/plate/*.exr", "crates/relit.*.exr")
+EXAMPLES = (
+    *("*.py", "shot/plate/*.exr", "shot/truth/example.1008.exr", "shot/geometry/*.exr", "shot/lights.json"),
+    *("crates/plate/*.exr", "crates/relit.*.exr"),
+)
 """What the page of an installed relumix opens."""
 
 NOT_OURS = re.compile(r"__pycache__|\.egg-info")

@@ -51,7 +51,9 @@ def _add_lite_next(engines: Subparsers) -> None:
     add("--out", type=Path, required=True, metavar="DIR", help="folder of the run")
     add("--minutes", type=float, required=True, metavar="M", help="to render and learn, in all")
     add("--resume", action="store_true", help="go on with the run in OUT")
-    add("--size", type=size, default=(256, 160), metavar="WxH", help="of frames, multiples of 16 (256x160)")
+    add(
+        "--size", type=size, nargs="+", default=[(256, 160)], metavar="WxH", help="of frames, multiples of 16 (256x160)"
+    )
     add("--batch", type=int, default=8, metavar="N", help="examples a step (8)")
     add("--pool", type=int, default=32, metavar="N", help="clips that examples are drawn from (32)")
     add("--steps-a-clip", type=int, default=2, metavar="N", help="steps until the next clip is rendered (2)")
@@ -127,8 +129,8 @@ def run_lite_next(args: argparse.Namespace) -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
         drjit.set_thread_count(args.threads)
-    names = ("minutes", "size", "batch", "pool", "steps_a_clip", "data", "rate", "seed")
-    settings = Settings(**{name: getattr(args, name) for name in names})
+    names = ("minutes", "batch", "pool", "steps_a_clip", "data", "rate", "seed")
+    settings = Settings(sizes=tuple(args.size), **{name: getattr(args, name) for name in names})
     done = train(settings, args.out, types, resume=args.resume, say=lambda line: print(line, flush=True))
     return 0 if done else 143
 

@@ -48,10 +48,16 @@ class Plan:
         """Return the keyframes of the windows in `order`, and the position of the last window that needs each."""
         uses: dict[int, int] = {}
         keyframes = {frame for i in order for path in self.windows[i].keyframe_paths for frame in path}
+        before: tuple[int, ...] = ()
         for at, i in enumerate(order):
             window = self.windows[i]
             uses |= dict.fromkeys(keyframes.intersection(window.frames), at)
-            uses |= {frame: at for path in window.keyframe_paths for frame in path}
+            paths = window.keyframe_paths
+            if len(paths) == 1 and before and paths[0][: len(before)] == before:
+                # The way goes on where the last one ended. That track is remembered: its end is enough to go on from.
+                paths = (paths[0][len(before) - 1 :],)
+            uses |= {frame: at for path in paths for frame in path}
+            before = window.keyframe_paths[0] if len(paths) == 1 else ()
         return uses
 
     def describe_window(self, window: int, order: Sequence[int]) -> str:

@@ -3,37 +3,58 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Literal, cast
 
 from relumix.movie.codecs import WRITTEN_SUFFIXES
-from relumix.web.clips import Clip
-from relumix.web.commands import WENT_TO_THE_END, complaint, run
+from relumix.web.clips import Clip, Reference
 from relumix.web.errors import RefusedError
 from relumix.web.jobs import Order
 
-MOVIE_SECONDS = 1800.0
+Movie = Literal["movie", "before-after"]
+MOVIES: tuple[Movie, ...] = ("movie", "before-after")
+
 _PIECE_BYTES = 1 << 20
+_MAPS = ("--position", "--normals", "--depth", "--albedo")
+_PATHS = frozenset({"--to", "--lights", "--estimate", "--model", "--output", *_MAPS})
+"""Options of `relumix reference` that name files or folders."""
 
 
-def command_line(clip: Clip, order: Order, *, local: bool) -> str:
-    """Return the command that makes a clip's result, for a shell.
+def commands(clip: Clip, order: Order, *, local: bool) -> str:
+    """Return what makes a clip's result, for a shell: each reference that a command made, then the shot.
 
     local  whether whoever reads it sees this machine's files; others, and those that go with the session, are called as
            in the ZIP.
     """
 
-    def stays(path: Path) -> bool:
-        return local and clip.folder.parent not in path.parents
+    def called(path: Path) -> Path:
+        return path if local and clip.folder.parent not in path.parents else Path(path.name)
+
+    def word(text: str) -> str:
+        option, _, value = text.partition("=")
+        return f"{option}={called(Path(value))}" if option in _PATHS else text
 
     pattern = clip.source.pattern
-    source = pattern if stays(Path(pattern)) else clip.shown_source
-    files = {frame: path if stays(path) else Path(path.name) for frame, path in order.references.items()}
+    source = (
+        str(called(Path(pattern))) if local and clip.folder.parent not in Path(pattern).parents else clip.shown_source
+    )
+    lines = []
+    for frame, reference in clip.references.items():
+        if reference.command and order.references.get(frame) == reference.path:
+            words = [source if each == pattern else word(each) for each in reference.command]
+            lines += [*_coded(reference), f"{'# ' if reference.coded else ''}{shlex.join(['relumix', *words])}"]
+    files = {frame: called(path) for frame, path in order.references.items()}
     here = replace(order, source=source, references=files, folder=Path())
-    return shlex.join(["relumix", *here.arguments()])
+    return "\n".join([*lines, shlex.join(["relumix", *here.arguments()])])
+
+
+def _coded(reference: Reference) -> list[str]:
+    """Return what is said of a reference that had to be changed to be read as the plate is."""
+    return [f"# {reference.path.name} was made by the next line, and coded as the plate is"] if reference.coded else []
 
 
 def archive(files: Sequence[tuple[str, Path]], texts: Sequence[tuple[str, str]]) -> Iterator[bytes]:
@@ -79,34 +100,47 @@ def contents(clip: Clip, kind: str) -> list[tuple[str, Path]]:
     files = [clip.result(kind, frame) for frame in made]
     named = [(f"{path.parent.name}/{path.name}", path) for path in files if path.is_file()]
     if kind == "result":
-        named += [(reference.path.name, reference.path) for reference in clip.references.values()]
+        kept = [path for reference in clip.references.values() for path in (reference.path, *reference.files)]
+        named += [(path.name, path) for path in kept]
     return named
 
 
-def before_after(clip: Clip) -> Path:
-    """Return a movie of plate and result side by side: made by the job's own command, which finds its frames made."""
-    return _movie(clip, "before_after", ".mp4", lambda order, path: [*order.arguments(), f"--preview={path}"])
+def movie_order(clip: Clip, kind: Movie) -> Order:
+    """Return what makes a movie of a clip's result.
 
-
-def movie(clip: Clip) -> Path:
-    """Return the result as a movie: of the clip's own kind, or ProRes; it is relit once more, straight into that."""
-    suffix = Path(clip.source.pattern).suffix.lower()
-    suffix = suffix if suffix in WRITTEN_SUFFIXES else ".mov"
-    return _movie(clip, "relit", suffix, lambda order, path: [*order.inputs(), f"--output={path}"])
-
-
-def _movie(clip: Clip, name: str, suffix: str, arguments: Callable[[Order, Path], Sequence[str]]) -> Path:
-    """Return a movie that `relumix relight` with these arguments makes; once made it is kept as long as the result.
-
-    Raises RefusedError.
+    Plate and result side by side are made by the job's own command, which finds its frames made; the result alone is
+    relit once more, straight into the movie. Raises RefusedError where the shot is not relit.
     """
     if clip.job is None or clip.job.told.state != "done":
         raise RefusedError(409, "the shot is not relit yet")
-    path = clip.results / f"{name}.{clip.job.told.seconds:.3f}{suffix}"
-    with clip.lock:
-        if not path.is_file():
-            words = [*arguments(clip.job.order, path), *clip.job.server_arguments(), "--progress=none"]
-            done = run(words, clip.job.order.folder, MOVIE_SECONDS)
-            if done.returncode not in WENT_TO_THE_END:
-                raise RefusedError(422, complaint(done.stderr, done.returncode))
+    path = _movie_path(clip, kind)
+    path.parent.mkdir(exist_ok=True)
+    order = clip.job.order
+    if kind == "movie":
+        return replace(order, movie=path)
+    return replace(order, options=(*order.options, f"--preview={path}"))
+
+
+def movie(clip: Clip, kind: Movie) -> Path:
+    """Return the file of a movie that was made. Raises RefusedError where it was not."""
+    path = _movie_path(clip, kind)
+    if not path.is_file():
+        raise RefusedError(409, "the movie is not made yet")
     return path
+
+
+def movies(clip: Clip) -> list[Movie]:
+    """Return which movies are there."""
+    return [kind for kind in MOVIES if _movie_path(clip, kind).is_file()]
+
+
+def remove_movies(clip: Clip) -> None:
+    """Remove the movies of a result that is to be made anew."""
+    shutil.rmtree(clip.results / "movies", ignore_errors=True)
+
+
+def _movie_path(clip: Clip, kind: Movie) -> Path:
+    """Return where a movie is: one of the result is of the clip's own kind, or ProRes."""
+    own = Path(clip.source.pattern).suffix.lower()
+    suffix = ".mp4" if kind == "before-after" else own if own in WRITTEN_SUFFIXES else ".mov"
+    return clip.results / "movies" / f"{kind}{suffix}"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
+
+from relumix.web.clips import Shapes
 
 
 @dataclass(frozen=True)
 class Example:
-    """A clip that comes with relumix. references: relit file by frame."""
+    """A clip that comes with relumix. references: relit file by frame; shapes: what lies beside it for lamps."""
 
     name: str
     title: str
@@ -18,6 +21,7 @@ class Example:
     folder: Path
     plate: Path
     references: Mapping[int, Path]
+    shapes: Shapes = field(default_factory=Shapes)
 
 
 def examples() -> dict[str, Example]:
@@ -31,6 +35,7 @@ def examples() -> dict[str, Example]:
             shot,
             shot / "plate",
             {1008: shot / "truth" / "example.1008.exr"},
+            _shapes(shot),
         ),
         Example(
             "crates",
@@ -42,6 +47,12 @@ def examples() -> dict[str, Example]:
         ),
     )
     return {example.name: example for example in found}
+
+
+def _shapes(shot: Path) -> Shapes:
+    shape = shot / "geometry" / "shape.1001.exr"
+    maps = {"position": shape, "normals": shape, "albedo": shape.with_name("albedo.1001.exr")}
+    return Shapes(maps, (1001,), json.loads((shot / "lights.json").read_text(encoding="utf-8")))
 
 
 def _folder(name: str) -> Path:

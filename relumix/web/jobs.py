@@ -1,4 +1,4 @@
-"""A shot being relit: the very command that anyone can run, as a child process, and what it says."""
+"""A shot being relit, a reference or a movie being made: the command that anyone can run, and what it says."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from relumix.util.child import decoder_environment, relumix_command
 from relumix.web.commands import WENT_TO_THE_END, complaint
@@ -26,6 +26,21 @@ State = str
 """One of: waiting, running, done, failed, cancelled."""
 
 
+class Command(Protocol):
+    """What a job runs: `relumix` with these arguments, in a folder."""
+
+    @property
+    def folder(self) -> Path: ...  # noqa: D102
+
+    @property
+    def ends_well(self) -> tuple[int, ...]: ...  # noqa: D102  exit codes
+
+    def arguments(self) -> list[str]: ...  # noqa: D102
+
+
+Ordered = TypeVar("Ordered", bound=Command)
+
+
 @dataclass(frozen=True)
 class Order:
     """What is to be done: the arguments of `relumix relight` that decide the result, and where it goes.
@@ -33,20 +48,23 @@ class Order:
     references  file by frame.
     folder      of relit/, gain/ and confidence/.
     options     further arguments.
+    movie       file of a movie that the result goes into instead.
     """
 
     source: str
     references: Mapping[int, Path]
     folder: Path
     options: tuple[str, ...] = ()
+    movie: Path | None = None
+
+    @property
+    def ends_well(self) -> tuple[int, ...]:
+        """Exit codes with which all that can be made is there."""
+        return WENT_TO_THE_END
 
     def arguments(self) -> list[str]:
         """Return the command's arguments."""
-        return [*self.inputs(), *self.outputs()]
-
-    def inputs(self) -> list[str]:
-        """Return the command's arguments but for where results go."""
-        return ["relight", self.source, *self.given(), *self.options]
+        return ["relight", self.source, *self.given(), *self.options, *self.outputs()]
 
     def given(self) -> list[str]:
         """Return the arguments that name the references."""
@@ -55,6 +73,8 @@ class Order:
     def outputs(self) -> list[str]:
         """Return the arguments that say where results go."""
         folder = self.folder
+        if self.movie:
+            return [f"--output={self.movie}"]
         return [
             f"--output={folder / 'relit' / 'relit.####.exr'}",
             f"--gain-out={folder / 'gain' / 'gain.####.exr'}",
@@ -86,25 +106,31 @@ class Told:
     suggestion: int | None = None
 
 
-class Job:
-    """One run of an order. Thread-safe. version: of what it has said; it grows."""
+class Job(Generic[Ordered]):
+    """One run of a command. Thread-safe. version: of what it has said; it grows."""
 
     def __init__(
         self,
-        order: Order,
-        server: Callable[[], list[str]],
+        order: Ordered,
         turn: threading.Semaphore,
+        *,
+        server: Callable[[], list[str]] = list,
         on_frame: Callable[[int], None] = lambda frame: None,
+        finish: Callable[[], None] = lambda: None,
+        wanted: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Nothing is begun yet.
+        """Nothing is begun yet. All of these are called on the job's own thread.
 
-        server    returns the arguments that name it, once they are needed. Raises RefusedError where there is none.
         turn      is taken while it runs.
-        on_frame  is told each frame that is on disk, on the job's own thread. `on_done` gets the job when all are.
+        server    returns the arguments that name one, once they are needed. Raises RefusedError where there is none.
+        on_frame  is told each frame that is on disk. `on_end` gets the job when it has ended, however it did.
+        finish    does what is left when the command has ended well. Raises RefusedError where it cannot.
+        wanted    tells whether anybody waits for it still: it is cancelled where nobody does.
         """
         self.order, self.told = order, Told()
-        self.on_done: Callable[[Job], object] = lambda job: None
-        self.server_arguments, self._turn, self._on_frame = server, turn, on_frame
+        self.on_end: Callable[[Job[Ordered]], object] = lambda job: None
+        self._server, self._turn, self._on_frame = server, turn, on_frame
+        self._finish, self._wanted = finish, wanted
         self._lock = threading.Lock()
         self._cancelled = threading.Event()
         self._process: subprocess.Popen[str] | None = None
@@ -140,7 +166,7 @@ class Job:
 
     def _run(self) -> None:
         while not self._turn.acquire(timeout=0.2):
-            if self._cancelled.is_set():
+            if self._cancelled.is_set() or not self._wanted():
                 self._end("cancelled")
                 return
         try:
@@ -161,7 +187,7 @@ class Job:
     def _work(self) -> None:
         self._update(state="running", message="starting")
         began = time.monotonic()
-        command = [*relumix_command(), *self.order.arguments(), *self.server_arguments(), "--progress=json"]
+        command = [*relumix_command(), *self.order.arguments(), *self._server(), "--progress=json"]
         self.order.folder.mkdir(parents=True, exist_ok=True)
         log = self.order.folder / "log"
         with log.open("w", encoding="utf-8") as told:
@@ -181,6 +207,8 @@ class Job:
         with process.stdout:
             for line in process.stdout:
                 self._hear(json.loads(line))
+                if not self._wanted():
+                    self.cancel()
         self._leave(process)
         self._update(seconds=time.monotonic() - began)
         self._conclude(process.returncode, log)
@@ -195,14 +223,15 @@ class Job:
     def _conclude(self, code: int, log: Path) -> None:
         if self._cancelled.is_set():
             self._end("cancelled")
-        elif code in WENT_TO_THE_END:
+        elif code in self.order.ends_well:
+            self._finish()
             self._end("done")
-            self.on_done(self)
         else:
             self._end("failed", self.told.error or complaint(log.read_text(errors="replace"), code))
 
     def _end(self, state: State, error: str = "") -> None:
         self._update(state=state, error=error, remaining_seconds=None, message="")
+        self.on_end(self)
 
     def _hear(self, event: dict[str, Any]) -> None:
         """Take an event of docs/events.md."""
@@ -211,7 +240,8 @@ class Job:
             self._update(total=len(event["frames"]))
         elif kind in ("stage", "progress"):
             known = {"share", "remaining_seconds", "message", "stage"}
-            self._update(**{name: value for name, value in event.items() if name in known})
+            told = {name: value for name, value in event.items() if name in known}
+            self._update(**told | {"message": without_folders(event.get("message", ""))})
         elif kind == "frame":
             self._frame(int(event["frame"]), Path(event["path"]))
         elif kind == "warning":
@@ -236,6 +266,11 @@ class Job:
                 setattr(self.told, name, value)
             self.version += 1
 
+    def keep(self, frames: Mapping[int, str]) -> None:
+        """Note frames that are on disk from before, where it made none."""
+        if not self.told.frames:
+            self._update(frames=dict(frames))
+
     def suggest(self, frame: int | None) -> None:
         """Note the frame that would help most as another reference."""
         self._update(suggestion=frame)
@@ -243,3 +278,20 @@ class Job:
     def touch(self) -> None:
         """Count something that was learned of its result as a change of what it says."""
         self._update()
+
+
+@dataclass(frozen=True)
+class Making:
+    """Something else that is being made of a clip, or was made last.
+
+    what   "match", "lights" or "text", of a frame; "movie" or "before-after".
+    frame  that gets a reference; None for movies.
+    """
+
+    what: str
+    frame: int | None
+    job: Job[Any]
+
+    def described(self) -> dict[str, Any]:
+        """Return it, and what its job has said, fit for JSON."""
+        return {"what": self.what, "frame": self.frame, **self.job.snapshot()}

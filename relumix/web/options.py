@@ -70,6 +70,9 @@ class Options:
         for root in self.root:
             if not root or not Path(root).is_dir():
                 raise InputError(f"the root {root or 'that was given'} is no folder: expected one that is there")
+        for name in ("words_model", "depth_model"):
+            if (model := getattr(self, name)) is not None and not Path(model).is_dir():
+                raise InputError(f"the {name.replace('_', ' ')} {model} is no folder: expected that of a model")
         if bool(self.tls_cert) != bool(self.tls_key):
             raise InputError("TLS needs a certificate and its key: give both --tls-cert and --tls-key")
         if not is_local(self.metrics):

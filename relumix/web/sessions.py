@@ -16,13 +16,19 @@ from relumix.web.clips import Clip
 from relumix.web.errors import RefusedError
 from relumix_server.turns import Owner
 
+ASIDE_SECONDS = 60.0
+"""Without a request, after which a visitor who has made nothing gives way where there are too many."""
+
+NO_CLIP = "there is no such clip: it may have been closed"
+
 
 @dataclass
 class Session:
-    """A visitor. name: a secret that his browser keeps; folder: his own."""
+    """A visitor. name: a secret that his browser keeps; folder: his own; asking: how many requests of his are open."""
 
     name: str
     folder: Path
+    asking: int = 0
     owner: Owner = field(default_factory=Owner)
     clips: dict[str, Clip] = field(default_factory=dict)
     used: float = field(default_factory=time.monotonic)
@@ -30,13 +36,23 @@ class Session:
     def clip(self, name: str) -> Clip:
         """Return a clip of his. Raises RefusedError."""
         if name not in self.clips:
-            raise RefusedError(404, "there is no such clip: it may have been closed")
+            raise RefusedError(404, NO_CLIP)
         return self.clips[name]
 
     @property
     def busy(self) -> bool:
-        """Whether a job of his is running."""
-        return any(clip.job is not None and clip.job.running for clip in self.clips.values())
+        """Whether something is being done for him."""
+        return self.asking > 0 or any(clip.busy for clip in self.clips.values())
+
+    @property
+    def unused(self) -> bool:
+        """Whether he has nothing here, and is not about to."""
+        return not self.clips and not self.busy and not any(names for _, _, names in os.walk(self.folder))
+
+    @property
+    def untouched(self) -> bool:
+        """Whether all that he has here is opened again by a click."""
+        return not self.busy and bool(self.clips) and all(clip.untouched for clip in self.clips.values())
 
     def bytes_used(self) -> int:
         """Return the size of his files."""
@@ -100,6 +116,15 @@ class Sessions:
         for session in gone:
             session.end()
 
+    def dismiss(self, session: Session) -> bool:
+        """End a session if nothing came of it. Returns whether it was ended."""
+        with self._lock:
+            if session.name not in self._sessions or not session.unused:
+                return False
+            self._forget([session])
+        session.end()
+        return True
+
     def close(self) -> None:
         """End all of them."""
         with self._lock:
@@ -109,11 +134,12 @@ class Sessions:
             session.end()
 
     def _make_room(self) -> None:
-        # Who has no files loses nothing: his next request begins a session anew.
-        unused = [session for session in self._sessions.values() if not any(session.folder.iterdir())]
-        if not unused:
+        # Who has nothing loses nothing. Who has a page open is heard of more often than this.
+        left = self._clock() - ASIDE_SECONDS
+        idle = [each for each in self._sessions.values() if each.unused or (each.untouched and each.used < left)]
+        if not idle:
             raise RefusedError(503, f"{self._most} people are here already: come back later")
-        oldest = min(unused, key=lambda session: session.used)
+        oldest = min(idle, key=lambda session: (not session.unused, session.used))
         self._forget([oldest])
         oldest.end()
 

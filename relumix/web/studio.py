@@ -6,36 +6,29 @@ import json
 import logging
 import shutil
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from relumix.errors import FrameError, InputError
 from relumix.web.clips import Clip, Reference
 from relumix.web.commands import run
+from relumix.web.downloads import Movie, movie_order, movies, remove_movies
 from relumix.web.engine import EngineServer
 from relumix.web.errors import RefusedError, without_folders
 from relumix.web.examples import Example
 from relumix.web.grade import Look, number
-from relumix.web.jobs import Job, Order
-from relumix.web.makers import Makers
+from relumix.web.jobs import Job, Making, Order
+from relumix.web.makers import Makers, Recipe
 from relumix.web.options import Options
+from relumix.web.reference_tasks import CheckReference, Code, Relight
 from relumix.web.sessions import Session
-from relumix.web.tasks import (
-    CheckReference,
-    Code,
-    Encoded,
-    Kind,
-    Limits,
-    Measure,
-    Probe,
-    Relight,
-    Show,
-    ShowGraded,
-    Source,
-)
+from relumix.web.shape_tasks import Place, Shape, ShowShape
+from relumix.web.tasks import Encoded, Kind, Limits, Measure, Probe, Show, ShowGraded, Source
 from relumix_server.turns import Owner
 from relumix_server.worker_tasks import Result, Task
 from relumix_server.workers import OverLimitError, WorkerDiedError, WorkerError, Workers
@@ -76,10 +69,10 @@ class Studio:
 
     def __init__(self, options: Options, workers: Workers, engines: EngineServer) -> None:
         self._options, self._workers, self.engines = options, workers, engines
-        self._turn = threading.Semaphore(options.max_jobs)
+        self._turn, self._making_turn = (threading.Semaphore(options.max_jobs) for _ in range(2))
         self._aside = ThreadPoolExecutor(1, "relumix-web-aside")
         self.makers = Makers.of(options)
-        self._exposures: dict[str, float] = {}
+        self._own, self._cards = Owner(), dict[tuple[str, str], bytes]()
         self.limits = Limits(options.max_pixels, options.max_frames)
 
     def close(self) -> None:
@@ -118,19 +111,21 @@ class Studio:
                 return clip
         folder = session.folder / f"example-{example.name}"
         clip = self.open(session, example.title, Source(str(example.plate)), str(example.plate), folder)
+        clip.shapes = example.shapes
         clip.references = {
             frame: Reference(path, "example", name=path.name) for frame, path in example.references.items()
         }
         return clip
 
-    def example_picture(self, session: Session, example: Example, kind: str) -> bytes:
-        """Return an example's relit frame, "plate" or "reference", as JPEG."""
-        source, (frame, path) = Source(str(example.plate)), next(iter(example.references.items()))
-        if example.name not in self._exposures:
-            self._exposures[example.name] = self.call(Probe(source, self.limits), session.owner).exposure
-        shown: Kind = "reference" if kind == "reference" else "plate"
-        file = path if kind == "reference" else None
-        return self.call(Show(source, frame, shown, file, 480, self._exposures[example.name]), session.owner).jpeg
+    def example_picture(self, example: Example, kind: str) -> bytes:
+        """Return an example's relit frame, "plate" or "reference", as JPEG. It is made once."""
+        if (example.name, kind) not in self._cards:
+            source, (frame, path) = Source(str(example.plate)), next(iter(example.references.items()))
+            exposure = self.call(Probe(source, self.limits), self._own).exposure
+            shown: Kind = "reference" if kind == "reference" else "plate"
+            file = path if kind == "reference" else None
+            self._cards[example.name, kind] = self.call(Show(source, frame, shown, file, 480, exposure), self._own).jpeg
+        return self._cards[example.name, kind]
 
     def close_clip(self, session: Session, clip: Clip) -> None:
         """Close a clip and remove its files."""
@@ -152,59 +147,118 @@ class Studio:
         task: Task[Encoded] = ShowGraded(clip.source, frame, look, exposure, long_edge, exposure * 2.0**stops)
         return self.call(task, owner).jpeg
 
+    # The shape of a frame.
+
+    def shape(self, owner: Owner, clip: Clip, frame: int, fov_deg: float | None, long_edge: int) -> bytes:
+        """Return what lamps fall on in a frame as JPEG."""
+        return self.call(ShowShape(self._shape(clip, frame, fov_deg), long_edge), owner).jpeg
+
+    def place(self, owner: Owner, clip: Clip, frame: int, at: Any, fov_deg: float | None) -> dict[str, Any]:
+        """Return where a place of the picture is in the scene, and the camera, fit for JSON.
+
+        at  across and down in shares of the picture's width, as JSON; nothing: the camera alone is wanted.
+        """
+        if not isinstance(at, list | tuple) or len(at) not in (0, 2):
+            raise RefusedError(422, "at: expected two numbers, across and down")
+        try:
+            places = [number(value, "at", -10.0, 10.0) for value in at]
+        except InputError as error:
+            raise RefusedError(422, str(error)) from None
+        shape = self._shape(clip, frame, fov_deg)
+        placed = self.call(Place(shape, (places[0], places[1]) if places else None), owner)
+        return {name: getattr(placed, name) for name in ("point", "normal", "camera", "depth")}
+
+    def _shape(self, clip: Clip, frame: int, fov_deg: float | None) -> Shape:
+        clip.frame(frame)
+        if not (clip.found.geometry or clip.shapes.covers(frame)):
+            raise RefusedError(404, f"nothing says the shape of frame {frame}")
+        files = () if clip.found.geometry else tuple(clip.shapes.files.items())
+        return Shape(clip.source, frame, files, fov_deg)
+
     # References.
 
     def grade(self, owner: Owner, clip: Clip, frame: int, fields: Mapping[str, Any], look: Look) -> None:
         """Make the reference of a frame by a look. fields: it as JSON."""
         path = self.reference_path(clip, frame, ".exr")
-        self.call(Relight(clip.source, frame, look, clip.found.exposure, path), owner)
-        clip.set_reference(frame, Reference(path, "graded", look=fields))
+        with leaving_nothing(path.parent):
+            self.call(Relight(clip.source, frame, look, clip.found.exposure, path), owner)
+            clip.set_reference(frame, Reference(path, "graded", look=fields))
 
     def take_reference(self, owner: Owner, clip: Clip, frame: int, path: Path, name: str) -> None:
         """Make an uploaded file the reference of a frame, or remove it where it cannot be."""
-        try:
+        with leaving_nothing(path.parent):
             self.call(CheckReference(clip.source, frame, path, self.limits), owner)
             clip.set_reference(frame, Reference(path, "uploaded", name=name))
-        except RefusedError:
-            path.unlink(missing_ok=True)
-            raise
 
     def match(self, owner: Owner, clip: Clip, frame: int, picture: Path, name: str) -> None:
-        """Make the reference of a frame by the light of a picture that was uploaded; that one is removed."""
-        path = self.reference_path(clip, frame, ".exr")
-        try:
-            self.makers.match(clip, frame, picture, path)
-        finally:
-            picture.unlink(missing_ok=True)
-        self._take_made(owner, clip, frame, Reference(path, "matched", name=name))
+        """Begin to make the reference of a frame by the light of a picture that was uploaded."""
+        recipe = self.makers.match(clip, frame, picture)
+        self._begin(owner, clip, recipe, Reference(recipe.target, "matched", name=name, files=(picture,)))
 
     def light(self, owner: Owner, clip: Clip, frame: int, fields: Mapping[str, Any]) -> None:
-        """Make the reference of a frame by lamps; fields: "rig" and, where it is to be told, "fov" in degrees."""
-        path, fov = self.reference_path(clip, frame, ".exr"), fields.get("fov")
-        try:
-            fov_deg = None if fov is None else number(fov, "fov", 1.0, 170.0)
-        except InputError as error:
-            raise RefusedError(422, str(error)) from None
-        self.makers.lights(clip, frame, fields.get("rig"), fov_deg, path)
-        self._take_made(owner, clip, frame, Reference(path, "lit", look=fields))
-
-    def words(self, owner: Owner, clip: Clip, frame: int, words: str, seed: int) -> None:
-        """Make the reference of a frame by words."""
-        path = self.reference_path(clip, frame, ".exr")
-        self.makers.words(clip, frame, words, seed, path)
-        self._take_made(owner, clip, frame, Reference(path, "worded", look={"words": words, "seed": seed}))
-
-    def _take_made(self, owner: Owner, clip: Clip, frame: int, reference: Reference) -> None:
-        self.call(Code(clip.source, frame, reference.path), owner)
-        clip.set_reference(frame, reference)
-
-    def reference_path(self, clip: Clip, frame: int, suffix: str) -> Path:
-        """Return where a reference of a frame is written. Raises RefusedError while a job runs."""
+        """Begin to make one by lamps; fields: "rig" and, where it is to be told, "fov" in degrees."""
         clip.frame(frame)
         clip.refuse_busy()
-        folder = clip.folder / "references"
-        folder.mkdir(exist_ok=True)
-        return folder / f"reference.{clip.number(frame)}{suffix.lower()}"
+        recipe = self.makers.lights(clip, frame, fields.get("rig"), fov_of(fields.get("fov")))
+        rig = recipe.target.with_name(f"lights.{clip.number(frame)}.json")
+        self._begin(owner, clip, recipe, Reference(recipe.target, "lit", look=fields, files=(rig,)))
+
+    def words(self, owner: Owner, clip: Clip, frame: int, words: str, seed: int) -> None:
+        """Begin to make one by words."""
+        clip.frame(frame)
+        clip.refuse_busy()
+        recipe = self.makers.words(clip, frame, words, seed)
+        self._begin(owner, clip, recipe, Reference(recipe.target, "worded", look={"words": words, "seed": seed}))
+
+    def _begin(self, owner: Owner, clip: Clip, recipe: Recipe, reference: Reference) -> None:
+        """Begin to make a reference. It takes its place when it is made; of one that fails nothing is left."""
+
+        def finish() -> None:
+            coded = self.call(Code(clip.source, recipe.frame, recipe.target), owner).changed
+            command = tuple(recipe.arguments())
+            clip.take_made(recipe.frame, replace(reference, command=command, coded=coded))
+
+        def ended(job: Job[Any]) -> None:
+            if job.told.state != "done":
+                shutil.rmtree(recipe.folder, ignore_errors=True)
+
+        job = Job(recipe, self._making_turn, finish=finish, wanted=lambda: clip.waited_for)
+        job.on_end = ended
+        try:
+            self._make(clip, Making(recipe.kind, recipe.frame, job))
+        except RefusedError:
+            shutil.rmtree(recipe.folder, ignore_errors=True)
+            raise
+
+    def _make(self, clip: Clip, making: Making) -> None:
+        with clip.lock:
+            clip.refuse_busy()
+            clip.looked()
+            clip.making = making
+            making.job.start()
+
+    def movie(self, clip: Clip, kind: Movie) -> None:
+        """Begin to make a movie of a result; one that is there already is left as it is."""
+        with clip.lock:
+            clip.refuse_busy()
+            order = movie_order(clip, kind)
+            if kind not in movies(clip):
+                job = Job(order, self._turn, server=self._server_arguments, wanted=lambda: clip.waited_for)
+                self._make(clip, Making(kind, None, job))
+
+    def stop_making(self, clip: Clip) -> None:
+        """Cancel what is being made of a clip beside its result, or forget what became of it."""
+        with clip.lock:
+            if clip.making is not None and clip.making.job.running:
+                clip.making.job.cancel()
+            else:
+                clip.making = None
+
+    def reference_path(self, clip: Clip, frame: int, suffix: str) -> Path:
+        """Return where a reference of a frame goes, in a folder of its own. Raises RefusedError while a job runs."""
+        clip.frame(frame)
+        clip.refuse_busy()
+        return clip.reference_folder() / f"reference.{clip.number(frame)}{suffix.lower()}"
 
     # Jobs.
 
@@ -213,15 +267,30 @@ class Studio:
         with clip.lock:
             if clip.job is not None and clip.job.running:
                 raise RefusedError(409, "the shot is being relit already")
+            clip.refuse_busy()
             if not clip.references:
                 raise RefusedError(409, "the clip has no reference yet: relight one of its frames first")
             self._refuse_full(session, clip)
-            order = self.order(clip, wanted)
-            clip.job = Job(order, self._server_arguments, self._turn, lambda frame: self._made(session, clip, frame))
-            clip.job.on_done = lambda job: self._later(self._suggest, clip, job)
+            order, before = self.order(clip, wanted), clip.made()
+            remove_movies(clip)
+            clip.making = None
+            clip.job = Job(
+                order,
+                self._turn,
+                server=self._server_arguments,
+                on_frame=lambda frame: self._made(session, clip, frame),
+            )
+            clip.job.on_end = partial(self._ended, clip, before)
             clip.measures.confidence.clear()
             clip.measures.flicker.clear()
             clip.job.start()
+
+    def _ended(self, clip: Clip, before: Mapping[int, str], job: Job[Order]) -> None:
+        """Do what is to be done after a job: one that failed at once has left what was made before."""
+        if job.told.state == "done":
+            self._later(self._suggest, clip, job)
+        else:
+            job.keep(before)
 
     def order(self, clip: Clip, wanted: JobOptions) -> Order:
         """Return what makes a clip's result."""
@@ -256,7 +325,7 @@ class Studio:
         """Do something that nobody waits for, one thing after another; what goes wrong is logged."""
         self._aside.submit(work, *arguments).add_done_callback(_log_trouble)
 
-    def _measure(self, session: Session, clip: Clip, frame: int, job: Job | None) -> None:
+    def _measure(self, session: Session, clip: Clip, frame: int, job: Job[Order] | None) -> None:
         if clip.job is not job or job is None:
             return
         before = clip.before(frame)
@@ -273,7 +342,7 @@ class Studio:
             clip.measures.flicker[frame] = found.flicker
         job.touch()
 
-    def _suggest(self, clip: Clip, job: Job) -> None:
+    def _suggest(self, clip: Clip, job: Job[Order]) -> None:
         """Ask which frame would help most as another reference: `relumix suggest`, in a process of its own."""
         order = job.order
         spaces = [option for option in order.options if option.startswith("--colorspace")]
@@ -283,9 +352,31 @@ class Studio:
             job.suggest(int(named[0]["frame"]) if named else None)
 
 
+@contextmanager
+def leaving_nothing(folder: Path) -> Iterator[None]:
+    """Remove a folder where what is made in it fails."""
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
 def _log_trouble(done: Future[None]) -> None:
     if not done.cancelled() and (error := done.exception()) and not isinstance(error, RefusedError):
         log.error("what was measured of a shot broke off", exc_info=error)
+
+
+def fov_of(value: Any) -> float | None:
+    """Return an angle across the frame, in degrees, of JSON or a query, None for none. Raises RefusedError."""
+    try:
+        return (
+            None if value is None else number(float(value[:12]) if isinstance(value, str) else value, "fov", 1.0, 170.0)
+        )
+    except ValueError:
+        raise RefusedError(422, f"fov is {value[:12]!r}: expected a number from 1 to 170") from None
+    except InputError as error:
+        raise RefusedError(422, str(error)) from None
 
 
 def look_of(fields: Any) -> Look:

@@ -19,14 +19,11 @@ from relumix.preview.contact_sheet import as_grey, false_color
 from relumix.preview.display import auto_exposure, display, fit, on_display_window
 from relumix.shot.confidence_layer import MAP_CHANNEL, read_confidence
 from relumix.shot.geometry_channels import find
-from relumix.shot.images import ImageError, data_window, opened
 from relumix.shot.picture import Picture
 from relumix.shot.plate import Plate
 from relumix.shot.reference import read_reference
 from relumix.shot.sequence import Sequence as Shot
-from relumix.shot.writing import Bits, write
 from relumix.types import Float32
-from relumix.version import __version__
 from relumix.web.grade import Look
 from relumix_server.worker_tasks import Task, TaskResult
 
@@ -89,11 +86,6 @@ class Encoded(TaskResult):
     """A picture as JPEG."""
 
     jpeg: bytes
-
-
-@dataclass(frozen=True, kw_only=True)
-class Made(TaskResult):
-    """A file was written, or found good."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,14 +153,14 @@ class Show(Task[Encoded]):
     def run(self) -> Encoded:
         """Make it. Raises FrameError and InputError."""
         if self.path is None:
-            return _encoded(_sized(_small(self.source, self.frame), self.long_edge), self.exposure)
+            return _encoded(sized(_small(self.source, self.frame), self.long_edge), self.exposure)
         if self.kind == "reference":
             shown = _small_reference(self.source, self.frame, self.path)
-            return _encoded(_sized(shown, self.long_edge), self.exposure)
-        shown = _sized(_small_file(self.source, self.frame, self.kind, self.path), self.long_edge)
+            return _encoded(sized(shown, self.long_edge), self.exposure)
+        shown = sized(_small_file(self.source, self.frame, self.kind, self.path), self.long_edge)
         if self.kind == "result":
             return _encoded(shown, self.exposure)
-        return Encoded(jpeg=_jpeg(false_color(shown.mean(-1), _TOP_STOPS) if self.kind == "gain" else as_grey(shown)))
+        return Encoded(jpeg=as_jpeg(false_color(shown.mean(-1), _TOP_STOPS) if self.kind == "gain" else as_grey(shown)))
 
 
 @dataclass(frozen=True)
@@ -188,65 +180,8 @@ class ShowGraded(Task[Encoded]):
 
     def run(self) -> Encoded:
         """Make it. Raises FrameError."""
-        plate = _sized(_small(self.source, self.frame), self.long_edge)
+        plate = sized(_small(self.source, self.frame), self.long_edge)
         return _encoded(plate * self.look.gain(plate, self.shot_exposure), self.exposure)
-
-
-@dataclass(frozen=True)
-class Relight(Task[Made]):
-    """Write a reference: a frame under a look, at full size, with everything else of the plate's file."""
-
-    source: Source
-    frame: int
-    look: Look
-    shot_exposure: float
-    path: Path
-    result_type: ClassVar[type[Made]] = Made
-
-    def run(self) -> Made:
-        """Write it. Raises FrameError and InputError."""
-        picture = plate_of(self.source).read(self.frame)
-        with np.errstate(all="ignore"):  # Pixels may hold anything.
-            lit = [level.rgb * self.look.gain(level.rgb, self.shot_exposure) for level in picture.levels]
-        _write_coded(self.path, plate_of(self.source), picture, lit)
-        return Made()
-
-
-@dataclass(frozen=True)
-class Code(Task[Made]):
-    """Code a reference that was made scene-linear as one of the plate's is taken (see _write_coded)."""
-
-    source: Source
-    frame: int
-    path: Path
-    result_type: ClassVar[type[Made]] = Made
-
-    def run(self) -> Made:
-        """Write it again. Raises InputError and FrameError."""
-        plate = plate_of(self.source)
-        if plate.space.converts and not plate.is_coded:
-            made = Plate(Shot.find(self.path))
-            picture = made.read(made.frames[0])
-            _write_coded(self.path, plate, picture, [level.rgb for level in picture.levels])
-        return Made()
-
-
-@dataclass(frozen=True)
-class CheckReference(Task[Made]):
-    """Look whether a file can be the relit version of a frame."""
-
-    source: Source
-    frame: int
-    path: Path
-    limits: Limits
-    result_type: ClassVar[type[Made]] = Made
-
-    def run(self) -> Made:
-        """Look. Raises InputError where it cannot, and FrameError."""
-        _refuse_huge(self.path, self.limits)
-        plate = plate_of(self.source)
-        read_reference(self.path, plate.read(self.frame), plate=plate)
-        return Made()
 
 
 @dataclass(frozen=True)
@@ -271,8 +206,8 @@ class Measure(Task[Measured]):
         flicker = GainFlicker(self.exposure)
         change = None
         for frame in [self.frame] if self.before is None else [self.before, self.frame]:
-            plate = _sized(_small(self.source, frame), FLICKER_PX)
-            result = _sized(_small_file(self.source, frame, "result", self.results[frame]), FLICKER_PX)
+            plate = sized(_small(self.source, frame), FLICKER_PX)
+            result = sized(_small_file(self.source, frame, "result", self.results[frame]), FLICKER_PX)
             change = flicker.step(result, plate, np.ones(plate.shape[:2], np.bool_))
         return Measured(confidence=float(sure.mean()), flicker=None if change is None else change.stops)
 
@@ -343,15 +278,6 @@ def _small_file(source: Source, frame: int, kind: Kind, path: Path) -> Float32:
     return _kept.of((source, frame, kind, path, _stamp(path)), make)
 
 
-def _write_coded(path: Path, plate: Plate, picture: Picture, lit: list[Float32]) -> None:
-    """Write scene-linear pixels as a reference. Beside coded EXR, floats are taken to be coded too."""
-    bits: Bits | None = None
-    if plate.space.converts and not plate.is_coded:
-        alphas = [level.alpha for level in picture.levels]
-        lit, bits = [plate.space.to_coded(rgb, alpha) for rgb, alpha in zip(lit, alphas, strict=True)], "float"
-    write(path, picture, lit, attributes={"relumix:version": __version__}, bits=bits)
-
-
 def _stamp(path: Path) -> int:
     try:
         return path.stat().st_mtime_ns
@@ -367,28 +293,20 @@ def _shown(picture: Picture, values: Float32) -> Float32:
     return fit(shown, max(1, round(width * scale)), max(1, round(height * scale)))
 
 
-def _sized(values: Float32, long_edge: int) -> Float32:
+def sized(values: Float32, long_edge: int) -> Float32:
+    """Return a picture with a long edge of so many pixels at most."""
     height, width = values.shape[:2]
     scale = min(1.0, long_edge / max(height, width))
     return fit(values, max(1, round(width * scale)), max(1, round(height * scale)))
 
 
 def _encoded(rgb: Float32, exposure: float) -> Encoded:
-    return Encoded(jpeg=_jpeg(display(rgb, exposure)))
+    return Encoded(jpeg=as_jpeg(display(rgb, exposure)))
 
 
-def _jpeg(rgb: NDArray[np.uint8]) -> bytes:
+def as_jpeg(rgb: NDArray[np.uint8]) -> bytes:
+    """Return a picture [h, w, 3], red first, as JPEG. Raises InputError."""
     done, data = cv2.imencode(".jpg", np.ascontiguousarray(rgb[..., ::-1]), _QUALITY)
     if not done:
         raise InputError("the picture cannot be made a JPEG")
     return bytes(data)
-
-
-def _refuse_huge(path: Path, limits: Limits) -> None:
-    try:
-        with opened(path) as image:
-            window = data_window(image.spec())
-    except ImageError as error:
-        raise InputError(f"{path.name} cannot be read: {error}") from None
-    if window.width * window.height > limits.pixels:
-        raise InputError(f"{path.name} is {window.width}x{window.height}: this page takes up to {limits.pixels} pixels")

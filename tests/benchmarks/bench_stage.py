@@ -16,6 +16,7 @@ from relumix.cli.values import size
 from relumix.dataset import llvm
 from relumix.dataset.light_stage.sdf.backend import choose
 from relumix.dataset.light_stage.sdf.draw import draw
+from relumix.dataset.light_stage.sdf.table import tables
 
 FRAMES, LIGHTS = 8, 6
 
@@ -58,11 +59,11 @@ def main() -> None:
         scene = draw(number + 1, FRAMES, LIGHTS)
         shot = [(scene, frame) for frame in range(FRAMES)]
         with clock(f"trace{once}"):
-            frames = renderer.render(shot)
+            frames = renderer.render(tables(shot))
         with clock(f"render{once}"):
             dr.sync_thread()
         with clock(f"follow{once}"):
-            renderer.follow(frames, shot, [(scene, 0)] * FRAMES)
+            renderer.follow(frames, tables(shot), tables([(scene, 0)] * FRAMES))
             dr.sync_thread()
     print(f"{types.name}, {args.size[0]}x{args.size[1]}, {LIGHTS} lights, {args.threads} threads")
     for name, (wall, processor) in clock.spent.items():

@@ -27,6 +27,17 @@ def rig(workers: Workers, tmp_path: Path) -> Iterator[Rig]:
         yield rig
 
 
+@pytest.fixture(scope="session")
+def words_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny random model of the structure of InstructPix2Pix."""
+    pytest.importorskip("diffusers", reason="words need the extra [svd]")
+    from relumix.reference.text.pipelines import quiet  # these load torch
+    from tests.reference.text import tiny
+
+    with quiet():
+        return tiny.stable_diffusion(tmp_path_factory.mktemp("instruct-pix2pix"), edits=True)
+
+
 @pytest.fixture
 def clip(rig: Rig, tmp_path: Path) -> tuple[Any, str]:
     """A visitor who has uploaded a clip, and its path."""

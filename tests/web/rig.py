@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -96,14 +97,36 @@ def depth_clip(folder: Path) -> None:
         write_exr(folder / f"cg.{frame}.exr", rgbz, "float", "RGBZ")
 
 
-def upload(visitor: TestClient, files: dict[int, Path], name: str = "up1", colorspace: str | None = None) -> dict:
+def upload(
+    visitor: TestClient, files: dict[int, Path], name: str = "up1", colorspace: str | None = None, title: str = "mine"
+) -> dict:
     """Upload a clip and open it."""
     for path in files.values():
         answer = visitor.put(f"/api/uploads/{name}/{path.name}", content=path.read_bytes())
         assert answer.status_code == 200, answer.text
-    answer = visitor.post(f"/api/uploads/{name}", json={"title": "mine", "colorspace": colorspace})
+    answer = visitor.post(f"/api/uploads/{name}", json={"title": title, "colorspace": colorspace})
     assert answer.status_code == 200, answer.text
     return answer.json()
+
+
+def made(visitor: TestClient, path: str, answer: Any, seconds: float = 120) -> dict:
+    """Wait until what an answer says is being made is there; returns the clip."""
+    assert answer.status_code == 200, answer.text
+    clip, deadline = answer.json(), time.monotonic() + seconds
+    while clip["making"] and clip["making"]["state"] in ("waiting", "running"):
+        assert time.monotonic() < deadline, clip["making"]
+        time.sleep(0.05)
+        clip = visitor.get(path).json()
+    return clip
+
+
+def ended(visitor: TestClient, path: str, seconds: float = 120) -> dict:
+    """Wait until a clip's job has ended; returns what it has said."""
+    deadline = time.monotonic() + seconds
+    while (job := visitor.get(path).json()["job"])["state"] in ("waiting", "running"):
+        assert time.monotonic() < deadline, job
+        time.sleep(0.05)
+    return job
 
 
 def said(answer: object) -> tuple[int, str]:

@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 from relumix.shot.plate import Plate
 from relumix.shot.sequence import Sequence
 from relumix_server.workers import Workers
-from tests.web.rig import FRAMES, Rig, make_clip, movie_clip, said, upload
+from tests.web.rig import FRAMES, Rig, ended, made, make_clip, movie_clip, said, upload
 
 SECONDS = 120
 
@@ -46,11 +46,6 @@ def opened(rig: Rig, folder: Path, frame: int = 1001) -> tuple[TestClient, str]:
     return visitor, path
 
 
-def ended(visitor: TestClient, path: str) -> dict:
-    assert until(lambda: visitor.get(path).json()["job"]["state"] not in ("waiting", "running"))
-    return visitor.get(path).json()["job"]
-
-
 def test_a_shot_is_relit_measured_and_taken_home(rig: Rig, tmp_path: Path):
     visitor, path = opened(rig, tmp_path)
     assert visitor.post(f"{path}/job").json()["job"]["state"] in ("waiting", "running")
@@ -77,7 +72,10 @@ def test_a_shot_is_relit_measured_and_taken_home(rig: Rig, tmp_path: Path):
     assert relit.frames == tuple(FRAMES)
     truth = Plate(Sequence.find(tmp_path / "relit")).read(1001).rgb
     assert abs(relit.read(1001).rgb - truth).max() < 1e-2  # the reference comes back at its own frame
-    movie = visitor.get(f"{path}/before-after.mp4")
+    home = f"{path}/movies/before-after"
+    assert said(visitor.get(home)) == (409, "the movie is not made yet")
+    assert made(visitor, path, visitor.post(home))["movies"] == ["before-after"]
+    movie = visitor.get(home)
     assert (movie.status_code, movie.content[4:8]) == (200, b"ftyp")
     assert movie.headers["content-disposition"] == 'attachment; filename="mine-before-after.mp4"'
 
@@ -90,7 +88,9 @@ def test_a_movie_is_relit_and_taken_home_as_one(rig: Rig, tmp_path: Path):
     visitor.post(f"{path}/job")
     job = ended(visitor, path)
     assert (job["state"], sorted(job["frames"])) == ("done", ["1", "2", "3", "4"])
-    home = visitor.get(f"{path}/movie")
+    clip = made(visitor, path, visitor.post(f"{path}/movies/movie"))
+    assert (clip["making"]["state"], clip["making"]["error"], clip["movies"]) == ("done", "", ["movie"])
+    home = visitor.get(f"{path}/movies/movie")
     assert home.headers["content-disposition"] == 'attachment; filename="mine-relit.mp4"'
     (tmp_path / "home.mp4").write_bytes(home.content)
     relit, plate = (Plate(Sequence.find(tmp_path / name)) for name in ("home.mp4", "take.mp4"))
@@ -98,6 +98,22 @@ def test_a_movie_is_relit_and_taken_home_as_one(rig: Rig, tmp_path: Path):
     assert relit.frames_per_second == 25
     ratio = relit.read(3).rgb.mean() / plate.read(3).rgb.mean()
     assert ratio == pytest.approx(0.5, rel=0.05)  # one stop less, in linear light
+
+
+def test_a_movie_that_nobody_waits_for_is_not_made(rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    visitor, path = opened(rig, tmp_path)
+    visitor.post(f"{path}/job")
+    assert ended(visitor, path)["state"] == "done"
+    monkeypatch.setattr("relumix.web.clips._WAITS_SECONDS", 0.0)  # He has closed the page.
+    clip = made(visitor, path, visitor.post(f"{path}/movies/movie"))
+    assert (clip["making"]["what"], clip["making"]["state"], clip["movies"]) == ("movie", "cancelled", [])
+    monkeypatch.undo()
+    assert visitor.post(f"{path}/movies/movie").json()["making"]["state"] in ("waiting", "running")
+    busy = (409, "a movie is being made: wait for it, or cancel it")
+    assert said(visitor.post(f"{path}/movies/before-after")) == busy
+    assert said(visitor.delete(f"{path}/references/1001")) == busy
+    assert said(visitor.post(f"{path}/job")) == busy
+    assert made(visitor, path, visitor.delete(f"{path}/making"))["making"]["state"] == "cancelled"
 
 
 def test_a_job_is_cancelled_and_gone_on_with(rig: Rig, tmp_path: Path):
@@ -154,4 +170,4 @@ def test_what_cannot_be_done_is_said(rig: Rig, tmp_path: Path):
     job = ended(visitor, path)
     assert job["state"] == "failed"
     assert "no such" in job["error"]
-    assert said(visitor.get(f"{path}/before-after.mp4")) == (409, "the shot is not relit yet")
+    assert said(visitor.post(f"{path}/movies/before-after")) == (409, "the shot is not relit yet")

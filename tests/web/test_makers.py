@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from relumix.cli.main import build_parser
-from relumix.web import makers
-from relumix.web.clips import Clip
+from relumix.web.clips import Clip, Shapes
 from relumix.web.errors import RefusedError, without_folders
-from relumix.web.makers import Makers
+from relumix.web.makers import Makers, Recipe
 from relumix.web.options import Options
 from relumix.web.tasks import Probed, Source
+
+
+@pytest.fixture(autouse=True)
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folders of models in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("depth", "words"):
+        (tmp_path / name).mkdir()
 
 
 @pytest.fixture
@@ -35,17 +40,9 @@ def clip(tmp_path: Path) -> Clip:
     return Clip("plate", Source(found.pattern, "ACEScg"), found, tmp_path, "plate")
 
 
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The command lines that were run, as the command reads them."""
-    read: list[Any] = []
-
-    def run(command: list[str], **_: object) -> SimpleNamespace:
-        read.append(build_parser().parse_args(command[command.index("reference") :]))
-        return SimpleNamespace(returncode=0, stderr="")
-
-    monkeypatch.setattr(subprocess, "run", run)
-    return read
+def read(recipe: Recipe) -> Any:
+    """The command line of a recipe, as the command reads it."""
+    return build_parser().parse_args(recipe.arguments())
 
 
 def test_what_is_offered_depends_on_models(clip: Clip):
@@ -53,30 +50,36 @@ def test_what_is_offered_depends_on_models(clip: Clip):
     assert Makers.of(Options(depth_model="depth", words_model="words")).offered(clip) == ["match", "lights", "text"]
 
 
-def test_the_command_takes_what_it_is_asked(clip: Clip, asked: list[Any], tmp_path: Path):
-    makes, target = Makers.of(Options(depth_model="depth", words_model="words")), tmp_path / "reference.1001.exr"
-    makes.match(clip, 1001, tmp_path / "sunset.png", target)
-    makes.lights(clip, 1001, {"lights": []}, 40.0, target)
-    makes.words(clip, 1001, "-low sun", 3, target)
-    match, lights, words = asked
-    for each in asked:
-        assert (each.source, each.output, each.colorspace) == ("/shots/plate.####.exr", str(target), "ACEScg")
-        assert each.overwrite
-    assert match.to == str(tmp_path / "sunset.png")
-    assert (lights.lights, lights.estimate, lights.fov) == (str(tmp_path / "lights.json"), "depth", 40.0)
-    assert (words.prompt, words.seed, words.model) == ("-low sun", 3, "words")
+def test_the_command_takes_what_it_is_asked(clip: Clip, tmp_path: Path):
+    makes = Makers.of(Options(depth_model="depth", words_model="words"))
+    recipes = [
+        makes.match(clip, 1001, tmp_path / "picture.1001.png"),
+        makes.lights(clip, 1001, {"lights": []}, 40.0),
+        makes.words(clip, 1001, "-low sun", 3),
+    ]
+    match, lights, words = map(read, recipes)
+    for recipe, each in zip(recipes, (match, lights, words), strict=True):
+        assert (each.source, each.frames, each.colorspace) == ("/shots/plate.####.exr", "1001", "ACEScg")
+        assert each.output == str(recipe.folder / "reference.1001.exr")
+    assert match.to == str(tmp_path / "picture.1001.png")
+    assert (Path(lights.lights).read_text(), lights.fov) == ('{\n "lights": []\n}', 40.0)
+    assert (words.prompt, words.seed) == ("-low sun", 3)
+    assert (lights.estimate, words.model) == (str(Path.cwd() / "depth"), str(Path.cwd() / "words"))  # run elsewhere
+
+
+def test_shapes_beside_a_clip_are_of_their_frames(clip: Clip, tmp_path: Path):
+    clip.shapes = Shapes({"position": tmp_path / "p.exr", "albedo": tmp_path / "a.exr"}, (1001, 1003))
+    assert Makers.of(Options()).offered(clip) == ["match", "lights"]
+    lights = read(Makers.of(Options()).lights(clip, 1003, {}, None))
+    assert (lights.position, lights.albedo) == (str(tmp_path / "p.exr"), str(tmp_path / "a.exr"))
+    with pytest.raises(RefusedError, match="the clip has no depth at frame 1002: it has some at 1001, 1003"):
+        Makers.of(Options()).lights(clip, 1002, {}, None)
 
 
 @pytest.mark.parametrize("words", ["", "  ", "x" * 401])
-def test_words_are_few(clip: Clip, words: str, tmp_path: Path):
+def test_words_are_few(clip: Clip, words: str):
     with pytest.raises(RefusedError, match="expected 1 to 400 letters"):
-        Makers.of(Options(words_model="words")).words(clip, 1001, words, 0, tmp_path / "r.exr")
-
-
-def test_a_maker_that_takes_too_long_is_ended(clip: Clip, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setitem(makers._SECONDS, "match", 0.01)
-    with pytest.raises(RefusedError, match=r"it took longer than 0\.01 s"):
-        Makers.of(Options()).match(clip, 1001, tmp_path / "sunset.png", tmp_path / "r.exr")
+        Makers.of(Options(words_model="words")).words(clip, 1001, words, 0)
 
 
 def test_errors_do_not_tell_the_servers_folders():

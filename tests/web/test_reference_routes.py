@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.web.rig import FRAMES, LOOK, Rig, decoded, depth_clip, make_clip, movie_clip, said, upload
+from tests.web.rig import FRAMES, LOOK, Rig, decoded, depth_clip, made, make_clip, movie_clip, said, upload
 
 
 def test_a_reference_has_the_light_of_another_picture(clip, rig: Rig, tmp_path: Path):
@@ -17,15 +17,22 @@ def test_a_reference_has_the_light_of_another_picture(clip, rig: Rig, tmp_path: 
     red = np.full((40, 40, 3), (40, 60, 220), np.uint8)
     red[::2] //= 3
     picture = cv2.imencode(".png", red)[1].tobytes()
-    made = visitor.put(f"{path}/matches/1002/sunset.png", content=picture)
-    assert made.status_code == 200, made.text
-    assert made.json()["references"]["1002"]["made"] == "matched"
+    clip = made(visitor, path, visitor.put(f"{path}/matches/1002/sunset.png", content=picture))
+    assert (clip["making"]["what"], clip["making"]["state"], clip["making"]["share"]) == ("match", "done", 1.0)
+    assert clip["references"]["1002"]["made"] == "matched"
     plate = decoded(visitor.get(f"{path}/frames/1002/plate.jpg")).mean((0, 1))
     shown = decoded(visitor.get(f"{path}/frames/1002/reference.jpg")).mean((0, 1))
     assert shown[2] / shown[0] > 1.3 * plate[2] / plate[0]  # redder
     assert [each.name for each in (rig.folder / "sessions").rglob("reference.*")] == ["reference.1002.exr"]
-    code, text = said(visitor.put(f"{path}/matches/1002/broken.png", content=b"nothing"))
-    assert (code, "sessions" in text) == (422, False)
+    before = clip["references"]
+    clip = made(visitor, path, visitor.put(f"{path}/matches/1002/broken.png", content=b"nothing"))
+    assert clip["making"]["state"] == "failed"
+    assert clip["making"]["error"] == "picture picture.1002.png cannot be read: Not a PNG file"  # no folders of ours
+    assert clip["references"] == before
+    assert sorted(each.name for each in (rig.folder / "sessions").rglob("*.1002.*")) == [
+        *("picture.1002.png", "plate.1002.exr", "reference.1002.exr")
+    ]
+    assert visitor.delete(f"{path}/making").json()["making"] is None
 
 
 RIG = {"keep": 0.5, "lights": [{"type": "point", "position": [0, 0, -3], "power_w": 100}]}
@@ -37,9 +44,8 @@ def test_lamps_light_what_has_depth(rig: Rig, tmp_path: Path):
     opened = visitor.post("/api/open", json={"path": str(rig.root / "cg.####.exr")}).json()
     assert opened["makers"] == ["match", "lights"]
     path = f"/api/clips/{opened['name']}"
-    made = visitor.post(f"{path}/lights/1002", json={"rig": RIG, "fov": 50})
-    assert made.status_code == 200, made.text
-    assert made.json()["references"]["1002"]["look"] == {"rig": RIG, "fov": 50}
+    clip = made(visitor, path, visitor.post(f"{path}/lights/1002", json={"rig": RIG, "fov": 50}))
+    assert clip["references"]["1002"]["look"] == {"rig": RIG, "fov": 50}
     shown = decoded(visitor.get(f"{path}/frames/1002/reference.jpg")).mean(2)
     assert shown[24, 32] > shown[2, 2] + 20  # The lamp is in front of the middle.
 
@@ -55,16 +61,22 @@ def test_lamps_light_what_has_depth(rig: Rig, tmp_path: Path):
             {"lights": [{"type": "point", "gobo": {"image": "x"}}]},
             "gobo: a rig on this page names no files; use the command for those",
         ),
-        ({"lights": [{"type": "moon"}]}, "type: is 'moon', expected one of sun, point, spot, area, dome"),
+        (
+            {"lights": [{"type": "moon"}]},
+            "lights.1002.json: light 1: type is 'moon', expected one of sun, point, spot, area, dome",
+        ),
     ],
 )
 def test_a_rig_names_no_files(rig: Rig, rig_json, text: str):
     depth_clip(rig.root)
     visitor = rig.visitor()
     path = f"/api/clips/{visitor.post('/api/open', json={'path': str(rig.root / 'cg.####.exr')}).json()['name']}"
-    code, told = said(visitor.post(f"{path}/lights/1002", json={"rig": rig_json, "fov": 50}))
-    assert code == 422
-    assert text.partition(":")[2] in told
+    answer = visitor.post(f"{path}/lights/1002", json={"rig": rig_json, "fov": 50})
+    if answer.status_code == 422:
+        assert answer.json() == {"error": text}
+    else:
+        making = made(visitor, path, answer)["making"]
+        assert (making["state"], making["error"]) == ("failed", text)
 
 
 def test_words_need_a_model(clip):

@@ -15,6 +15,7 @@ from relumix.shot.plate import Plate
 from relumix.shot.sequence import Sequence
 from relumix.web.errors import without_folders
 from relumix.web.jobs import Job
+from relumix.web.sessions import ASIDE_SECONDS
 from tests.web.rig import FRAMES, LOOK, Rig, decoded, link, make_clip, said, upload
 
 
@@ -58,7 +59,8 @@ def test_pictures_are_small_and_get_brighter(clip):
         ("frames/1001/plate.jpg?stops=nan", 400, "size and stops: stops is nan: expected a number from -12 to 12"),
         ("result.zip", 409, "no frame is made yet"),
         ("secret.zip", 404, "expected result.zip, gain.zip or confidence.zip"),
-        ("movie", 409, "the shot is not relit yet"),
+        ("movies/movie", 409, "the movie is not made yet"),
+        ("movies/secret", 404, "expected one of movie, before-after"),
     ],
 )
 def test_what_is_not_there(clip, query: str, code: int, text: str):
@@ -78,7 +80,7 @@ def test_a_grade_is_shown_and_made_a_reference(clip, rig: Rig):
     np.testing.assert_allclose(lit, 2 * plate, rtol=2e-3)
     assert decoded(visitor.get(f"{path}/frames/1002/reference.jpg")).mean() > plain.mean() + 10
     assert visitor.delete(f"{path}/references/1002").json()["references"] == {}
-    assert not written.exists()
+    assert not written.parent.exists()
 
 
 @pytest.mark.parametrize(
@@ -191,6 +193,42 @@ def test_a_visitor_sees_his_own_clips_alone(rig: Rig, clip):
     assert other.get("/api/state").json()["clips"] == []
     for method, rest in [("GET", ""), ("DELETE", ""), ("GET", "/frames/1001/plate.jpg"), ("POST", "/job")]:
         assert said(other.request(method, path + rest)) == (404, "there is no such clip: it may have been closed")
+
+
+def test_to_look_needs_no_session(rig: Rig):
+    make_clip(rig.root)
+    for _ in range(rig.options.max_sessions + 1):
+        for path in ("/api/state", "/api/browse", "/api/examples/shot/plate.jpg", "/api/clips/none", "/"):
+            assert not rig.visitor().get(path).cookies, path
+    asked: list[tuple[str, str, dict]] = [
+        *(("POST", "/api/examples/none", {}), ("POST", "/api/open", {"path": "/etc"}), ("POST", "/api/uploads/u", {})),
+        *(
+            ("DELETE", "/api/uploads/u", {}),
+            ("PUT", "/api/uploads/u/notes.txt", {}),
+            ("PUT", "/api/uploads/u/a.exr", {}),
+        ),
+        *(("DELETE", "/api/clips/none", {}), ("POST", "/api/clips/none/job", {})),
+    ]
+    for method, path, body in asked:
+        content = b"" if method == "PUT" else json.dumps(body).encode()
+        assert not rig.visitor().request(method, path, content=content).cookies, path
+    assert not rig.sessions._sessions
+
+
+def test_cheap_visitors_do_not_push_out_others(workers, tmp_path: Path):
+    with Rig(workers, tmp_path, max_sessions=3) as rig:
+        files = make_clip(tmp_path / "made")
+        works = rig.visitor()
+        path = f"/api/clips/{upload(works, files)['name']}"
+        for _ in range(2):
+            assert rig.visitor().post("/api/examples/crates").status_code == 200
+        late = rig.visitor()
+        assert said(late.post("/api/examples/crates")) == (503, "3 people are here already: come back later")
+        assert late.get("/api/state").status_code == 200  # He may look on.
+        for session in rig.sessions._sessions.values():
+            session.used -= ASIDE_SECONDS + 1  # All have been away for a minute.
+        assert late.post("/api/examples/crates").status_code == 200
+        assert works.get(path).status_code == 200
 
 
 def test_a_closed_clip_leaves_nothing(rig: Rig, clip):

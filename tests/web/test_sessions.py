@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from relumix.web.errors import RefusedError
-from relumix.web.sessions import Sessions
+from relumix.web.sessions import ASIDE_SECONDS, Sessions
 
 
 class Clock:
@@ -50,6 +52,36 @@ def test_there_are_only_so_many(sessions: Sessions, clock: Clock):
     (third.folder / "plate.exr").touch()
     with pytest.raises(RefusedError, match="2 people are here already: come back later"):
         sessions.begin()
+
+
+def test_who_has_made_nothing_gives_way_when_he_has_gone_and_nobody_else(sessions: Sessions, clock: Clock):
+    idle, works = sessions.begin(), sessions.begin()
+    idle.clips["one"] = clip_of_a_click(untouched=True)
+    works.clips["one"] = clip_of_a_click(untouched=False)
+    clock.now = ASIDE_SECONDS  # He looked a moment ago.
+    with pytest.raises(RefusedError):
+        sessions.begin()
+    clock.now = ASIDE_SECONDS + 1
+    new = sessions.begin()
+    assert sessions.find(idle.name) is None
+    assert sessions.find(works.name) is works
+    assert sessions.find(new.name) is new
+
+
+def test_who_waits_for_an_answer_does_not_give_way(sessions: Sessions, clock: Clock):
+    asks, other = sessions.begin(), sessions.begin()
+    asks.asking = 1  # His first file is on its way.
+    clock.now = 1
+    sessions.begin()
+    assert sessions.find(asks.name) is asks
+    assert sessions.find(other.name) is None
+    clock.now = 200
+    sessions.tidy()
+    assert sessions.find(asks.name) is asks
+
+
+def clip_of_a_click(*, untouched: bool) -> Any:
+    return SimpleNamespace(untouched=untouched, busy=False, close=lambda: None)
 
 
 def test_names_cannot_be_guessed(sessions: Sessions):

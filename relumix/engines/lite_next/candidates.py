@@ -48,18 +48,21 @@ def match(frame: Tensor, reference: Tensor, fine_frame: Tensor, fine_reference: 
 
 def refine(near: Tensor, frame: Tensor, reference: Tensor) -> Match:
     """Look for a frame's features [B, d, h, w] in a window around `near` [B, 2, h, w] in a reference of that size."""
-    height, width = reference.shape[-2:]
-    edge = 1 / height - 1, 1 - 1 / height
+    b, d, h, w = frame.shape
+    across, down = (
+        torch.arange(-_WINDOW, _WINDOW + 1, device=near.device) * (2 / side) for side in (reference.shape[-1], h)
+    )
+    edge = 1 - 1 / torch.tensor([w, h], device=near.device).reshape(1, 2, 1, 1, 1)
     scores, spots = [], []
-    for down in range(-_WINDOW, _WINDOW + 1):
-        for right in range(-_WINDOW, _WINDOW + 1):
-            spot = near + torch.tensor([2 * right / width, 2 * down / height], device=near.device).reshape(1, 2, 1, 1)
-            spot = torch.stack([spot[:, 0].clamp(1 / width - 1, 1 - 1 / width), spot[:, 1].clamp(*edge)], 1)
-            spots.append(spot)
-            scores.append((frame * sample(reference, spot)).sum(1, keepdim=True))
-    score, spot = torch.stack(scores), torch.stack(spots)
-    share = (score * _SHARPNESS).softmax(0)
-    return Match((share * spot).sum(0), (share * score).sum(0))
+    for step in down:  # a row of the window at once: all of it would not stay in a processor's cache
+        steps = torch.stack([across, step.expand_as(across)])[None, :, :, None, None]
+        spot = (near[:, :, None] + steps).clamp(-edge, edge)  # [B, 2, 7, h, w]
+        there = sample(reference, spot.flatten(2, 3)).reshape(b, d, -1, h, w)
+        spots.append(spot)
+        scores.append((frame[:, :, None] * there).sum(1, keepdim=True))
+    score, spot = torch.cat(scores, 2), torch.cat(spots, 2)
+    share = (score * _SHARPNESS).softmax(2)
+    return Match((share * spot).sum(2), (share * score).sum(2))
 
 
 def standing(found: Match) -> Tensor:

@@ -30,6 +30,8 @@ _LEAST_SPREAD_STOPS = 0.05  # what is less is noise, and would be all that is se
 _LEAST_ERROR = 0.2  # in units of spread: no gain is surer than this
 _KEEP = 0.5  # of what was gathered so far a frame takes on from its neighbour
 _ALIKE = 0.5  # features that are less alike than this are not of one place
+_SAME, _SURE, _LEAST_SHARED = 0.8, 0.99, 0.02  # what two references show alike, known in both, and enough of it
+_SAME_LIGHT_STOPS = 0.02  # lights that differ by less are one: matches are no better than that
 
 
 class LiteNextEngine:
@@ -45,10 +47,15 @@ class LiteNextEngine:
         self.device = torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
         file = model / "lite.safetensors" if model.is_dir() else model
         self.network = load_network(file).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.half = self.device.type == "cuda"
         self.lock = Lock()
         self.name = "lite-next"
         version = blake2b(file.read_bytes(), digest_size=4).hexdigest()
-        self.windowing = Windowing(version=f"2-{version}", window=8, overlap=2, tracks=False)
+        self.windowing = Windowing(version=f"3-{version}", window=8, overlap=2, tracks=False)
+
+    def fast(self) -> torch.autocast:
+        """Within it, convolutions on a graphics card are in half precision."""
+        return torch.autocast(self.device.type, torch.float16, enabled=self.half)
 
     def start(self) -> Propagator:
         """Begin a shot."""
@@ -83,18 +90,22 @@ class LiteNextPropagator:
     ) -> Carried:
         """Carry the light of the references to the frames of one window (see `Propagator.propagate`)."""
         with self._engine.lock, torch.inference_mode():  # one window at a time: it uses all processors
-            levels = [one.median_gain() for one in references]
+            shown = [self._look(one) for one in references]
+            levels = self._levels(references, shown)
             spread = _spread_of(references, levels)
-            known = [self._reference(one, level, spread) for one, level in zip(references, levels, strict=True)]
+            known = [self._reference(*each, spread) for each in zip(references, shown, levels, strict=True)]
             looks = [self._look(frame) for frame in frames]
             scale = torch.full((1, 1, 1, 1), max(spread, _LEAST_SPREAD_STOPS), device=self._engine.device)
-            answers = [self._engine.network(look, known, scale) for look in looks]
+            with self._engine.fast():
+                answers = [self._engine.network(look, known, scale) for look in looks]
             gains = _held_still(looks, answers)
+        # A grade that was rounded in its file has a spread as well, and nothing that is said of rounding is light.
+        said = spread * min(1.0, spread / _LEAST_SPREAD_STOPS)
         own = {one.frame: one.gain_stops for one in references}
         stops = [
             own[frame.frame]
             if frame.frame in own
-            else _level(frame.frame, references, levels) + _enlarged(gain, look, frame) * np.float32(spread)
+            else _level(frame.frame, references, levels) + _enlarged(gain, look, frame) * np.float32(said)
             for frame, look, gain in zip(frames, looks, gains, strict=True)
         ]
         errors = [
@@ -104,14 +115,41 @@ class LiteNextPropagator:
         return Carried(np.stack(stops), np.stack(errors))
 
     def _look(self, frame: ProxyFrame) -> Look:
-        look: Look = self._engine.network.look(self._shrunk(_log(frame.rgb), frame))
+        with self._engine.fast():
+            look: Look = self._engine.network.look(self._shrunk(_log(frame.rgb), frame))
         return look
 
-    def _reference(self, reference: ProxyReference, level: Float32, spread: float) -> Reference:
+    def _levels(self, references: Sequence[ProxyReference], looks: Sequence[Look]) -> list[Float32]:
+        """Each reference's level in stops, [3] each: the median gain of all, and how far its light is from the first's.
+
+        Medians alone would not do: references of one light that show different things differ in them.
+        """
+        offsets: list[Float32] = [np.zeros(3, np.float32)]
+        for one, look in zip(references[1:], looks[1:], strict=True):
+            offsets.append(self._offset(one, look, references[0], looks[0]))
+        gains = [(one.gain_stops - offset)[one.trusted > 0.5] for one, offset in zip(references, offsets, strict=True)]
+        every = np.concatenate(gains)
+        common = np.median(every, axis=0).astype(np.float32) if len(every) else np.zeros(3, np.float32)
+        return [common + offset for offset in offsets]
+
+    def _offset(self, one: ProxyReference, look: Look, other: ProxyReference, other_look: Look) -> Float32:
+        """How many stops more gain one reference has than another, [3]: the median where both show the same."""
+        way = match(look.coarse, other_look.coarse, look.fine, other_look.fine)
+        own, its = (
+            self._shrunk(np.concatenate([each.gain_stops, each.trusted[..., None]], -1), each) for each in (one, other)
+        )
+        there = sample(its, resized(way.there, own))
+        same = (resized(way.alike, own) > _SAME) & (own[:, 3:] > _SURE) & (there[:, 3:] > _SURE)
+        if float(same.float().mean()) < _LEAST_SHARED:
+            return one.median_gain() - other.median_gain()
+        apart = (own - there)[:, :3].movedim(1, -1)[same[:, 0]].median(0).values.cpu().numpy()
+        return np.where(np.abs(apart) < _SAME_LIGHT_STOPS, np.float32(0), apart)
+
+    def _reference(self, reference: ProxyReference, look: Look, level: Float32, spread: float) -> Reference:
         local = (reference.gain_stops - level) / np.float32(max(spread, _LEAST_SPREAD_STOPS))
         lit = self._shrunk(reference.trusted[..., None], reference)
         gain = self._shrunk(np.clip(local, -4, 4) * reference.trusted[..., None], reference)
-        return Reference(self._look(reference), gain / lit.clamp_min(1e-3), lit)
+        return Reference(look, gain / lit.clamp_min(1e-3), lit)
 
     def _shrunk(self, planes: Float32, frame: ProxyFrame) -> Tensor:
         """[1, c, h, w] of what the network sees, from [H, W, c]."""
@@ -142,7 +180,7 @@ def _spread_of(references: Sequence[ProxyReference], levels: Sequence[Float32]) 
 
 
 def _level(frame: int, references: Sequence[ProxyReference], levels: Sequence[Float32]) -> Float32:
-    """The references' median gain, the nearer counting more: between two, light changes over time."""
+    """The references' level, the nearer counting more: between two, light changes over time."""
     if len(levels) == 1:
         return levels[0]
     away = np.array([abs(one.frame - frame) for one in references], np.float32)

@@ -99,7 +99,7 @@ class LightNet(nn.Module):
         levels = self.eyes(F.pixel_unshuffle(picture * 0.5, 2))
         heads = self.heads(F.silu(levels[0])).float()
         normal = F.normalize(heads[:, :3] + torch.tensor([0, 0, 0.5], device=heads.device).reshape(1, 3, 1, 1), dim=1)
-        coarse, fine = F.normalize(self.coarse(levels[2]), dim=1), F.normalize(self.fine(levels[1]), dim=1)
+        coarse, fine = (F.normalize(said.float(), dim=1) for said in (self.coarse(levels[2]), self.fine(levels[1])))
         return Look(picture, coarse, fine, normal, F.softplus(heads[:, 3:4]), heads[:, 4:7], levels[0])
 
     def forward(self, frame: Look, references: list[Reference], spread: Tensor) -> Answer:
@@ -120,7 +120,14 @@ class LightNet(nn.Module):
         return Answer(gain, miss, doubts, own, resized(frame.arriving, frame.picture) + shaded * spread)
 
     def candidates(self, frame: Look, references: list[Reference], spread: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the gains of all candidates but the last [B, n - 1, 3, h, w], and evidence [B, _EVIDENCE, h, w]."""
+        """Return the gains of all candidates but the last [B, n - 1, 3, h, w], and evidence [B, _EVIDENCE, h, w].
+
+        In single precision whatever the rest is in: places and fits need it.
+        """
+        with torch.autocast(frame.picture.device.type, enabled=False):
+            return self._candidates(frame, references, spread)
+
+    def _candidates(self, frame: Look, references: list[Reference], spread: Tensor) -> tuple[Tensor, Tensor]:
         picture = frame.picture
         found = [match(frame.coarse, one.look.coarse, frame.fine, one.look.fine) for one in references]
         still = [standing(one) for one in found]

@@ -113,9 +113,7 @@ export class GradeEditor {
         const blob = await picture(clipPath(this.clip, `/frames/${this.frame}/graded?size=${size}&stops=${stops}`), this.look);
         const bitmap = await createImageBitmap(blob);
         if (this.closed) break;
-        this.viewer.override?.close();
-        this.viewer.override = bitmap;
-        this.viewer.draw();
+        this.viewer.overrule(bitmap, "this grade");
       } catch (error) {
         toast(error.message);
       }
@@ -142,9 +140,8 @@ export class GradeEditor {
     if (this.closed) return;
     this.closed = true;
     this.brush.use(null);
-    this.viewer.override = null;
+    this.viewer.overrule(null);
     this.viewer.onexposed = null;
-    this.viewer.draw();
     this.onclose();
   }
 }

@@ -39,18 +39,44 @@ function tabs() {
   );
 }
 
-function start() {
+function start(notice = "") {
   bench?.leave();
   bench = null;
   history.replaceState(null, "", "#");
-  main.replaceChildren(new Start(state, { onopen: open }).element);
+  document.title = "relumix";
+  main.replaceChildren(new Start(state, { onopen: open, notice }).element);
   tabs();
+}
+
+// All clips, those that another tab has opened too.
+async function home() {
+  if (!state) return;
+  const { clips } = await get("api/state").catch(() => state);
+  state.clips = clips;
+  start();
+}
+
+// Begin anew where the server no longer knows a clip.
+async function gone(clip) {
+  bench?.leave();
+  state = await get("api/state").catch((error) => (error.status === 401 ? null : state));
+  if (!state) return login("This page was started anew, or you were away for long: come in again.");
+  state.clips = state.clips.filter((each) => each.name !== clip.name);
+  lost(false);
+  return start(`${clip.title} is no longer here: it was closed, or the page was started anew.`);
+}
+
+// Say in the header that the server does not answer, or that it does again.
+function lost(away) {
+  const box = document.getElementById("server");
+  if (away) box.replaceChildren(h("span", { class: "bad" }, "● the server does not answer"));
+  else if (state) showServer();
 }
 
 function open(clip, frame) {
   bench?.leave();
   if (!state.clips.some((each) => each.name === clip.name)) state.clips.push(clip);
-  bench = new Workbench(state, clip, { onclose: closed, onchange: changed });
+  bench = new Workbench(state, clip, { onclose: closed, onchange: changed, ongone: gone, onlost: lost });
   main.replaceChildren(bench.element);
   bench.open(frame);
   tabs();
@@ -102,11 +128,15 @@ function key(event) {
   doing();
 }
 
-async function watchServer() {
+function showServer() {
   const box = document.getElementById("server");
   const word = state.ready ? h("span", { class: "good" }, "● ready") : h("span", { class: state.trouble ? "bad" : "warn" }, state.trouble ? "● no engine" : "● loading the engine");
   box.replaceChildren(state.status_page ? h("a", { href: state.status_page, target: "_blank", rel: "noopener" }, word) : word);
   box.title = state.trouble;
+}
+
+async function watchServer() {
+  showServer();
   if (state.ready) return;
   await new Promise((resolve) => setTimeout(resolve, 1500));
   const { ready, trouble, status_page } = await get("api/state").catch(() => state);
@@ -155,7 +185,7 @@ async function begin() {
 
 const kept = localStorage.getItem("relumix-theme");
 if (kept) document.documentElement.dataset.theme = kept;
-document.getElementById("home").addEventListener("click", () => state && start());
+document.getElementById("home").addEventListener("click", home);
 document.getElementById("theme").addEventListener("click", theme);
 document.getElementById("keys").addEventListener("click", help);
 document.addEventListener("keydown", key);

@@ -7,12 +7,13 @@ const SPACES = ["sRGB", "ACEScg", "ACES2065-1", "ACEScct", "lin_rec709", "ARRI L
 const AT_ONCE = 3;
 
 export class Start {
-  constructor(state, { onopen }) {
+  constructor(state, { onopen, notice = "" }) {
     this.state = state;
     this.onopen = onopen;
     this.element = h(
       "div",
       { class: "start" },
+      notice ? h("p", { class: "notice", role: "alert" }, notice) : null,
       h("section", { class: "hero" }, h("h1", {}, "Relight one frame. The shot follows."), h("p", { class: "dim" }, "Try a clip that lies here, or your own: a movie, or a sequence of EXR, DPX, TIFF, PNG or JPEG files.")),
       h("section", { class: "cards", "aria-label": "Examples" }, state.examples.map((example) => this.card(example))),
       this.upload(),
@@ -32,12 +33,15 @@ export class Start {
   }
 
   async open(ask, waiting) {
+    if (this.opening) return;
+    this.opening = true;
     waiting?.setAttribute("aria-busy", "true");
     try {
       this.onopen(await ask());
     } catch (error) {
       toast(error.message);
     } finally {
+      this.opening = false;
       waiting?.removeAttribute("aria-busy");
     }
   }
@@ -95,17 +99,18 @@ export class Start {
     const upload = crypto.getRandomValues(new Uint32Array(3)).reduce((name, part) => name + part.toString(36), "");
     const shares = files.map(() => 0);
     const waiting = files.map((file, i) => [file, i]).reverse();
+    const send = (file, i) => {
+      const onshare = (share) => {
+        shares[i] = share * file.size;
+        this.progress.value = shares.reduce((sum, each) => sum + each, 0) / total;
+      };
+      return put(`api/uploads/${upload}/${encodeURIComponent(file.name)}`, file, { onshare, signal });
+    };
     const work = async () => {
-      for (let next = waiting.pop(); next; next = waiting.pop()) {
-        const [file, i] = next;
-        const onshare = (share) => {
-          shares[i] = share * file.size;
-          this.progress.value = shares.reduce((sum, each) => sum + each, 0) / total;
-        };
-        await put(`api/uploads/${upload}/${encodeURIComponent(file.name)}`, file, { onshare, signal });
-      }
+      for (let next = waiting.pop(); next; next = waiting.pop()) await send(...next);
     };
     try {
+      await send(...waiting.pop()); // alone: with it, a visitor's session begins
       await Promise.all(Array.from({ length: AT_ONCE }, work));
     } catch (error) {
       this.aborting.abort();

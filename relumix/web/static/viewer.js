@@ -29,7 +29,8 @@ export class Viewer {
     this.split = 0.5;
     this.stops = 0;
     this.playing = false;
-    this.override = null; // what takes the place of the relit frame: the preview of a grade
+    this.override = null; // what takes the place of the relit frame: the preview of a grade, the scene's shape
+    this.overrideName = "";
     this.overlay = null; // draws on top: a brush
     this._build();
   }
@@ -123,6 +124,19 @@ export class Viewer {
     this.onexposed?.();
   }
 
+  // Show a picture in place of the relit frame, or no longer.
+  overrule(bitmap, name = "") {
+    this.override?.close();
+    this.override = bitmap;
+    this.overrideName = name;
+    this.draw();
+  }
+
+  // Width of the picture on the page, in its pixels.
+  get wide() {
+    return this.boxes[this.boxes.length - 1][2] * (this.canvas.getBoundingClientRect().width / this.canvas.width);
+  }
+
   fullscreen() {
     if (document.fullscreenElement) document.exitFullscreen();
     else this.element.requestFullscreen?.();
@@ -175,6 +189,8 @@ export class Viewer {
     else shown.forEach((bitmap, i) => bitmap && context.drawImage(bitmap, ...this.boxes[i]));
     this.last = { shown, kinds };
     this.caption.textContent = this._words(shown, kinds);
+    this.caption.classList.toggle("hidden", this.boxes.length > 1);
+    if (this.boxes.length > 1) this.boxes.forEach((box, i) => this._label(context, box, this._words([shown[i]], [kinds[i]]), ratio));
     this.overlay?.(context, this.boxes[wiped ? 0 : this.boxes.length - 1], ratio);
     stage.dataset.drawn = `${this.frame} ${kinds.map((kind, i) => (shown[i] ? kind : "-")).join(" ")}`;
   }
@@ -194,9 +210,24 @@ export class Viewer {
   _words(shown, kinds) {
     const names = { plate: "plate", result: "relit", reference: "reference", gain: "gain: orange adds light, blue takes it", confidence: "confidence: white is certain, grey a stop off" };
     const missing = shown.findIndex((bitmap) => !bitmap);
-    if (this.override) return this.mode === "plate" ? "plate" : "this grade";
-    if (missing >= 0 && kinds.length < 4) return kinds[missing] === "plate" ? "this frame cannot be read" : "not made yet";
+    if (this.override) return this.mode === "plate" ? "plate" : this.overrideName;
+    if (missing >= 0) {
+      const path = kinds[missing] && framePath(this.clip, this.frame, kinds[missing], this);
+      return path ? this.pictures.trouble(path) || "it cannot be shown" : "not made yet";
+    }
     return [...new Set(kinds.filter((kind, i) => shown[i]))].map((kind) => names[kind]).join(" | ");
+  }
+
+  _label(context, [left, top, , height], words, ratio) {
+    context.font = `${12 * ratio}px system-ui, sans-serif`;
+    const [wide, high, away] = [context.measureText(words).width + 14 * ratio, 19 * ratio, 6 * ratio];
+    context.fillStyle = "#000a";
+    context.beginPath();
+    context.roundRect(left + away, top + height - high - away, wide, high, high / 2);
+    context.fill();
+    context.fillStyle = "#eee";
+    context.textBaseline = "middle";
+    context.fillText(words, left + away + 7 * ratio, top + height - away - high / 2 + ratio / 2);
   }
 
   _fit(x, y, width, height) {

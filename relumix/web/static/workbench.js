@@ -1,17 +1,22 @@
 // One clip: its pictures, its references, the job, and what to take home.
-import { clipPath, put, post, remove, text } from "./api.js";
+import { clipPath, get, put, post, remove, text } from "./api.js";
 import { Curves, lowest } from "./curves.js";
 import { button, clock, h, slider, toast } from "./dom.js";
 import { GradeEditor } from "./grade.js";
-import { PICTURES, makerButtons } from "./makers.js";
+import { LampsEditor } from "./lamps.js";
+import { PICTURES, makerButtons, wordsPanel } from "./makers.js";
 import { Strip } from "./strip.js";
 import { Viewer } from "./viewer.js";
 
 const STAGES = { references: "reading references", send: "sending the plate", light: "carrying the light" };
+const MAKING = { match: "Taking the light of a picture", lights: "Lighting by lamps", text: "Lighting by words", movie: "Making a movie", "before-after": "Making a movie of before and after" };
+const AGAIN_MS = 2000;
+const running = (job) => ["waiting", "running"].includes(job?.state);
 
 export class Workbench {
-  constructor(state, clip, { onclose, onchange }) {
-    Object.assign(this, { state, clip, onclose, onchange });
+  constructor(state, clip, { onclose, onchange, ongone, onlost }) {
+    Object.assign(this, { state, clip, onclose, onchange, ongone, onlost });
+    this.rigs = {}; // lamps by frame, as they were left
     this.options = { engine: state.engines[0], mix: 1 };
     const onframe = (frame) => this.viewer.go(frame);
     this.viewer = new Viewer({ onframe: (frame) => this.framed(frame) });
@@ -19,6 +24,7 @@ export class Workbench {
     this.curves = new Curves({ onframe });
     this.side = h("aside", { class: "side", "aria-label": "What to do" });
     this.element = h("div", { class: "workbench" }, h("div", { class: "left" }, this.viewer.element, this.strip.element, this.curves.element), this.side);
+    this.made = h("section", { class: "panel", "aria-label": "Being made", hidden: true });
     this.references = h("section", { class: "panel", "aria-label": "References" });
     this.job = h("section", { class: "panel", "aria-label": "Relight" });
     this.home = h("section", { class: "panel", "aria-label": "Take home", hidden: true });
@@ -38,19 +44,53 @@ export class Workbench {
     this.events?.close();
     this.events = new EventSource(clipPath(this.clip, "/events"));
     this.events.addEventListener("message", (event) => this.told(JSON.parse(event.data)));
+    this.events.addEventListener("open", () => this.onlost(false));
+    this.events.addEventListener("error", () => this.lost(this.events));
   }
 
-  told({ job, measures }) {
+  // The server does not answer, or no longer knows the clip. Browsers ask again by themselves where nobody answered.
+  async lost(events) {
+    if (events !== this.events) return;
+    this.onlost(true);
+    if (events.readyState !== EventSource.CLOSED) return;
+    try {
+      this.update(await get(clipPath(this.clip)));
+      this.listen();
+    } catch (error) {
+      if ([401, 404].includes(error.status)) this.ongone(this.clip);
+      else setTimeout(() => this.lost(events), AGAIN_MS);
+    }
+  }
+
+  told(news) {
     const before = this.clip.job?.state;
-    this.update({ ...this.clip, job, measures });
+    const { making } = this.clip;
+    const { job } = news;
+    this.update({ ...this.clip, ...news });
+    if (running(making) && !running(news.making)) this.ended(news.making);
     if (job?.state === "done" && before === "running" && !this.editor) {
       this.viewer.show("wipe");
       if (!this.viewer.playing) this.viewer.toggle();
     }
   }
 
+  // What was being made beside the shot has ended.
+  ended(making) {
+    if (making?.state !== "done") return;
+    if (making.frame === null) return this.fetch(making.what);
+    if (this.panel === making.what) this.back();
+    this.viewer.go(making.frame);
+    this.viewer.show("beside");
+    return undefined;
+  }
+
+  fetch(movie) {
+    h("a", { href: clipPath(this.clip, `/movies/${movie}`), download: "" }).click();
+  }
+
   leave() {
     this.events?.close();
+    this.events = null;
     this.editor?.close();
     this.viewer.stop();
   }
@@ -69,6 +109,7 @@ export class Workbench {
     this.viewer.update(clip);
     this.strip.update(clip);
     this.curves.update(clip);
+    this.drawMaking();
     this.drawReferences();
     this.drawJob();
     this.drawHome();
@@ -84,7 +125,39 @@ export class Workbench {
       h("p", { class: "dim" }, `${clip.frames.length} frames ${clip.frames[0]}–${clip.frames[clip.frames.length - 1]}${gaps}, ${clip.width}×${clip.height}${rate}`),
       ...clip.notes.map((note) => h("p", { class: "dim" }, note)),
     );
-    this.side.replaceChildren(this.about, this.references, this.job, this.home);
+    this.panel = null;
+    this.side.replaceChildren(this.about, this.references, this.made, this.job, this.home);
+  }
+
+  drawMaking() {
+    const { making } = this.clip;
+    this.made.hidden = !making || making.state === "cancelled" || (making.state === "done" && !making.warnings.length);
+    if (this.made.hidden) return;
+    const what = `${MAKING[making.what]}${making.frame === null ? "" : `, frame ${making.frame}`}`;
+    this.placeMaking(making);
+    const key = `${what} ${making.state} ${making.error}`;
+    if (key !== this.madeKey) {
+      const stop = () => this.change(() => remove(clipPath(this.clip, "/making")));
+      this.share = h("progress", { max: 1, "aria-label": what });
+      this.step = h("p", { class: "dim", role: "status" });
+      this.made.replaceChildren(
+        h("h2", {}, what),
+        ...(making.error ? [h("p", { class: "bad", role: "alert" }, making.error)] : []),
+        ...(running(making)
+          ? [this.share, this.step, button("Cancel", stop, { class: "wide", id: "stop" })]
+          : [...making.warnings.map((warning) => h("p", { class: "warn" }, warning)), button("Dismiss", stop)]),
+      );
+    }
+    if (key !== this.madeKey) this.made.scrollIntoView({ block: "nearest" });
+    this.madeKey = key;
+    this.share.value = making.share;
+    this.step.textContent = making.state === "waiting" ? "waiting for its turn" : making.message || "starting";
+  }
+
+  // Beside what it was asked for by.
+  placeMaking(making) {
+    const before = this.panel ? this.side.firstChild : making.frame === null ? this.home : this.job;
+    if (this.made !== before && this.made.nextSibling !== before) this.side.insertBefore(this.made, before);
   }
 
   drawReferences() {
@@ -92,6 +165,7 @@ export class Workbench {
     const { frame } = this.viewer;
     const busy = this.busy;
     const made = { graded: "graded here", uploaded: "uploaded", matched: "light of", lit: "lamps", worded: "by words", example: "comes with the clip" };
+    const change = { graded: (number) => this.edit(number), lit: (number) => this.light(number), worded: (number) => this.reword(number) };
     const rows = Object.entries(clip.references).map(([number, each]) =>
       h(
         "li",
@@ -99,7 +173,7 @@ export class Workbench {
         button(number, () => this.viewer.go(Number(number)), { class: "plain number", title: "Go there" }),
         h("span", { class: "dim" }, each.made === "uploaded" ? each.name : each.made === "matched" ? `light of ${each.name}` : made[each.made]),
         h("span", { class: "spacer" }),
-        each.made === "graded" && button("Change", () => this.edit(Number(number)), { class: "plain", disabled: busy }),
+        change[each.made] && button("Change", () => change[each.made](Number(number)), { class: "plain", "aria-label": `Change the reference of frame ${number}`, disabled: busy }),
         button("×", () => this.drop(Number(number)), { class: "plain", "aria-label": `Remove the reference of frame ${number}`, disabled: busy }),
       ),
     );
@@ -111,38 +185,64 @@ export class Workbench {
       rows.length ? h("ul", { class: "list" }, rows) : h("p", { class: "dim" }, "Choose a frame, and relight it:"),
       h(
         "div",
-        { class: "row" },
+        { class: "ways" },
         button(here ? `Grade ${frame} anew` : `Grade frame ${frame}`, () => this.edit(frame), { disabled: busy, id: "grade", class: rows.length ? "" : "primary" }),
-        h("label", { class: busy ? "button disabled" : "button", for: "reference-file", tabindex: busy ? -1 : 0, role: "button", onkeydown: (event) => event.key === "Enter" && input.click() }, "Upload a picture …"),
+        h("label", { class: busy ? "button disabled" : "button", for: "reference-file", tabindex: busy ? -1 : 0, role: "button", onkeydown: (event) => ["Enter", " "].includes(event.key) && (event.preventDefault(), input.click()) }, "Upload picture\u00a0…"),
         busy ? null : input,
-        makerButtons(clip, frame, { made: (asked) => this.making(asked), open: (panel) => this.aside(panel), disabled: busy }),
+        makerButtons(clip, frame, { made: (asked) => this.making(asked), words: () => this.reword(frame), lamps: (lit) => this.light(lit), disabled: busy }),
       ),
     );
     if (held) [...this.references.querySelectorAll("button")].find((each) => each.textContent === held)?.focus();
   }
 
   get busy() {
-    return ["waiting", "running"].includes(this.clip.job?.state);
+    return running(this.clip.job) || running(this.clip.making);
   }
 
   edit(frame) {
     this.editor?.close();
     this.viewer.go(frame);
-    const done = () => {
-      this.editor = null;
-      this.back();
+    this.beside(
+      new GradeEditor(this.viewer, this.clip, frame, {
+        onmade: (clip) => {
+          this.update(clip);
+          this.viewer.show("wipe");
+          document.getElementById("relight")?.focus();
+        },
+        onclose: () => this.edited(),
+      }),
+      "grade",
+    );
+  }
+
+  light(frame) {
+    this.editor?.close();
+    this.viewer.go(frame);
+    const onclose = (rig) => {
+      this.rigs[frame] = rig;
+      this.edited();
     };
-    this.editor = new GradeEditor(this.viewer, this.clip, frame, {
-      onmade: (clip) => {
-        this.update(clip);
-        this.viewer.show("wipe");
-        document.getElementById("relight")?.focus();
-      },
-      onclose: done,
-    });
-    this.side.replaceChildren(this.editor.element);
-    this.editor.element.querySelector("input")?.focus();
+    const onsubmit = (asked) => this.making(post(clipPath(this.clip, `/lights/${frame}`), asked));
+    this.beside(new LampsEditor(this.viewer, this.clip, frame, this.rigs[frame], { onsubmit, onclose }), "lights");
+  }
+
+  reword(frame) {
+    this.viewer.go(frame);
+    this.aside(wordsPanel(this.clip, frame, (asked) => this.making(asked)));
+  }
+
+  // Show an editor in place of the other panels.
+  beside(editor, panel) {
+    this.editor = editor;
+    this.panel = panel;
+    this.side.replaceChildren(this.made, editor.element);
+    editor.element.querySelector("input, button")?.focus();
     if (this.side.getBoundingClientRect().top > innerHeight * 0.8) this.side.scrollIntoView({ block: "start" });
+  }
+
+  edited() {
+    this.editor = null;
+    this.back();
   }
 
   async send(file) {
@@ -162,29 +262,21 @@ export class Workbench {
   aside(panel) {
     const back = button("Close", () => this.back(), { class: "plain" });
     panel.querySelector("header").append(back);
-    this.side.replaceChildren(panel);
+    this.panel = "text";
+    this.side.replaceChildren(this.made, panel);
     panel.querySelector("textarea, input")?.focus();
   }
 
   back() {
+    if (this.editor) return this.editor.close();
     this.drawSide();
     this.update(this.clip);
+    return undefined;
   }
 
-  async making(asked) {
-    this.side.setAttribute("aria-busy", "true");
-    toast("Making the reference …");
-    try {
-      const clip = await asked;
-      this.back();
-      this.update(clip);
-      this.viewer.show("beside");
-      document.getElementById("toast").hidden = true;
-    } catch (error) {
-      toast(error.message);
-    } finally {
-      this.side.removeAttribute("aria-busy");
-    }
+  // Take what is being made from now on. What it comes to is told (see `told`).
+  making(asked) {
+    return this.change(() => asked);
   }
 
   async change(ask) {
@@ -201,12 +293,12 @@ export class Workbench {
 
   drawJob() {
     const { job } = this.clip;
-    const key = JSON.stringify([job && { ...job, version: 0 }, Object.keys(this.clip.references), this.clip.measures.confidence]);
+    const key = JSON.stringify([job && { ...job, version: 0 }, Object.keys(this.clip.references), this.clip.measures.confidence, this.busy]);
     if (key === this.jobKey) return;
     this.jobKey = key;
     const held = this.job.contains(document.activeElement);
     const focused = held ? document.activeElement.id : null;
-    this.job.replaceChildren(h("h2", {}, "Relight"), ...(this.busy ? this.progress(job) : this.ready(job)));
+    this.job.replaceChildren(h("h2", {}, "Relight"), ...(running(job) ? this.progress(job) : this.ready(job)));
     // What was pressed has gone: the next Space is to play, not to press what took its place.
     if (held) (document.getElementById(focused) || this.viewer.stage).focus({ preventScroll: true });
   }
@@ -219,20 +311,20 @@ export class Workbench {
     return [
       this.state.engines.length > 1 ? h("label", { class: "row" }, "Engine ", engine) : null,
       slider({ name: "Mix", min: 0, max: 1, step: 0.05, value: this.options.mix, reset: 1, onchange: (value) => (this.options.mix = value) }),
-      button(words, () => this.relight(), { class: "primary wide", id: "relight", disabled: !some }),
+      button(words, () => this.relight(), { class: "primary wide", id: "relight", disabled: !some || this.busy }),
       some ? null : h("p", { class: "hint" }, "It needs a reference: a frame as you want it to look."),
-      ...this.ended(job),
+      ...this.outcome(job),
     ].filter(Boolean);
   }
 
-  ended(job) {
+  outcome(job) {
     if (!job) return [];
     const failed = Object.entries(job.failed);
     const said = [];
     if (job.state === "failed") said.push(h("p", { class: "bad", role: "alert" }, job.error));
-    if (job.state === "cancelled") said.push(h("p", { class: "dim" }, `Cancelled: ${Object.keys(job.frames).length} of ${job.total} frames are made and kept.`));
+    if (job.state === "cancelled") said.push(h("p", { class: "dim" }, `Cancelled: ${Object.keys(job.frames).length} of ${this.clip.frames.length} frames are made and kept.`));
     if (job.state === "done") said.push(h("p", { class: "dim", role: "status", id: "done" }, `${Object.keys(job.frames).length} frames in ${clock(job.seconds)}.`));
-    for (const [frame, message] of failed.slice(0, 5)) said.push(h("p", { class: "bad" }, `${frame}: ${message}`));
+    for (const [frame, message] of failed.slice(0, 5)) said.push(h("p", { class: "bad" }, `Frame ${frame}: ${message.replace(/^frame -?\d+: /, "")}`));
     for (const warning of job.warnings) said.push(h("p", { class: "warn" }, warning));
     if (job.state === "done") said.push(...this.advice(job));
     return said;
@@ -265,7 +357,7 @@ export class Workbench {
 
   async relight() {
     await this.change(() => post(clipPath(this.clip, "/job"), this.options));
-    if (this.busy) this.viewer.show("wipe");
+    if (running(this.clip.job)) this.viewer.show("wipe");
   }
 
   leastSure() {
@@ -285,20 +377,21 @@ export class Workbench {
   async drawHome() {
     const { job } = this.clip;
     const made = job ? Object.keys(job.frames).length : 0;
-    this.home.hidden = !made || this.busy;
-    const key = `${job?.state} ${made} ${job?.seconds}`;
+    this.home.hidden = !made || running(job);
+    const key = `${job?.state} ${made} ${job?.seconds} ${this.clip.movies} ${this.busy}`;
     if (this.home.hidden || key === this.homeKey) return;
     this.homeKey = key;
     const link = (name, path, title) => h("a", { class: "button", href: clipPath(this.clip, path), download: "", title }, name);
     const code = h("pre", { tabindex: 0, "aria-label": "Command" });
+    const movie = (name, kind, title) => (this.clip.movies.includes(kind) ? link(name, `/movies/${kind}`, title) : button(name, () => this.change(() => post(clipPath(this.clip, `/movies/${kind}`))), { title, disabled: this.busy }));
     const copy = button("Copy", async () => {
       await navigator.clipboard?.writeText(code.textContent.trim());
       copy.textContent = "Copied";
     });
     this.home.replaceChildren(
       h("h2", {}, "Take home"),
-      h("div", { class: "row" }, [link("EXR, ZIP", "/result.zip"), job.state === "done" ? [link("Movie", "/movie", "Relit once more, straight into a movie: it takes as long"), link("Before | after", "/before-after.mp4")] : null, link("Gain", "/gain.zip"), link("Confidence", "/confidence.zip")].flat()),
-      h("p", { class: "row" }, h("span", { class: "dim" }, "The command that makes the same"), h("span", { class: "spacer" }), copy),
+      h("div", { class: "ways" }, [link("EXR, ZIP", "/result.zip"), job.state === "done" ? [movie("Movie", "movie", "Relit once more, straight into a movie: it takes as long"), movie("Before | after", "before-after", "Plate and result side by side, to look at")] : null, link("Gain", "/gain.zip"), link("Confidence", "/confidence.zip")].flat()),
+      h("p", { class: "row last" }, h("span", { class: "dim" }, "The command for the same"), h("span", { class: "spacer" }), copy),
       code,
     );
     code.textContent = await text(clipPath(this.clip, "/command.txt")).catch((error) => error.message);

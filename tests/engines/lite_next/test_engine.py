@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from relumix.engines.base import Carried, Engine
 from relumix.engines.lite_next.engine import LiteNextEngine
+from relumix.engines.lite_next.network import Answer, Look
 from relumix.errors import InputError
 from relumix.gain.proxy import ProxyFrame, ProxyReference
 from tests.engines.lite_next.models import make_weights
@@ -71,6 +73,28 @@ def test_it_says_how_far_off_it_may_be(engine):
 def test_light_changes_over_time_between_two_references(engine):
     result = relit(engine, reference(1, np.zeros(3)), reference(3, np.ones(3)))
     np.testing.assert_allclose(result.mean((1, 2, 3)), [0, 0.5, 1], atol=1e-5)
+
+
+def test_references_of_one_light_that_show_different_parts_agree_on_its_level(engine, monkeypatch):
+    """Their medians are 1.5 stops apart, for one knows the dark half and one the other; it is the same light."""
+    seen = []
+    monkeypatch.setattr(engine.network, "forward", lambda look, known, spread: seen.append(known) or zero(look))
+    dark, light = (np.broadcast_to(SHADOW, (40, 56, 3)).astype(np.float32).copy() for _ in range(2))
+    references = []
+    for number, gain, known in ((1, dark, slice(0, 34)), (2, light, slice(22, 56))):
+        lit = np.zeros((40, 56), np.float32)
+        lit[:, known] = 1
+        references.append(ProxyReference(number, frame(1).rgb, frame(1).known, gain, lit))
+    relit(engine, *references)
+    one, two = seen[0]
+    both = (one.lit > 0.99) & (two.lit > 0.99)
+    torch.testing.assert_close((one.gain * both), (two.gain * both), atol=1e-4, rtol=0)
+    assert float(both.float().mean()) > 0.1
+
+
+def zero(look: Look) -> Answer:
+    nothing = torch.zeros_like(look.picture)
+    return Answer(nothing, nothing[:, :1], nothing, nothing[:, None], nothing)
 
 
 def test_a_grade_on_top_of_light_is_that_light_and_the_grade(engine):

@@ -38,6 +38,18 @@ def test_a_clip_has_all_that_is_known(clip):
     assert mean.mean((0, 2, 3)).max() < 0.4
 
 
+def test_clips_rendered_at_once_are_those_rendered_alone(clip):
+    from relumix.engines.lite_next.training.clips import Stage
+
+    stage = Stage(types_of("cpu"), SIZE, 4, 4, torch.device("cpu"))
+    other, same = stage.clips([16, 15])
+    for name in ("radiance", "irradiance", "normal", "depth", "tracks", "seen", "following", "followed"):
+        wrong = (getattr(same, name).float() - getattr(clip, name).float()).abs()
+        assert wrong.quantile(0.99) < 2e-3, name  # a ray at an edge may fall on its other side
+    assert (same.anchors, same.kinds) == (clip.anchors, clip.kinds)
+    assert other.kinds != same.kinds or (other.radiance - same.radiance).abs().max() > 0.1
+
+
 def test_tracks_carry_normals_and_depth_of_what_stands_still(clip):
     """To its own frame a track is where each pixel is; to another it leads to what is as far from a still camera."""
     own = clip.tracks[0, 0].float()[None]
@@ -99,7 +111,7 @@ def test_every_frame_is_seen_at_its_own_exposure_as_proxies_are(clip):
 
 
 def test_the_truth_has_no_loss_and_learning_lowers_it(clip):
-    from relumix.engines.lite_next.training.learn import learn
+    from relumix.engines.lite_next.training.learn import descend, differentiate
     from relumix.engines.lite_next.training.losses import display
     from relumix.engines.lite_next.training.pairs import draw
 
@@ -110,7 +122,8 @@ def test_the_truth_has_no_loss_and_learning_lowers_it(clip):
     optimizer = torch.optim.AdamW(network.parameters(), 3e-3)
     losses = []
     for _ in range(6):
-        found = learn(network, optimizer, example, torch.Generator().manual_seed(0), 3, False)
+        found = differentiate(network, example, torch.Generator().manual_seed(0), 3, False)
+        descend(network, optimizer)
         losses.append(float(found["loss"]))
     assert np.isfinite(losses).all()
     assert losses[-1] < 0.95 * losses[0]
@@ -162,7 +175,7 @@ def test_light_is_learned_from_after_so_many_steps_whatever_the_clock_says(tmp_p
     types = types_of("cpu")
     from relumix.engines.lite_next.training.run import Settings, Training
 
-    settings = Settings(600, (32, 32), frames=3, lights=3, batch=1, pool=2, shape_steps=2, log_every=1)
+    settings = Settings(600, ((32, 32),), frames=3, lights=3, batch=1, pool=2, shape_steps=2, log_every=1)
     run = Training(settings, tmp_path, types, lambda line: None)
     for _ in range(2):
         run.take_step()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +11,9 @@ import numpy as np
 from relumix.dataset.light_stage.sdf.backend import Types
 from relumix.dataset.light_stage.sdf.field import FAR, Field
 from relumix.dataset.light_stage.sdf.light import Hit, Lamps, Lit, SkyLight
-from relumix.dataset.light_stage.sdf.scene import HOUSES, Float32, Scene
+from relumix.dataset.light_stage.sdf.scene import HOUSES, Float32
 from relumix.dataset.light_stage.sdf.surface import Place, surface
-from relumix.dataset.light_stage.sdf.table import ROW, Row, tables
-
-Shot = Sequence[tuple[Scene, int]]
-"""Frames: (scene, number of the frame) pairs. Their scenes have the same number of lights."""
+from relumix.dataset.light_stage.sdf.table import ROW, Row, Tables
 
 _OFF_SURFACE, _OFF_SURFACE_FAR = 0.004, 0.0015
 _HIDDEN_SHARE, _HIDDEN = 0.006, 0.02
@@ -70,10 +66,9 @@ class Renderer:
         self.types, self.size, self.samples = types, size, samples
         self._texels = types.Float(bank.ravel())
 
-    def render(self, shot: Shot) -> Frames:
+    def render(self, made: Tables) -> Frames:
         """Render frames in one launch. Nothing waits for it: arrays are computed when they are asked for."""
-        made = tables(shot)
-        rays = self._rays(made.rows, len(shot), self.samples)
+        rays = self._rays(made.rows, len(made.rows), self.samples)
         field = Field(self.types, rays.row)
         distance = field.march(rays.origin, rays.way, self.types.Float(FAR))
         hits = distance < FAR
@@ -81,12 +76,12 @@ class Renderer:
         normal = field.normal(point, 6e-4 + 5e-4 * distance)
         owner = field.owner(point)
         hit = self._hit(made, rays, point, normal, owner, distance)
-        lights = shot[0][0].lights
+        lights = made.lamps.shape[1] + 1
         lit = self._lights(made, rays, field, hit, hits, lights)
         ahead, right, up = (rays.row.vector(name) for name in ("ahead", "right", "up"))
         towards = self.types.Array3f(dr.dot(normal, right), dr.dot(normal, up), -dr.dot(normal, ahead))
         nothing = self.types.Float(dr.inf)
-        shape = (len(shot), self.size[1], self.size[0], self.samples)
+        shape = (len(made.rows), self.size[1], self.size[0], self.samples)
         planes = (
             dr.select(hits, hit.surface.albedo, 0),
             dr.select(hits, towards, 0),
@@ -99,22 +94,21 @@ class Renderer:
         radiance, irradiance, seen = lit
         return Frames(radiance, irradiance, seen, *planes, shape=shape)
 
-    def follow(self, frames: Frames, shot: Shot, other: Shot) -> tuple[Any, Any, Any]:
-        """Return where what `frames` (of `shot`) show is in the frames of `other`: x, y in pixels, and whether seen.
+    def follow(self, frames: Frames, made: Tables, there: Tables) -> tuple[Any, Any, Any]:
+        """Return where what `frames` (of `made`) show is in the frames of `there`: x, y in pixels, and whether seen.
 
-        All are flat, [F, H, W, S]. A pixel's middle is at (x + 0.5, y + 0.5). Each frame of `other` belongs to the same
-        scene as its partner in `shot`. Not seen is what is hidden, or out of the picture. Sky stays with the sky.
+        All are flat, [F, H, W, S]. A pixel's middle is at (x + 0.5, y + 0.5). Each frame of `there` belongs to the same
+        scene as its partner in `made`. Not seen is what is hidden, or out of the picture. Sky stays with the sky.
         """
-        types, made = self.types, tables(shot)
-        there = tables(other)
+        types = self.types
         count = dr.opaque(types.UInt32, made.places.shape[1])
-        number = self._numbers(len(shot), self.samples)[0]
+        number = self._numbers(len(made.rows), self.samples)[0]
         before = Place(types, types.Float(made.places.ravel()), count)
         after = Place(types, types.Float(there.places.ravel()), count)
         sky = frames.distance == dr.inf
         owner = dr.select(sky, 0, frames.owner)
         point = after.out_of(number, owner, before.into(number, owner, frames.points))
-        row = self._row(there.rows, number, len(shot))
+        row = self._row(there.rows, number, len(there.rows))
         eye, right, up, ahead = (row.vector(name) for name in ("eye", "right", "up", "ahead"))
         width, height = (types.Float(side) for side in self.size)
         offset = point - eye
@@ -157,7 +151,7 @@ class Renderer:
         way = dr.normalize(row.vector("ahead") + row.vector("right") * across + row.vector("up") * over)
         return _Rays(number, row.vector("eye"), way, row, 2 * lens / width)
 
-    def _hit(self, made: Any, rays: _Rays, point: Any, normal: Any, owner: Any, distance: Any) -> Hit:
+    def _hit(self, made: Tables, rays: _Rays, point: Any, normal: Any, owner: Any, distance: Any) -> Hit:
         types = self.types
         count = dr.opaque(types.UInt32, made.places.shape[1])
         place = Place(types, types.Float(made.places.ravel()), count)
@@ -183,7 +177,7 @@ class Renderer:
         mixed = house * 0.6180339887
         return 0.45 + 0.75 * (mixed - dr.floor(mixed))
 
-    def _lights(self, made: Any, rays: _Rays, field: Field, hit: Hit, hits: Any, lights: int) -> list[Any]:
+    def _lights(self, made: Tables, rays: _Rays, field: Field, hit: Hit, hits: Any, lights: int) -> list[Any]:
         """Return radiance, irradiance and the seen share of every light."""
         types = self.types
         width = dr.width(rays.way)

@@ -14,6 +14,7 @@ from relumix.dataset.light_stage.sdf.draw import draw
 from relumix.dataset.light_stage.sdf.renderer import Frames, Renderer, as_numpy
 from relumix.dataset.light_stage.sdf.scene import FIRST_THING, Float32, Scene
 from relumix.dataset.light_stage.sdf.settings import SdfSettings
+from relumix.dataset.light_stage.sdf.table import Tables, tables
 from relumix.dataset.light_stage.sdf.textures import NAMES, bank
 
 MEAN_LIGHT = 0.18
@@ -32,7 +33,8 @@ def render_scene(seed: int, settings: SdfSettings) -> shards.Scene:
     """
     renderer = Renderer(choose(settings.device), bank(), settings.size, settings.samples)
     scene = draw(seed, settings.frames, settings.lights, settings.generator)
-    planes = [_frame(renderer, scene, frame) for frame in range(settings.frames)]
+    made = tables([(scene, frame) for frame in range(settings.frames)])
+    planes = [_frame(renderer, made, frame) for frame in range(settings.frames)]
     stacked = {name: np.stack([plane[name] for plane in planes]) for name in planes[0]}
     light, irradiance = stacked.pop("light"), stacked.pop("irradiance")
     scales = [_scale(light[:, i]) for i in range(settings.lights)]
@@ -44,15 +46,15 @@ def render_scene(seed: int, settings: SdfSettings) -> shards.Scene:
     return shards.Scene(light, moving, _meta(scene, scales), kept)
 
 
-def _frame(renderer: Renderer, scene: Scene, number: int) -> dict[str, NDArray[Any]]:
-    """What a frame shows, [.., H, W, ..]."""
-    shot = [(scene, number)]
-    frames = renderer.render(shot)
+def _frame(renderer: Renderer, shot: Tables, number: int) -> dict[str, NDArray[Any]]:
+    """What a frame of a shot shows, [.., H, W, ..]."""
+    made, lights = shot.take([number]), shot.lamps.shape[1] + 1
+    frames = renderer.render(made)
     sky = _middle(frames, frames.distance) == np.inf
     planes = {
-        "light": _mean(frames, frames.radiance, scene.lights, 3),
-        "irradiance": _mean(frames, frames.irradiance, scene.lights, 3),
-        "shadow": np.rint(_mean(frames, frames.seen, scene.lights) * 255),
+        "light": _mean(frames, frames.radiance, lights, 3),
+        "irradiance": _mean(frames, frames.irradiance, lights, 3),
+        "shadow": np.rint(_mean(frames, frames.seen, lights) * 255),
         "albedo": _mean(frames, frames.albedo, 3),
         "normal": np.moveaxis(_middle(frames, frames.normal, 3), 0, -1),
         "depth": _middle(frames, frames.depth),
@@ -63,8 +65,8 @@ def _frame(renderer: Renderer, scene: Scene, number: int) -> dict[str, NDArray[A
     )
     for name, step in (("forward", 1), ("backward", -1)):
         there = number + step
-        inside = 0 <= there < scene.frames
-        x, y, seen = renderer.follow(frames, shot, [(scene, there if inside else number)])
+        inside = 0 <= there < len(shot.rows)
+        x, y, seen = renderer.follow(frames, made, shot.take([there if inside else number]))
         flow = np.stack([_middle(frames, x), _middle(frames, y)], -1) - _middles(frames.shape)
         planes[f"flow_{name}"] = flow if inside else np.zeros_like(flow)
         planes[f"occluded_{name}"] = (_middle(frames, seen) < 0.5) if inside else np.ones_like(sky)

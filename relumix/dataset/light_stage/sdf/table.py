@@ -115,6 +115,11 @@ class Tables:
     materials: Float32
     lamps: Float32
 
+    def take(self, numbers: Sequence[int]) -> Tables:
+        """Return the tables of some of the frames."""
+        chosen = list(numbers)
+        return Tables(self.rows[chosen], self.places[chosen], self.materials[chosen], self.lamps[chosen])
+
 
 def tables(shots: Sequence[tuple[Scene, int]]) -> Tables:
     """Return the tables of (scene, frame) pairs."""

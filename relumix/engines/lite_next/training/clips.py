@@ -17,7 +17,8 @@ from relumix.color.rec709 import LUMINANCE
 from relumix.dataset import shards
 from relumix.dataset.light_stage.sdf.backend import Types
 from relumix.dataset.light_stage.sdf.draw import draw
-from relumix.dataset.light_stage.sdf.renderer import Renderer
+from relumix.dataset.light_stage.sdf.renderer import Frames, Renderer
+from relumix.dataset.light_stage.sdf.table import Tables, tables
 from relumix.dataset.light_stage.sdf.textures import bank
 from relumix.engines.lite_next.layers import places, sample
 
@@ -52,32 +53,53 @@ class Stage:
         """`size` is (width, height) in pixels."""
         self._renderer = Renderer(types, bank(), size)
         self._types, self._size, self._frames, self._lights, self._device = types, size, frames, lights, device
+        self.pixels = size[0] * size[1]
 
     def clip(self, seed: int) -> Clip:
         """Render the clip of a seed."""
-        scene = draw(seed, self._frames, self._lights)
-        shot = [(scene, frame) for frame in range(self._frames)]
-        frames = self._renderer.render(shot)
-        t, light = self._frames, scene.lights
-        radiance, irradiance = (self._tensor(a, light, 3, t) for a in (frames.radiance, frames.irradiance))
-        luminance = (radiance * torch.tensor(LUMINANCE, device=self._device).reshape(1, 3, 1, 1, 1)).sum(1).flatten(1)
-        held = torch.minimum(luminance, luminance[:, ::7].quantile(0.99, 1, keepdim=True)).mean(1)
-        scale = (MEAN_LIGHT / held.clamp_min(1e-9)).clamp_max(LARGEST_SCALE).reshape(-1, 1, 1, 1, 1)
-        lit = [(a * scale).clamp_max(6e4).permute(2, 0, 1, 3, 4).half() for a in (radiance, irradiance)]
-        normal = torch.stack([self._tensor(axis, t) for axis in frames.normal], 1).half()
-        anchors = tuple(dict.fromkeys((0, t - 1, t // 2)))
-        ways = [self._follow(frames, shot, [(scene, anchor)] * t) for anchor in anchors]
-        after = self._follow(frames, shot, [(scene, min(frame + 1, t - 1)) for frame in range(t)])
-        tracks, seen = (torch.stack(each) for each in zip(*ways, strict=True))
-        depth = (1 / self._tensor(frames.depth, t)).half()[:, None]
-        kinds = ("dome", *(lamp.kind for lamp in scene.lamps))
-        return Clip(lit[0], lit[1], normal, depth, anchors, tracks, seen, after[0], after[1], kinds)
+        return self.clips([seed])[0]
 
-    def _follow(self, frames: Any, shot: Sequence[Any], other: Sequence[Any]) -> tuple[Tensor, Tensor]:
-        x, y, seen = (self._tensor(a, self._frames) for a in self._renderer.follow(frames, shot, other))
-        width, height = self._size
-        spots = torch.stack([x * (2 / width) - 1, y * (2 / height) - 1], 1)
-        return spots.clamp(-4, 4).half(), seen[:, None].half()
+    def clips(self, seeds: Sequence[int]) -> list[Clip]:
+        """Render the clips of seeds at once, which is faster on a graphics card than one by one."""
+        t, scenes = self._frames, [draw(seed, self._frames, self._lights) for seed in seeds]
+        made = tables([(scene, frame) for scene in scenes for frame in range(t)])
+        frames = self._renderer.render(made)
+        lit = self._lit(frames, len(scenes))
+        normal = torch.stack([self._tensor(axis, len(scenes), t) for axis in frames.normal], 2).half()
+        depth = (1 / self._tensor(frames.depth, len(scenes), t, 1)).half()
+        anchors = tuple(dict.fromkeys((0, t - 1, t // 2)))
+        ways = [self._follow(frames, made, [anchor] * t) for anchor in anchors]
+        tracks, seen = (torch.stack(each, 1) for each in zip(*ways, strict=True))
+        after = self._follow(frames, made, [min(frame + 1, t - 1) for frame in range(t)])
+        if self._device.type == "cuda":
+            torch.cuda.synchronize()  # Dr.Jit takes its memory back, on a stream of its own, when this returns
+        kinds = [("dome", *(lamp.kind for lamp in scene.lamps)) for scene in scenes]
+        return [
+            Clip(*lit[i], normal[i], depth[i], anchors, tracks[i], seen[i], after[0][i], after[1][i], kinds[i])
+            for i in range(len(scenes))
+        ]
+
+    def _lit(self, frames: Frames, scenes: int) -> list[tuple[Tensor, Tensor]]:
+        """Radiance and irradiance [T, L, 3, h, w] of each scene, every light of MEAN_LIGHT."""
+        found = []
+        both = [self._tensor(a, self._lights, 3, scenes, self._frames) for a in (frames.radiance, frames.irradiance)]
+        for radiance, irradiance in zip(*(each.unbind(2) for each in both), strict=True):
+            rgb = torch.tensor(LUMINANCE, device=self._device).reshape(1, 3, 1, 1, 1)
+            luminance = (radiance * rgb).sum(1).flatten(1)
+            held = torch.minimum(luminance, luminance[:, ::7].quantile(0.99, 1, keepdim=True)).mean(1)
+            scale = (MEAN_LIGHT / held.clamp_min(1e-9)).clamp_max(LARGEST_SCALE).reshape(-1, 1, 1, 1, 1)
+            scaled = ((a * scale).clamp_max(6e4).permute(2, 0, 1, 3, 4) for a in (radiance, irradiance))
+            found.append(tuple(a.half().contiguous() for a in scaled))
+        return found
+
+    def _follow(self, frames: Frames, made: Tables, there: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Where pixels are in the frames `there` of the same scenes [S, T, 2, h, w], and if seen [S, T, 1, h, w]."""
+        t, width, height = self._frames, *self._size
+        scenes = len(made.rows) // t
+        other = made.take([scene * t + frame for scene in range(scenes) for frame in there])
+        x, y, seen = (self._tensor(a, scenes, t) for a in self._renderer.follow(frames, made, other))
+        spots = torch.stack([x * (2 / width) - 1, y * (2 / height) - 1], 2)
+        return spots.clamp(-4, 4).half(), seen[:, :, None].half()
 
     def _tensor(self, array: Any, *before: int) -> Tensor:
         """A flat array of Dr.Jit as a tensor [*before, h, w]."""

@@ -27,24 +27,28 @@ _SUM_EVERY, _STEADY_EVERY = 8, 2
 _VALIDATION_BATCHES = 3
 
 
-def learn(
-    network: LightNet,
-    optimizer: torch.optim.Optimizer,
-    example: Example,
-    generator: torch.Generator,
-    step: int,
-    shape_alone: bool,
+def differentiate(
+    network: LightNet, example: Example, generator: torch.Generator, step: int, shape_alone: bool
 ) -> Parts:
-    """Take one step and return the parts of its loss. shape_alone: learn shape, shading and matching, no light yet."""
+    """Add a step's gradients to the network's and return the parts of its loss, and the loss.
+
+    On a graphics card this returns before anything is computed, as long as nobody looks at a value. shape_alone: learn
+    shape, shading and matching, no light yet.
+    """
     with torch.autocast(generator.device.type, torch.bfloat16, enabled=generator.device.type == "cuda"):
         parts = _parts(network, example, generator, step, shape_alone)
     loss = total(parts)
-    optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
+    return {"loss": loss.detach()} | {name: part.detach() for name, part in parts.items()}
+
+
+def descend(network: LightNet, optimizer: torch.optim.Optimizer) -> Tensor:
+    """Take a step along the gradients, of bounded length, and forget them. Returns how long they were."""
     norm = torch.nn.utils.clip_grad_norm_(network.parameters(), _LONGEST_GRADIENT)
     if torch.isfinite(norm):  # a step that is not a number is left out
         optimizer.step()
-    return {"loss": loss.detach(), "gradient": norm} | {name: part.detach() for name, part in parts.items()}
+    optimizer.zero_grad(set_to_none=True)
+    return norm
 
 
 def _parts(

@@ -12,7 +12,7 @@ from torch.nn import functional as F  # noqa: N812  the name that torch's own do
 
 from relumix.engines.lite_next.layers import places, resized, sample
 from relumix.engines.lite_next.network import Answer, LightNet, Look, Reference
-from relumix.engines.lite_next.training.pairs import Example, Given, View
+from relumix.engines.lite_next.training.pairs import Example, Given, View, median_where
 from relumix.gain.log_gain import MID_GREY
 
 Parts = dict[str, Tensor]
@@ -55,7 +55,8 @@ class Light:
         """Look at references."""
         every = torch.cat([one.gain.flatten(2) for one in references], 2)
         lit = torch.cat([one.lit.flatten(2) for one in references], 2)
-        level = every.masked_fill(lit < 0.5, math.nan).nanmedian(2).values[..., None]
+        known = (lit > 0.5).expand_as(every)
+        level = median_where(every.flatten(0, 1), known.flatten(0, 1)).reshape(*every.shape[:2], 1)
         square = ((every - level).square() * lit).sum((1, 2)) / (3 * lit.sum((1, 2))).clamp_min(1)
         return cls(level[..., None], square.sqrt().clamp_min(_LEAST_SPREAD_STOPS).reshape(-1, 1, 1, 1))
 

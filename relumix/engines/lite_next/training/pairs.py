@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -72,17 +73,33 @@ class Example:
     references: list[Given]
 
 
-def draw(clips: list[Clip], rng: Random, batch: int, others: Sequence[Clip] = ()) -> Example:
+@dataclass(frozen=True)
+class _Pair:
+    """What is drawn for one example: a clip, a frame of it, its references (numbers among the clip's anchors), how
+    strong each light is before and after [2, L, 3], and how the camera saw it: mirrored, channels, grain, softness."""
+
+    clip: Clip
+    frame: int
+    anchors: list[int]
+    weights: NDArray[np.float32]
+    mirrored: bool
+    channels: NDArray[np.int64]
+    grain: float
+    floor: float
+    soft: bool
+
+
+def draw(clips: Sequence[Clip], rng: Random, batch: int, others: Sequence[Clip] = ()) -> Example:
     """Draw a batch from clips of one size, a quarter of it from `others` where there are any.
 
     The references are one to three of the clips' anchors.
     """
     count = int(rng.choice([1, 2, 3], p=[0.6, 0.28, 0.12]))
-    examples = []
+    pairs = []
     for _ in range(batch):
         these = others if others and rng.random() < OTHERS else clips
-        examples.append(_one(these[int(rng.integers(len(these)))], rng, count))
-    return _joined(examples)
+        pairs.append(_pair(these[int(rng.integers(len(these)))], rng, count))
+    return _Camera(pairs, rng).example(count, rng)
 
 
 def light_weights(rng: Random, kinds: tuple[str, ...], sun: bool | None) -> NDArray[np.float32]:
@@ -104,72 +121,128 @@ def light_weights(rng: Random, kinds: tuple[str, ...], sun: bool | None) -> NDAr
     return np.asarray(weights * np.exp2(rng.normal(0, 0.5)), np.float32)
 
 
-def _one(clip: Clip, rng: Random, count: int) -> Example:
-    """An example of batch 1."""
+def _pair(clip: Clip, rng: Random, count: int) -> _Pair:
     frames = len(clip.radiance)
     order = rng.permutation(len(clip.anchors))[: min(count, len(clip.anchors))]
     chosen = [int(i) for i in np.resize(order, count)]
     free = [t for t in range(frames - 1) if t not in {clip.anchors[i] for i in chosen}] or [0]
-    t = int(free[int(rng.integers(len(free)))])
     kind = rng.random()
     suns = (False, True) if kind < SUN_COMES else (True, False) if kind < SUN_COMES + SUN_GOES else (None, None)
-    device = clip.radiance.device
-    weights = [torch.from_numpy(light_weights(rng, clip.kinds, sun)).to(device) for sun in suns]
-    mirror, channels = rng.random() < 0.5, rng.permutation(3).tolist()
-    noise = float(rng.choice([0.0, 0.01, 0.025])), float(rng.uniform(0, 0.002)), bool(rng.random() < 0.4)
-    generator = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
-    numbers = [t, t + 1, *(clip.anchors[i] for i in chosen)]
-    views = [_view(clip, n, weights, noise, channels, mirror, generator) for n in numbers]
-    given = []
-    for view, i in zip(views[2:], chosen, strict=True):
-        gain, lit = _artist(view, rng, generator)
-        track, seen = _mirrored(clip.tracks[i, t][None], mirror, True), _mirrored(clip.seen[i, t][None], mirror)
-        given.append(Given(view, gain, lit, track.float(), seen.float()))
-    following = _mirrored(clip.following[t][None], mirror, True), _mirrored(clip.followed[t][None], mirror)
-    return Example(views[0], views[1], following[0].float(), following[1].float(), given)
+    return _Pair(
+        clip,
+        free[int(rng.integers(len(free)))],
+        chosen,
+        np.stack([light_weights(rng, clip.kinds, sun) for sun in suns]),
+        bool(rng.random() < 0.5),
+        rng.permutation(3),
+        float(rng.choice([0.0, 0.01, 0.025])),
+        float(rng.uniform(0, 0.002)),
+        bool(rng.random() < 0.4),
+    )
 
 
-def _mixed(light: Tensor, weights: Tensor) -> Tensor:
-    """[3, h, w] from light [L, 3, h, w] and weights [L, 3]."""
-    return torch.einsum("lchw,lc->chw", light.float(), weights)
+class _Camera:
+    """Takes pictures of all examples of a batch at once: a graphics card waits for many small steps, not for large."""
+
+    def __init__(self, pairs: Sequence[_Pair], rng: Random) -> None:
+        self.pairs = pairs
+        self.device = pairs[0].clip.radiance.device
+        self.generator = torch.Generator(self.device).manual_seed(int(rng.integers(2**62)))
+        self.every = torch.arange(len(pairs), device=self.device)
+        self.weights = self._given(np.stack([one.weights for one in pairs]))
+        self.channels = self._given(np.stack([one.channels for one in pairs]))
+        self.mirrored = self._each(one.mirrored for one in pairs)
+        self.soft = self._each(one.soft for one in pairs)
+        self.grain, self.floor = (self._each(getattr(one, name) for one in pairs) for name in ("grain", "floor"))
+
+    def example(self, count: int, rng: Random) -> Example:
+        """Return the batch."""
+        pairs = self.pairs
+        frames = [(one.clip, one.frame) for one in pairs]
+        frame, after = self._view(frames), self._view([(clip, t + 1) for clip, t in frames])
+        references = []
+        for k in range(count):
+            view = self._view([(one.clip, one.clip.anchors[one.anchors[k]]) for one in pairs])
+            gain, lit = self._artist(view, rng)
+            track = self._mirror(torch.stack([one.clip.tracks[one.anchors[k], one.frame] for one in pairs]), True)
+            seen = self._mirror(torch.stack([one.clip.seen[one.anchors[k], one.frame] for one in pairs]))
+            references.append(Given(view, gain, lit, track.float(), seen.float()))
+        following = self._mirror(torch.stack([clip.following[t] for clip, t in frames]), True)
+        followed = self._mirror(torch.stack([clip.followed[t] for clip, t in frames]))
+        return Example(frame, after, following.float(), followed.float(), references)
+
+    def _given(self, values: NDArray[Any]) -> Tensor:
+        return torch.from_numpy(values).to(self.device, non_blocking=True)
+
+    def _each(self, values: Iterable[float]) -> Tensor:
+        """A number for each example, [B, 1, 1, 1]."""
+        return torch.tensor(list(values)).reshape(-1, 1, 1, 1).to(self.device, non_blocking=True)
+
+    def _mirror(self, planes: Tensor, across: bool = False) -> Tensor:
+        """Mirror planes [B, c, h, w] of mirrored examples; `across`: the first of them points to the right."""
+        flipped = planes.flip(-1)
+        if across:
+            flipped = torch.cat([-flipped[:, :1], flipped[:, 1:]], 1)
+        return torch.where(self.mirrored, flipped, planes)
+
+    def _mixed(self, light: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """Both pictures [B, 3, h, w] of light [L, 3, h, w] each, before and after."""
+        both = torch.einsum("blchw,bslc->sbchw", torch.stack(light).float(), self.weights)
+        before, after = both[:, self.every[:, None], self.channels]
+        return before, after
+
+    def _view(self, frames: Sequence[tuple[Clip, int]]) -> View:
+        def stacked(name: str) -> list[Tensor]:
+            return [getattr(clip, name)[t] for clip, t in frames]
+
+        lit = self._mixed(stacked("radiance"))
+        luminance = (lit[0] * torch.tensor(LUMINANCE, device=self.device).reshape(1, 3, 1, 1)).sum(1).flatten(1)
+        exposure = (MID_GREY / median_where(luminance, luminance > 0).clamp_min(1e-6)).reshape(-1, 1, 1, 1)
+        clean, relit = (self._mirror((each * exposure).clamp_max(1e3)) for each in lit)
+        blurred = F.avg_pool2d(F.pad(clean, (1, 1, 1, 1), mode="replicate"), 3, 1) * 0.5 + clean * 0.5
+        seen = torch.where(self.soft, blurred, clean)
+        noise = torch.randn(clean.shape, generator=self.generator, device=self.device)
+        plate = (seen + noise * (self.grain * (seen * MID_GREY).sqrt() + self.floor)).clamp_min(0)
+        depth = self._mirror(torch.stack(stacked("depth"))).float()
+        arriving, new = (
+            torch.log2(self._mirror(each * exposure).clamp_min(1e-3)) for each in self._mixed(stacked("irradiance"))
+        )
+        normal = self._mirror(torch.stack(stacked("normal")), True).float()
+        return View(_log(plate), clean, gain_of(clean, relit), arriving, new, normal, depth, (depth > 0).float())
+
+    def _artist(self, view: View, rng: Random) -> tuple[Tensor, Tensor]:
+        """The gain of references as somebody made them, and where it is known."""
+        count, _, height, width = view.truth.shape
+        off = rng.integers(-2, 3, (2, count, 1)) * (rng.random((count, 1)) < SHIFTED)
+        rows, columns = (
+            self._given((np.arange(side) - by) % side) for side, by in zip((height, width), off, strict=True)
+        )
+        gain = view.truth[self.every[:, None, None], :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+        for i in np.flatnonzero(rng.random(count) < SOFT).tolist():
+            radius = int(rng.integers(1, max(2, width // 32)))
+            for _ in range(2):
+                padded = F.pad(gain[i : i + 1], (radius,) * 4, mode="replicate")
+                gain[i : i + 1] = F.avg_pool2d(padded, 2 * radius + 1, 1)
+        for i in np.flatnonzero(rng.random(count) < PAINTED).tolist():
+            cells, strength = int(rng.integers(3, 10)), rng.uniform(0.1, 0.4)
+            strokes = torch.randn((1, 1, cells, cells), generator=self.generator, device=self.device) * strength
+            gain[i : i + 1] += F.interpolate(strokes, (height, width), mode="bicubic", align_corners=False)
+        lit = torch.ones_like(gain[:, :1])
+        for i in np.flatnonzero(rng.random(count) < CLIPPED).tolist():
+            relit = view.plate[i] * torch.exp2(gain[i])
+            lit[i] = (relit < torch.quantile(relit, 0.95)).all(0, keepdim=True)
+        return gain.contiguous(), lit
 
 
-def _mirrored(planes: Tensor, mirror: bool, across: bool = False) -> Tensor:
-    """Mirror planes [1, c, h, w]; `across`: the first of them points to the right."""
-    if not mirror:
-        return planes
-    flipped = planes.flip(-1)
-    return torch.cat([-flipped[:, :1], flipped[:, 1:]], 1) if across else flipped
+def median_where(values: Tensor, where: Tensor) -> Tensor:
+    """Return the (lower) median of the values [B, n] that are asked for, [B]; 1 where none is.
 
-
-def _view(
-    clip: Clip,
-    frame: int,
-    weights: list[Tensor],
-    noise: tuple[float, float, bool],
-    channels: list[int],
-    mirror: bool,
-    generator: torch.Generator,
-) -> View:
-    lit = [_mixed(clip.radiance[frame], each)[channels][None] for each in weights]
-    exposure = MID_GREY / _median_luminance(lit[0])
-    lit = [each * exposure for each in lit]
-    arriving = [_mixed(clip.irradiance[frame], each)[channels][None] * exposure for each in weights]
-    clean, relit = (_mirrored(each.clamp_max(1e3), mirror) for each in lit)
-    amount, floor, soft = noise
-    seen = F.avg_pool2d(F.pad(clean, (1, 1, 1, 1), mode="replicate"), 3, 1) * 0.5 + clean * 0.5 if soft else clean
-    grain = torch.randn(clean.shape, generator=generator, device=clean.device)
-    plate = (seen + grain * (amount * (seen * MID_GREY).sqrt() + floor)).clamp_min(0)
-    depth = _mirrored(clip.depth[frame][None], mirror).float()
-    e_src, e_new = (torch.log2(_mirrored(each, mirror).clamp_min(1e-3)) for each in arriving)
-    normal = _mirrored(clip.normal[frame][None], mirror, True).float()
-    return View(_log(plate), clean, gain_of(clean, relit), e_src, e_new, normal, depth, (depth > 0).float())
-
-
-def _median_luminance(plate: Tensor) -> Tensor:
-    """Of what is lit in a plate [1, 3, h, w], as proxies are exposed by."""
-    luminance = (plate * torch.tensor(LUMINANCE, device=plate.device).reshape(1, 3, 1, 1)).sum(1)
-    return torch.where(luminance > 0, luminance, math.nan).nanmedian().nan_to_num(1.0).clamp_min(1e-6)
+    By sorting: on a graphics card torch's own median of long rows takes many times as long.
+    """
+    ordered = values.masked_fill(~where, math.inf).sort(1).values
+    middle = ((where.sum(1, keepdim=True) - 1) // 2).clamp_min(0)
+    found = ordered.gather(1, middle)[:, 0]
+    return torch.where(found.isinf(), 1.0, found)
 
 
 def _log(plate: Tensor) -> Tensor:
@@ -179,42 +252,3 @@ def _log(plate: Tensor) -> Tensor:
 def gain_of(before: Tensor, after: Tensor) -> Tensor:
     """Stops from one picture to another; what is black in both has none."""
     return torch.log2((after + BLACK_OFFSET) / (before + BLACK_OFFSET)).clamp(-_HIGHEST, _HIGHEST)
-
-
-def _artist(view: View, rng: Random, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """The gain of a reference as somebody made it, and where it is known."""
-    gain = view.truth
-    _, _, height, width = gain.shape
-    if rng.random() < SHIFTED:
-        down, right = (int(n) for n in rng.integers(-2, 3, 2))
-        gain = torch.roll(gain, (down, right), (-2, -1))
-    if rng.random() < SOFT:
-        radius = int(rng.integers(1, max(2, width // 32)))
-        for _ in range(2):
-            gain = F.avg_pool2d(F.pad(gain, (radius,) * 4, mode="replicate"), 2 * radius + 1, 1)
-    if rng.random() < PAINTED:
-        cells = int(rng.integers(3, 10))
-        strokes = torch.randn((1, 1, cells, cells), generator=generator, device=gain.device) * rng.uniform(0.1, 0.4)
-        gain = gain + F.interpolate(strokes, (height, width), mode="bicubic", align_corners=False)
-    lit = torch.ones_like(gain[:, :1])
-    if rng.random() < CLIPPED:
-        relit = view.plate * torch.exp2(gain)
-        white = torch.quantile(relit, 0.95)
-        lit = (relit < white).all(1, keepdim=True).float()
-    return gain, lit
-
-
-def _joined(examples: list[Example]) -> Example:
-    """One batch of several examples with as many references each."""
-
-    def views(each: list[View]) -> View:
-        names = View.__dataclass_fields__
-        return View(**{name: torch.cat([getattr(view, name) for view in each]) for name in names})
-
-    references = []
-    for given in zip(*(example.references for example in examples), strict=True):
-        planes = {n: torch.cat([getattr(one, n) for one in given]) for n in ("gain", "lit", "track", "seen")}
-        references.append(Given(views([one.view for one in given]), **planes))
-    following, followed = (torch.cat([getattr(one, n) for one in examples]) for n in ("following", "followed"))
-    frames = views([one.frame for one in examples]), views([one.after for one in examples])
-    return Example(*frames, following, followed, references)

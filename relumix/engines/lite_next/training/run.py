@@ -17,13 +17,14 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from relumix.dataset.light_stage.sdf.backend import Types
 from relumix.dataset.shards import Shards
 from relumix.engines.lite_next.network import LightNet
 from relumix.engines.lite_next.training.clips import Clip, Stage, of_shard
-from relumix.engines.lite_next.training.learn import learn, validate
-from relumix.engines.lite_next.training.pairs import draw
+from relumix.engines.lite_next.training.learn import descend, differentiate, validate
+from relumix.engines.lite_next.training.pairs import Example, draw
 from relumix.errors import InputError
 from relumix.util.atomic_file import replacing
 from relumix.util.stop_signals import stop_signals
@@ -39,6 +40,8 @@ HELD_OUT = 900001
 SEEDS_A_RUN = 1_000_000
 
 _WARM_UP_STEPS, _LAST_RATE = 100, 0.02
+_CLIPS_AT_ONCE = 8
+_STEPS_OF_A_SIZE = 8  # all that is learned every few steps alone is learned of every size
 
 
 @dataclass(frozen=True)
@@ -46,16 +49,17 @@ class Settings:
     """How to train.
 
     minutes   of the clock, those of earlier starts of the same run counted; the learning rate falls to 0 by their end.
-    size      (width, height) of a frame, multiples of 16; frames and lights: of a clip.
-    batch     examples a step; pool: clips that examples are drawn from; steps_a_clip: steps until the next is rendered.
+    sizes     (width, height) of frames, multiples of 16, which take turns; frames and lights: of a clip.
+    batch     examples a step of the first size, as many pixels of the others; pool: clips that examples are drawn from;
+              steps_a_clip: steps until the next is rendered.
     rate      highest learning rate; shape_steps: steps that learn shape and matching alone, at first. Not a share of
               the time: on a slow machine hours would pass before anything is learned of light.
-    data      a light stage on disk, of frames of this size with all planes: a quarter of the examples is of it in the
-              last shards_share of the time. None: no such examples.
+    data      a light stage on disk, of frames of the first size with all planes: a quarter of the examples of that size
+              is of it in the last shards_share of the time. None: no such examples.
     """
 
     minutes: float
-    size: tuple[int, int] = (256, 160)
+    sizes: tuple[tuple[int, int], ...] = ((256, 160),)
     frames: int = 8
     lights: int = 6
     batch: int = 8
@@ -67,7 +71,7 @@ class Settings:
     data: str | None = None
     seed: int = 1
     average_steps: float = 300.0
-    validate_minutes: float = 5.0
+    validate_minutes: float = 2.0
     save_minutes: float = 2.0
     held_out: int = 6
     log_every: int = 20
@@ -87,7 +91,7 @@ def train(
     _claim(out, settings, resume)
     run = Training(settings, out, types, say)
     run.restore()
-    with stop_signals(run.stop):
+    with stop_signals(run.stop), torch.backends.cudnn.flags(enabled=True, benchmark=True):
         return run.go()
 
 
@@ -96,8 +100,9 @@ class Training:
 
     def __init__(self, settings: Settings, out: Path, types: Types, say: Callable[[str], None]) -> None:
         self.settings, self.out, self.say = settings, out, say
+        self.together = _CLIPS_AT_ONCE if types.name == "cuda" else 1
         self.device = torch.device("cuda" if types.name == "cuda" and torch.cuda.is_available() else "cpu")
-        self.stage = Stage(types, settings.size, settings.frames, settings.lights, self.device)
+        self.stages = [Stage(types, size, settings.frames, settings.lights, self.device) for size in settings.sizes]
         torch.manual_seed(settings.seed)
         self.network = LightNet().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = LightNet().to(self.device)
@@ -105,7 +110,8 @@ class Training:
         weights = self.network.parameters()
         self.optimizer = torch.optim.AdamW(weights, settings.rate, betas=(0.9, 0.98), weight_decay=1e-3)
         self.step, self.seconds, self.rendered, self.stopping = 0, 0.0, 0, False
-        self.pool: list[Clip] = []
+        self.pool: list[tuple[int, Clip]] = []  # and their numbers
+        self.upcoming: Example | None = None
         self.spent = {"render": 0.0, "draw": 0.0, "learn": 0.0}
         self.held_out: list[Clip] = []
         self.shards = None if settings.data is None else Shards(Path(settings.data))
@@ -142,57 +148,75 @@ class Training:
         return done
 
     def take_step(self) -> None:
-        """Render what is due and learn from one batch."""
+        """Learn from one batch, and render what is due and draw the next batch meanwhile."""
         settings = self.settings
-        with self._clock("render"):
-            self._render()
-        with self._clock("draw"):
-            rng = np.random.default_rng([settings.seed, self.step])
-            share = min(1.0, self.seconds / (settings.minutes * 60))
-            if self.shards is not None and share >= 1 - settings.shards_share:
-                self._read_one(self.shards, rng)
-            example = draw(self.pool, rng, settings.batch, self.recorded)
+        example = self.upcoming or self._prepared(self.step)
+        share = min(1.0, self.seconds / (settings.minutes * 60))
         rise, fall = min(1.0, (self.step + 1) / _WARM_UP_STEPS), max(_LAST_RATE, math.cos(share * math.pi / 2) ** 2)
         for group in self.optimizer.param_groups:
             group["lr"] = settings.rate * rise * fall
         generator = torch.Generator(self.device).manual_seed(settings.seed * 1_000_003 + self.step)
         with self._clock("learn"):
-            parts = learn(self.network, self.optimizer, example, generator, self.step, self.shape_alone)
+            parts = differentiate(self.network, example, generator, self.step, self.shape_alone)
+        self.upcoming = self._prepared(self.step + 1)  # while a graphics card computes gradients
+        with self._clock("learn"):
+            parts["gradient"] = descend(self.network, self.optimizer)
             self._average()
         self.step += 1
         if self.step % settings.log_every == 0:
             spent = {f"seconds/{name}": value for name, value in self.spent.items()}
             self._log({name: float(part) for name, part in parts.items()} | spent)
 
-    def _render(self) -> None:
-        """Render the clips that are due: one every few steps, two at the beginning; the oldest leave."""
-        while self.rendered < 2 + self.step // self.settings.steps_a_clip:
-            self.pool = [*self.pool, self._clip(self.rendered)][-self.settings.pool :]
-            self.rendered += 1
+    def _prepared(self, step: int) -> Example:
+        """The examples of a step."""
+        with self._clock("render"):
+            self._render(step)
+        with self._clock("draw"):
+            rng = np.random.default_rng([self.settings.seed, step])
+            share = self.seconds / (self.settings.minutes * 60)
+            if self.shards is not None and share >= 1 - self.settings.shards_share:
+                self._read_one(self.shards, rng, step)
+            size = (step // _STEPS_OF_A_SIZE) % len(self.stages)
+            batch = round(self.settings.batch * self.stages[0].pixels / self.stages[size].pixels)
+            pool = [clip for number, clip in self.pool if self._size_of(number) == size]
+            return draw(pool, rng, max(1, batch), self.recorded if size == 0 else ())
 
-    def _read_one(self, stage: Shards, rng: np.random.Generator) -> None:
+    def _render(self, step: int) -> None:
+        """Render the clips that are due: one every few steps, some of each size at the beginning; the oldest leave."""
+        first = max(2, len(self.stages) * self.together)
+        while self.rendered < first + step // self.settings.steps_a_clip:
+            numbers = range(self.rendered, self.rendered + self.together)
+            self.pool = [*self.pool, *self._clips(numbers)][-self.settings.pool :]
+            self.rendered += self.together
+
+    def _read_one(self, stage: Shards, rng: np.random.Generator, step: int) -> None:
         """Have another clip of the stage on disk, now and then."""
-        if self.recorded and self.step % self.settings.steps_a_clip:
+        if self.recorded and step % self.settings.steps_a_clip:
             return
         scene = stage.read(int(rng.integers(len(stage))))
-        if not scene.planes or scene.light.shape[2:4] != self.settings.size[::-1]:
+        if not scene.planes or scene.light.shape[2:4] != self.settings.sizes[0][::-1]:
             found = f"{scene.light.shape[3]}x{scene.light.shape[2]}{'' if scene.planes else ' without planes'}"
-            width, height = self.settings.size
+            width, height = self.settings.sizes[0]
             raise InputError(f"{stage.folder} has scenes of {found}, expected {width}x{height} with all planes")
         self.recorded = [*self.recorded, of_shard(scene, self.device)][-self.settings.pool // 4 :]
 
-    def _clip(self, number: int) -> Clip:
-        return self.stage.clip(self.settings.seed * SEEDS_A_RUN + number)
+    def _size_of(self, number: int) -> int:
+        return (number // self.together) % len(self.stages)
+
+    def _clips(self, numbers: range) -> list[tuple[int, Clip]]:
+        """The clips of numbers, all of one size."""
+        stage = self.stages[self._size_of(numbers[0])]
+        clips = stage.clips([self.settings.seed * SEEDS_A_RUN + number for number in numbers])
+        return list(zip(numbers, clips, strict=True))
 
     def _average(self) -> None:
         keep = min(0.5 ** (1 / self.settings.average_steps), (self.step + 1) / (self.step + 10))
-        with torch.no_grad():
-            for mean, new in zip(self.average.parameters(), self.network.parameters(), strict=True):
-                mean.lerp_(new, 1 - keep)
+        nearer = get_ema_multi_avg_fn(keep)  # type: ignore[no-untyped-call]
+        nearer(list(self.average.parameters()), list(self.network.parameters()), self.step)
 
     def _validate(self) -> None:
         if not self.held_out:
-            self.held_out = [self.stage.clip(HELD_OUT + i) for i in range(self.settings.held_out)]
+            self.held_out = [self.stages[0].clip(HELD_OUT + i) for i in range(self.settings.held_out)]
         figures = validate(self.average, self.held_out, self.settings.batch)
         self._log({f"valid/{name}": value for name, value in figures.items()})
         said = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
@@ -248,16 +272,15 @@ class Training:
         self.step, self.seconds, self.rendered = counts["step"], counts["seconds"], counts["rendered"]
         self.spent = counts["spent"]
         # The pool is that of the run that was interrupted: its newest clips are rendered once more.
-        first = max(0, self.rendered - self.settings.pool)
-        self.pool = [self._clip(i) for i in range(first, self.rendered)]
+        first = max(0, self.rendered - self.settings.pool) // self.together * self.together
+        starts = range(first, self.rendered, self.together)
+        self.pool = [clip for i in starts for clip in self._clips(range(i, i + self.together))]
         self.say(f"resumed at step {self.step}, {self.seconds / 60:.1f} min")
 
     @contextmanager
     def _clock(self, name: str) -> Iterator[None]:
         start = time.monotonic()
         yield
-        if self.device.type == "cuda" and self.step % self.settings.log_every == 0:
-            torch.cuda.synchronize()
         self.spent[name] += time.monotonic() - start
 
 

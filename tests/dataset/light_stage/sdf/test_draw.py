@@ -73,7 +73,7 @@ def shadowed(renderer: Renderer, scene: Scene) -> float:
     without = dataclasses.replace(scene, things=scene.things[1:], caster=None)
     shares = []
     for frame in (0, scene.frames // 2, scene.frames - 1):
-        with_it, none = (renderer.render([(one, frame)]) for one in (scene, without))
+        with_it, none = (renderer.render(tables([(one, frame)])) for one in (scene, without))
         seen, open_light = (as_numpy(frames.seen).reshape(scene.lights, -1)[1] for frames in (with_it, none))
         shares.append(np.mean((open_light - seen > 0.5) & (as_numpy(with_it.owner) != FIRST_THING)))
     return float(np.median(shares))

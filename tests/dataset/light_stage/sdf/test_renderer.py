@@ -12,6 +12,7 @@ from relumix.dataset.light_stage.sdf.backend import choose
 from relumix.dataset.light_stage.sdf.draw import draw
 from relumix.dataset.light_stage.sdf.renderer import Frames, Renderer, as_numpy
 from relumix.dataset.light_stage.sdf.scene import FIRST_THING, GROUND, Lamp, Material, Scene
+from relumix.dataset.light_stage.sdf.table import tables
 from relumix.dataset.light_stage.sdf.textures import NAMES, bank
 from relumix.errors import InputError
 from tests.dataset.light_stage.sdf.conftest import SIZE, ball, scene, sun, types_of, unit
@@ -50,7 +51,7 @@ def met_ball(origin: np.ndarray, way: np.ndarray, middle, radius: float) -> np.n
 
 def test_distance_depth_and_normal_are_those_of_a_ball_on_a_plane(renderer):
     shown = scene([ball((0.3, 0, 0.5))])
-    frames = renderer.render([(shown, 0)])
+    frames = renderer.render(tables([(shown, 0)]))
     origin, way = rays(shown)
     on_ball = met_ball(origin, way, (0.3, 0, 0.5), 0.5)
     on_ground = np.where(way[..., 2] < -0.04, -origin[2] / np.minimum(way[..., 2], -1e-6), np.inf)
@@ -71,7 +72,7 @@ def test_distance_depth_and_normal_are_those_of_a_ball_on_a_plane(renderer):
 def test_a_shadow_lies_where_geometry_puts_it(renderer):
     light = sun(0.5, -0.3, 0.8)
     shown = scene([ball((0, 0.3, 1.0))], [light])
-    frames = renderer.render([(shown, 0)])
+    frames = renderer.render(tables([(shown, 0)]))
     origin, way = rays(shown)
     ground = (plane(frames, "owner")[0] == GROUND) & (plane(frames, "distance")[0] < 15)
     point = origin + way * np.minimum(plane(frames, "distance")[0], 50)[..., None]
@@ -86,7 +87,7 @@ def test_a_shadow_lies_where_geometry_puts_it(renderer):
 def test_irradiance_follows_cosine_and_distance(renderer):
     lamp = Lamp("lamp", np.array([0.0, 0.0, 3.0]), np.array([4.0, 2.0, 1.0]), 20.0, unit(0, 0, -1))
     shown = scene([], [sun(0.5, -0.3, 0.8), lamp])
-    frames = renderer.render([(shown, 0)])
+    frames = renderer.render(tables([(shown, 0)]))
     irradiance = plane(frames, "irradiance", 3, 3)[:, :, 0]
     origin, way = rays(shown)
     near = plane(frames, "distance")[0] < 12
@@ -101,7 +102,7 @@ def test_irradiance_follows_cosine_and_distance(renderer):
 
 
 def test_the_open_ground_sees_the_whole_sky(renderer):
-    frames = renderer.render([(scene([]), 0)])
+    frames = renderer.render(tables([(scene([]), 0)]))
     near = plane(frames, "distance")[0] < 12
     np.testing.assert_allclose(plane(frames, "irradiance", 1, 3)[0, :, 0][:, near], math.pi, rtol=0.04)
     np.testing.assert_allclose(plane(frames, "seen", 1)[0, 0][near], 1, atol=0.04)
@@ -112,8 +113,8 @@ def test_light_adds_up(renderer):
     red, blue = sun(0.5, -0.3, 0.8, colour=(2, 0.5, 0)), sun(0.5, -0.3, 0.8, colour=(0, 1, 3))
     both, other = sun(0.5, -0.3, 0.8, colour=(2, 1.5, 3)), sun(-0.5, -0.6, 0.5)
     for name in ("radiance", "irradiance"):
-        apart = plane(renderer.render([(scene(things, [red, other, blue]), 0)]), name, 4, 3)
-        together = plane(renderer.render([(scene(things, [both]), 0)]), name, 2, 3)
+        apart = plane(renderer.render(tables([(scene(things, [red, other, blue]), 0)])), name, 4, 3)
+        together = plane(renderer.render(tables([(scene(things, [both]), 0)])), name, 2, 3)
         np.testing.assert_allclose(apart[1] + apart[3], together[1], rtol=1e-4, atol=1e-5)
         np.testing.assert_allclose(apart[0], together[0], rtol=1e-5)
 
@@ -123,8 +124,10 @@ def test_true_flow_carries_a_turning_texture_to_the_other_frame(renderer):
     turning = ball((0, 0, 0.8), (0.15, 0, 0.8), radius=0.8, angles=[0.0, 0.35], material=CLOUDS)
     eyes, targets = ((0, -4, 1.6), (0.3, -4, 1.7)), ((0, 0, 0.6), (0.1, 0, 0.6))
     shown = scene([turning], [], eyes, targets, ground=CLOUDS)
-    before, after = renderer.render([(shown, 0)]), renderer.render([(shown, 1)])
-    x, y, seen = (as_numpy(a).reshape(HEIGHT, WIDTH) for a in renderer.follow(before, [(shown, 0)], [(shown, 1)]))
+    before, after = renderer.render(tables([(shown, 0)])), renderer.render(tables([(shown, 1)]))
+    x, y, seen = (
+        as_numpy(a).reshape(HEIGHT, WIDTH) for a in renderer.follow(before, tables([(shown, 0)]), tables([(shown, 1)]))
+    )
     there = plane(after, "albedo", 3)[:, 0]
     owners = plane(before, "owner")[0], plane(after, "owner")[0]
     column, row = (
@@ -154,23 +157,23 @@ def test_what_is_hidden_or_out_of_the_picture_is_not_seen(renderer):
         eyes=[(0, -5, 0.8)] * 2,
         targets=[(0, 0, 0.5)] * 2,
     )
-    frames = renderer.render([(shown, 0)])
-    seen = as_numpy(renderer.follow(frames, [(shown, 0)], [(shown, 1)])[2]).reshape(HEIGHT, WIDTH)
+    frames = renderer.render(tables([(shown, 0)]))
+    seen = as_numpy(renderer.follow(frames, tables([(shown, 0)]), tables([(shown, 1)]))[2]).reshape(HEIGHT, WIDTH)
     owner = plane(frames, "owner")[0]
     assert seen[owner == FIRST_THING].mean() < 0.2
     assert seen[owner == FIRST_THING + 1].mean() > 0.9  # it turns a little of itself away
     gone = scene([], eyes=[(0, -5, 2), (0, -5, 2)], targets=[(0, 0, 0.5), (9, -5, 0.5)])
-    frames = renderer.render([(gone, 0)])
-    seen = as_numpy(renderer.follow(frames, [(gone, 0)], [(gone, 1)])[2])
+    frames = renderer.render(tables([(gone, 0)]))
+    seen = as_numpy(renderer.follow(frames, tables([(gone, 0)]), tables([(gone, 1)]))[2])
     assert seen.mean() < 0.3
 
 
 def test_frames_of_one_launch_are_those_of_many(renderer):
     scenes = [draw(seed, 2) for seed in (3, 4)]
     shot = [(scenes[0], 1), (scenes[1], 0)]
-    together = renderer.render(shot)
+    together = renderer.render(tables(shot))
     for i, one in enumerate(shot):
-        alone = renderer.render([one])
+        alone = renderer.render(tables([one]))
         for name, before in (("radiance", (6, 3)), ("irradiance", (6, 3)), ("albedo", (3,))):
             a, b = plane(together, name, *before)[..., i, :, :], plane(alone, name, *before)[..., 0, :, :]
             assert np.mean(np.abs(a - b) > 1e-3 + 1e-2 * np.abs(b)) < 2e-3
@@ -178,7 +181,7 @@ def test_frames_of_one_launch_are_those_of_many(renderer):
 
 def test_samples_of_a_pixel_smooth_its_edges(types):
     shown = scene([ball((0, 0, 0.5), material=Material((0.9,) * 3, (0.9,) * 3))], [])
-    few, many = (Renderer(types, bank(), SIZE, samples).render([(shown, 0)]) for samples in (1, 4))
+    few, many = (Renderer(types, bank(), SIZE, samples).render(tables([(shown, 0)])) for samples in (1, 4))
     albedo = as_numpy(many.albedo).reshape(3, HEIGHT, WIDTH, 4)
     np.testing.assert_allclose(albedo[..., 0], plane(few, "albedo", 3)[:, 0], atol=1e-5)
     assert len(np.unique(albedo.mean(-1)[0].round(2))) > len(np.unique(albedo[0, ..., 0].round(2)))
@@ -187,7 +190,7 @@ def test_samples_of_a_pixel_smooth_its_edges(types):
 def test_cpu_and_cuda_agree():
     processor, card = types_of("cpu"), types_of("cuda")
     shot = [(draw(seed, 2), 1) for seed in (5, 6)]
-    one, two = (Renderer(types, bank(), SIZE).render(shot) for types in (processor, card))
+    one, two = (Renderer(types, bank(), SIZE).render(tables(shot)) for types in (processor, card))
     for name, before in (("radiance", (6, 3)), ("irradiance", (6, 3)), ("seen", (6,)), ("albedo", (3,))):
         a, b = plane(one, name, *before), plane(two, name, *before)
         assert np.mean(np.abs(a - b) > 5e-3 + 2e-2 * np.abs(a)) < 5e-3
