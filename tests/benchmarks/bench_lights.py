@@ -19,7 +19,9 @@ from relumix.dataset import llvm
 from relumix.errors import InputError
 
 if __name__ == "__main__":  # before the next imports: Dr.Jit loads a libLLVM as it is imported
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--spp", type=int, default=256, help="samples a pixel of the renders (%(default)s)")
+    samples_a_pixel = parser.parse_args().spp
     try:
         llvm.use()
     except InputError as error:
@@ -37,16 +39,13 @@ from relumix.reference.lights.rig import Rig
 from relumix.reference.lights.surface import Surface
 from tests.reference.lights.test_truth import scene, shown, truths
 
-SIZE, SAMPLES = (480, 270), 256
+SIZE = (480, 270)
 WHITE, MATT = np.ones(3), Surface(0.5, 0.0)
 GLOSS = {"type": "roughconductor", "material": "none", "distribution": "ggx", "alpha": 0.25}
 
 
-def main() -> None:
+def main(samples: int) -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description="How exact added light is, against renders of it.")
-    parser.add_argument("--spp", type=int, default=SAMPLES, help="samples a pixel of the renders (%(default)s)")
-    samples = parser.parse_args().spp
     mi.set_variant("llvm_ad_rgb")
     geometry = shown(mi, scene(mi, size=SIZE), SIZE)
     for name, (theirs, ours) in truths(mi).items():
@@ -91,4 +90,4 @@ def _sky() -> np.ndarray:
 
 
 if __name__ == "__main__":
-    main()
+    main(samples_a_pixel)
