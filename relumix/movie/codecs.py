@@ -98,8 +98,9 @@ _OF_PLAYERS = ("mov", "mp4", "matroska")
 
 _X264_WITHIN_A_CODE = {
     "preset": "medium",
-    # The finest step that is not lossless, the same in all frames; whatever saves bits where eyes see little is off.
-    "x264-params": "qp=1:ipratio=1:pbratio=1:aq-mode=0:psy=0:trellis=0:no-fast-pskip=1:no-dct-decimate=1"
+    # The finest step that is not lossless, the same in all frames; whatever drops differences that eyes see little of is
+    # off, as also where frames are coded in both directions.
+    "x264-params": "qp=1:bframes=0:ipratio=1:aq-mode=0:psy=0:trellis=0:no-fast-pskip=1:no-dct-decimate=1"
     ":deadzone-inter=0:deadzone-intra=0",
 }
 _X265_LOSSLESS = {"preset": "fast", "x265-params": "log-level=error:lossless=1"}
