@@ -98,8 +98,8 @@ _OF_PLAYERS = ("mov", "mp4", "matroska")
 
 _X264_WITHIN_A_CODE = {
     "preset": "medium",
-    # The finest step that is not lossless, the same in all frames; whatever drops differences that eyes see little of is
-    # off, as also where frames are coded in both directions.
+    # The finest step that is not lossless, the same in all frames. Whatever drops what is hard to see is off; in frames
+    # that build on later ones it is dropped in any case, so there are none.
     "x264-params": "qp=1:bframes=0:ipratio=1:aq-mode=0:psy=0:trellis=0:no-fast-pskip=1:no-dct-decimate=1"
     ":deadzone-inter=0:deadzone-intra=0",
 }

@@ -98,7 +98,7 @@ class Decoder:
         """Yield what can be decoded from here to the end, and whether it is sound."""
         packets, damage = self._container.demux(self._stream), _Damage()
         decoder = alpha_decoder_of(self._stream)
-        context = av.CodecContext.create(decoder, "r") if decoder else self._stream.codec_context
+        context: Any = av.CodecContext.create(decoder, "r") if decoder else self._stream.codec_context
         hides = context.codec.canonical_name in _HIDING
         while True:
             try:
