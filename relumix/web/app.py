@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import shutil
 import signal
 import socket
 import tempfile
@@ -32,6 +33,7 @@ from relumix.web.sessions import Sessions
 from relumix.web.studio import Studio
 from relumix_server.access import read_tokens
 from relumix_server.options import GIB
+from relumix_server.spool import own_folder
 from relumix_server.workers import Workers
 
 _WORKERS = 2
@@ -95,7 +97,7 @@ def serve(options: Options, ready: Callable[[str], None]) -> None:
     with ExitStack() as stack:
         listener = stack.enter_context(_listening(options))
         address = _address(options, listener)
-        folder = Path(stack.enter_context(_private(options.folder)))
+        folder = stack.enter_context(_private(options.folder))
         engines = EngineServer(options, _made(folder / "engines"), address)
         stack.callback(engines.close)
         engines.start()
@@ -158,11 +160,21 @@ def _address(options: Options, listener: socket.socket) -> str:
     return f"{'https' if options.tls_cert else 'http'}://{shown}:{listener.getsockname()[1]}/"
 
 
-def _private(folder: str | None) -> tempfile.TemporaryDirectory[str]:
+@contextlib.contextmanager
+def _private(folder: str | None) -> Iterator[Path]:
+    """Yield a folder for visitors' files, which is removed at the end; what pages that were killed left is removed now.
+
+    With their folder the process of their engines loses its lease, and ends. Raises InputError.
+    """
     try:
-        return tempfile.TemporaryDirectory(prefix="relumix-web-", dir=folder, ignore_cleanup_errors=True)
+        own = own_folder(Path(folder or tempfile.gettempdir()), "relumix-web-")
     except OSError as error:
         raise InputError(f"the folder {folder or 'for temporary files'} cannot be used: {error.strerror}") from None
+    try:
+        yield own.folder
+    finally:
+        shutil.rmtree(own.folder, ignore_errors=True)
+        own.lock.close()
 
 
 def _made(folder: Path) -> Path:

@@ -266,6 +266,11 @@ class Job(Generic[Ordered]):
                 setattr(self.told, name, value)
             self.version += 1
 
+    def keep(self, frames: Mapping[int, str]) -> None:
+        """Note frames that are on disk from before, where it made none."""
+        if not self.told.frames:
+            self._update(frames=dict(frames))
+
     def suggest(self, frame: int | None) -> None:
         """Note the frame that would help most as another reference."""
         self._update(suggestion=frame)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -26,6 +27,8 @@ from relumix.web.tasks import SHOWN_PX
 
 Handler = Callable[[Request], Awaitable[Response]]
 T = TypeVar("T")
+
+log = logging.getLogger("relumix.web")
 
 MOST_JSON_BYTES = 1 << 20
 _JSON_SECONDS = 30.0
@@ -185,6 +188,9 @@ def answering(handler: Handler) -> Handler:
             response = await handler(request)
         except RefusedError as error:
             response = JSONResponse({"error": str(error)}, error.status)
+        except OSError as error:
+            log.error("%s %s failed: %s", request.method, request.url.path, error)
+            response = JSONResponse({"error": f"the disk of the server: {error.strerror or 'it failed'}"}, 507)
         except ClientDisconnect:
             response = JSONResponse({"error": "the visitor left in the middle of it"}, 400)  # nobody reads it
         finally:

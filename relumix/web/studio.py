@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -270,7 +271,7 @@ class Studio:
             if not clip.references:
                 raise RefusedError(409, "the clip has no reference yet: relight one of its frames first")
             self._refuse_full(session, clip)
-            order = self.order(clip, wanted)
+            order, before = self.order(clip, wanted), clip.made()
             remove_movies(clip)
             clip.making = None
             clip.job = Job(
@@ -279,10 +280,17 @@ class Studio:
                 server=self._server_arguments,
                 on_frame=lambda frame: self._made(session, clip, frame),
             )
-            clip.job.on_end = lambda job: self._later(self._suggest, clip, job)
+            clip.job.on_end = partial(self._ended, clip, before)
             clip.measures.confidence.clear()
             clip.measures.flicker.clear()
             clip.job.start()
+
+    def _ended(self, clip: Clip, before: Mapping[int, str], job: Job[Order]) -> None:
+        """Do what is to be done after a job: one that failed at once has left what was made before."""
+        if job.told.state == "done":
+            self._later(self._suggest, clip, job)
+        else:
+            job.keep(before)
 
     def order(self, clip: Clip, wanted: JobOptions) -> Order:
         """Return what makes a clip's result."""
@@ -336,8 +344,6 @@ class Studio:
 
     def _suggest(self, clip: Clip, job: Job[Order]) -> None:
         """Ask which frame would help most as another reference: `relumix suggest`, in a process of its own."""
-        if job.told.state != "done":
-            return
         order = job.order
         spaces = [option for option in order.options if option.startswith("--colorspace")]
         done = run(["suggest", order.source, *order.given(), *spaces, "--json"], order.folder, _SUGGEST_SECONDS)

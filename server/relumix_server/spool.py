@@ -48,13 +48,13 @@ class _File:
     unwritten_bytes: int = 0
 
 
-def _open_folder(under: Path) -> SpoolFolder:
+def own_folder(under: Path, prefix: str = PREFIX) -> SpoolFolder:
     """Make this server's own folder, and remove those whose lock nobody holds: their servers died. Raises OSError."""
-    for left in under.glob(f"{PREFIX}*"):
+    for left in under.glob(f"{prefix}*"):
         with suppress(OSError), (left / "lock").open("r+b") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(left, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=under))
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=under))
     lock = (folder / "lock").open("w+b")
     fcntl.flock(lock, fcntl.LOCK_EX)
     return SpoolFolder(folder, lock)
@@ -65,10 +65,10 @@ class Spool:
 
     def __init__(self, memory_budget: int, disk: str | None) -> None:
         """disk: a folder; None: the system's for temporary files. Raises OSError where it cannot be written to."""
-        self._disk = _open_folder(Path(disk or tempfile.gettempdir()))
+        self._disk = own_folder(Path(disk or tempfile.gettempdir()))
         self._memory: SpoolFolder | None = None
         with suppress(OSError):
-            self._memory = _open_folder(SHARED_MEMORY)
+            self._memory = own_folder(SHARED_MEMORY)
         self._budget, self._lock = memory_budget, threading.Lock()
         self._names = itertools.count()
         self._files: dict[Path, _File] = {}

@@ -113,10 +113,10 @@ def main(arguments: list[str] | None = None) -> int:
         for name in (LEFT_ALONE, *engines):
             found[name][folder.name] = shot.by(engines[name]) if name in engines else shot.left_alone()
             print(row(f"{folder.name}: {name}", found[name][folder.name]), flush=True)
+        if args.json:
+            args.json.write_text(json.dumps(found, indent=1) + "\n")
     for name, shots in found.items():
         print(row(f"**mean**: {name}", mean(shots.values())))
-    if args.json:
-        args.json.write_text(json.dumps(found, indent=1) + "\n")
     return 0
 
 

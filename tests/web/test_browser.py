@@ -48,14 +48,20 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
-@contextmanager
-def serving(folder: Path, *options: str) -> Iterator[str]:
-    """`relumix web` at a free port; yields its address."""
+def started(folder: Path, *options: str) -> tuple[subprocess.Popen[str], str]:
+    """Start `relumix web`, at a free port unless told otherwise; returns its process and address."""
     command = [sys.executable, "-m", "relumix.cli.main", "web", "--no-open", "--listen=127.0.0.1:0", *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=folder)
+    assert process.stdout is not None
+    return process, process.stdout.readline().split()[-1]
+
+
+@contextmanager
+def serving(folder: Path, *options: str) -> Iterator[str]:
+    """`relumix web` while something is done; yields its address."""
+    process, address = started(folder, *options)
     try:
-        assert process.stdout is not None
-        yield process.stdout.readline().split()[-1]
+        yield address
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
     finally:
@@ -82,16 +88,18 @@ def visit(browser: sync_api.Browser, address: str) -> Iterator[Visit]:
     """Opens the page for a new visitor. Whatever asks another host, or is an error in the browser, fails the test."""
     trouble: list[str] = []
     contexts = []
+    known = [address, "blob:"]
 
     def asked(request: sync_api.Request) -> None:
-        if not request.url.startswith((address, "blob:")):
+        if not request.url.startswith(tuple(known)):
             trouble.append(f"asked {request.url}")
 
     def logged(message: sync_api.ConsoleMessage) -> None:
         if message.type == "error" and "Failed to load resource" not in message.text:
             trouble.append(message.text)
 
-    def open_page(**options: object) -> sync_api.Page:
+    def open_page(at: str = address, **options: object) -> sync_api.Page:
+        known.append(at)
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
         contexts.append(context)
         page = context.new_page()
@@ -99,7 +107,7 @@ def visit(browser: sync_api.Browser, address: str) -> Iterator[Visit]:
         page.on("request", asked)
         page.on("console", logged)
         page.on("pageerror", lambda error: trouble.append(str(error)))
-        page.goto(address)
+        page.goto(at)
         page.wait_for_selector(".card img")
         return page
 
@@ -347,6 +355,92 @@ def test_lamps_are_placed_and_light_is_taken_of_a_picture(visit: Visit, files: d
     page.get_by_role("button", name="Place lamps …").click()
     page.keyboard.press("Escape")
     page.wait_for_selector("#relight")
+
+
+def test_a_reference_is_made_by_words(visit: Visit, files: dict[int, Path], words_model: Path, tmp_path: Path):
+    with serving(tmp_path, f"--words-model={words_model}") as address:
+        words_are_taken(visit(address), files, words_model)
+
+
+def words_are_taken(page: sync_api.Page, files: dict[int, Path], words_model: Path) -> None:
+    uploaded(page, files)
+    page.get_by_role("button", name="By words …").click()
+    page.get_by_role("textbox", name="What the light is to be").fill("a low sun")
+    page.get_by_role("spinbutton", name="Seed").fill("5")
+    page.get_by_role("button", name="Make the reference").click()
+    page.get_by_role("progressbar", name="Lighting by words, frame 1001").wait_for()
+    page.click("#stop")  # Nothing is left of it, and the words stay.
+    page.get_by_role("progressbar", name="Lighting by words, frame 1001").wait_for(state="hidden")
+    assert page.get_by_role("textbox", name="What the light is to be").input_value() == "a low sun"
+    page.get_by_role("button", name="Make the reference").click()
+    page.locator(".list li").get_by_text("by words").wait_for(timeout=JOB_MS)
+    drawn(page, "1001 plate reference")
+    index = words_model / "model_index.json"
+    index.rename(words_model / "kept")
+    try:
+        page.get_by_role("button", name="Change the reference of frame 1001").click()
+        page.get_by_role("button", name="Make the reference").click()
+        page.locator(".side [role=alert]").get_by_text("has no model_index.json").wait_for(timeout=JOB_MS)
+    finally:
+        (words_model / "kept").rename(index)
+    page.get_by_role("button", name="Dismiss").click()
+    page.locator(".side [role=alert]").wait_for(state="hidden")
+
+
+def test_a_movie_is_made_and_taken_home(visit: Visit, files: dict[int, Path]):
+    page = visit()
+    referenced(page, files)
+    page.click("#relight")
+    page.wait_for_selector("#done", timeout=JOB_MS)
+    with page.expect_download(timeout=JOB_MS) as download:
+        page.get_by_role("button", name="Movie", exact=True).click()
+        page.get_by_role("progressbar", name="Making a movie").wait_for()
+        assert page.locator("#relight").is_disabled()
+    assert download.value.suggested_filename == "plate-relit.mov"
+    with page.expect_download() as download:  # It is there already.
+        page.get_by_role("link", name="Movie", exact=True).click()
+    assert Path(download.value.path()).stat().st_size > 1000
+
+
+def test_two_tabs_show_the_same(visit: Visit, files: dict[int, Path]):
+    page = visit()
+    uploaded(page, files)
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.wait_for_selector(".workbench")
+    page.click("#grade")
+    page.get_by_role("button", name="Use as reference").click()
+    other.get_by_text("graded here").wait_for()
+    other.click("#relight")
+    page.wait_for_selector("#done", timeout=JOB_MS)
+    page.get_by_role("button", name="Close").click()
+    other.get_by_text("plate.####.exr is no longer here").wait_for()
+    assert other.locator(".tab").count() == 0
+
+
+def test_a_page_whose_server_was_killed_says_so_and_begins_anew(browser: sync_api.Browser, tmp_path: Path):
+    (tmp_path / "held").mkdir()
+    process, address = started(tmp_path, f"--folder={tmp_path / 'held'}")
+    context = browser.new_context()
+    try:
+        page = context.new_page()
+        page.goto(address)
+        page.click("[data-example=shot]")
+        page.click("#relight")
+        page.wait_for_selector("#cancel")
+        process.kill()
+        process.wait()
+        (left,) = (tmp_path / "held").iterdir()
+        page.get_by_text("the server does not answer").wait_for()
+        process, _ = started(tmp_path, f"--folder={tmp_path / 'held'}", f"--listen={address.split('/')[2]}")
+        page.get_by_text("Still life is no longer here").wait_for()
+        assert not left.exists()
+        page.click("[data-example=shot]")
+        page.wait_for_selector(".workbench")
+    finally:
+        context.close()
+        process.terminate()
+        assert process.wait(30) == 0
 
 
 def test_a_token_lets_in(browser: sync_api.Browser, tmp_path: Path):

@@ -7,7 +7,7 @@ const HEIGHT = 100;
 export class Curves {
   constructor({ onframe }) {
     this.onframe = onframe;
-    this.element = h("section", { class: "curves", "aria-label": "Curves over time", hidden: true });
+    this.element = h("section", { class: "curves empty", "aria-label": "Curves over time" });
     this.confidence = new Curve("Confidence", "how sure the light is", onframe, { top: 1 });
     this.flicker = new Curve("Flicker", "change of the light from frame to frame, in stops", onframe, {});
     this.element.append(this.confidence.element, this.flicker.element);
@@ -15,7 +15,7 @@ export class Curves {
 
   update(clip) {
     const { confidence, flicker } = clip.measures;
-    this.element.hidden = !Object.keys(confidence).length;
+    this.element.classList.toggle("empty", !Object.keys(confidence).length);
     this.confidence.update(clip, confidence);
     this.flicker.update(clip, flicker);
   }

@@ -12,10 +12,10 @@ export function makerButtons(clip, frame, { made, words, lamps, disabled }) {
   const { frames } = clip.lamps;
   const lit = frames && !frames.includes(frame) ? frames[0] : frame;
   return [
-    kinds.includes("match") && button("Match a picture …", () => input.click(), { disabled, title: "Take the light of another picture: its colour and contrast" }),
+    kinds.includes("match") && button("Match picture\u00a0…", () => input.click(), { disabled, title: "Take the light of another picture: its colour and contrast" }),
     kinds.includes("match") && input,
-    kinds.includes("lights") && button(lit === frame ? "Place lamps …" : `Place lamps at ${lit} …`, () => lamps(lit), { disabled, title: lit === frame ? "Suns, lamps and softboxes in the scene" : `The shape of the scene is known at frame ${frames.join(", ")}` }),
-    kinds.includes("text") && button("By words …", words, { disabled }),
+    kinds.includes("lights") && button(lit === frame ? "Place lamps\u00a0…" : `Lamps at ${lit}\u00a0…`, () => lamps(lit), { disabled, title: lit === frame ? "Suns, lamps and softboxes in the scene" : `The shape of the scene is known at frame ${frames.join(", ")}` }),
+    kinds.includes("text") && button("By words\u00a0…", words, { disabled }),
   ].filter(Boolean);
 }
 

@@ -2,6 +2,7 @@
 import { picture } from "./api.js";
 
 const MOST = 160;
+const AGAIN_MS = 10000; // What could not be shown is not asked for again in less.
 
 export class Pictures {
   constructor() {
@@ -21,8 +22,9 @@ export class Pictures {
     entry.promise = picture(path)
       .then((blob) => createImageBitmap(blob))
       .then((bitmap) => (entry.bitmap = bitmap))
-      .catch(() => {
-        this.kept.delete(path);
+      .catch((error) => {
+        entry.error = error.message;
+        setTimeout(() => this.kept.delete(path), error.status ? AGAIN_MS : 0);
         return null;
       });
     this.kept.set(path, entry);
@@ -34,8 +36,8 @@ export class Pictures {
     return entry.promise;
   }
 
-  // The picture if it is there already, else undefined.
-  now(path) {
-    return path ? this.kept.get(path)?.bitmap : null;
+  // Why a picture is not there; "" where nobody said.
+  trouble(path) {
+    return this.kept.get(path)?.error || "";
   }
 }

@@ -16,6 +16,8 @@ export class Strip {
       ...clip.frames.map((frame) => {
         const image = h("img", { loading: "lazy", alt: "", width: 96, height: Math.round((96 * clip.height) / (clip.width * clip.aspect)) });
         const cell = h("div", { class: "cell", role: "option", "aria-label": `Frame ${frame}`, onclick: () => this.onframe(frame) }, image, h("span", {}, String(frame)));
+        image.addEventListener("error", () => cell.classList.add("unread"));
+        image.addEventListener("load", () => cell.classList.remove("unread"));
         this.cells.set(frame, cell);
         return cell;
       }),

@@ -189,6 +189,8 @@ export class Viewer {
     else shown.forEach((bitmap, i) => bitmap && context.drawImage(bitmap, ...this.boxes[i]));
     this.last = { shown, kinds };
     this.caption.textContent = this._words(shown, kinds);
+    this.caption.classList.toggle("hidden", this.boxes.length > 1);
+    if (this.boxes.length > 1) this.boxes.forEach((box, i) => this._label(context, box, this._words([shown[i]], [kinds[i]]), ratio));
     this.overlay?.(context, this.boxes[wiped ? 0 : this.boxes.length - 1], ratio);
     stage.dataset.drawn = `${this.frame} ${kinds.map((kind, i) => (shown[i] ? kind : "-")).join(" ")}`;
   }
@@ -209,8 +211,23 @@ export class Viewer {
     const names = { plate: "plate", result: "relit", reference: "reference", gain: "gain: orange adds light, blue takes it", confidence: "confidence: white is certain, grey a stop off" };
     const missing = shown.findIndex((bitmap) => !bitmap);
     if (this.override) return this.mode === "plate" ? "plate" : this.overrideName;
-    if (missing >= 0 && kinds.length < 4) return kinds[missing] === "plate" ? "this frame cannot be read" : "not made yet";
+    if (missing >= 0) {
+      const path = kinds[missing] && framePath(this.clip, this.frame, kinds[missing], this);
+      return path ? this.pictures.trouble(path) || "it cannot be shown" : "not made yet";
+    }
     return [...new Set(kinds.filter((kind, i) => shown[i]))].map((kind) => names[kind]).join(" | ");
+  }
+
+  _label(context, [left, top, , height], words, ratio) {
+    context.font = `${12 * ratio}px system-ui, sans-serif`;
+    const [wide, high, away] = [context.measureText(words).width + 14 * ratio, 19 * ratio, 6 * ratio];
+    context.fillStyle = "#000a";
+    context.beginPath();
+    context.roundRect(left + away, top + height - high - away, wide, high, high / 2);
+    context.fill();
+    context.fillStyle = "#eee";
+    context.textBaseline = "middle";
+    context.fillText(words, left + away + 7 * ratio, top + height - away - high / 2 + ratio / 2);
   }
 
   _fit(x, y, width, height) {

@@ -126,7 +126,7 @@ export class Workbench {
       ...clip.notes.map((note) => h("p", { class: "dim" }, note)),
     );
     this.panel = null;
-    this.side.replaceChildren(this.made, this.about, this.references, this.job, this.home);
+    this.side.replaceChildren(this.about, this.references, this.made, this.job, this.home);
   }
 
   drawMaking() {
@@ -134,6 +134,7 @@ export class Workbench {
     this.made.hidden = !making || making.state === "cancelled" || (making.state === "done" && !making.warnings.length);
     if (this.made.hidden) return;
     const what = `${MAKING[making.what]}${making.frame === null ? "" : `, frame ${making.frame}`}`;
+    this.placeMaking(making);
     const key = `${what} ${making.state} ${making.error}`;
     if (key !== this.madeKey) {
       const stop = () => this.change(() => remove(clipPath(this.clip, "/making")));
@@ -147,9 +148,16 @@ export class Workbench {
           : [...making.warnings.map((warning) => h("p", { class: "warn" }, warning)), button("Dismiss", stop)]),
       );
     }
+    if (key !== this.madeKey) this.made.scrollIntoView({ block: "nearest" });
     this.madeKey = key;
     this.share.value = making.share;
     this.step.textContent = making.state === "waiting" ? "waiting for its turn" : making.message || "starting";
+  }
+
+  // Beside what it was asked for by.
+  placeMaking(making) {
+    const before = this.panel ? this.side.firstChild : making.frame === null ? this.home : this.job;
+    if (this.made !== before && this.made.nextSibling !== before) this.side.insertBefore(this.made, before);
   }
 
   drawReferences() {
@@ -179,7 +187,7 @@ export class Workbench {
         "div",
         { class: "ways" },
         button(here ? `Grade ${frame} anew` : `Grade frame ${frame}`, () => this.edit(frame), { disabled: busy, id: "grade", class: rows.length ? "" : "primary" }),
-        h("label", { class: busy ? "button disabled" : "button", for: "reference-file", tabindex: busy ? -1 : 0, role: "button", onkeydown: (event) => event.key === "Enter" && input.click() }, "Upload a picture …"),
+        h("label", { class: busy ? "button disabled" : "button", for: "reference-file", tabindex: busy ? -1 : 0, role: "button", onkeydown: (event) => ["Enter", " "].includes(event.key) && (event.preventDefault(), input.click()) }, "Upload picture\u00a0…"),
         busy ? null : input,
         makerButtons(clip, frame, { made: (asked) => this.making(asked), words: () => this.reword(frame), lamps: (lit) => this.light(lit), disabled: busy }),
       ),
@@ -314,9 +322,9 @@ export class Workbench {
     const failed = Object.entries(job.failed);
     const said = [];
     if (job.state === "failed") said.push(h("p", { class: "bad", role: "alert" }, job.error));
-    if (job.state === "cancelled") said.push(h("p", { class: "dim" }, `Cancelled: ${Object.keys(job.frames).length} of ${job.total} frames are made and kept.`));
+    if (job.state === "cancelled") said.push(h("p", { class: "dim" }, `Cancelled: ${Object.keys(job.frames).length} of ${this.clip.frames.length} frames are made and kept.`));
     if (job.state === "done") said.push(h("p", { class: "dim", role: "status", id: "done" }, `${Object.keys(job.frames).length} frames in ${clock(job.seconds)}.`));
-    for (const [frame, message] of failed.slice(0, 5)) said.push(h("p", { class: "bad" }, `${frame}: ${message}`));
+    for (const [frame, message] of failed.slice(0, 5)) said.push(h("p", { class: "bad" }, `Frame ${frame}: ${message.replace(/^frame -?\d+: /, "")}`));
     for (const warning of job.warnings) said.push(h("p", { class: "warn" }, warning));
     if (job.state === "done") said.push(...this.advice(job));
     return said;
@@ -382,8 +390,8 @@ export class Workbench {
     });
     this.home.replaceChildren(
       h("h2", {}, "Take home"),
-      h("div", { class: "row" }, [link("EXR, ZIP", "/result.zip"), job.state === "done" ? [movie("Movie", "movie", "Relit once more, straight into a movie: it takes as long"), movie("Before | after", "before-after", "Plate and result side by side, to look at")] : null, link("Gain", "/gain.zip"), link("Confidence", "/confidence.zip")].flat()),
-      h("p", { class: "row" }, h("span", { class: "dim" }, "The command that makes the same"), h("span", { class: "spacer" }), copy),
+      h("div", { class: "ways" }, [link("EXR, ZIP", "/result.zip"), job.state === "done" ? [movie("Movie", "movie", "Relit once more, straight into a movie: it takes as long"), movie("Before | after", "before-after", "Plate and result side by side, to look at")] : null, link("Gain", "/gain.zip"), link("Confidence", "/confidence.zip")].flat()),
+      h("p", { class: "row last" }, h("span", { class: "dim" }, "The command for the same"), h("span", { class: "spacer" }), copy),
       code,
     );
     code.textContent = await text(clipPath(this.clip, "/command.txt")).catch((error) => error.message);
