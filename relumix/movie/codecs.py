@@ -118,7 +118,7 @@ CODECS = {
         _dnxhr("dnxhrhq", "DNxHR HQ, 8 bit", "dnxhr_hq", "yuv422p"),
         _dnxhr("dnxhrsq", "DNxHR SQ, 8 bit", "dnxhr_sq", "yuv422p"),
         _h264("h264", "H.264, 8 bit, for viewing", {"preset": "medium", "crf": "8"}),
-        _h264("h264hq", "H.264, 8 bit, every sample within one code", _X264_WITHIN_A_CODE),
+        _h264("h264hq", "H.264, 8 bit, within one code", _X264_WITHIN_A_CODE),
         _hevc("hevc10", "HEVC, 10 bit, for viewing",
               {"preset": "fast", "crf": "6", "x265-params": "log-level=error"}, {}),
         _hevc("hevc10hq", "HEVC, 10 bit, without loss, with the plate's chroma", _X265_LOSSLESS, _X265_FINER),
