@@ -218,8 +218,9 @@ export class Viewer {
     return [...new Set(kinds.filter((kind, i) => shown[i]))].map((kind) => names[kind]).join(" | ");
   }
 
-  _label(context, [left, top, , height], words, ratio) {
+  _label(context, [left, top, width, height], told, ratio) {
     context.font = `${12 * ratio}px system-ui, sans-serif`;
+    const words = context.measureText(told).width + 26 * ratio > width ? told.split(":")[0] : told;
     const [wide, high, away] = [context.measureText(words).width + 14 * ratio, 19 * ratio, 6 * ratio];
     context.fillStyle = "#000a";
     context.beginPath();
