@@ -68,9 +68,7 @@ def test_2_a_grade_of_the_reference_grades_every_frame(engine, data, gains):
     result = run(shot.plate, {at: reference}, engine)
     for frame in shot.frames:
         bright = shot.truth[frame] > 2.0**-14  # half float is exact to 0.05 % from here on
-        # A network that learned nothing adds to what is rounded.
-        rtol = 2e-3 if engine().engine == "lite-next" else 1e-3
-        np.testing.assert_allclose(result[frame][bright], shot.truth[frame][bright], rtol=rtol)
+        np.testing.assert_allclose(result[frame][bright], shot.truth[frame][bright], rtol=1e-3)
 
 
 @every_engine(data=st.data(), gain=st.floats(0.05, 20))
@@ -84,19 +82,40 @@ def test_2_a_grade_passes_highlights_up_to_the_end_of_half_float(engine, data, g
         np.testing.assert_allclose(result[frame], shot.plate[frame] * np.float32(gain), rtol=1e-3)
 
 
-@every_engine(data=st.data(), stops=st.floats(-8, 8))
-def test_3_scaling_plate_and_reference_scales_the_result(engine, data, stops):
+@every_engine(data=st.data(), scale=st.one_of(st.sampled_from([2.0**-7, 0.5, 8.0]), st.floats(2**-8, 2**8, width=16)))
+def test_3_scaling_plate_and_reference_scales_the_result(engine, data, scale):
     shot = data.draw(shots())
     at = some_frame(data, shot)
-    scale = np.float32(2.0**stops) if shot.plate[at].shape[2] == 3 else np.array([2.0**stops] * 3 + [1], np.float32)
-    plain = run(shot.plate, {at: shot.truth[at]}, engine)
-    scaled = run({f: p * scale for f, p in shot.plate.items()}, {at: shot.truth[at] * scale}, engine)
+    for pictures in (shot.plate, shot.truth):
+        for pixels in pictures.values():
+            pixels[..., :3] = pixels[..., :3].astype(np.float16)  # as in a file: float32 then holds the scaled ones
+    plain = run(shot.plate, {at: shot.truth[at]}, engine, work_size=96)
+    scaled = run(
+        {f: times(p, scale) for f, p in shot.plate.items()}, {at: times(shot.truth[at], scale)}, engine, work_size=96
+    )
     for frame in shot.frames:
-        error = np.abs(scaled[frame] / scale - plain[frame]) / (np.abs(plain[frame]) + 1e-3 * plain[frame].mean())
-        # Correspondence works on 8-bit pictures: a value on the edge of two codes may fall to either side.
-        # A network answers a little more to such a code than the flow itself does.
-        assert np.quantile(error, 0.98) < (3e-3 if engine().engine == "lite" else 2e-3)
-        assert error.mean() < 1e-2
+        if np.frexp(scale)[0] == 0.5:  # a power of two, by which nothing is rounded
+            np.testing.assert_array_equal(scaled[frame], times(plain[frame], scale))
+        tiny = 1e-8 * float(plain[frame].mean())
+        np.testing.assert_allclose(scaled[frame], times(plain[frame], scale), rtol=1e-5, atol=tiny * scale)
+
+
+@every_engine(data=st.data(), stops=st.floats(-8, 8))
+def test_3_where_scaling_itself_rounds_the_result_is_within_one_code_of_it(engine, data, stops):
+    shot = data.draw(shots())
+    at = some_frame(data, shot)
+    plain = run(shot.plate, {at: shot.truth[at]}, engine)
+    scaled = run(
+        *({f: times(p, 2.0**stops) for f, p in each.items()} for each in (shot.plate, {at: shot.truth[at]})), engine
+    )
+    for frame in shot.frames:
+        expected = times(plain[frame], 2.0**stops)
+        error = np.abs(scaled[frame] - expected) / (np.abs(expected) + 1e-3 * expected.mean())
+        # Correspondence works on 8-bit pictures of 10 stops: a value on the edge of two codes may fall to either side,
+        # as if the plate's grain were other by one code there. Few are that near an edge.
+        assert np.quantile(error, 0.98) < 2 ** (10 / 255) - 1
+        assert np.median(error) < 1e-4
+        assert error.mean() < 1e-3
 
 
 @every_engine(data=st.data())
@@ -291,5 +310,5 @@ def test_8_memory_is_bounded_by_the_window_not_by_the_shot(engine):
         return most
 
     peak(20)  # what is loaded once counts for neither
-    # The approach of a window grows up to plan.REACH windows: both shots are longer.
-    assert peak(480) < 1.1 * peak(240)
+    # The second is longer than tracking reaches.
+    assert peak(240) < 1.1 * peak(60)

@@ -71,6 +71,15 @@ def suggest(program: Program, request: Request, folder: Folder, view: str) -> li
     return [program.path, "suggest", *_inputs(request, folder, view), *_reading(request.options), "--json"]
 
 
+def lights(program: Program, plate: Path, frame: int, rig: Path, output: Path, options: Sequence[str]) -> list[str]:
+    """Return the command line that lights a frame by lamps, as a reference."""
+    files = ["--lights", str(rig), "-o", str(output)]
+    return [
+        *(program.path, "reference", "lights", str(plate), f"--frame={frame}"),
+        *(*files, *options, "--progress", "json"),
+    ]
+
+
 def bundle(program: Program, request: Request, folder: Folder, view: str, chunk_size: int, target: Path) -> list[str]:
     """Return the command line that writes the job bundle of a view for a render farm."""
     options = ["--chunk-size", str(chunk_size), "--bundle", str(target)]

@@ -25,11 +25,11 @@ def named(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Name what is being written into the cache where that fails: raises RelumixError for an OSError."""
+def writing(path: Path, what: str = "cache folder") -> Iterator[None]:
+    """Name what is being written, into the cache or elsewhere, where that fails: raises RelumixError for an OSError."""
     try:
         yield
     except OSError as error:
         raise RelumixError(
-            f"cache folder {path} cannot be written ({error.strerror}): make room, or choose another one"
+            f"{what} {path} cannot be written ({error.strerror}): make room, or choose another one"
         ) from error

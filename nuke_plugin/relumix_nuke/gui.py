@@ -12,7 +12,7 @@ from typing import cast
 import nuke
 
 from relumix_nuke import bake as baking
-from relumix_nuke import budget, cache, command, hashes, knobs, references, render, shown_by, stale
+from relumix_nuke import budget, cache, command, hashes, knobs, lit, references, render, shown_by, stale
 from relumix_nuke import suggest as suggesting
 from relumix_nuke import work as works
 from relumix_nuke.errors import CancelledError, RelumixError
@@ -131,6 +131,16 @@ def reference_previous(node: nuke.Node) -> None:
 def reference_next(node: nuke.Node) -> None:
     """Go to the reference frame after."""
     _reported(node, lambda: references.following(node))
+
+
+def write_lights(node: nuke.Node) -> None:
+    """Write the selected lights into a file."""
+    _reported(node, lambda: knobs.show(node, lit.write_lights(node)))
+
+
+def light_frame(node: nuke.Node) -> None:
+    """Light the current frame by the selected lights, as a reference."""
+    _reported(node, lambda: knobs.show(node, lit.light_frame(node)))
 
 
 def cache_size(node: nuke.Node) -> None:

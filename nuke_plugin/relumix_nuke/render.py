@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 
 import nuke
 
 from relumix_nuke import cache, frames, knobs
 from relumix_nuke.cache import Folder
-from relumix_nuke.errors import CancelledError, RelumixError, named
+from relumix_nuke.errors import CancelledError, RelumixError, named, writing
 from relumix_nuke.hashes import limited
 from relumix_nuke.knobs import INPUTS, Request
 
@@ -81,9 +82,30 @@ def render(node: nuke.Node, request: Request, folder: Folder) -> None:
             seen, channels = chosen.of(upstream, name)
             with cache.rendering(folder, files) as parts:
                 write.setInput(0, seen)
-                _set_up(write, parts.pattern(name, "%V"), request, channels)
+                _set_up(write, parts.pattern(name, "%V"), request.settings.bits, request.views, channels)
                 for first, last in frames.runs(missing):
                     _execute(write, first, last, name, request.views)
+
+
+def one_frame(upstream: nuke.Node, path: Path, channels: str, name: str, frame: int) -> None:
+    """Render a frame of a node in the view that is looked at, in 32 bit float: complete or not at all.
+
+    name  of what it is, for errors.
+
+    Raises RelumixError, CancelledError.
+    """
+    part = path.with_name(f"rendering.{cache.process()}.{path.name}")
+    views = (nuke.thisView(),)
+    try:
+        with _temporary(nuke.nodes.Write, file_type="exr") as write:
+            write.setInput(0, upstream)
+            _set_up(write, part.as_posix(), "float", views, channels)
+            _execute(write, frame, frame, name, views)
+        with writing(path, "picture"):
+            cache.replace(part, path)
+    finally:
+        with suppress(OSError):
+            part.unlink()
 
 
 def _missing(name: str, request: Request, folder: Folder) -> list[int]:
@@ -104,10 +126,10 @@ def _temporary(make: object, **values: object) -> Iterator[nuke.Node]:
         nuke.delete(made)
 
 
-def _set_up(write: nuke.Node, pattern: str, request: Request, channels: str) -> None:
+def _set_up(write: nuke.Node, pattern: str, bits: str, views: tuple[str, ...], channels: str) -> None:
     """Say all that decides what a Write does: what is not said is as the studio's defaults have it."""
     write["file"].setValue(pattern)
-    for name, value in {**_NEEDED, "datatype": _DATATYPES[request.settings.bits], "channels": channels}.items():
+    for name, value in {**_NEEDED, "datatype": _DATATYPES[bits], "channels": channels}.items():
         write[name].setValue(value)
     for name, value in _WHERE_THERE.items():
         if (knob := write.knob(name)) is not None:
@@ -116,7 +138,7 @@ def _set_up(write: nuke.Node, pattern: str, request: Request, channels: str) -> 
     for name in _CALLBACKS:
         if (knob := write.knob(name)) is not None and knob.value():
             knob.setValue("")
-    write["views"].setValue(" ".join(request.views))
+    write["views"].setValue(" ".join(views))
 
 
 class _Chosen:

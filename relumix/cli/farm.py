@@ -98,6 +98,7 @@ def _bundle(args: argparse.Namespace) -> int:
 
         refuse_impossible(settings_of(args))
     job = _checked(args)
+    _refuse_foreign(job, args.report)
     if args.dry_run:
         return show(job)
     for warning in (*job.warnings, *map(str, _would_fail(job))):
@@ -160,12 +161,14 @@ def _verify(args: argparse.Namespace) -> int:
     tell = OpenJD()
     with _told():
         with needed("the last step", "local"):
-            from relumix.farm.deliver import deliver  # noqa: PLC0415
+            from relumix.farm.deliver import deliver, delivered  # noqa: PLC0415
             from relumix.farm.verify import check_frames, write_report  # noqa: PLC0415
         line = [f"--frames={of_range(args.range)}", *arguments(args.relight, _given(args))]
         job = _checked(args.relight.parse_args(line))
         made = review(job, _rules(args).mapped(args.report))
-        faults = check_frames(job, made, lambda done, total: tell.progress(done, 2 * total))
+        _refuse_foreign(job, args.report)
+        gone = delivered(job)
+        faults = check_frames(job, made, lambda done, total: tell.progress(done, 2 * total), gone)
         for fault in faults:
             tell.status(str(fault))
         if faults:
@@ -174,7 +177,9 @@ def _verify(args: argparse.Namespace) -> int:
         whole = "the frame is" if len(job.frames) == 1 else f"all {len(job.frames)} frames are"
         tell.status(f"{whole} there, finite, and with the plate's windows")
         try:
-            if made.report:
+            if made.report and gone:
+                tell.status(f"{number_of(len(gone), 'frame')} delivered before: the report is that of then, if any")
+            elif made.report:
                 write_report(job, made.report, lambda done, total: tell.progress(total + done, 2 * total))
         except InputError as error:
             tell.status(f"no report: {error}")
@@ -182,6 +187,16 @@ def _verify(args: argparse.Namespace) -> int:
             tell.status(text)
     tell.status("wrote " + ", ".join(str(path) for path in made.files if path.exists()))
     return 0
+
+
+def _refuse_foreign(job: Job, report: str) -> None:
+    """Raise InputError where the last step's previews would replace files of somebody else."""
+    from relumix.farm.review import review  # noqa: PLC0415
+    from relumix.pipeline.check import refuse_foreign_preview  # noqa: PLC0415
+
+    made = review(job, report)
+    for path in (made.preview, made.contact_sheet):
+        refuse_foreign_preview(path, overwrite=job.source.settings.overwrite)
 
 
 def _would_fail(job: Job) -> tuple[FrameError, ...]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,8 @@ from relumix.cli import presets, reference_lights, reference_match, reference_te
 from relumix.cli.parser import OneShot
 from relumix.cli.progress import Show, shown_as
 from relumix.cli.reference_options import PRESET, add_all_of_it, add_files, add_how, add_light, add_written
-from relumix.cli.relight import EXIT_SOME_FAILED, WITH_SERVER
+from relumix.cli.relight import EXIT_SOME_FAILED, WITH_SERVER, client_of, refuse_idle
+from relumix.cli.relight import settings_of as relight_settings
 from relumix.cli.threads import let_idle_threads_sleep
 from relumix.errors import InputError
 from relumix.events import Failed
@@ -87,10 +89,11 @@ def run(args: argparse.Namespace) -> int:
             job = jobs.prepare(plate, args.maker(args, settings, plate), args.output, settings)
             if args.all_of_it:
                 refuse_impossible(engine_settings(args))
-                jobs.refuse_all_of_it(job, args.all_of_it, skips_gaps=_relight(args, job).missing == "skip")
+                _rehearse(_relight(args, job), job)
             if args.dry_run:
-                print(as_json(jobs.describe(job), encoding=sys.stdout.encoding, indent=2))
-                return 0
+                said = jobs.describe(job)
+                print(as_json(said, encoding=sys.stdout.encoding, indent=2))
+                return EXIT_SOME_FAILED if said["errors"] else 0
             end = jobs.do(job, on_event)
             relight = _relight(args, job) if args.all_of_it and not end.failed else None
         except InputError as error:
@@ -127,6 +130,25 @@ def _relight(args: argparse.Namespace, job: ReferenceJob) -> argparse.Namespace:
     """Return the arguments of `relumix relight` that --all-of-it stands for, presets of a project's file included."""
     words = relight_words(args, job)
     return presets.applied(args.relight, words, args.relight.parse_args(words))
+
+
+def _rehearse(args: argparse.Namespace, job: ReferenceJob) -> None:
+    """Raise InputError where relighting the shot would be refused, before time goes into a reference for it.
+
+    args  of relight. The plate stands in for the reference that is not there yet; for cuts, each frame would be read.
+    """
+    from relumix.pipeline.check import check  # noqa: PLC0415  the parser must not wait for numpy
+    from relumix.reference.job import refuse_all_of_it  # noqa: PLC0415
+
+    refuse_all_of_it(job, args.output, skips_gaps=args.missing == "skip")
+    refuse_idle(args)
+    frame = job.frames[0]
+    stand_in: dict[int | None, str | list[str]] = {frame: str(job.shot.path(frame))}
+    settings = replace(relight_settings(args), reference_colorspace=args.colorspace, cuts="none", fit=True)
+    if args.server:
+        client_of(args).prepare(args.source, stand_in, args.output, settings, by_path=args.by_path)
+    else:
+        check(args.source, stand_in, args.output, settings)
 
 
 def relight_words(args: argparse.Namespace, job: ReferenceJob) -> list[str]:

@@ -37,6 +37,7 @@ def add_parser(kinds: Subparsers) -> argparse.ArgumentParser:
     add("--position", metavar="PATTERN", help="positions, in the world or the camera's space (the plate's P)")
     add("--depth", metavar="PATTERN", help="depth, in the units of the rig (the plate's Z)")
     add("--depth-is", choices=("axis", "distance"), default="axis", help="measured along the axis, or from the camera")
+    add("--depth-codes", metavar="BLACK,WHITE", help="what black and white of --depth stand for, such as 10,1")
     add("--albedo", metavar="PATTERN", help="albedo (the plate's; without any it is estimated)")
     add("--fov", type=float, metavar="DEG", help="angle across the display window (what the header says)")
     add("--estimate", metavar="DIR", help="folder of a depth model in transformers' layout, to estimate depth with")
@@ -65,12 +66,29 @@ def _maker(args: argparse.Namespace, settings: Settings, plate: Plate) -> Maker:
         from relumix.reference.lights.depth_model import DepthModel  # noqa: PLC0415
 
         estimate = DepthModel.load(Path(args.estimate), args.device, _range(args.depth_range or "1,5"))
+    if args.depth_codes and not args.depth:
+        raise InputError("--depth-codes goes with --depth alone")
+    codes = _codes(args.depth_codes)
     files = {_MAPS[name]: Shot.find(pattern) for name, pattern in given.items()}
-    sources = Sources(files, args.depth_is, args.fov, estimate)
+    sources = Sources(files, args.depth_is, args.fov, estimate, codes)
     frames = parse_frames(settings.frames) if settings.frames else plate.frames[:1]
     named = {name: Path(path).name for name in ("lights", "estimate", *_MAPS) if (path := getattr(args, name))}
-    options = {**named, "depth_is": args.depth_is, "fov": args.fov, "depth_range": args.depth_range}
+    ways = ("depth_is", "fov", "depth_range", *(["depth_codes"] if args.depth_codes else []))
+    options = {**named, **{name: getattr(args, name) for name in ways}}
     return Lights(plate, rig, sources, frames, options, estimate.files if estimate else ())
+
+
+def _codes(text: str | None) -> tuple[float, float] | None:
+    """Return the depth of black and of white."""
+    if text is None:
+        return None
+    try:
+        black, white = (float(each) for each in text.split(","))
+    except ValueError:
+        black, white = 0.0, 0.0
+    if not (0 <= min(black, white) < max(black, white) < 1e9):
+        raise InputError(f"depth codes are {text!r}: expected the depth of black and of white, such as 10,1")
+    return black, white
 
 
 def _range(text: str) -> tuple[float, float]:

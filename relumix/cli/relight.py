@@ -23,6 +23,7 @@ from relumix.util.words import as_json
 from relumix.version import __version__
 
 if TYPE_CHECKING:
+    from relumix.client import RelightClient
     from relumix.engines.base import Traits
     from relumix.pipeline.check import Job
 
@@ -143,7 +144,7 @@ def _add_written(add: Add) -> None:
     add(
         "--codec",
         metavar="NAME",
-        help="of a movie: prores4444, prores422hq, dnxhrhqx, h264, hevc10, ... (by its suffix)",
+        help="of a movie: prores4444, prores422hq, dnxhrhqx, h264, hevc10hq, ... (by its suffix)",
     )
     add("--output-colorspace", metavar="NAME", help="of a movie or images that are no EXR (the plate's)")
     add("--roll-off", action="store_true", help="draw highlights in softly that codes of these cannot say")
@@ -191,18 +192,7 @@ def _here(args: argparse.Namespace, settings: Settings, on_event: OnEvent) -> in
 
 
 def _on_servers(args: argparse.Namespace, settings: Settings, on_event: OnEvent) -> int:
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # or it writes what we say in one line to stderr as well, at length
-    from relumix.client import RelightClient, read_token  # noqa: PLC0415  only who asks a server waits for gRPC
-
-    token = read_token(args.token_file) if args.token_file else None
-    client = RelightClient(
-        args.server,
-        token=token,
-        tls_ca=args.tls_ca,
-        tls_cert=args.tls_cert,
-        tls_key=args.tls_key,
-        **({} if args.patience is None else {"patience_seconds": args.patience}),
-    )
+    client = client_of(args)
     references = parse_references(args.reference)
     prepared = client.prepare(args.source, references, args.output, settings, by_path=args.by_path)
     if args.dry_run:
@@ -214,6 +204,21 @@ def _on_servers(args: argparse.Namespace, settings: Settings, on_event: OnEvent)
             if isinstance(event, Done):
                 code = _exit_code(event)
     return code
+
+
+def client_of(args: argparse.Namespace) -> RelightClient:
+    """Return the client of the servers that a command line names. Raises InputError."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # or it writes what we say in one line to stderr as well, at length
+    from relumix.client import RelightClient, read_token  # noqa: PLC0415  only who asks a server waits for gRPC
+
+    return RelightClient(
+        args.server,
+        token=read_token(args.token_file) if args.token_file else None,
+        tls_ca=args.tls_ca,
+        tls_cert=args.tls_cert,
+        tls_key=args.tls_key,
+        **({} if args.patience is None else {"patience_seconds": args.patience}),
+    )
 
 
 def refuse_idle(args: argparse.Namespace) -> None:

@@ -28,7 +28,8 @@ class Keyframe(Protocol):
 class Window:
     """One window of a shot's plan: frames that are relit together. All members are frame numbers.
 
-    references      the one or two reference frames whose gain reaches these frames, ascending.
+    references      the reference frames whose gain reaches these frames, ascending: the one or two at the ends of the
+                    stretch that they lie in, and for some engines one beyond either (see `Windowing.further`).
     keyframe_paths  for each reference, keyframes from it to this window, outwards; for an engine that tracks (empty for
                     others).
     """
@@ -78,6 +79,8 @@ class Windowing:
     tracks   whether windows name their keyframe paths.
     chained  whether each window continues the one before it: its keyframe path is then every frame from the reference,
              and a frame costs as much as all frames before it.
+    further  whether windows also take light from the next reference beyond those before and after them, on each side;
+             for an engine that tracks.
 
     Raises ValueError where windows would not advance.
     """
@@ -87,6 +90,7 @@ class Windowing:
     overlap: int
     tracks: bool
     chained: bool = False
+    further: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.overlap < self.window:

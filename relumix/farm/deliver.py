@@ -21,12 +21,24 @@ def made_for_delivery(output: str) -> dict[str, str]:
     return {"output": made_pattern(Path(output)), "bits": "float", **later}
 
 
+def delivered(job: Job) -> set[int]:
+    """Return the frames that an earlier try of the last step has delivered, and cleared away."""
+    delivery = job.delivery
+    if delivery is None:
+        return set()
+    return {frame for frame in job.frames if not job.output.path(frame).exists() and delivery.holds(frame)}
+
+
 def deliver(job: Job) -> Iterator[str]:
-    """Make a job's movie, or its images, of the frames that are there; yields what to tell. Raises InputError."""
+    """Make a job's movie, or its images, of the frames that are there; yields what to tell. Raises InputError.
+
+    It can be tried again whenever it died: frames that are gone are delivered (see `delivered`).
+    """
     if job.delivery is None:
         return
     prints = {frame: stored_fingerprint(job.output.path(frame)) or "" for frame in job.frames}
     for frame in job.frames:
-        job.delivery.add(frame, prints.__getitem__)
+        if job.output.path(frame).exists():
+            job.delivery.add(frame, prints.__getitem__)
     for told in job.delivery.finish(prints.__getitem__, ()):
         yield told.message

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -29,8 +29,10 @@ READERS = 4
 """Threads that read frames while the previews are drawn."""
 
 
-def check_frames(job: Job, review: Review, on_frame: OnFrame) -> list[FrameError]:
+def check_frames(job: Job, review: Review, on_frame: OnFrame, gone: Container[int] = ()) -> list[FrameError]:
     """Read every frame of a finished job beside its plate; returns what is wrong, a FrameError a frame.
+
+    gone  frames that were delivered before, as a movie or images, and are read there.
 
     A frame has to be there, written by relumix, with the plate's windows, and finite wherever the plate is; so has its
     light maps, where there are some. The movie and the contact sheet show those that are as they should be.
@@ -40,7 +42,7 @@ def check_frames(job: Job, review: Review, on_frame: OnFrame) -> list[FrameError
     )
     faults: list[FrameError] = []
     with Previews(job.source, job.frames, settings) as previews:
-        looked = ordered((partial(_look, job, frame) for frame in job.frames), READERS, "relumix-verify")
+        looked = ordered((partial(_look, job, frame, frame in gone) for frame in job.frames), READERS, "relumix-verify")
         for done, shown in enumerate(looked, 1):
             if isinstance(shown, FrameError):
                 faults.append(shown)
@@ -75,15 +77,19 @@ def result_pattern(job: Job) -> Path:
     return output / Path(job.source.shot.pattern).with_suffix(".exr").name if output.is_dir() else output
 
 
-def _look(job: Job, frame: int) -> Shown | FrameError:
+def _look(job: Job, frame: int, is_gone: bool) -> Shown | FrameError:
     """Check a frame; returns it, small, or what is wrong with it."""
     source, settings = job.source, job.source.settings
     try:
         plate = source.read(frame)
-        light = _checked(job.output, frame, plate, settings.layer, settings.view)
+        if is_gone:
+            light = source.result(job.path(frame), frame)
+        else:
+            light = _checked(job.output, frame, plate, settings.layer, settings.view)
         if job.gain_output:
             _checked(job.gain_output, frame, plate)
-        confidence = source.confidence(plate, job.output.path(frame), _present(job.confidence_output, frame))
+        own = _present(job.confidence_output, frame)
+        confidence = None if is_gone and own is None else source.confidence(plate, job.output.path(frame), own)
         reference = source.read_reference(frame, plate)[0] if frame in source.references else None
     except FrameError as fault:
         return fault

@@ -2,12 +2,16 @@
 
 What is not finite is no light. Nor is what is finite and yet no camera or renderer measured: it is unseen as well, for
 otherwise its neighbours would be lost in the average, and the frame in infinities once it is multiplied.
+
+Averages are exposed in double precision and rounded once: so a plate under any exposure has the same proxy to the last
+bit, as far as float32 holds that plate exactly. Correspondence works on 8-bit codes of it, and where the last bit
+differs a value on the edge of two of them falls to either side.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import cv2
 import numpy as np
@@ -18,7 +22,9 @@ from relumix.gain.log_gain import BLACK_OFFSET, MID_GREY, measure
 from relumix.gain.noise import noise_of
 from relumix.gain.proxy import ProxyFrame, ProxyReference
 from relumix.shot.box import Box
-from relumix.types import Float32
+from relumix.types import Float32, Float64
+
+_Values = TypeVar("_Values", Float32, Float64)
 
 DARKEST, BRIGHTEST = -1.0, 2.0**20
 """Range of exposed values that are taken for light: from noise and filters' ringing to 22 stops over mid-grey."""
@@ -108,12 +114,16 @@ def proxy_frame(canvas: Canvas, frame: int, pixels: Pixels, data_window: Box) ->
     pixels, data_window = _inside(canvas, pixels, data_window)
     seen, rgb, known, level = _light_of(canvas, pixels, data_window)
     exposure = MID_GREY / level if level else 1.0
-    # Clipped above too: over little alpha, premultiplied light may exceed it.
-    exposed = np.clip(rgb * np.float32(exposure), 0, np.float32(BRIGHTEST))
+    exposed = _exposed(rgb, exposure)
     return ProxyFrame(frame, exposed, known, exposure=exposure, noise=noise_of(pixels.rgb, seen) * exposure)
 
 
-def _light_of(canvas: Canvas, pixels: Pixels, data_window: Box) -> tuple[NDArray[np.bool_], Float32, Float32, float]:
+def _exposed(rgb: Float64, exposure: float) -> Float32:
+    # Clipped above too: over little alpha, premultiplied light may exceed it.
+    return np.clip(rgb * exposure, 0, BRIGHTEST).astype(np.float32)
+
+
+def _light_of(canvas: Canvas, pixels: Pixels, data_window: Box) -> tuple[NDArray[np.bool_], Float64, Float32, float]:
     """Return which full-size pixels are light, their average and what it covers (see `_average`), and its median."""
     usable = _within(pixels.rgb, -_LARGEST, _LARGEST)
     rgb, known = _average(canvas, pixels.rgb, pixels.alpha, usable, data_window)
@@ -125,7 +135,7 @@ def _light_of(canvas: Canvas, pixels: Pixels, data_window: Box) -> tuple[NDArray
     return seen, rgb, known, level
 
 
-def _median_luminance(rgb: Float32, known: Float32) -> float:
+def _median_luminance(rgb: Float64, known: Float32) -> float:
     """Return the median of what is lit, in an average; 0 where it is black."""
     # Slivers at a matte's edge count only where there is nothing else, as in smoke.
     covered = known > 0.5 if (known > 0.5).any() else known > 0
@@ -182,10 +192,9 @@ def proxy_reference(
     # Both are averaged over the same pixels: else the edge of a hole in one would look like a change of light. Black of
     # the plate says nothing of it.
     both = known & light(pixels.rgb, level) & light(relit, level) & _lit(pixels.rgb)
-    exposure = np.float32(plain.exposure)
-    before, lit = _average(canvas, pixels.rgb, pixels.alpha, both, data_window)
-    after, _ = _average(canvas, relit, pixels.alpha, both, data_window)
-    before, after = (np.clip(each * exposure, 0, np.float32(BRIGHTEST)) for each in (before, after))
+    average, lit = _average(canvas, pixels.rgb, pixels.alpha, both, data_window)
+    relit_average, _ = _average(canvas, relit, pixels.alpha, both, data_window)
+    before, after = (_exposed(each, plain.exposure) for each in (average, relit_average))
     # Taken out before the rest is measured, since BLACK_OFFSET would distort it: so a plain grade is exact.
     median_gain = median_stops(before, after, lit > 0.5)
     local = measure(before, after * np.exp2(-median_gain))
@@ -207,12 +216,12 @@ def median_stops(before: Float32, after: Float32, lit: NDArray[np.bool_]) -> Flo
 
 def _average(
     canvas: Canvas, rgb: Float32, alpha: Float32 | None, usable: NDArray[np.bool_], data_window: Box
-) -> tuple[Float32, Float32]:
+) -> tuple[Float64, Float32]:
     """Return (unpremultiplied mean of the usable pixels [h, w, 3], share of each working pixel they cover [h, w])."""
     if alpha is None and data_window == canvas.window and usable.all():  # most frames: nothing to weigh
-        return canvas.shrink(rgb, data_window), np.ones((canvas.height, canvas.width), np.float32)
+        return canvas.shrink(rgb, data_window).astype(np.float64), np.ones((canvas.height, canvas.width), np.float32)
     coverage = np.where(usable, 1.0 if alpha is None else np.clip(np.nan_to_num(alpha), 0, 1), 0).astype(np.float32)
-    light = canvas.shrink(np.where(usable[..., None], rgb, np.float32(0)), data_window)
+    light = canvas.shrink(np.where(usable[..., None], rgb, np.float32(0)), data_window).astype(np.float64)
     known = np.clip(canvas.shrink(coverage, data_window), 0, 1)
     covered = known > _LEAST_COVERAGE
     mean = np.divide(light, known[..., None], out=np.zeros_like(light), where=covered[..., None])
@@ -220,7 +229,7 @@ def _average(
     return fill(mean, known), known
 
 
-def fill(values: Float32, weight: Float32) -> Float32:
+def fill(values: _Values, weight: Float32) -> _Values:
     """Fill values [h, w, 3] where weight [h, w] is 0 from ever larger surroundings (pull-push, Gortler et al. 1996)."""
     if (weight > 0).all():
         return values
@@ -231,7 +240,7 @@ def fill(values: Float32, weight: Float32) -> Float32:
     small = (max(1, width // 2), max(1, height // 2))
     coarse_weight = np.asarray(cv2.resize(weight, small, interpolation=cv2.INTER_AREA), np.float32)
     light = cv2.resize(values * weight[..., None], small, interpolation=cv2.INTER_AREA)
-    coarse = np.zeros((small[1], small[0], 3), np.float32)
+    coarse = np.zeros((small[1], small[0], 3), values.dtype)
     np.divide(light, coarse_weight[..., None], out=coarse, where=coarse_weight[..., None] > 0)
     # Push: scale up again, into the holes alone.
     around = cv2.resize(fill(coarse, coarse_weight), (width, height), interpolation=cv2.INTER_LINEAR)

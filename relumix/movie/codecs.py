@@ -18,6 +18,7 @@ class Codec:
 
     encoder       FFmpeg's name of what encodes it.
     pixel_format  and alpha_format: that of a movie with alpha, None where there is none.
+    finer_formats those for plates whose chroma has more samples, by what FFmpeg calls that: 422, 444.
     containers    that hold it.
     even          whether width and height have to be even; least: the smallest of them.
     takes_range   whether it can say that codes use their full range.
@@ -32,6 +33,7 @@ class Codec:
     pixel_format: str
     options: Mapping[str, str] = field(default_factory=dict)
     alpha_format: str | None = None
+    finer_formats: Mapping[str, str] = field(default_factory=dict)
     containers: tuple[str, ...] = ("mov", "matroska")
     even: bool = False
     least: tuple[int, int] = (1, 1)
@@ -44,16 +46,64 @@ def _prores(name: str, words: str, profile: str, pixel_format: str, alpha: str |
     options = {"profile": profile, "vendor": "apl0"}
     containers = ("mov", "mxf", "matroska")
     return Codec(
-        name, words, "prores_ks", pixel_format, options, alpha, containers, takes_fields=True, untagged_matrix=0
+        name,
+        words,
+        "prores_ks",
+        pixel_format,
+        options,
+        alpha,
+        containers=containers,
+        takes_fields=True,
+        untagged_matrix=0,
     )
 
 
 def _dnxhr(name: str, words: str, profile: str, pixel_format: str) -> Codec:
     containers, options = ("mov", "mxf"), {"profile": profile}
-    return Codec(name, words, "dnxhd", pixel_format, options, None, containers, least=(256, 120), untagged_matrix=1)
+    return Codec(
+        name, words, "dnxhd", pixel_format, options, containers=containers, least=(256, 120), untagged_matrix=1
+    )
 
 
-_FOR_VIEWING = ("mov", "mp4", "matroska")
+def _h264(name: str, words: str, options: Mapping[str, str]) -> Codec:
+    return Codec(
+        name,
+        words,
+        "libx264",
+        "yuv420p",
+        options,
+        containers=_OF_PLAYERS,
+        even=True,
+        takes_range=True,
+        takes_fields=True,
+    )
+
+
+def _hevc(name: str, words: str, options: Mapping[str, str], finer: Mapping[str, str]) -> Codec:
+    return Codec(
+        name,
+        words,
+        "libx265",
+        "yuv420p10le",
+        options,
+        finer_formats=finer,
+        containers=_OF_PLAYERS,
+        even=True,
+        least=(16, 16),
+        takes_range=True,
+    )
+
+
+_OF_PLAYERS = ("mov", "mp4", "matroska")
+
+_X264_WITHIN_A_CODE = {
+    "preset": "medium",
+    # The finest step that is not lossless, the same in all frames; whatever saves bits where eyes see little is off.
+    "x264-params": "qp=1:ipratio=1:pbratio=1:aq-mode=0:psy=0:trellis=0:no-fast-pskip=1:no-dct-decimate=1"
+    ":deadzone-inter=0:deadzone-intra=0",
+}
+_X265_LOSSLESS = {"preset": "fast", "x265-params": "log-level=error:lossless=1"}
+_X265_FINER = {"422": "yuv422p10le", "444": "yuv444p10le"}
 
 CODECS = {
     codec.name: codec
@@ -66,11 +116,11 @@ CODECS = {
         _dnxhr("dnxhrhqx", "DNxHR HQX, 10 bit", "dnxhr_hqx", "yuv422p10le"),
         _dnxhr("dnxhrhq", "DNxHR HQ, 8 bit", "dnxhr_hq", "yuv422p"),
         _dnxhr("dnxhrsq", "DNxHR SQ, 8 bit", "dnxhr_sq", "yuv422p"),
-        Codec("h264", "H.264, 8 bit, for viewing", "libx264", "yuv420p", {"preset": "medium", "crf": "8"}, None,
-              _FOR_VIEWING, even=True, takes_range=True, takes_fields=True),
-        Codec("hevc10", "HEVC, 10 bit, for viewing", "libx265", "yuv420p10le",
-              {"preset": "fast", "crf": "6", "x265-params": "log-level=error"}, None, _FOR_VIEWING,
-              even=True, takes_range=True),
+        _h264("h264", "H.264, 8 bit, for viewing", {"preset": "medium", "crf": "8"}),
+        _h264("h264hq", "H.264, 8 bit, every sample within one code", _X264_WITHIN_A_CODE),
+        _hevc("hevc10", "HEVC, 10 bit, for viewing",
+              {"preset": "fast", "crf": "6", "x265-params": "log-level=error"}, {}),
+        _hevc("hevc10hq", "HEVC, 10 bit, without loss, with the plate's chroma", _X265_LOSSLESS, _X265_FINER),
     )
 }  # fmt: skip
 """By name, as `--codec` takes it."""
@@ -102,11 +152,16 @@ def codec_for(path: Path, name: str | None, *, deep: bool, full_chroma: bool, al
         }.get(container, "hevc10" if deep else "h264")
     if name not in CODECS:
         raise InputError(f"unknown codec '{name}': expected one of {', '.join(CODECS)}")
-    codec = CODECS[name]
+    refuse_container(CODECS[name], path)
+    return CODECS[name]
+
+
+def refuse_container(codec: Codec, path: Path) -> None:
+    """Raise InputError where the container that a movie's name asks for does not hold a codec."""
+    container = container_of(path)
     if container not in codec.containers:
         suits = [each.name for each in CODECS.values() if container in each.containers]
-        raise InputError(f"{path}: {path.suffix} does not hold {name}: expected one of {', '.join(suits)}")
-    return codec
+        raise InputError(f"{path}: {path.suffix} does not hold {codec.name}: expected one of {', '.join(suits)}")
 
 
 def refuse_size(codec: Codec, width: int, height: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from relumix.movie.index import Index
 
 _THREADS = 4
 """Threads of FFmpeg for one decoder."""
+
+_HIDING = frozenset({"h263", "h264", "mpeg1video", "mpeg2video", "mpeg4", "vc1"})
+"""Codecs whose decoders hide what is missing, by other frames, without a word."""
 
 _SEEK_COST_FRAMES = 2
 """What seeking costs, in decoded frames."""
@@ -26,50 +30,72 @@ class Decoder:
     """
 
     def __init__(self, path: Path, stream_index: int, index: Index) -> None:
-        container = opened(path)
-        self._container = container
-        self._stream = container.streams[stream_index]
+        self._path, self._stream_index, self._index = path, stream_index, index
+        self._first, self.next_at, self.reason = 0, 0, ""
+        self._open()
+        self._frames = self._decoded(_Damage())
+
+    def _open(self) -> None:
+        self._container = opened(self._path)
+        self._stream = self._container.streams[self._stream_index]
         self._stream.thread_type = "SLICE"  # threads a frame would lose sound frames together with a damaged one
         self._stream.codec_context.thread_count = _THREADS
-        self._index = index
-        self._frames = self._decoded()
-        self._first = 0
-        self.next_at, self.reason = 0, ""
 
     def leads_to(self, at: int) -> bool:
         """Tell whether a place is reached by going on, at no greater cost than by seeking."""
         ahead = at - self.next_at
         return 0 <= ahead <= at - self._index.key_before(at) + _SEEK_COST_FRAMES
 
-    def frames_until(self, at: int) -> Iterator[tuple[int, Any]]:
-        """Yield places and frames (av.VideoFrame) up to and with a place, or past it if that one is lost."""
+    def frames_until(self, at: int) -> Iterator[tuple[int, Any | None]]:
+        """Yield places and frames (av.VideoFrame) up to and with a place, or past it if that one is lost.
+
+        None stands for a frame that is damaged, or builds on one that is.
+        """
         if not self.leads_to(at):
             self.seek(self._index.key_before(at))
         yield from self._up_to(at)
 
-    def _up_to(self, at: int) -> Iterator[tuple[int, Any]]:
-        for frame in self._frames:
-            place = self._index.places.get(frame.dts if frame.pts is None else frame.pts)
+    def frames_from(self, key: int, at: int) -> Iterator[tuple[int, Any | None]]:
+        """Yield the same, beginning at a key frame."""
+        self.seek(key)
+        yield from self._up_to(at)
+
+    def _up_to(self, at: int) -> Iterator[tuple[int, Any | None]]:
+        for frame, is_sound in self._frames:
+            place = self._place_of(frame)
             if place is None or place < self._first:
                 continue  # before the key frame in the order shown: decoded without what it builds on
             self.next_at = place + 1
-            yield place, frame
+            yield place, frame if is_sound else None
             if place >= at:
                 return
         self.next_at = len(self._index.times)
 
+    def _place_of(self, frame: Any) -> int | None:
+        if self._index.counted:
+            return self.next_at if self.next_at < len(self._index.times) else None
+        return self._index.places.get(frame.dts if frame.pts is None else frame.pts)
+
     def seek(self, key: int) -> None:
         """Go to a key frame."""
-        self._container.seek(self._index.labels[key], stream=self._stream)
-        self._frames, self._first, self.next_at, self.reason = self._decoded(), key, key, ""
+        if key:
+            try:
+                self._container.seek(self._index.key_labels[self._index.labels[key]], stream=self._stream)
+            except av.error.FFmpegError:  # it is elsewhere then, as in files that do not begin with a key frame
+                key = 0
+        if not key:
+            self.close()
+            self._open()
+        self._frames, self._first, self.next_at, self.reason = self._decoded(_Damage()), key, key, ""
 
     def close(self) -> None:
         """Close the file."""
         self._container.close()
 
-    def _decoded(self) -> Iterator[Any]:
-        """Yield what can be decoded from here to the end."""
+    def _decoded(self, damage: _Damage) -> Iterator[tuple[Any, bool]]:
+        """Yield what can be decoded from here to the end, and whether it is sound."""
         packets = self._container.demux(self._stream)
+        hides = self._stream.codec_context.codec.canonical_name in _HIDING
         while True:
             try:
                 packet = next(packets, None)
@@ -77,10 +103,44 @@ class Decoder:
                 packet, self.reason = None, reason_of(error)
             if packet is None:
                 return
+            frames = []
             try:
-                yield from packet.decode()
+                frames = packet.decode()
             except av.error.FFmpegError as error:
                 self.reason = reason_of(error)
+                damage.add(packet, is_broken=hides)
+            else:
+                damage.add(packet, is_broken=hides and packet.is_corrupt)
+            for frame in frames:
+                is_sound = not frame.is_corrupt and frame.pts not in damage.labels
+                if not is_sound:
+                    self.reason = "its data, or that of a frame on which it builds, is damaged"
+                yield frame, is_sound
+
+
+@dataclass
+class _Damage:
+    """Which frames build on packets that are damaged, as far as packets tell: all up to the next key frame.
+
+    labels  the times of these frames.
+    """
+
+    labels: set[int | None] = field(default_factory=set)
+    _is_open: bool = False
+    _leads: int | None = None
+
+    def add(self, packet: Any, *, is_broken: bool) -> None:
+        """Take the next packet, as stored; is_broken: whether it is damaged."""
+        if packet.is_keyframe:
+            self._leads = packet.pts if self._is_open else None
+            self._is_open = False
+        self._is_open |= is_broken
+        # What is stored after a key frame and shown before it builds on what was before.
+        is_led = None not in (self._leads, packet.pts) and packet.pts < self._leads
+        if self._is_open or is_led:
+            self.labels.add(packet.pts)
+        else:
+            self.labels.discard(packet.pts)
 
 
 def reason_of(error: Exception) -> str:

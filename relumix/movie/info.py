@@ -16,6 +16,9 @@ from relumix.movie.pixels import Coding, default_matrix, is_planar, planar_name
 _RESERVED = 3
 """The code point of H.273 that is reserved in each of its tables: files have it where they mean nothing."""
 
+_MOST_FRAMES_PER_SECOND = 2000
+"""More is no rate, but the clock of a container that says none."""
+
 _FRAME_RATES = (Fraction(24000, 1001), Fraction(30000, 1001), Fraction(60000, 1001), Fraction(48000, 1001))
 
 
@@ -49,6 +52,8 @@ class MovieInfo:
     timecode      of the first frame, None without.
     comment       what a program or a person wrote into it; "" if nothing.
     unread        what else it holds and is not read, in words.
+    odd           what is unusual about it, as ends of sentences that begin with its name.
+    turning       how stored frames are brought upright, in words: turned, mirrored; "" where they stand so.
     """
 
     path: Path
@@ -70,6 +75,8 @@ class MovieInfo:
     sounds: tuple[Sound, ...]
     comment: str = ""
     unread: tuple[str, ...] = ()
+    odd: tuple[str, ...] = ()
+    turning: str = ""
 
     @property
     def channels(self) -> int:
@@ -94,9 +101,14 @@ def first_frame(code: str | None, rate: Fraction) -> int:
     return 1 if found is None else found
 
 
-def rate_of(stream: Any) -> Fraction:
-    """Return the frame rate of a stream: as its header says it or, without that, the average."""
-    rate = stream.average_rate or stream.guessed_rate or stream.base_rate or Fraction(24)
+def rates_of(stream: Any) -> list[Fraction]:
+    """Return what a stream says of its frame rate, and what FFmpeg guesses: the header's word or the average, first."""
+    said = (stream.average_rate, stream.guessed_rate, stream.base_rate)
+    found = [_exact(rate) for rate in said if rate and rate <= _MOST_FRAMES_PER_SECOND]
+    return list(dict.fromkeys(found)) or [Fraction(24)]
+
+
+def _exact(rate: Fraction) -> Fraction:
     exact = next((known for known in _FRAME_RATES if abs(rate - known) < known / 20000), rate)
     return round_rate(exact)
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import av
-import numpy as np
 
 from relumix.errors import FrameError, InputError, LostFrameError
 from relumix.movie.container import opened
 from relumix.movie.decoder import Decoder, reason_of
-from relumix.movie.filters import deinterlaced
+from relumix.movie.filters import deinterlaced, field_order, said_order
 from relumix.movie.index import Index, index_of
 from relumix.movie.info import (
     MovieInfo,
@@ -24,17 +25,21 @@ from relumix.movie.info import (
     colour_of,
     comment_in,
     first_frame,
-    rate_of,
+    rates_of,
     sound_of,
     timecode_in,
     unread_in,
 )
+from relumix.movie.orientation import Orientation
 from relumix.movie.pixels import planar, to_rgb
 from relumix.types import Float32
 
 _COVER = av.stream.Disposition.attached_pic
 MOST_DECODERS = 3
 """Places in a movie that are read at the same time without seeking: a job reads ahead, and again when it writes."""
+
+LOOKED_AT, LEAST_LOOKED_AT = 8, 6
+"""Frames in which fields are looked for; of fewer nothing can be said, for what an encoder leaves looks like fields."""
 
 MOST_KEPT_BYTES = 128 << 20
 """Decoded frames that are kept, as stored: threads ask for neighbours in any order, and scrubbing goes backwards."""
@@ -64,7 +69,7 @@ class Movie:
             with opened(path) as container:
                 stream = _video_in(container, path)
                 self._stream_index = stream.index
-                self._index = index_of(container, stream, path)
+                self._index = index_of(container, stream, path, rates_of(stream)[0])
                 self.info = self._described(container, stream)
         except (av.error.FFmpegError, OSError) as error:
             raise InputError(f"{path} cannot be opened as a movie: {reason_of(error)}") from None
@@ -78,7 +83,7 @@ class Movie:
         """
         video = self._whole(frame)
         rgb = to_rgb(video, replace(self.info.coding, pixel_format=video.format.name))
-        return np.ascontiguousarray(np.rot90(rgb, self.info.rotation // 90))
+        return self._orientation.upright(rgb)
 
     def seconds_of(self, frame: int) -> float:
         """Return when a frame is shown, in seconds from the first."""
@@ -123,15 +128,15 @@ class Movie:
                 raise InputError(f"{self.path}: {error}") from None
 
     def _described(self, container: Any, stream: Any) -> MovieInfo:
-        sample = self._sample()
-        rate, code = rate_of(stream), timecode_in(container, stream)
-        rotation = round(sample.rotation / 90) * 90 % 360
+        left_out, sample = self._sample()
+        rate, code = self._index.rate_of(rates_of(stream)), timecode_in(container, stream)
+        self._orientation = Orientation.of(sample)
         width, height = self._stored_size = sample.width, sample.height
         colour = colour_of(stream)
         interlaced = bool(sample.interlaced_frame) and not self._deinterlace
         aspect = Fraction(stream.sample_aspect_ratio or 1)
-        first = first_frame(code, rate)
-        turned = rotation % 180 != 0
+        first = first_frame(code, rate) + (left_out if code else 0)
+        turned = self._orientation.is_sideways
         return MovieInfo(
             path=self.path,
             container=container.format.name,
@@ -146,21 +151,32 @@ class Movie:
             coding=coding_of(sample.format, colour, height, interlaced=interlaced),
             colour=colour,
             pixel_aspect=1 / aspect if turned else aspect,
-            rotation=rotation,
+            rotation=self._orientation.rotation,
+            turning=str(self._orientation),
             interlaced=bool(sample.interlaced_frame),
             timecode=code,
             sounds=tuple(map(sound_of, container.streams.audio)),
             comment=comment_in(container),
             unread=unread_in(container, stream),
+            odd=tuple(filter(None, (*self._index.odd, self._orientation.undone))),
         )
 
-    def _sample(self) -> Any:
-        """Return the first frame that can be decoded."""
-        self._decoders.append(Decoder(self.path, self._stream_index, self._index))
-        for at, frame in self._decoders[0].frames_until(0):
-            self._keep(at, frame)
-            return frame
-        raise InputError(f"no frame of {self.path} can be decoded: {self._decoders[0].reason or 'it has no data'}")
+    def _sample(self) -> tuple[int, Any]:
+        """Return the first frame that can be decoded, and how many before it are left out of the index."""
+        decoder = Decoder(self.path, self._stream_index, self._index)
+        last = len(self._index.times) - 1
+        for at, frame in decoder.frames_from(0, last):
+            if frame is None:
+                continue
+            whole, self._index = self._index, self._index.without(at)
+            left_out = at if self._index is not whole else 0
+            if left_out:
+                decoder.close()
+                decoder = Decoder(self.path, self._stream_index, self._index)
+            self._decoders.append(decoder)
+            self._keep(at - left_out, frame)
+            return left_out, frame
+        raise InputError(f"no frame of {self.path} can be decoded: {decoder.reason or 'it has no data'}")
 
     def _whole(self, frame: int) -> Any:
         """Return a frame as a planar av.VideoFrame, deinterlaced where that is asked for."""
@@ -173,11 +189,34 @@ class Movie:
             raise LostFrameError(frame, str(self.path), self._lost[at])
         if (video.width, video.height) != self._stored_size:
             raise LostFrameError(frame, str(self.path), f"it is {video.width}x{video.height}, unlike those before it")
-        if not (self._deinterlace and video.interlaced_frame):
+        order = self.field_order if self._deinterlace else ""
+        if not (self._deinterlace and (order or video.interlaced_frame)):
             return planar(video)
         before = self._decoded(at - 1) if at else None
         after = self._decoded(at + 1) if at + 1 < len(self._index.times) else None
-        return planar(deinterlaced(before, video, after))
+        return planar(deinterlaced(before, video, after, order=order))
+
+    @cached_property
+    def field_order(self) -> str:
+        """Which field comes first, by some frames of its midst (see filters.field_order); "" where they look whole."""
+        frames = self._of_midst()
+        return field_order(frames) if len(frames) >= LEAST_LOOKED_AT else ""
+
+    @property
+    def said_order(self) -> str:
+        """Which field comes first by its own word, in the same frames; "" where it says that they are whole."""
+        frames = self._of_midst()
+        return said_order(frames[0]) if frames else ""
+
+    def _of_midst(self) -> list[Any]:
+        count = len(self._index.times)
+        first = self._index.key_before(count // 2)  # from there nothing else is decoded
+        places = range(first, min(count, first + LOOKED_AT))
+        try:
+            frames = [frame for at in places if (frame := self._decoded(at)) is not None]
+        except (av.error.FFmpegError, OSError):  # told when a frame is asked for
+            return []
+        return [frame for frame in map(planar, frames) if (frame.width, frame.height) == self._stored_size]
 
     def _decoded(self, at: int) -> Any | None:
         """Return the frame at a place, None where it cannot be decoded."""
@@ -188,21 +227,21 @@ class Movie:
             if at in self._lost:
                 return None
             decoder = self._decoder_for(at)
-            found = self._decode(decoder, at)
+            found = self._found(decoder.frames_until(at), at)
             if found is None and (key := self._index.key_before(at)):
-                # It may build on frames before the key frame, which the container marks as a place to begin.
-                decoder.seek(self._index.key_before(key - 1))
-                found = self._decode(decoder, at)
+                # It may build on frames before the key frame, or the container found no way to that.
+                found = self._found(decoder.frames_from(self._index.key_before(key - 1), at), at)
             if found is None:
                 self._lost[at] = decoder.reason or "its data is missing or damaged"
             return found
 
-    def _decode(self, decoder: Decoder, at: int) -> Any | None:
-        for place, frame in decoder.frames_until(at):
-            if not frame.is_corrupt:
+    def _found(self, frames: Iterable[tuple[int, Any | None]], at: int) -> Any | None:
+        """Keep decoded frames, and return the one at a place; None where it is damaged, or not among them."""
+        for place, frame in frames:
+            if frame is not None:
                 self._keep(place, frame)
             if place == at:
-                return None if frame.is_corrupt else frame
+                return frame
         return None
 
     def _decoder_for(self, at: int) -> Decoder:

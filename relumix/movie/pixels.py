@@ -118,9 +118,15 @@ def planar_name(video_format: Any) -> str:
         return f"gbr{alpha}p{end}"
     if len(parts) < 3:
         return f"yuva444p{end}" if alpha else f"gray{end}"
-    halved = (video_format.chroma_width(8), video_format.chroma_height(8))
-    sampling = {(4, 8): "422", (4, 4): "420", (2, 8): "411"}.get(halved, "444")
-    return f"yuv{alpha}{sampling}p{end}"
+    return f"yuv{alpha}{sampling_of(video_format)}p{end}"
+
+
+def sampling_of(video_format: Any) -> str:
+    """Return how many samples chroma has, as FFmpeg calls that: 420, 422, 411, or 444 for one at each pixel."""
+    if len(video_format.components) < 3:
+        return "420"  # none, which the fewest do not change
+    held = (video_format.chroma_width(8), video_format.chroma_height(8))
+    return {(4, 8): "422", (4, 4): "420", (2, 8): "411"}.get(held, "444")
 
 
 def _is_of_floats(name: str) -> bool:

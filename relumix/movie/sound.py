@@ -27,14 +27,15 @@ class SoundTrack:
         self._zero = float(index.times[first] * ticks)
         self._start = self._zero if first else None
         self._end = float(index.times[last + 1] * ticks) if last + 1 < len(index.times) else None
-        self._container = opened(movie.path)
+        self._path, self._container = movie.path, opened(movie.path)
         self._streams: dict[int, Any] = {}
         self._packets: Iterator[Any] = iter(())
         self._waiting: Any = None
 
     def add_to(self, output: Any) -> None:
         """Add the tracks that a container can hold to an av.OutputContainer."""
-        held = [stream for stream in self._container.streams.audio if is_held(stream, output.format.name)]
+        indices = held_in(self._path, output.format.name)
+        held = [stream for stream in self._container.streams.audio if stream.index in indices]
         self._streams = {stream.index: output.add_stream_from_template(stream) for stream in held}
         self._output = output
         self._packets = self._shifted(held) if held else iter(())
@@ -69,23 +70,43 @@ class SoundTrack:
 
 def unheld(path: Path, source: Path) -> tuple[Sound, ...]:
     """Return the sound tracks of a movie that the container of another name cannot hold."""
-    container = container_of(path)
+    held = held_in(source, container_of(path))
     with opened(source) as movie:
-        return tuple(sound_of(stream) for stream in movie.streams.audio if not is_held(stream, container))
+        return tuple(sound_of(stream) for stream in movie.streams.audio if stream.index not in held)
 
 
-def is_held(stream: Any, container: str) -> bool:
-    """Tell whether a container can hold a sound track as it is, by trying."""
+def held_in(source: Path, container: str) -> set[int]:
+    """Return the indices of the sound tracks of a movie that a container can hold as they are.
+
+    It is tried with a packet of each: what is in a header is not all that there is to refuse.
+    """
+    firsts: dict[int, Any] = {}
+    with opened(source) as movie:
+        for packet in movie.demux(movie.streams.audio) if movie.streams.audio else ():
+            if packet.size:
+                firsts.setdefault(packet.stream_index, packet)
+            if len(firsts) == len(movie.streams.audio):
+                break
+        return {index for index, packet in firsts.items() if _is_held(packet, container)}
+
+
+def _is_held(packet: Any, container: str) -> bool:
     trial = av.open(io.BytesIO(), "w", format=container)
     try:
         if container == "mxf":  # it holds no sound without a picture
             picture: Any = trial.add_stream("mpeg2video", rate=25)
             picture.width, picture.height, picture.pix_fmt = 1280, 720, "yuv422p"
-        trial.add_stream_from_template(stream)
+        copy = trial.add_stream_from_template(packet.stream)
         trial.start_encoding()
+        if container == "mxf":
+            with suppress(av.error.FFmpegError):  # a movie without a frame is no movie; it goes nowhere
+                trial.close()
+            return True
+        packet.stream = copy
+        trial.mux(packet)
+        trial.close()
     except (av.error.FFmpegError, ValueError):
-        return False
-    finally:
-        with suppress(av.error.FFmpegError):  # a movie without a frame is no movie; it goes nowhere
+        with suppress(av.error.FFmpegError):
             trial.close()
+        return False
     return True

@@ -14,12 +14,12 @@ from typing import Any
 import av
 
 from relumix.errors import InputError
-from relumix.movie.codecs import Codec, codec_for, container_of, refuse_size
+from relumix.movie.codecs import Codec, codec_for, container_of, refuse_container, refuse_size
 from relumix.movie.colour import UNSPECIFIED, Colour
 from relumix.movie.decoder import reason_of
 from relumix.movie.filters import flagged_interlaced
 from relumix.movie.info import MovieInfo
-from relumix.movie.pixels import Coding, default_matrix, of_rgb
+from relumix.movie.pixels import Coding, default_matrix, of_rgb, sampling_of
 from relumix.movie.sound import SoundTrack
 from relumix.movie.timecode import code_of
 from relumix.types import Float32
@@ -30,6 +30,12 @@ _RANGES = {None: 0, False: 1, True: 2}
 
 _OF_SYSTEM = (errno.EACCES, errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EFBIG)
 """Errors of the system, which has words of its own for them."""
+
+_HIGHEST_PRIMARIES_OF_X265 = 12
+
+_UNTIMED_FRAMES = 2
+"""Up to so many frames, which it shows in the order in which they are stored, x265 says no time to decode them at: it
+leaves there what its memory held."""
 
 _INTERLACED = av.codec.context.Flags.interlaced_dct | av.codec.context.Flags.interlaced_me
 
@@ -44,6 +50,7 @@ class Form:
     alpha         whether it has an alpha channel; the codec decides whether that is kept.
     timecode      of the first frame, None without.
     interlaced    whether frames hold two fields.
+    sampling      how many samples chroma has in the plate: 420, 422 or 444. Some codecs follow it.
     times         when each frame is shown, in ticks of `time_base`, from 0; None: evenly, at `rate`.
     """
 
@@ -57,6 +64,7 @@ class Form:
     alpha: bool = False
     timecode: str | None = None
     interlaced: bool = False
+    sampling: str = "420"
     times: Sequence[int] | None = None
     time_base: Fraction | None = None
 
@@ -70,12 +78,12 @@ class Form:
         Raises InputError where the container or its codec cannot hold it.
         """
         coding, alpha = info.coding, info.coding.has_alpha
-        full_chroma = coding.video_format.chroma_width(8) == 8 and len(coding.video_format.components) > 2
+        sampling = sampling_of(coding.video_format)
         start = info.frames.start if first is None else first
         code = info.timecode_of(start)
         if code is None and (start != 1 or container_of(path) == "mxf"):  # which always has one
             code = code_of(start, info.rate, drop=False)  # so frames keep their numbers
-        chosen = codec_for(path, codec, deep=coding.depth_bits > 8, full_chroma=full_chroma, alpha=alpha)
+        chosen = codec_for(path, codec, deep=coding.depth_bits > 8, full_chroma=sampling == "444", alpha=alpha)
         refuse_size(chosen, info.width, info.height)
         return cls(
             codec=chosen,
@@ -88,6 +96,7 @@ class Form:
             alpha=alpha,
             timecode=code,
             interlaced=info.coding.interlaced,
+            sampling=sampling,
         )
 
     @property
@@ -97,7 +106,9 @@ class Form:
 
     def coding_in(self, container: str) -> Coding:
         """Return how pixels are stored in a container, as FFmpeg names it."""
-        name = (self.codec.alpha_format if self.keeps_alpha else None) or self.codec.pixel_format
+        name = self.codec.finer_formats.get(self.sampling, self.codec.pixel_format)
+        if self.keeps_alpha and self.codec.alpha_format:
+            name = self.codec.alpha_format
         full_range = bool(self.colour.full_range) and self.codec.takes_range
         return Coding(name, self._matrix_in(container), full_range, self.interlaced)
 
@@ -121,11 +132,12 @@ class MovieWriter:
     """
 
     def __init__(self, path: Path, form: Form, *, sound: SoundTrack | None = None, comment: str = "") -> None:
-        """Begin it. Raises InputError where it cannot be written.
+        """Begin it. Raises InputError where it cannot be written, as where its container does not hold the codec.
 
         sound    what is copied beside the frames, packet by packet.
         comment  is kept in the file's metadata.
         """
+        refuse_container(form.codec, path)
         self.path, self.form, self.clipped_pixels = path, form, 0
         self._count, self._sound = 0, sound
         self._coding = form.coding_in(container_of(path))
@@ -174,6 +186,8 @@ class MovieWriter:
         try:
             with writing(self.path), _told(self.path):
                 for packet in self._stream.encode(None):
+                    if self._count <= _UNTIMED_FRAMES and self.form.codec.encoder == "libx265":
+                        packet.dts = packet.pts
                     self._container.mux(packet)
                 if self._sound:
                     self._sound.copy_until(None)
@@ -211,7 +225,7 @@ class MovieWriter:
         context = stream.codec_context
         context.time_base = self._time_base
         context.color_range = _RANGES[self._coding.full_range]
-        context.color_primaries, context.color_trc = form.colour.primaries, form.colour.transfer
+        context.color_primaries, context.color_trc = _primaries(form.colour, codec), form.colour.transfer
         context.colorspace = self._coding.matrix
         context.sample_aspect_ratio = form.pixel_aspect
         if codec.encoder == "libx265" and self._container.format.name != "matroska":
@@ -225,6 +239,12 @@ class MovieWriter:
     @property
     def _fields(self) -> bool:
         return self.form.interlaced and self.form.codec.takes_fields
+
+
+def _primaries(colour: Colour, codec: Codec) -> int:
+    """The primaries that an encoder can write: x265 refuses those that came into H.273 late."""
+    late = codec.encoder == "libx265" and colour.primaries > _HIGHEST_PRIMARIES_OF_X265
+    return UNSPECIFIED if late else colour.primaries
 
 
 @contextmanager

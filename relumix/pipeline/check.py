@@ -153,7 +153,18 @@ def _check_outputs(job: Job) -> None:
             if preview.is_dir():
                 raise InputError(f"{preview} is a folder: expected the name of a file")
             refuse_same(preview, job.source.inputs())
+            refuse_foreign_preview(preview, overwrite=settings.overwrite)
     _refuse_previews_over_results(job)
+
+
+def refuse_foreign_preview(path: Path, *, overwrite: bool) -> None:
+    """Raise InputError where a preview or a contact sheet would replace a file that is none, unless `overwrite`."""
+    if overwrite or not path.exists():
+        return
+    with needed("a preview", "local"):
+        from relumix.preview.marks import is_foreign  # noqa: PLC0415  its packages are optional
+    if is_foreign(path):
+        raise not_ours(path)
 
 
 def _refuse_previews_over_results(job: Job) -> None:

@@ -54,6 +54,10 @@ class Delivery(Protocol):
         """Tell whether a frame is delivered, as it would be made now."""
         ...
 
+    def holds(self, frame: int) -> bool:
+        """Tell whether a frame is delivered in the form that settings ask for, whatever it was made from."""
+        ...
+
     def add(self, frame: int, fingerprint: Fingerprint) -> None:
         """Deliver a frame that was made. Raises InputError where that cannot be done."""
         ...
@@ -97,8 +101,16 @@ def key_of(settings: Settings, made_from: Any) -> str:
 
     made_from  the fingerprints of its frames, and what else decides how they are coded.
     """
-    how = [settings.codec, settings.output_colorspace, settings.roll_off]
-    return hashlib.sha256(as_json([how, made_from]).encode()).hexdigest()
+    return hashlib.sha256(as_json([_form(settings), made_from]).encode()).hexdigest()
+
+
+def form_key(settings: Settings) -> str:
+    """Return the fingerprint of the form in which settings ask for results: 12 hexadecimal digits."""
+    return hashlib.sha256(as_json(_form(settings)).encode()).hexdigest()[:12]
+
+
+def _form(settings: Settings) -> list[Any]:
+    return [settings.codec, settings.output_colorspace, settings.roll_off]
 
 
 def told_clipped(what: str, pixels: int, frames: int, *, roll_off: bool) -> str:

@@ -10,9 +10,9 @@ import OpenImageIO as oiio
 
 from relumix.events import Stage, Warned
 from relumix.pipeline.coder import Coder, output_space
-from relumix.pipeline.delivery import Fingerprint, clear, key_of, made_in, not_ours, told_clipped
-from relumix.shot.coded_image import kind_of, stored_key, write_coded
-from relumix.shot.images import frames_per_second
+from relumix.pipeline.delivery import Fingerprint, clear, form_key, key_of, made_in, not_ours, told_clipped
+from relumix.shot.coded_image import kind_of, stored_form, stored_key, write_coded
+from relumix.shot.images import DPX_RATES, frames_per_second
 from relumix.shot.rgba_image import is_whole
 from relumix.shot.sequence import OutputPattern
 from relumix.shot.source import PlateSource
@@ -55,6 +55,11 @@ class ImageDelivery:
         path = self.path(frame)
         return path.exists() and stored_key(path) == self._key(frame, fingerprint)
 
+    def holds(self, frame: int) -> bool:
+        """Tell whether a frame is delivered in the form that settings ask for, whatever it was made from."""
+        path = self.path(frame)
+        return path.exists() and stored_form(path) == form_key(self._settings)
+
     def add(self, frame: int, fingerprint: Fingerprint) -> None:
         """Write the image of a frame. Raises InputError."""
         clipped = write_coded(
@@ -63,6 +68,7 @@ class ImageDelivery:
             bits=self._bits,
             space=self._space.source,
             key=self._key(frame, fingerprint),
+            form=form_key(self._settings),
             attributes=self._attributes(frame),
         )
         self._clipped += clipped
@@ -88,6 +94,8 @@ class ImageDelivery:
         for name, kind in _KEPT.items():
             if (value := spec.getattribute(name)) and (name != "FramesPerSecond" or frames_per_second(spec)):
                 found[name] = (oiio.TypeDesc(kind), value)
+        if (rate := frames_per_second(spec)) and self._pattern.path(frame).suffix.lower() == ".dpx":
+            found |= {name: (oiio.TypeDesc("float"), rate) for name in DPX_RATES}
         return found
 
     def _key(self, frame: int, fingerprint: Fingerprint) -> str:

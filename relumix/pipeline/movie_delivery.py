@@ -6,7 +6,7 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 from relumix.errors import InputError
@@ -17,7 +17,7 @@ from relumix.movie.colour import TRANSFER_SRGB, Colour
 from relumix.movie.sound import unheld
 from relumix.movie.timecode import code_of
 from relumix.pipeline.coder import Coder, output_space
-from relumix.pipeline.delivery import Fingerprint, clear, key_of, made_in, not_ours, refuse_same, told_clipped
+from relumix.pipeline.delivery import Fingerprint, clear, form_key, key_of, made_in, not_ours, refuse_same, told_clipped
 from relumix.shot.images import timecode_in
 from relumix.shot.movie_frames import file_of, frame_path, movie_at
 from relumix.shot.source import PlateSource
@@ -26,7 +26,7 @@ from relumix.util.words import first_of
 FRAMES_PER_SECOND = 24
 """The rate of a movie whose plate does not say its own."""
 
-_COMMENT = "relumix key "
+_COMMENT, _AS = "relumix key ", " as "
 _TELL_SECONDS = 0.5
 """Least time between two reports of how far the encoding is."""
 
@@ -65,14 +65,27 @@ class MovieDelivery:
 
     def has(self, frame: int, fingerprint: Fingerprint) -> bool:
         """Tell whether the movie is there, as it would be made now."""
-        return self._path.exists() and self._comment() == f"{_COMMENT}{self._key(fingerprint)}"
+        return self._path.exists() and self._stored()[0] == f"{_COMMENT}{self._key(fingerprint)}"
+
+    def holds(self, frame: int) -> bool:
+        """Tell whether a frame is delivered in the form that settings ask for, whatever it was made from.
+
+        A movie that is older than one of its frames holds none of them.
+        """
+        if not self._path.exists() or self._stored()[1] != form_key(self._settings):
+            return False
+        if len(movie_at(self._path).info.frames) != len(self._frames):
+            return False
+        written = self._path.stat().st_mtime_ns
+        return all(path.stat().st_mtime_ns <= written for path in map(self.made.path, self._frames) if path.exists())
 
     def add(self, frame: int, fingerprint: Fingerprint) -> None:
         """Leave it where it was made until all are."""
 
     def finish(self, fingerprint: Fingerprint, lost: Sequence[int]) -> Iterator[Stage | Warned]:
         """Encode the movie. A frame that failed is one before it again, and the frames stay for the next try."""
-        if not lost and not self._settings.overwrite and self.has(self._frames[0], fingerprint):
+        if not lost and self._is_finished(fingerprint):
+            clear(self.made, self._frames)
             return
         shown = self._shown(lost)
         if not shown:
@@ -80,8 +93,10 @@ class MovieDelivery:
             return
         yield Stage("movie", f"writing {self._path}")
         key = "of a part" if lost else self._key(fingerprint)
-        sound = SoundTrack(self._movie, self._range) if self._movie and self._consecutive else None
-        with MovieWriter(self._path, self._form, sound=sound, comment=f"{_COMMENT}{key}") as writer:
+        has_sound = self._movie and self._consecutive and not self._movie.index.restarts
+        sound = SoundTrack(self._movie, self._range) if self._movie and has_sound else None
+        comment = f"{_COMMENT}{key}{_AS}{form_key(self._settings)}" if not lost else f"{_COMMENT}{key}"
+        with MovieWriter(self._path, self._form, sound=sound, comment=comment) as writer:
             cut = yield from self._encoded(writer, shown)
         if cut:
             roll_off = self._settings.roll_off
@@ -93,6 +108,13 @@ class MovieDelivery:
             f"{self._path} shows neighbours in place of frames that failed ({first_of(lost, 5)}); the others are kept "
             f"in {self.made.path(shown[0]).parent}: the same command makes what is missing"
         )
+
+    def _is_finished(self, fingerprint: Fingerprint) -> bool:
+        """Tell whether nothing is to be encoded, as where an earlier try died while it cleared up."""
+        gone = [frame for frame in self._frames if not self.made.path(frame).exists()]
+        if gone and self.holds(gone[0]):
+            return True
+        return not self._settings.overwrite and self.has(self._frames[0], fingerprint)
 
     def _encoded(self, writer: MovieWriter, frames: Sequence[int]) -> Generator[Stage, None, int]:
         """Encode frames; yields how far it is, now and then. Returns how many of them had pixels that were cut."""
@@ -121,6 +143,11 @@ class MovieDelivery:
         except InputError:
             return ""
 
+    def _stored(self) -> tuple[str, str]:
+        """What the movie's comment says: its key, and the form in which it was asked for."""
+        key, _, form = self._comment().partition(_AS)
+        return key, form
+
     def _key(self, fingerprint: Fingerprint) -> str:
         return key_of(self._settings, [fingerprint(frame) for frame in self._frames])
 
@@ -139,6 +166,7 @@ class MovieDelivery:
             rate=rate,
             pixel_aspect=Fraction(plate.pixel_aspect).limit_denominator(1000),
             alpha=alpha,
+            sampling="444",
             timecode=timecode_in(plate.spec_of(self._frames[0])) or code_of(self._frames[0], rate, drop=False),
         )
 
@@ -159,6 +187,8 @@ class MovieDelivery:
             yield f"{self._path}: its frames are shown evenly, {float(form.rate):g} a second"
         if self._movie.info.sounds and not self._consecutive:
             yield f"{self._path} has no sound: its frames are not consecutive"
+        elif self._movie.info.sounds and self._movie.index.restarts:
+            yield f"{self._path} has no sound: the times of {self._movie.path} begin anew in the midst"
         elif unable := unheld(self._path, self._movie.path):
             yield f"{self._path}: {container} does not hold the sound {', '.join(map(str, unable))}; it is left out"
 
@@ -178,4 +208,5 @@ def _like(movie: Movie, path: Path, codec: str | None, frames: Sequence[int]) ->
     if not movie.info.uneven or container_of(path) == "mxf" or frames != tuple(range(frames[0], frames[-1] + 1)):
         return form
     times = [movie.index.times[movie.place_of(frame)] for frame in frames]
-    return replace(form, times=[time - times[0] for time in times], time_base=movie.index.time_base)
+    rising = accumulate((time - times[0] for time in times), lambda before, time: max(time, before + 1))
+    return replace(form, times=list(rising), time_base=movie.index.time_base)

@@ -10,6 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from relumix.engines.base import Traits, Window, Windowing
 from relumix.errors import InputError
@@ -47,10 +48,16 @@ class Plan:
         """Return the keyframes of the windows in `order`, and the position of the last window that needs each."""
         uses: dict[int, int] = {}
         keyframes = {frame for i in order for path in self.windows[i].keyframe_paths for frame in path}
+        before: tuple[int, ...] = ()
         for at, i in enumerate(order):
             window = self.windows[i]
             uses |= dict.fromkeys(keyframes.intersection(window.frames), at)
-            uses |= {frame: at for path in window.keyframe_paths for frame in path}
+            paths = window.keyframe_paths
+            if len(paths) == 1 and before and paths[0][: len(before)] == before:
+                # The way goes on where the last one ended. That track is remembered: its end is enough to go on from.
+                paths = (paths[0][len(before) - 1 :],)
+            uses |= {frame: at for path in paths for frame in path}
+            before = window.keyframe_paths[0] if len(paths) == 1 else ()
         return uses
 
     def describe_window(self, window: int, order: Sequence[int]) -> str:
@@ -91,21 +98,29 @@ def plan(frames: Sequence[int], references: Sequence[int], windowing: Windowing,
     windows: list[Window] = []
     shares: dict[int, tuple[Share, ...]] = {}
     scenes = Scenes(tuple(references), tuple(cuts))
-    for run, two_sided in _runs(frames, scenes):
-        spans = _spans(len(run), windowing)
+    for run in _runs(frames, scenes):
+        stretch = run.frames
+        spans = _spans(len(stretch), windowing)
         starts = [first for first, _ in spans]
-        for offset, parts in enumerate(_shares(spans, len(run))):
-            if run[offset] not in known:
-                shares[run[offset]] = tuple(Share(len(windows) + i, weight) for i, weight in parts)
-        windows += [
-            Window(
-                frames=tuple(sorted(run[first : last + 1])),
-                references=(run[0], run[-1]) if two_sided else (run[0],),
-                keyframe_paths=_keyframe_paths(run, starts, (first, last), windowing)[: 1 + two_sided],
-            )
-            for first, last in spans
-        ]
+        for offset, parts in enumerate(_shares(spans, len(stretch))):
+            if stretch[offset] not in known:
+                shares[stretch[offset]] = tuple(Share(len(windows) + i, weight) for i, weight in parts)
+        windows += [_window(run, starts, span, windowing) for span in spans]
     return Plan(tuple(windows), shares, scenes)
+
+
+def _window(run: _Run, starts: Sequence[int], span: tuple[int, int], windowing: Windowing) -> Window:
+    """Return one window of a run: of the frames at offsets first to last of it."""
+    first, last = span
+    near, far = _keyframe_paths(run.frames, starts, span, windowing)
+    paths = {run.frames[0]: near} | ({run.frames[-1]: far} if run.two_sided else {})
+    step = windowing.window - windowing.overlap
+    for beyond, path in ((run.before, near), (run.after, far)) if windowing.further else ():
+        way = (*beyond[:-1:step], *path)
+        if beyond and path and len(way) <= REACH:
+            paths[beyond[0]] = way
+    references = tuple(sorted(paths))
+    return Window(tuple(sorted(run.frames[first : last + 1])), references, tuple(paths[r] for r in references))
 
 
 def chained_keyframes(
@@ -118,26 +133,42 @@ def chained_keyframes(
     if not windowing.chained:
         return 0
     count = 0
-    for run, two_sided in _runs(frames, Scenes(tuple(references), tuple(cuts))):
-        for first, last in _spans(len(run), windowing):
-            count += first + 1 + (len(run) - last if two_sided else 0)
+    for run in _runs(frames, Scenes(tuple(references), tuple(cuts))):
+        for first, last in _spans(len(run.frames), windowing):
+            count += first + 1 + (len(run.frames) - last if run.two_sided else 0)
     return count
 
 
-def _runs(frames: Sequence[int], scenes: Scenes) -> list[tuple[Sequence[int], bool]]:
-    """Return the stretches of a shot on which the grid starts anew, and whether there is a reference at both ends.
+class _Run(NamedTuple):
+    """A stretch of a shot on which the grid starts anew; its first frame is a reference.
 
-    Each begins with a reference; scenes without one have none. Raises ValueError where a reference is not a frame.
+    two_sided  whether its last frame is one as well.
+    before     the frames from the next reference beyond the first to that one, both included; empty without.
+    after      likewise beyond the last.
+    """
+
+    frames: Sequence[int]
+    two_sided: bool
+    before: Sequence[int] = ()
+    after: Sequence[int] = ()
+
+
+def _runs(frames: Sequence[int], scenes: Scenes) -> list[_Run]:
+    """Return the stretches of a shot; scenes without a reference have none.
+
+    Raises ValueError where a reference is not a frame.
     """
     place = {frame: i for i, frame in enumerate(frames)}
     if missing := set(scenes.references) - place.keys():
         raise ValueError(f"reference {min(missing)} is none of the frames")
-    runs: list[tuple[Sequence[int], bool]] = []
+    runs: list[_Run] = []
     for scene in scenes.split(frames):
         if anchors := [place[r] - place[scene[0]] for r in scenes.lit_from(scene[0])]:
-            runs += [(scene[anchors[0] :: -1], False)]
-            runs += [(scene[a : b + 1], True) for a, b in pairwise(anchors)]
-            runs += [(scene[anchors[-1] :], False)]
+            between: list[Sequence[int]] = [scene[a : b + 1] for a, b in pairwise(anchors)]
+            sooner, later = [(), *between], [*(stretch[::-1] for stretch in between), ()]
+            runs += [_Run(scene[anchors[0] :: -1], False, later[0])]
+            runs += [_Run(stretch, True, sooner[i], later[i + 1]) for i, stretch in enumerate(between)]
+            runs += [_Run(scene[anchors[-1] :], False, sooner[-1])]
     return runs
 
 

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from relumix.gain.log_gain import BLACK_OFFSET
 from relumix.preview.display import UInt8, auto_exposure, display, fit
+from relumix.preview.marks import exif
 from relumix.types import Float32
 from relumix.util.atomic_file import replacing
 
@@ -110,7 +111,7 @@ class ContactSheet:
         """Write the PNG. Without a single frame there is none. Raises InputError where it cannot be written."""
         if self._columns:
             with replacing(self._path, durable=False) as name:
-                self._draw().save(name)
+                self._draw().save(name, exif=exif())
 
     def __enter__(self) -> ContactSheet:
         return self

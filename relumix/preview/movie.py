@@ -12,6 +12,7 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from PIL import Image, ImageDraw, ImageFont
 
 from relumix.preview.display import UInt8, auto_exposure, display, fit
+from relumix.preview.marks import MARK
 from relumix.types import Float32
 from relumix.util.atomic_file import Unfinished, writing
 
@@ -108,6 +109,7 @@ class Movie:
         self._beside, self._width, self._height = _layout(width * self._pixel_aspect, height)
         self._file = Unfinished(self._path, durable=False)
         self._container = av.open(str(self._file.name), "w", format="mp4", options={"movflags": "+faststart"})
+        self._container.metadata["comment"] = MARK
         stream = self._container.add_stream("libx264", rate=self._fps)
         stream.width = self._width * (2 if self._beside else 1)
         stream.height = self._height * (1 if self._beside else 2) + BAR_HEIGHT_PX

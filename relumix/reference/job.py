@@ -15,6 +15,7 @@ import numpy as np
 
 from relumix.errors import FrameError, InputError
 from relumix.events import AnyEvent, Done, Failed, FrameDone, OnEvent, Progress, Stage, Start, Warned, ignore
+from relumix.pipeline.check import refuse_foreign_preview
 from relumix.pipeline.delivery import not_ours, refuse_same
 from relumix.pipeline.fingerprint import FINGERPRINT_ATTRIBUTE, size_and_time, stored_fingerprint
 from relumix.pipeline.run import Tally
@@ -159,7 +160,10 @@ def prepare(plate: Plate, maker: Maker, output: str | PathLike[str], settings: S
     for label in maker.labels:
         made = pattern(output, label)
         assert made is not None
-        candidates[label] = Candidate(made, pattern(settings.gain_out, label))
+        # In a folder gains have a name of their own: that of the plate's file says neither what they are nor whose.
+        gain_out = settings.gain_out
+        gain_out = str(Path(gain_out, "gain.#.exr")) if gain_out and several and _is_folder(gain_out) else gain_out
+        candidates[label] = Candidate(made, pattern(gain_out, label))
     job = ReferenceJob(shot, plate, masks, maker, settings, frames, str(output), candidates)
     _check_outputs(job)
     return job
@@ -172,12 +176,17 @@ def labelled(where: str | PathLike[str], label: str, frames: Sequence[int]) -> s
     not taken for it.
     """
     path = Path(where)
-    if path.is_dir() or not path.suffix or str(where).endswith(("/", "\\")):
+    if _is_folder(where):
         return str(path / label)
     head, dot, number = path.stem.rpartition(".")
     if not dot or not any(letter.isdigit() or letter in "#@%" for letter in number):
         head, number = path.stem, str(frames[0]) if len(frames) == 1 else "#"
     return str(path.with_name(f"{head}_{label}.{number}{path.suffix}"))
+
+
+def _is_folder(where: str | PathLike[str]) -> bool:
+    """Tell whether a name is that of a folder, there or not (see OutputPattern)."""
+    return Path(where).is_dir() or not Path(where).suffix or str(where).endswith(("/", "\\"))
 
 
 def _check_outputs(job: ReferenceJob) -> None:
@@ -200,6 +209,7 @@ def _check_outputs(job: ReferenceJob) -> None:
         if sheet.is_dir():
             raise InputError(f"{sheet} is a folder: expected the name of a file")
         refuse_same(sheet, list(dict.fromkeys([*inputs, *(file_of(job.shot.path(f)) for f in job.shot.frames)])))
+        refuse_foreign_preview(sheet, overwrite=job.settings.overwrite)
 
 
 def refuse_all_of_it(job: ReferenceJob, output: str, *, skips_gaps: bool = False) -> None:
@@ -259,14 +269,9 @@ def _skipped(job: ReferenceJob, frame: int) -> Iterator[AnyEvent]:
 
 def _made(job: ReferenceJob, frame: int, at: int, tell: OnEvent, pages: _Sheet | None) -> Iterator[AnyEvent]:
     """Make a frame's candidates and write each as soon as it is there. Raises FrameError and InputError."""
-    with job.watch.stage("read"):
-        picture = job.plate.read(frame)
-        mask = _mask(job, picture)
-    if job.settings.premult == "auto" and picture.matte is not None:
-        yield Warned(told_matte(picture.path), frame)
-    plate = PlateFrame.of(picture, job.settings.work_size)
-    if plate.proxy.black:
-        raise FrameError(frame, f"frame {frame}: {picture.path} is black: there is nothing that light could be seen on")
+    plate, mask = _read(job, frame)
+    if job.settings.premult == "auto" and plate.picture.matte is not None:
+        yield Warned(told_matte(plate.picture.path), frame)
     lights = _lights(job, plate, _teller(job, frame, at, tell))
     for label, light in zip(job.candidates, lights, strict=True):
         yield from (Warned(f"{label}: {text}" if label else text, frame) for text in light.warnings)
@@ -275,7 +280,18 @@ def _made(job: ReferenceJob, frame: int, at: int, tell: OnEvent, pages: _Sheet |
             pixels = candidate.write(plate, light, mask, job.settings, job.attributes(frame, label))
         if pages:
             pages.add(plate, label, light, pixels)
-        yield FrameDone(frame, str(candidate.output.path(frame)), nonfinite_pixels=nonfinite(picture))
+        yield FrameDone(frame, str(candidate.output.path(frame)), nonfinite_pixels=nonfinite(plate.picture))
+
+
+def _read(job: ReferenceJob, frame: int) -> tuple[PlateFrame, Float32 | None]:
+    """Return a frame as makers get it, and its mask. Raises FrameError."""
+    with job.watch.stage("read"):
+        picture = job.plate.read(frame)
+        mask = _mask(job, picture)
+    plate = PlateFrame.of(picture, job.settings.work_size)
+    if plate.proxy.black:
+        raise FrameError(frame, f"frame {frame}: {picture.path} is black: there is nothing that light could be seen on")
+    return plate, mask
 
 
 def _lights(job: ReferenceJob, plate: PlateFrame, tell: Tell) -> Iterator[Light]:
@@ -340,16 +356,34 @@ class _Sheet:
 
 
 def describe(job: ReferenceJob) -> dict[str, Any]:
-    """Return what a job would do, for `--dry-run`: fit for JSON. Raises InputError where a run would end."""
+    """Return what a job would do, for `--dry-run`: fit for JSON. All is looked at that light would be made from.
+
+    Raises InputError where a run would end.
+    """
     start = job.start()
     fresh = list(job.up_to_date())
+    warnings, errors = _rehearsed(job)
     return {
         **{name: getattr(start, name) for name in ("version", "source", "output", "frames", "settings")},
         "files": [str(path) for frame in job.frames for path in job.paths(frame).values()],
         "up_to_date": fresh,
         "to_make": [frame for frame in job.frames if frame not in fresh],
-        "warnings": job.warnings,
+        "warnings": [*job.warnings, *warnings],
+        "errors": [{"frame": error.frame, "message": str(error)} for error in errors],
     }
+
+
+def _rehearsed(job: ReferenceJob) -> tuple[list[str], list[FrameError]]:
+    """Return what is told of frames before their light is made, each line once, and the errors of those that fail."""
+    told: list[str] = []
+    errors = []
+    for frame in job.frames:
+        try:
+            plate, _ = _read(job, frame)
+            told += job.maker.look(plate)
+        except FrameError as error:
+            errors.append(error)
+    return list(dict.fromkeys(told)), errors
 
 
 def do(job: ReferenceJob, on_event: OnEvent = ignore) -> Done:

@@ -11,6 +11,9 @@ kind makes it from the options (relumix.cli.reference). In short:
         def settings(self):
             return {"stops": -1.0}
 
+        def look(self, frame):
+            return ()
+
         def make(self, frame, tell):
             yield Light.of_gain(frame, np.full_like(frame.proxy.rgb, -1.0))
 
@@ -137,6 +140,13 @@ class Maker(Protocol):
 
     def settings(self) -> dict[str, Any]:
         """Return what the light depends on besides, fit for JSON; it is written into the file."""
+        ...
+
+    def look(self, frame: PlateFrame) -> Sequence[str]:
+        """Look at all that the light of a frame would be made from, without making it; returns what is to be told.
+
+        Raises as `make` does.
+        """
         ...
 
     def make(self, frame: PlateFrame, tell: Tell) -> Iterator[Light]:

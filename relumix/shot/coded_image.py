@@ -20,6 +20,7 @@ from relumix.util.atomic_file import replacing
 from relumix.util.native_name import native_name
 
 _KEY = re.compile(r"relumix key ([0-9a-f]{64})")
+_FORM = re.compile(r"relumix (?:key [0-9a-f]{64}, )?form ([0-9a-f]{12})")
 
 
 @dataclass(frozen=True)
@@ -61,14 +62,14 @@ def kind_of(path: Path) -> ImageKind:
 
 
 def write_coded(
-    path: Path, rgba: Float32, *, bits: int, space: str | None, key: str, attributes: Mapping[str, Any]
+    path: Path, rgba: Float32, *, bits: int, space: str | None, key: str, form: str, attributes: Mapping[str, Any]
 ) -> int:
     """Write an image; its name appears only when it is complete.
 
     rgba        [h, w, 3], or [h, w, 4] with alpha, float32, coded: 0 to 1; colour is stored straight, as given.
     bits        of a code (see ImageKind.depths).
     space       the OCIO name of the colour space it is in, where it is known: DPX files say it.
-    key         the fingerprint of what it was made from (see `stored_key`).
+    key         the fingerprint of what it was made from; form: that of the form which was asked for (see `stored_key`).
     attributes  more for its header: a value, or a value with its oiio.TypeDesc.
 
     Returns how many pixels were brighter or darker than codes can say, and were cut. Raises InputError.
@@ -80,7 +81,9 @@ def write_coded(
         spec.attribute(name, *(value if isinstance(value, tuple) else (value,)))
     spec.attribute("oiio:BitsPerSample", bits)
     spec.attribute("oiio:UnassociatedAlpha", 1)
-    spec.attribute(kind.key_in, f"relumix key {key}")
+    one = kind.key_in == "Software"  # TGA has no field for both
+    spec.attribute("Software", f"relumix form {form}")
+    spec.attribute(kind.key_in, f"relumix key {key}, form {form}" if one else f"relumix key {key}")
     finite = np.isfinite(rgba)
     codes = np.rint(np.where(finite, rgba, np.float32(0)) * np.float32(highest))
     clipped = (~finite | (codes < 0) | (codes > highest))[..., :3].any(axis=-1)
@@ -101,11 +104,20 @@ def write_coded(
 
 def stored_key(path: Path) -> str | None:
     """Return the fingerprint that an image was written with; None where relumix did not write it."""
+    return _stored(path, _KEY)
+
+
+def stored_form(path: Path) -> str | None:
+    """Return the fingerprint of the form in which an image was asked for; None where it says none."""
+    return _stored(path, _FORM)
+
+
+def _stored(path: Path, words: re.Pattern[str]) -> str | None:
     try:
         with opened(path) as image:
             spec: Any = spec_of(image, 0)
             said = (spec.get_string_attribute(name) for name in ("Software", "ImageDescription"))
-            return next((found[1] for text in said if (found := _KEY.search(text))), None)
+            return next((found[1] for text in said if (found := words.search(text))), None)
     except ImageError:
         return None
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from relumix.color.rec709 import srgb_decode
 from relumix.shot.box import Box
-from relumix.shot.likeness import edges_of, log_luminance, shrunk
+from relumix.shot.likeness import UNLIKE, correlate, edges_of, log_luminance, shrunk, stands_out
 from relumix.types import Float32
 
 _TONE_PX, _BLOCK_PX = 192, 8
@@ -20,7 +20,10 @@ _DETAIL_STOPS, _ALIKE = 0.03, 0.8
 
 _DISPLAY_CONTRAST, _LINEAR_CONTRAST = 0.75, (0.85, 1.2)
 
-_HARD_STOPS, _LEAST_SHARE = 0.3, 0.01
+_HARD_STOPS, _SOFT_STOPS = 0.3, 0.05
+"""Least light beside a matte's hard edge, and most where light fades out by itself."""
+
+_LEAST_SHARE = 0.01
 _LEAST_EDGE_SHARE = 0.1
 """Of the long edge: the length of a matte's edge that is told."""
 
@@ -37,9 +40,10 @@ _TEXTURE_STOPS = 0.05
 _AREA, _LEAST_TEXTURED = 3, 7
 """Tiles on a side of the area that content is told from, and how many of them have to show detail."""
 
-_UNLIKE = 0.02
-"""Correlation of the edges of such an area below which nothing is common: under another light it went down to 0.04,
-other content has -0.12 to 0.00."""
+_LITTLE = 0.1
+"""Correlation of the edges of such an area below which little is common: other content has -0.10 to 0.09, and what is
+under another light goes down to 0.04. Where it is so low, other content does not stand out from other shifts (-2 to 4
+deviations), the same content does (12 to 35)."""
 
 
 def is_display_referred(plate: Float32, relit: Float32) -> bool:
@@ -89,20 +93,21 @@ def has_hard_edge(plate: Float32, relit: Float32, known: NDArray[np.bool_]) -> b
     known  [h, w]: where the light of the relit pixels is known.
 
     The edge is where pixels that are exactly the plate's lie beside pixels with light, along most of their border.
+    Where a matte's light happens to be near the plate's own its edge does not show, and says nothing.
     """
     same = np.asarray((np.abs(relit - plate) <= np.abs(plate) / 1024).all(axis=-1))
     if not _LEAST_SHARE < same.mean() < 1 - _LEAST_SHARE:
         return False
     before, after = (np.log2(np.maximum(each.mean(axis=-1), 1e-6)) for each in (plate, relit))
     lit = known & (plate.max(axis=-1) > 0.05 * np.median(plate.max(axis=-1)))
-    hard = edges = 0
+    hard = shown = 0
     for one, other in _NEIGHBOURS:
         edge = (same[one] != same[other]) & lit[one] & lit[other]
         added = np.maximum(np.abs(after - before)[one], np.abs(after - before)[other])
         own = np.abs(before[one] - before[other])
         hard += int(np.count_nonzero(edge & (added > _HARD_STOPS) & (own < added / 2)))
-        edges += int(np.count_nonzero(edge))
-    return hard > max(edges / 2, _LEAST_EDGE_SHARE * max(same.shape))
+        shown += int(np.count_nonzero(edge & ((added > _HARD_STOPS) | (added < _SOFT_STOPS))))
+    return hard > max(shown / 2, _LEAST_EDGE_SHARE * max(same.shape))
 
 
 def changed_part(plate: Float32, relit: Float32) -> Box | None:
@@ -124,11 +129,25 @@ def changed_part(plate: Float32, relit: Float32) -> Box | None:
     areas = sliding_window_view(common, (_AREA, _AREA)).reshape(rows - _AREA + 1, columns - _AREA + 1, -1)
     count = np.isfinite(areas).sum(axis=-1)
     mean = np.where(count >= _LEAST_TEXTURED, np.nansum(areas, axis=-1) / np.maximum(count, 1), 1)
-    if mean.min() >= _UNLIKE:
+    size = (_AREA + 1) * stride
+    parts = [(int(row) * stride, int(column) * stride) for row, column in np.argwhere(mean < _LITTLE)]
+    at = np.array([part for part in parts if _nothing_common(before, after, part, size)])
+    if not len(at):
         return None
-    at, size = np.nonzero(mean < _UNLIKE), (_AREA + 1) * stride
-    (top, bottom), (left, right) = ((int(each.min()) * stride, int(each.max()) * stride + size) for each in at)
+    (top, left), (bottom, right) = at.min(axis=0).tolist(), (at.max(axis=0) + size).tolist()
     return Box(left * step, top * step, (right - left) * step, (bottom - top) * step)
+
+
+def _nothing_common(before: Float32, after: Float32, part: tuple[int, int], size_px: int) -> bool:
+    """Tell whether the edges of a part of two pictures agree no better where they lie than if they are shifted."""
+    (top, left), middle = part, size_px // 2
+    area = slice(top, top + size_px), slice(left, left + size_px)
+    one, other = edges_of(before[area]), edges_of(after[area])
+    if one is None or other is None:
+        return False
+    correlation = correlate(one, other)
+    near = correlation[middle - 1 : middle + 2, middle - 1 : middle + 2]
+    return stands_out(correlation, float(near.max())) < UNLIKE
 
 
 def _common_edges(before: Float32, after: Float32) -> float:

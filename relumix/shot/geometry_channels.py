@@ -1,9 +1,10 @@
 """Which channels of a file are geometry: position, normal, depth and albedo, by the names that renderers give them.
 
-Arnold writes N, P, Z, albedo or diffuse_albedo; RenderMan P, Nn, z, __Pworld, __Nworld, albedo; Karma P, N, hitPz,
-albedo or basecolor; V-Ray normals, Z and VRayDiffuseFilter, Cycles and Blender ViewLayer.Position, ViewLayer.Normal,
-ViewLayer.Depth and ViewLayer.DiffCol. Case does not matter, nor do the layers that a name is in, nor whether components
-are called X, Y, Z or R, G, B.
+Arnold writes N, P, Z, albedo, diffuse_albedo or denoise_albedo; RenderMan P, Nn, z, __Pworld, __Nworld, __depth and
+albedo; Karma P, N, hitPz, albedo or basecolor; V-Ray normals, Z and VRayDiffuseFilter; Cycles and Blender
+ViewLayer.Position, ViewLayer.Normal, ViewLayer.Depth and ViewLayer.DiffCol. docs/reference.md says where these were
+looked up. Case does not matter, nor do the layers that a name is in, nor whether components are called X, Y, Z or
+R, G, B.
 """
 
 from __future__ import annotations
@@ -95,7 +96,8 @@ def _is_vector(part: PartNames) -> bool:
 def _made(layer: _Layer, single: bool) -> Channels | None:
     """Return a layer's channels in their order; None where some are missing."""
     if single:
-        one = next((layer.components[name] for name in _ONE if name in layer.components), None)
+        names = ("x",) if layer.components.keys() >= {"x", "y", "z"} else _ONE  # of three, as __depth has, the first
+        one = next((layer.components[name] for name in names if name in layer.components), None)
         return None if one is None else Channels(layer.part, (one[0],), (one[1],))
     by_place = {_COMPONENTS[name]: where for name, where in layer.components.items() if name in _COMPONENTS}
     if len(by_place) < 3:

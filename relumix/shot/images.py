@@ -20,6 +20,14 @@ from relumix.util.native_name import native_name
 
 NUMPY_TYPES = {"half": np.float16, "float": np.float32, "uint": np.uint32, "uint8": np.uint8, "uint16": np.uint16}
 
+DPX_RATES = ("dpx:FrameRate", "dpx:TemporalFrameRate")
+"""What OpenImageIO calls the frame rate in DPX files."""
+
+_MOST_FRAMES_PER_SECOND = 2000
+_VIDEO_RATES = tuple(nominal * 1000 / 1001 for nominal in (24, 30, 48, 60, 120))
+_ROUNDED = 0.006
+"""How far a decimal with two digits behind the point is from what it is short for, and a little."""
+
 # OpenEXR starts its messages with the path and the names of its error codes.
 _EXR_WORDS = re.compile(r"^EXR Error \(.*?\): |\(?\bEXR_ERR_\w+\)? ", re.MULTILINE)
 
@@ -105,11 +113,17 @@ def display_window(spec: Any) -> Box:
 
 
 def frames_per_second(spec: Any) -> float | None:
-    """The frame rate in the file, above 0; None where it has none."""
+    """The frame rate in the file, above 0; None where it has none.
+
+    DPX has it as a decimal, in its film header, or that of television: the rate of video that it is short for is meant.
+    """
     rate = spec.getattribute("FramesPerSecond")
-    if not isinstance(rate, tuple) or min(rate) <= 0:
+    if isinstance(rate, tuple) and min(rate) > 0:
+        return float(rate[0] / rate[1])
+    said = next(filter(None, map(spec.get_float_attribute, DPX_RATES)), 0.0)
+    if not 0 < said <= _MOST_FRAMES_PER_SECOND:  # headers that say nothing hold any bits there
         return None
-    return float(rate[0] / rate[1])
+    return next((rate for rate in _VIDEO_RATES if abs(said - rate) < _ROUNDED), float(said))
 
 
 def timecode_in(spec: Any) -> str | None:

@@ -23,6 +23,8 @@ class MovieFacts:
     timecode     of the first frame, or None.
     sounds       the sound tracks, in words.
     unread       what else it holds and is not read, in words.
+    odd          what is unusual about it, in words.
+    turning      how frames are brought upright, in words.
     """
 
     container: str
@@ -41,6 +43,8 @@ class MovieFacts:
     timecode: str | None
     sounds: tuple[str, ...]
     unread: tuple[str, ...] = ()
+    odd: tuple[str, ...] = ()
+    turning: str = ""
 
     @classmethod
     def of(cls, path: Path) -> MovieFacts:
@@ -63,6 +67,8 @@ class MovieFacts:
             timecode=info.timecode,
             sounds=tuple(map(str, info.sounds)),
             unread=info.unread,
+            odd=info.odd,
+            turning=info.turning,
         )
 
     def lines(self) -> Iterator[tuple[str, str]]:
@@ -76,8 +82,10 @@ class MovieFacts:
             yield "rate", self.rate
         if self.uneven:
             yield "times", "uneven (variable frame rate): frames are numbered in the order shown"
-        if self.rotation:
-            yield "turned", f"by {self.rotation} degrees, to stand upright"
+        for words in self.odd:
+            yield "unusual", words
+        if self.turning:
+            yield "shown", f"{self.turning}, to stand upright"
         yield "scan", "interlaced" if self.interlaced else "progressive"
         for part in self.unread:
             yield "not read", part

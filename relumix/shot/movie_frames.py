@@ -42,6 +42,8 @@ SPACE_ATTRIBUTE = "relumix:colorspace"
 UNKNOWN_SPACE = "unknown"
 """What that says where the movie does not tell."""
 
+_FIELDS = {"tff": "upper", "bff": "lower"}
+
 _DEINTERLACED = "deinterlaced"
 _LEAST_DIGITS = 4
 _MOST_OPEN = 4
@@ -136,15 +138,24 @@ def movie_at(path: Path, *, deinterlace: bool = False) -> Movie:
 
 def told_of_movie(path: Path, *, deinterlace: bool) -> Iterator[str]:
     """Yield what is unusual about a movie, a line each. Raises InputError where it cannot be opened."""
-    info = movie_at(path, deinterlace=deinterlace).info
-    if info.interlaced and not deinterlace:
+    movie = movie_at(path, deinterlace=deinterlace)
+    info, order = movie.info, movie.field_order
+    if order and not info.interlaced:
+        done = "they are made whole" if deinterlace else "they are relit as they are (--deinterlace makes them whole)"
+        yield f"{path} says that its frames are whole, and they look interlaced: {done}"
+    elif info.interlaced and not deinterlace:
         yield f"{path} is interlaced: frames are relit with both fields in them (--deinterlace makes them whole)"
-    if deinterlace and not info.interlaced:
+    elif deinterlace and not info.interlaced:
         yield f"{path} is not interlaced: there is nothing to deinterlace"
-    if info.rotation:
-        yield f"{path} is shown turned by {info.rotation} degrees: its frames are read, and written, upright"
+    said = movie.said_order if deinterlace and info.interlaced and order else order
+    if said and said != order:
+        yield f"{path} says that the {_FIELDS[said]} field comes first, and it is the other: deinterlaced so"
+    if info.turning:
+        yield f"{path} is shown {info.turning}: its frames are read, and written, upright"
     for part in info.unread:
         yield f"{path} holds {part}: that is not read"
+    for words in info.odd:
+        yield f"{path} {words}"
     if info.uneven:
         yield f"{path} shows its frames at uneven times: they are numbered in the order in which they are shown"
 

@@ -27,7 +27,8 @@ def temporary_name(path: Path) -> Path:
     suffix = path.suffix if len(os.fsencode(path.suffix)) <= _LONGEST_SUFFIX_BYTES else ""
     end = f".{os.getpid():x}-{secrets.token_hex(4)}{suffix}"
     available = max(len(os.fsencode(path.name)), _SHORTEST_LIMIT_BYTES) - len(os.fsencode(f".{end}"))
-    start = os.fsencode(path.stem)[: max(available, 0)].decode("utf-8", "ignore")
+    # Cut between letters, and spelt as the locale has them: one of ASCII alone has none but surrogates.
+    start = os.fsdecode(os.fsencode(path.stem)[: max(available, 0)].decode("utf-8", "ignore").encode())
     return path.with_name(f".{start}{end}")
 
 

@@ -359,7 +359,7 @@ class GetInfoResponse(_message.Message):
     def __init__(self, version: _Optional[str] = ..., engines: _Optional[_Iterable[_Union[Engine, _Mapping]]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., load: _Optional[_Union[Load, _Mapping]] = ...) -> None: ...
 
 class Engine(_message.Message):
-    __slots__ = ("name", "version", "device", "window", "overlap", "tracks", "chained")
+    __slots__ = ("name", "version", "device", "window", "overlap", "tracks", "chained", "further")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     DEVICE_FIELD_NUMBER: _ClassVar[int]
@@ -367,6 +367,7 @@ class Engine(_message.Message):
     OVERLAP_FIELD_NUMBER: _ClassVar[int]
     TRACKS_FIELD_NUMBER: _ClassVar[int]
     CHAINED_FIELD_NUMBER: _ClassVar[int]
+    FURTHER_FIELD_NUMBER: _ClassVar[int]
     name: str
     version: str
     device: str
@@ -374,7 +375,8 @@ class Engine(_message.Message):
     overlap: int
     tracks: bool
     chained: bool
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., device: _Optional[str] = ..., window: _Optional[int] = ..., overlap: _Optional[int] = ..., tracks: bool = ..., chained: bool = ...) -> None: ...
+    further: bool
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., device: _Optional[str] = ..., window: _Optional[int] = ..., overlap: _Optional[int] = ..., tracks: bool = ..., chained: bool = ..., further: bool = ...) -> None: ...
 
 class Limits(_message.Message):
     __slots__ = ("max_sessions", "max_frame_bytes", "max_frame_pixels", "max_frames", "max_chunk_bytes", "idle_seconds", "by_path", "cuts", "confidence", "reference_parts")

@@ -91,6 +91,36 @@ def test_all_of_it_of_a_plate_with_a_gap_is_told_before(capsys, shot, monkeypatc
     assert said(capsys, *args, "--overwrite")[0] == 0
 
 
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (("--preview", "{shot}/preview.avi"), "preview is {shot}/preview.avi: expected a name that ends in .mp4"),
+        (("--preview", "{shot}"), "preview is {shot}: expected a name that ends in .mp4"),
+        (("--preview", "{shot}/plate.1001.exr/p.mp4"), "{shot}/plate.1001.exr cannot be written to: "),
+        (("--server", "127.0.0.1:1"), "127.0.0.1:1"),
+        (("--patience", "3"), "--patience goes with --server alone"),
+        (("--engine", "no"), "unknown engine 'no'"),
+        (("--mask", "{shot}/none.exr"), "{shot}/none.exr: no such file or folder"),
+    ],
+)
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_what_the_shot_cannot_be_relit_with_is_told_before_the_reference_is_made(capsys, shot, more, sentence, dry):
+    more = [word.format(shot=shot) for word in more]
+    code, _, err = said(capsys, *match(shot, "--all-of-it", shot / "all", *more, *dry))
+    assert code == 2
+    assert sentence.format(shot=shot) in err
+    assert err.count("\n") == 1
+    assert not (shot / "relit.1001.exr").exists()
+
+
+def test_all_of_it_goes_over_no_files_of_others(capsys, shot):
+    files.plain(shot / "all/plate.1002.exr", np.ones((64, 96, 3), np.float16), "RGB")
+    code, _, err = said(capsys, *match(shot, "--all-of-it", shot / "all"))
+    assert code == 2
+    assert "all/plate.1002.exr exists and relumix did not write it" in err
+    assert not (shot / "relit.1001.exr").exists()
+
+
 def test_all_of_it_of_a_plate_that_is_not_linear(capsys, shot):
     """The reference is linear, whatever the plate's files are in: what is relit at its frame is the reference."""
     args = match(shot, "--colorspace", "ACEScct", "--all-of-it", shot / "all", to="truth.1001.exr")
@@ -113,6 +143,14 @@ def test_dry_run_writes_nothing(capsys, shot):
     assert (code, plan["to_make"], plan["files"]) == (0, [1001], [str(shot / "relit.1001.exr")])
     assert not (shot / "relit.1001.exr").exists()
     assert not (shot / "sheet.png").exists()
+
+
+def test_dry_run_looks_at_the_region_of_each_frame(capsys, shot):
+    files.plain(shot / "region.exr", np.ones((32, 32, 1), np.float16), "A")
+    code, out, _ = said(capsys, *match(shot, "--dry-run", "--region", shot / "region.exr"))
+    (error,) = json.loads(out)["errors"]
+    assert (code, error["frame"]) == (3, 1001)
+    assert "region.exr is 32x32, but the plate's frame 1001 is 96x64: expected the same size" in error["message"]
 
 
 @pytest.mark.parametrize(
@@ -270,6 +308,17 @@ def test_text_what_does_not_go_together(capsys, shot, model, more, sentence):
     code, _, err = said(capsys, *words(shot, model, *more))
     assert code == 2
     assert sentence in err
+
+
+def test_text_dry_run_looks_at_the_model_and_at_mattes(capsys, shot, model):
+    files.plain(shot / "matte.exr", np.ones((64, 96, 1), np.float16), "A")
+    code, out, _ = said(capsys, *words(shot, model, "--dry-run", "--leave-out", shot / "matte.exr"))
+    assert code == 3
+    assert "matte.exr leaves nothing to take light from" in json.loads(out)["errors"][0]["message"]
+    code, _, err = said(capsys, *words(shot, model, "--dry-run", "--strength", "0.5"))
+    assert code == 2
+    assert "StableDiffusionInstructPix2PixPipeline has no use for --strength: leave it out" in err
+    assert json.loads(said(capsys, *words(shot, model, "--dry-run"))[1])["errors"] == []
 
 
 def test_text_a_model_that_changed_makes_it_anew(capsys, shot, model, tmp_path):

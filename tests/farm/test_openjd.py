@@ -3,7 +3,13 @@
 import json
 from pathlib import Path
 
+import av
+import numpy as np
+import pytest
+
+from relumix.movie import Movie
 from tests.farm.shots import assert_same, bundled, relit, relumix
+from tests.movie import clips
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -68,3 +74,32 @@ def test_a_frame_that_fails_fails_its_step_and_the_job(shot, openjd):
     assert "Running step 'Verify'" not in said
     done = {path.name for path in (shot / "out").glob("*.exr")}
     assert {"p.1001.exr", "p.1002.exr", "p.1003.exr", "p.1004.exr", "p.1006.exr"} <= done
+
+
+@pytest.mark.parametrize("options", [[], ["--hold-server"]])
+def test_a_movie_becomes_a_movie(shot, openjd, options):
+    """Chunk by chunk, here or by the worker's own server: the movie that one run makes."""
+    clips.flat(shot / "clip.mov", [60, 70, 80, 90, 100], sound="pcm_s16le")
+    with av.open(str(shot / "clip.mov")) as source, av.open(str(shot / "shot.mov"), "w") as container:
+        streams = [container.add_stream_from_template(each) for each in source.streams]
+        streams[0].metadata["timecode"] = "01:00:00:00"
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = streams[packet.stream_index]
+                container.mux(packet)
+    job = ["shot.mov", "-r", "shot.mov", "--fit", "--work-size", "64", "--colorspace", "sRGB"]
+    plain = relumix(shot, "relight", *job, "-o", "plain/relit.mov")
+    assert plain.returncode == 0, plain.stderr
+    made = relumix(
+        shot, "farm", "bundle", *job, "-o", "out/relit.mov", "--chunk-size", "2", "--bundle", "job", *options
+    )
+    assert made.returncode == 0, made.stderr
+    code, said = openjd("run", "job/template.yaml")
+    assert code == 0, said
+    assert ("openjd_status: a server with flow at 127.0.0.1:" in said) == bool(options)
+    assert sorted(path.name for path in (shot / "out").iterdir()) == ["relit.mov", "review"]
+    with Movie(shot / "plain/relit.mov") as one, Movie(shot / "out/relit.mov") as other:
+        assert one.info.frames == other.info.frames == Movie(shot / "shot.mov").info.frames
+        assert [len(one.info.frames), one.info.sounds] == [5, other.info.sounds]
+        assert all(np.array_equal(one.read(frame), other.read(frame)) for frame in one.info.frames)
+    assert np.array_equal(clips.heard(shot / "plain/relit.mov")[1], clips.heard(shot / "out/relit.mov")[1])

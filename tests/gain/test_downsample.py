@@ -50,6 +50,20 @@ def test_a_fade_changes_nothing_of_what_is_seen(share):
     assert faded.noise == whole.noise
 
 
+@given(scale=st.floats(2**-8, 2**8, width=16), seed=st.integers(0, 99), alpha=st.booleans())
+def test_any_exposure_that_float32_holds_exactly_has_the_same_proxy_to_the_last_bit(scale, seed, alpha):
+    whole, lit = (noise(40, 60, seed + i).astype(np.float16).astype(np.float32) for i in (0, 100))
+    matte = np.linspace(0, 1, 60, dtype=np.float32) * np.ones((40, 1), np.float32) if alpha else None
+    whole[:7], whole[9, 9] = 0, np.nan
+    box = Box(0, 0, 60, 40)
+    canvas, known = Canvas(box, 60, 40), np.ones((40, 60), bool)
+    plain, scaled = (
+        proxy_reference(canvas, 1, Level(whole * k, matte), box, lit * k, known)[0] for k in np.float32([1, scale])
+    )
+    for name in ("rgb", "known", "gain_stops", "lit"):
+        np.testing.assert_array_equal(getattr(scaled, name), getattr(plain, name))
+
+
 def test_a_black_frame_has_exposure_one():
     box = Box(0, 0, 64, 64)
     seen = proxy_frame(Canvas.fit(box, 64), 1, Level(np.zeros((64, 64, 3), np.float32)), box)
@@ -69,7 +83,7 @@ def test_overscan_beyond_the_canvas_is_left_out():
     rgb = noise(100, 100)
     canvas = Canvas(Box(10, 20, 64, 64), 64, 64)
     seen = proxy_frame(canvas, 1, Level(rgb), Box(0, 0, 100, 100))
-    np.testing.assert_array_equal(seen.rgb, rgb[20:84, 10:74] * np.float32(seen.exposure))
+    np.testing.assert_array_equal(seen.rgb, (rgb[20:84, 10:74].astype(float) * seen.exposure).astype(np.float32))
     cropped = proxy_frame(canvas, 1, Level(rgb[20:84, 10:74]), canvas.window)
     assert (seen.exposure, seen.noise) == (cropped.exposure, cropped.noise)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,10 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from relumix.movie import CODECS, Form, MovieWriter
+from relumix.movie import CODECS, Form, Movie, MovieWriter
+from relumix.movie.codecs import container_of
 from relumix.movie.colour import Colour
-from relumix.movie.pixels import planes_of
+from relumix.movie.pixels import of_rgb, planes_of
 from relumix.types import Float32
 
 SIZE = (64, 48)
@@ -30,13 +31,44 @@ def picture(index: int, size: tuple[int, int] = SIZE, alpha: bool = False) -> Fl
     return np.stack(channels[: 4 if alpha else 3], axis=-1).astype(np.float32)
 
 
-def write(path: Path, codec: str, frames: int = 8, size: tuple[int, int] = SIZE, **form: Any) -> Path:
-    """Write a movie of `picture`s by the writer of the product."""
+def grain(index: int, size: tuple[int, int] = SIZE, spread: float = 0.02) -> Float32:
+    """`picture` with grain of a standard deviation, of white, that is another at each pixel and channel."""
+    noise = np.random.default_rng(index).normal(0, spread, (size[1], size[0], 3))
+    return (picture(index, size) + noise).astype(np.float32)
+
+
+def noise(index: int, size: tuple[int, int] = SIZE) -> Float32:
+    """[h, w, 3], coded: anything from below black to above white, which no encoder can guess."""
+    return np.random.default_rng(index).uniform(-0.05, 1.05, (size[1], size[0], 3)).astype(np.float32)
+
+
+def write(
+    path: Path,
+    codec: str,
+    frames: int = 8,
+    size: tuple[int, int] = SIZE,
+    shows: Callable[..., Float32] | None = None,
+    **form: Any,
+) -> Path:
+    """Write a movie of `picture`s, or of what `shows` makes, by the writer of the product."""
     made = Form(CODECS[codec], *size, **{"rate": Fraction(24), "colour": REC_709, **form})
     with MovieWriter(path, made) as writer:
         for index in range(frames):
-            writer.add(picture(index, size, made.alpha))
+            writer.add(shows(index, size) if shows else picture(index, size, made.alpha))
     return path
+
+
+def lost(path: Path, codec: str, shows: Callable[..., Float32], size: tuple[int, int], frames: int = 2) -> Float32:
+    """Write what `shows` makes; return by how many codes, of the bits that are written, each sample comes back off."""
+    write(path, codec, frames, size, shows)
+    off = []
+    with Movie(path) as movie:
+        coding = Form(CODECS[codec], *size, Fraction(24), REC_709).coding_in(container_of(path))
+        step = 2.0 ** (movie.info.coding.depth_bits - coding.depth_bits)
+        for at, frame in enumerate(movie.info.frames):
+            went, came = planes_of(of_rgb(shows(at, size), coding)[0]), planes_of(movie._whole(frame))
+            off += [np.abs(np.rint(came[name] / step) - went[name]).ravel() for name in went]
+    return np.concatenate(off).astype(np.float32)
 
 
 def flat(
@@ -71,6 +103,27 @@ def flat(
             _beep(container, track, len(levels) * 2000)
         container.mux(stream.encode(None))
     return path
+
+
+def remuxed(path: Path, source: Path, change: Callable[[int, Any], Any] | None = None, **options: Any) -> Path:
+    """Write the packets of a movie's pictures into another, as they are stored.
+
+    change  may change each, by its place, or return False to leave it out.
+    """
+    with av.open(str(source)) as movie, av.open(str(path), "w", **options) as container:
+        video = movie.streams.video[0]
+        stream = container.add_stream_from_template(video)
+        for at, packet in enumerate(each for each in movie.demux(video) if each.size):
+            if change is None or change(at, packet) is not False:
+                packet.stream = stream
+                container.mux(packet)
+    return path
+
+
+def later(packet: Any, frames: int, rate: int = 24) -> None:
+    """Shift the times of a packet by frames."""
+    ticks = round(Fraction(frames, rate) / packet.time_base)
+    packet.pts, packet.dts = packet.pts + ticks, packet.dts + ticks
 
 
 def _beep(container: Any, track: Any, samples: int) -> None:

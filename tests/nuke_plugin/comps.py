@@ -31,6 +31,9 @@ def slowed(kind, name):
 
 slowed(FrameWriter, "_write")
 slowed(FlowPropagator, "propagate")
+if sys.argv[1] == "serve":  # its frames are to be slow; it would be slow to start as well
+    from relumix_server import serve
+    serve.warm = lambda engine, device: None
 from relumix.cli.main import main
 sys.exit(main())
 """

@@ -2,6 +2,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
+import OpenImageIO as oiio
 import pytest
 
 import relumix
@@ -40,13 +41,13 @@ def skipped(events):
     return [event.skipped for event in events if isinstance(event, FrameDone)]
 
 
-def codes_off(one, other):
-    """By how many codes of its own depth all but one in ten thousand samples of a movie differ from another's."""
+def codes_off(one, other, share=0.9999):
+    """By how many codes of its own depth that share of the samples of a movie differ from another's, at most."""
     with Movie(one) as first, Movie(other) as second:
         pairs = zip(first.info.frames, second.info.frames, strict=True)
         planes = [(planes_of(first._whole(a)), planes_of(second._whole(b))) for a, b in pairs]
     off = [np.abs(a[name].astype(int) - b[name]).ravel() for a, b in planes for name in a]
-    return np.quantile(np.concatenate(off), 0.9999)
+    return np.quantile(np.concatenate(off), share)
 
 
 @pytest.fixture
@@ -74,6 +75,26 @@ def test_a_neutral_reference_gives_the_clip_back(tmp_path, codec, suffix, codes)
     with Movie(clip) as one, Movie(out) as other:
         assert replace(one.info, path=out, comment=other.info.comment) == other.info
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"clip.{suffix}", f"relit.{suffix}"]
+
+
+@pytest.mark.parametrize("shows", [clips.grain, clips.noise])
+@pytest.mark.parametrize(
+    ("codec", "suffix", "sampling", "codes"),
+    [
+        ("h264hq", "mp4", "420", 1),
+        ("hevc10hq", "mov", "420", 0),
+        ("hevc10hq", "mkv", "422", 0),
+        ("hevc10hq", "mp4", "444", 0),
+    ],
+)
+def test_a_neutral_reference_gives_every_code_back(tmp_path, codec, suffix, sampling, codes, shows):
+    """Whatever the plate shows, at every sample: by the two codecs that are for that."""
+    clip = clips.write(tmp_path / f"clip.{suffix}", codec, FRAMES, shows=shows, sampling=sampling)
+    out = tmp_path / f"relit.{suffix}"
+    assert warned(relit(clip, {1: clip}, out, codec=codec)) == []
+    assert codes_off(clip, out, share=1) <= codes
+    with Movie(out) as movie:
+        assert sampling in movie.info.pixel_format
 
 
 def test_a_job_that_dies_while_it_encodes_loses_no_frame(tmp_path, clip, monkeypatch):
@@ -167,6 +188,17 @@ def test_turned_and_uneven_clips(tmp_path):
         assert clips.luma(other.read(2)) == clips.luma(one.read(2))
 
 
+def test_frames_of_one_time_stay_frames(tmp_path):
+    from tests.movie.test_cameras import LEVELS, at_the_same_time
+
+    source = clips.flat(tmp_path / "source.mkv", LEVELS[:9], options={"bf": "0", "g": "4", "crf": "4"})
+    clip, out = clips.remuxed(tmp_path / "clip.mkv", source, at_the_same_time), tmp_path / "relit.mkv"
+    relit(clip, {1: clip}, out, colorspace="sRGB")
+    with Movie(out) as movie:
+        assert [clips.luma(movie.read(frame)) for frame in movie.info.frames] == pytest.approx(LEVELS[:9], abs=2)
+        assert movie.info.odd == ()  # a tick later is another time
+
+
 # Images.
 
 
@@ -186,6 +218,31 @@ def test_images_of_whole_numbers(tmp_path, clip, suffix):
     assert skipped(events) == [True] * FRAMES
     (tmp_path / f"relit.86401.{suffix}").unlink()
     assert skipped(relit(clip, {86400: clip}, pattern)) == [True, False, True]
+
+
+@pytest.mark.parametrize("rate", [Fraction(24000, 1001), Fraction(25), Fraction(30000, 1001)])
+def test_dpx_keeps_the_rate_and_the_time_code(tmp_path, rate):
+    """So a movie by way of DPX is a movie of the same rate and frame numbers."""
+    clip = clips.write(tmp_path / "clip.mov", "prores422hq", FRAMES, rate=rate, timecode="01:00:00:00")
+    first = Movie(clip).info.frames[0]
+    relit(clip, {first: clip}, tmp_path / "relit.####.dpx")
+    plate = Plate(Sequence.find(tmp_path / "relit.####.dpx"))
+    assert Fraction(plate.frames_per_second).limit_denominator(1001) == rate
+    out = tmp_path / "again.mov"
+    said = warned(relit(str(tmp_path / "relit.####.dpx"), {first: tmp_path / f"relit.{first}.dpx"}, out))
+    assert not [text for text in said if "frame rate" in text]
+    assert (Movie(out).info.rate, Movie(out).info.frames) == (rate, Movie(clip).info.frames)
+
+
+@pytest.mark.parametrize(("said", "meant"), [(23.98, 24000 / 1001), (29.97, 30000 / 1001), (24, 24), (12.5, 12.5)])
+def test_rates_of_other_programs(tmp_path, said, meant):
+    spec = oiio.ImageSpec(8, 8, 3, "uint16")
+    spec.attribute("dpx:TemporalFrameRate", oiio.TypeDesc("float"), said)
+    output = oiio.ImageOutput.create(str(tmp_path / "a.0001.dpx"))
+    assert output.open(str(tmp_path / "a.0001.dpx"), spec)
+    assert output.write_image(np.zeros((8, 8, 3), np.uint16))
+    output.close()
+    assert Plate(Sequence.find(tmp_path / "a.####.dpx")).frames_per_second == pytest.approx(meant)
 
 
 def test_images_in_are_images_out(tmp_path):
@@ -318,6 +375,24 @@ def test_a_contact_sheet_replaces_neither_an_input_nor_a_result(tmp_path):
     assert plate.read_bytes() == kept
     with pytest.raises(InputError, match=r"^\S+0002\.png is the name of a result too: choose another --contact-sheet$"):
         relit(str(tmp_path / "plate.####.png"), {2: plate}, tmp_path / "relit.####.png", contact_sheet=out)
+
+
+@pytest.mark.parametrize("name", ["sheet.png", "before.mp4"])
+def test_a_preview_replaces_nothing_but_a_preview(tmp_path, clip, name):
+    path = tmp_path / name
+    asked = {"preview" if name.endswith("mp4") else "contact_sheet": str(path)}
+    if name.endswith("mp4"):
+        clips.write(path, "h264", 1)
+    else:
+        files.plain(path, np.zeros((4, 5, 3), np.uint8))
+    kept, said = path.read_bytes(), f"{path} exists and relumix did not write it: choose another output, or --overwrite"
+    assert refusal(clip, {86400: clip}, tmp_path / "out", **asked) == said
+    assert path.read_bytes() == kept
+    relit(clip, {86400: clip}, tmp_path / "out", overwrite=True, **asked)
+    assert path.read_bytes() != kept
+    relit(clip, {86400: clip}, tmp_path / "out", **asked)  # over its own
+    path.write_bytes(b"")
+    assert refusal(clip, {86400: clip}, tmp_path / "out", **asked) == said
 
 
 @pytest.mark.parametrize(

@@ -40,9 +40,13 @@ def test_a_window_is_not_held_while_the_next_is_computed():
 
 
 class Looking:
-    """An engine and its propagator at once, which looks at every keyframe, and tells of half a window."""
+    """An engine and its propagator at once. It looks at keyframes as a tracker does, which goes on from the last track
+    that it remembers, and tells of half a window."""
 
     name, windowing = "looking", Windowing("1", 4, 1, tracks=True)
+
+    def __init__(self):
+        self.walked = []
 
     def start(self):
         return self
@@ -52,7 +56,11 @@ class Looking:
 
     def propagate(self, frames, references, keyframe_paths):
         for path in keyframe_paths:
-            assert all(keyframe.read().frame == keyframe.frame for keyframe in path)
+            ends = [tuple(keyframe.frame for keyframe in path[:end]) for end in range(1, len(path) + 1)]
+            known = max((i for i, end in enumerate(ends) if end in self.walked), default=0)
+            assert all(keyframe.read().frame == keyframe.frame for keyframe in path[known:])
+            # What is used again is forgotten last.
+            self.walked = [*(end for end in self.walked if end not in ends[known:]), *ends[known:]][-4:]
         self.tell(0.5)
         light = np.zeros((len(frames), *frames[0].rgb.shape), np.float32)
         return Carried(light, light[..., 0])
@@ -77,6 +85,15 @@ def test_every_frame_is_read_once_keyframes_too(references):
     with Propagation(source, Looking()) as light:
         assert [gain.frame for gain in light.gains(shot.frames)] == list(shot.frames)
     assert source.reads == dict.fromkeys(set(shot.frames) - set(references), 1)
+
+
+@pytest.mark.parametrize("count", [40, 200])
+def test_what_is_held_does_not_grow_with_the_way_from_the_reference(count):
+    shot = make_shot(size=(8, 6), frames=range(1, count + 1))
+    source = Counted(ArraySource(shot.plate, {1: shot.truth[1]}, None), 64)
+    with Propagation(source, Looking()) as light:
+        most = max(len(light._ahead) for _ in light.gains(shot.frames))
+    assert most <= 4 + 3 + 1, "a window, what is new of the next one, and the keyframe behind them"
 
 
 def test_it_tells_how_far_each_window_is():

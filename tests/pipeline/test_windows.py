@@ -68,10 +68,10 @@ def test_windows_are_small_sorted_and_between_their_references(shot):
         assert not inside, "a window reaches across a reference"
 
 
-@given(shots())
-def test_keyframe_paths_lead_from_reference_to_window(shot):
+@given(shots(), st.booleans())
+def test_keyframe_paths_lead_from_reference_to_window(shot, further):
     frames, references, window, overlap = shot
-    for piece in plan(frames, references, Windowing("1", window, overlap, tracks=True)).windows:
+    for piece in plan(frames, references, Windowing("1", window, overlap, tracks=True, further=further)).windows:
         for reference, keyframe_path in zip(piece.references, piece.keyframe_paths, strict=True):
             assert len(keyframe_path) <= REACH
             if keyframe_path:
@@ -98,6 +98,35 @@ def test_between_two_references_both_give_light():
     assert [w.references for w in laid.windows] == [(1, 11), (1, 11)]
     assert laid.windows[0].keyframe_paths == ((1,), (11, 6))
     assert laid.windows[1].keyframe_paths == ((1, 6), (11,))
+
+
+@given(shots())
+def test_further_references_are_the_next_beyond_and_change_nothing_else(shot):
+    frames, references, window, overlap = shot
+    plain, laid = (
+        plan(frames, references, Windowing("1", window, overlap, True, further=each)) for each in (False, True)
+    )
+    assert laid.shares == plain.shares
+    for piece, own in zip(laid.windows, plain.windows, strict=True):
+        paths, own_paths = (dict(zip(w.references, w.keyframe_paths, strict=True)) for w in (piece, own))
+        assert piece.frames == own.frames
+        assert paths.items() >= own_paths.items()
+        at = [references.index(reference) for reference in own.references]
+        beyond = {references[i] for i in (min(at) - 1, max(at) + 1) if 0 <= i < len(references)}
+        assert set(paths) - set(own_paths) <= beyond
+        if all(map(bool, own_paths.values())) and len(frames) < REACH:
+            assert set(paths) == set(own_paths) | beyond
+    if len(references) == 1:
+        assert laid == plain
+
+
+def test_a_further_reference_is_reached_over_keyframes():
+    laid = plan(range(1, 30), [1, 11, 21], Windowing("1", 6, 1, tracks=True, further=True))
+    assert [w.references for w in laid.windows if 12 in w.frames] == [(1, 11, 21)]
+    assert next(w for w in laid.windows if 12 in w.frames).keyframe_paths == ((1, 6, 11), (11,), (21, 16))
+    last = laid.windows[-1]
+    assert (last.frames[-1], last.references) == (29, (11, 21))
+    assert last.keyframe_paths == ((11, 16, 21, 26), (21, 26))
 
 
 def test_before_the_first_reference_the_grid_runs_backward():

@@ -25,6 +25,9 @@ class Stops:
     def settings(self):
         return {"stops": list(self.stops)}
 
+    def look(self, frame):
+        return (f"{len(self.stops)} strengths",)
+
     def make(self, frame, tell):
         for stops in self.stops:
             tell(0.5, f"{stops} stops")
@@ -78,6 +81,32 @@ def test_candidates_have_their_label_before_the_frame(plate, tmp_path):
         pixels(tmp_path / "relit_dark.1001.exr") * 4, pixels(tmp_path / "relit_bright.1001.exr")
     )
     assert (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("output", ["relit.1001.exr", "both/"])
+def test_candidates_have_a_gain_each_in_a_folder(plate, tmp_path, output):
+    maker = Stops((-1.0, 1.0), ("dark", "bright"))
+    job, _ = made(plate, f"{tmp_path}/{output}", maker, gain_out=f"{tmp_path}/both/")
+    for label, stops in (("dark", -1), ("bright", 1)):
+        gain = pixels(tmp_path / f"both/gain_{label}.1001.exr")
+        np.testing.assert_array_equal(gain, np.full((48, 64, 3), stops, np.float32))
+    assert all(path.exists() for path in job.paths(1001).values())
+
+
+def test_all_is_looked_at_without_making_anything(plate, tmp_path):
+    files.plain(tmp_path / "plate.1002.exr", np.zeros((48, 64, 3), np.float16), "RGB")
+    mask = np.ones((48, 64, 1), np.float16)
+    files.plain(tmp_path / "mask.1001.exr", mask[:24], "A")
+    files.plain(tmp_path / "mask.1002.exr", mask, "A")
+    chosen = Settings(frames="1001-1002", mask=str(tmp_path / "mask.####.exr"))
+    said = jobs.describe(jobs.prepare(jobs.open_plate(plate, chosen), Stops(), tmp_path / "relit", chosen))
+    assert [error["frame"] for error in said["errors"]] == [1001, 1002]
+    assert "mask.1001.exr is 64x24, but the plate's frame 1001 is 64x48" in said["errors"][0]["message"]
+    assert "plate.1002.exr is black: there is nothing that light could be seen on" in said["errors"][1]["message"]
+    one = Settings(frames="1001")
+    said = jobs.describe(jobs.prepare(jobs.open_plate(plate, one), Stops(), tmp_path / "relit", one))
+    assert (said["errors"], said["warnings"]) == ([], ["1 strengths"])
+    assert not (tmp_path / "relit").exists()
 
 
 @pytest.mark.parametrize(

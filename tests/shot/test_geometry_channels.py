@@ -15,6 +15,7 @@ def xyz(layer, components="XYZ"):
 
 
 RGBA = ("R", "G", "B", "A")
+NUKES = {"position": "P", "normal": "N"}
 FILES = {
     "Arnold": (
         [part(*RGBA, *xyz("P"), *xyz("N"), "Z", *xyz("albedo", "RGB"), *xyz("diffuse_albedo", "RGB"), *xyz("Pref"))],
@@ -36,6 +37,15 @@ FILES = {
             "normal": xyz("Nn", "xyz"),
             "depth": ("z",),
             "albedo": xyz("albedo", "rgb"),
+        },
+    ),
+    "RenderMan's depth, height and facing ratio": ([part(*RGBA, *xyz("__depth", "rgb"))], {"depth": ("__depth.r",)}),
+    "the same as a vector": ([part(*RGBA, *xyz("__depth"))], {"depth": ("__depth.X",)}),
+    "Nuke": (
+        [part(*RGBA, "depth.Z", *(f"{layer}.{name}" for layer in ("P", "N") for name in ("red", "green", "blue")))],
+        {
+            "depth": ("depth.Z",),
+            **{role: tuple(f"{layer}.{name}" for name in ("red", "green", "blue")) for role, layer in NUKES.items()},
         },
     ),
     "Blender": (

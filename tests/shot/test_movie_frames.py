@@ -210,7 +210,7 @@ def test_info_says_all(tmp_path: Path) -> None:
         "codec           h264 High",
         "samples         yuv420p, 8 bit, limited range, not said",
         "colour tags     not tagged",
-        "turned          by 90 degrees, to stand upright",
+        "shown           turned by 90 degrees, to stand upright",
         "scan            progressive",
         "sound           pcm_s16le, 2 channels, 48000 Hz",
         "frames          1-3 (3)",

@@ -191,6 +191,15 @@ def test_the_hard_edge_of_a_matte(folder: Path) -> None:
     assert said(folder, PLATE[1001] * (1 + 2 * soft)) == []
 
 
+def test_the_hard_edge_of_a_matte_whose_light_is_in_places_near_the_plates_own(folder: Path) -> None:
+    x = np.arange(WIDTH, dtype=np.float32)[None, :, None]
+    near = PLATE[1001] * np.where(np.abs(x - 160) < 100, 1.15, 1.8).astype(np.float32)  # 0.2 and 0.8 stops
+    below = np.arange(HEIGHT)[:, None, None] >= 90
+    assert len(said(folder, np.where(below, near, PLATE[1001]))) == 1
+    faint = PLATE[1001] * np.float32(1.15)
+    assert said(folder, np.where(below, faint, PLATE[1001])) == []
+
+
 def test_the_hard_edge_of_a_paint_over_is_what_its_alpha_says(folder: Path) -> None:
     painted = np.dstack([PLATE[1001] * 3, np.ones((HEIGHT, WIDTH, 1), np.float32)]) * disc(50)
     plain(folder / "relit.exr", painted, "RGBA")
@@ -206,6 +215,14 @@ def test_other_content(folder: Path) -> None:
     (line,) = said(folder, changed)
     assert line.startswith("reference relit.exr shows something else than frame 1001 in the ")
     assert line.endswith("carried as if it were light; paint it out, or leave it out with --reference-mask")
+
+
+@pytest.mark.parametrize("seed", range(5, 11))
+def test_a_tenth_of_other_content(folder: Path, seed: int) -> None:
+    changed = relit()
+    changed[60:130, 130:212] = texture(seed)[:70, :82]
+    (line,) = said(folder, changed)
+    assert line.startswith("reference relit.exr shows something else than frame 1001 in the ")
 
 
 @pytest.mark.parametrize(

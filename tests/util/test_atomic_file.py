@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -64,6 +66,19 @@ def test_the_longest_name_that_a_file_may_have_can_be_written(tmp_path):
     path = tmp_path / ("é" * 125 + ".json")
     with replacing(path) as name:
         name.write_text("whole")
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_name_that_the_locale_cannot_spell_can_be_written(tmp_path):
+    """Python reads its bytes as surrogates there."""
+    code = (
+        "import os, sys\nfrom pathlib import Path\nfrom relumix.util.atomic_file import replacing\n"
+        "with replacing(Path(os.fsdecode(sys.argv[1].encode('utf-8', 'surrogateescape')))) as name:\n"
+        "    name.write_text('whole')\n"
+    )
+    ascii_alone = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    path = tmp_path / f"größe{'é' * 100}.1001.exr"
+    subprocess.run([sys.executable, "-c", code, path], env=ascii_alone, check=True)
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 

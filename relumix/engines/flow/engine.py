@@ -9,7 +9,7 @@ from functools import partial
 from threadpoolctl import threadpool_limits
 
 from relumix.engines.base import Carried, Keyframe, Propagator, Windowing
-from relumix.engines.tracking.appearance import match
+from relumix.engines.tracking.appearance import match, match_cost
 from relumix.engines.tracking.blending import Side, blend_window
 from relumix.engines.tracking.correspondence import Track
 from relumix.engines.tracking.expected_error import ErrorGauge, Evidence
@@ -28,7 +28,7 @@ class FlowEngine:
 
     def __init__(self) -> None:
         self.name = "flow"
-        self.windowing = Windowing(version="3", window=16, overlap=2, tracks=True)
+        self.windowing = Windowing(version="4", window=16, overlap=2, tracks=True, further=True)
 
     def start(self) -> Propagator:
         """Begin a shot."""
@@ -62,7 +62,7 @@ class FlowPropagator:
                 # 1. Track: where each pixel of each frame is in the reference.
                 tracks = self._tracker.tracks(light.log_frame, keyframe_path, window, self._progress.step)
                 # 2. to 4. Carry, match and combine, frame by frame.
-                relit = self._pool.map(partial(_relight, light), window.frames, tracks)
+                relit = self._pool.map(partial(_relight, light, len(references) > 1), window.frames, tracks)
                 del tracks  # large: without this list the pool frees each as its frame is done
                 found = list(self._progress.each(relit))
                 # 5. Average along the motion, against flicker.
@@ -71,13 +71,18 @@ class FlowPropagator:
                 del found
                 # 6. Weigh what is known of it: how far off each pixel is expected to be.
                 gauged = map(ErrorGauge("flow", light).error, window.frames, evidence, averaged)
-                sides.append(Side([gain.gain_stops for gain in averaged], list(gauged), light.deviation_stops))
+                sides.append(Side.of(light, averaged, gauged))
             # 7. Blend the references' gains, by how sure each is.
             return blend_window(frames, references, sides)
 
 
-def _relight(light: ReferenceLight, frame: LogFrame, track: Track) -> tuple[WeightedGain, Evidence | None]:
-    """Return the gain on a frame from one reference, without the neighbouring frames, and what is known of it."""
+def _relight(
+    light: ReferenceLight, several: bool, frame: LogFrame, track: Track
+) -> tuple[WeightedGain, Evidence | None]:
+    """Return the gain on a frame from one reference, without the neighbouring frames, and what is known of it.
+
+    several  whether there are other references to choose from.
+    """
     if frame.digest == light.log_frame.digest:
         return light.own_gain(), None
     # 2. Carry the reference's gain along the track, with its confidence.
@@ -86,4 +91,5 @@ def _relight(light: ReferenceLight, frame: LogFrame, track: Track) -> tuple[Weig
     matched = match(light.bank, frame, track)
     # 4. Combine: the carried gain by its confidence, the matched gain for the rest.
     gain = combine(light, carried, matched)
-    return gain, Evidence.of(track, carried, matched, gain)
+    cost = match_cost(light.bank, frame, track) if several else None
+    return gain, Evidence.of(track, carried, matched, gain, cost)

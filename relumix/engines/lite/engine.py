@@ -27,7 +27,7 @@ from relumix.engines.lite.features import (
 )
 from relumix.engines.lite.network import STRIDE, EncodedReference
 from relumix.engines.lite.weights import digest_of, load_network, shipped_weights
-from relumix.engines.tracking.appearance import match
+from relumix.engines.tracking.appearance import match, match_cost
 from relumix.engines.tracking.blending import Side, blend_window
 from relumix.engines.tracking.correspondence import Track
 from relumix.engines.tracking.expected_error import ErrorGauge, Evidence, small
@@ -63,7 +63,7 @@ class LiteEngine:
         self.network = load_network(path).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._lock = Lock()
         self.name = "lite"
-        self.windowing = Windowing(version=f"5-{digest_of(path)}", window=16, overlap=2, tracks=True)
+        self.windowing = Windowing(version=f"6-{digest_of(path)}", window=16, overlap=2, tracks=True, further=True)
 
     def start(self) -> Propagator:
         """Begin a shot."""
@@ -119,7 +119,8 @@ class LitePropagator:
                 log_frame = corrector.reference.light.log_frame
                 tracks = self._tracker.tracks(log_frame, keyframe_path, window, self._progress.step)
                 # 2. to 4. Carry, match and combine, frame by frame; features are kept for the network.
-                relit = self._pool.map(partial(_relight, corrector.reference), window.frames, tracks)
+                several = len(references) > 1
+                relit = self._pool.map(partial(_relight, corrector.reference, several), window.frames, tracks)
                 del tracks  # large: without this list the pool frees each as its frame is done
                 found = list(self._progress.each(relit))
                 # 5. Average along the motion: the network sees this gain, and corrects it.
@@ -135,8 +136,7 @@ class LitePropagator:
                 gauge = ErrorGauge("lite", corrector.reference.light)
                 evidence, log_errors = [each.evidence for each in found], map(_log_error, corrections)
                 gauged = map(gauge.error, window.frames, evidence, gains, log_errors)
-                deviation_stops = corrector.reference.light.deviation_stops
-                sides.append(Side([gain.gain_stops for gain in gains], list(gauged), deviation_stops))
+                sides.append(Side.of(corrector.reference.light, gains, gauged))
                 del found, corrections, gains
             # 7. Blend the references' gains, by how sure each is.
             return blend_window(frames, references, sides)
@@ -151,7 +151,7 @@ class _FlowResult:
     evidence: Evidence | None
 
 
-def _relight(reference: SpreadLight, frame: LogFrame, track: Track) -> _FlowResult:
+def _relight(reference: SpreadLight, several: bool, frame: LogFrame, track: Track) -> _FlowResult:
     light = reference.light
     if frame.digest == light.log_frame.digest:
         return _FlowResult(light.own_gain(), None, None)
@@ -159,7 +159,8 @@ def _relight(reference: SpreadLight, frame: LogFrame, track: Track) -> _FlowResu
     matched = match(light.bank, frame, track, attend_in_torch)
     features = frame_features(reference, frame, track, carried, matched, net_size(frame.log_luma.shape))
     gain = combine(light, carried, matched)
-    return _FlowResult(gain, features, Evidence.of(track, carried, matched, gain))
+    cost = match_cost(light.bank, frame, track) if several else None
+    return _FlowResult(gain, features, Evidence.of(track, carried, matched, gain, cost))
 
 
 @dataclass(frozen=True)

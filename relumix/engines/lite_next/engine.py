@@ -51,7 +51,7 @@ class LiteNextEngine:
         self.lock = Lock()
         self.name = "lite-next"
         version = blake2b(file.read_bytes(), digest_size=4).hexdigest()
-        self.windowing = Windowing(version=f"2-{version}", window=8, overlap=2, tracks=False)
+        self.windowing = Windowing(version=f"3-{version}", window=8, overlap=2, tracks=False)
 
     def fast(self) -> torch.autocast:
         """Within it, convolutions on a graphics card are in half precision."""
@@ -99,11 +99,13 @@ class LiteNextPropagator:
             with self._engine.fast():
                 answers = [self._engine.network(look, known, scale) for look in looks]
             gains = _held_still(looks, answers)
+        # A grade that was rounded in its file has a spread as well, and nothing that is said of rounding is light.
+        said = spread * min(1.0, spread / _LEAST_SPREAD_STOPS)
         own = {one.frame: one.gain_stops for one in references}
         stops = [
             own[frame.frame]
             if frame.frame in own
-            else _level(frame.frame, references, levels) + _enlarged(gain, look, frame) * np.float32(spread)
+            else _level(frame.frame, references, levels) + _enlarged(gain, look, frame) * np.float32(said)
             for frame, look, gain in zip(frames, looks, gains, strict=True)
         ]
         errors = [
@@ -122,7 +124,7 @@ class LiteNextPropagator:
 
         Medians alone would not do: references of one light that show different things differ in them.
         """
-        offsets = [np.zeros(3, np.float32)]
+        offsets: list[Float32] = [np.zeros(3, np.float32)]
         for one, look in zip(references[1:], looks[1:], strict=True):
             offsets.append(self._offset(one, look, references[0], looks[0]))
         gains = [(one.gain_stops - offset)[one.trusted > 0.5] for one, offset in zip(references, offsets, strict=True)]

@@ -28,6 +28,7 @@ _NEAR_SIGMA_PX, _FAR_SIGMA_PX = 1.5, 5.0
 _LOOSE, _TIGHT = 0.4, 1.2  # 1 / percent of the long edge: precision of a position that the flow lost, or holds
 _LEAST_STATIC = 0.02  # below it the camera moves, and the second guess would only cost time
 _ROWS = 64  # queries at a time: their distances to all keys stay in the CPU cache
+_MOST_COST = 40.0
 
 
 Attend = Callable[[Sequence[Float32], Float32, Float32], Float32]
@@ -72,20 +73,44 @@ def match(bank: Bank, frame: LogFrame, track: Track, attend: Attend | None = Non
 
     attend  the implementation; None for numpy.
     """
-    features = _features(frame, track.exposure_stops, bank.edge_px)
-    height, width = features.shape[:2]
     if len(bank.stops) == 0:
         return np.zeros_like(frame.log_rgb)
-    here = _positions(height, width)
+    queries, (height, width) = _asked(bank, frame, track)
+    stops = (attend or attend_in_numpy)(queries, _keys(bank), bank.stops).reshape(height, width, 3)
+    return upsample_by_color(stops, shrink(frame.log_rgb, bank.edge_px), frame.log_rgb)
+
+
+def match_cost(bank: Bank, frame: LogFrame, track: Track) -> Float32:
+    """Return [h, w] in 0..40: how badly pixels are matched, of every second row and column of the small picture.
+
+    It is minus the logarithm of the sum of a pixel's weights over all keys, in nats, at least 0. Where a reference
+    never showed a surface all keys are unlike it, and what `match` makes of the least unlike is a guess.
+    """
+    queries, size = _asked(bank, frame, track, every=2)
+    cost = np.full(len(queries[0]), _MOST_COST, np.float32)
+    across = _keys(bank).T.copy()
+    for i in range(0, len(cost) if len(bank.stops) else 0, _ROWS):
+        scores = np.stack([query[i : i + _ROWS] @ across for query in queries])
+        highest = scores.max((0, 2))
+        total = np.exp(scores - highest[:, None]).sum((0, 2))
+        cost[i : i + _ROWS] = np.clip(-highest - np.log(total), 0, _MOST_COST)
+    return cost.reshape(size)
+
+
+def _asked(bank: Bank, frame: LogFrame, track: Track, every: int = 1) -> tuple[list[Float32], tuple[int, int]]:
+    """Return the queries of a frame's pixels, of every so many rows and columns, and how many of these there are."""
+    features = _features(frame, track.exposure_stops, bank.edge_px)
+    here = _positions(*features.shape[:2])
     motion = shrink(track.forward, bank.edge_px) * np.float32(100 / max(frame.log_luma.shape))
     precision = _LOOSE + (_TIGHT - _LOOSE) * shrink(track.consistency, bank.edge_px)
     guesses = [(here + motion, precision, 0.0)]
     if track.static_share > _LEAST_STATIC:
         # A mixture of two: moving surfaces are found where they were, a light's effect where the light stands.
         guesses.append((here, np.full_like(precision, _LOOSE), float(np.log(track.static_share))))
-    queries, keys = _queries(features, guesses), _keys(bank)
-    stops = (attend or attend_in_numpy)(queries, keys, bank.stops).reshape(height, width, 3)
-    return upsample_by_color(stops, shrink(frame.log_rgb, bank.edge_px), frame.log_rgb)
+    some = np.s_[::every, ::every]
+    queries = _queries(features[some], [(at[some], sharpness[some], prior) for at, sharpness, prior in guesses])
+    height, width = features[some].shape[:2]
+    return queries, (height, width)
 
 
 def shrink(image: Float32, edge_px: int) -> Float32:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+import cv2
 import numpy as np
 
 from relumix.engines.tracking.appearance import shrink
@@ -55,6 +56,8 @@ class Evidence:
     confidence, similarity, consistency  as of the track (see `carry`), 0..1.
     motion_percent  how far it moved; beyond_percent: how far outside the reference it lies; of the long edge.
     outside         the share of it that lies outside.
+    match_cost      how badly it is matched (see `match_cost` of relumix.engines.tracking.appearance); None where
+                    nothing is to be chosen by it.
     carried, matched  [h, w, 3] local stops; own_gain [h, w, 3] stops: both combined, of this frame alone.
     """
 
@@ -67,10 +70,22 @@ class Evidence:
     carried: Float32
     matched: Float32
     own_gain: Float32
+    match_cost: Float32 | None = None
 
     @classmethod
-    def of(cls, track: Track, carried: TrackedGain, matched: Float32, own: WeightedGain) -> Evidence:
-        """Gather it. matched [h, w, 3]: the local gain of what looks alike."""
+    def of(
+        cls,
+        track: Track,
+        carried: TrackedGain,
+        matched: Float32,
+        own: WeightedGain,
+        match_cost: Float32 | None = None,
+    ) -> Evidence:
+        """Gather it.
+
+        matched     [h, w, 3] local stops of what looks alike.
+        match_cost  of any size.
+        """
         percent = np.float32(100 / max(track.forward.shape))
         forward = small(track.forward)
         beyond = small(beyond_edges(track.forward))
@@ -84,6 +99,7 @@ class Evidence:
             small(carried.local_stops),
             small(matched),
             small(own.gain_stops),
+            None if match_cost is None else cv2.resize(match_cost, beyond.shape[::-1], interpolation=cv2.INTER_LINEAR),
         )
 
     def inputs(
@@ -154,10 +170,12 @@ class ErrorGauge:
         deviation = np.float32(self._light.deviation_stops)
         if evidence is None:
             unknown = deviation * (1 - small(self._light.trusted))
-            return unknown, np.zeros_like(unknown)
+            return Gauged(unknown, np.zeros_like(unknown), np.zeros_like(unknown))
         away = abs(frame.frame - self._light.log_frame.frame)
         inputs = evidence.inputs(averaged, away, float(deviation), log_error)
-        return self._net.error(inputs) * deviation, evidence.outside
+        error = self._net.error(inputs) * deviation
+        cost = np.zeros_like(error) if evidence.match_cost is None else evidence.match_cost
+        return Gauged(error, evidence.outside, cost)
 
 
 @cache

@@ -12,7 +12,7 @@ from relumix.engines.tracking.correspondence import Track, extend_track, identit
 from relumix.engines.tracking.log_frame import LogFrame
 from relumix.gain.proxy import ProxyFrame
 
-_KEYFRAMES_KEPT = 4
+_KEYFRAMES_KEPT = 8
 """How many keyframes' tracks are cached: windows come in order, so the next one needs the last few."""
 
 

@@ -24,6 +24,9 @@ FINE, COARSE = 32, 8
 _MOST_SINE = 0.9999
 """A point inside of a sphere light is taken to be on it, nearly."""
 
+_NATURAL = 2.0
+"""Light falls with the square of the distance."""
+
 _POINT_RADIUS = 1e-6
 """Radius in metres below which a sphere is a point, and one patch is all of it."""
 
@@ -119,6 +122,9 @@ class Sphere:
     power  W in all directions; a cone takes away what falls outside of it.
     axis   [3] unit vector, the middle of the cone; None without one.
     inner, outer  cosines of the angles from the axis up to which it is full, and from which there is nothing.
+    focus  power of the cosine to the axis, by which a cone is brightest in its middle.
+    falloff  power of the distance by which it gets darker: 2 in nature.
+    unit   distance in metres at which all falloffs are equally bright.
     """
 
     position: Vector
@@ -127,6 +133,9 @@ class Sphere:
     axis: Vector | None = None
     inner: float = -1.0
     outer: float = -1.0
+    focus: float = 0.0
+    falloff: float = 2.0
+    unit: float = 1.0
     patches: int = FINE
 
     @property
@@ -154,6 +163,8 @@ class Sphere:
         # Its radiance, power / (4 pi^2 r^2), times its solid angle, written so that it holds for a radius of 0.
         apart = np.maximum(away, np.float32(self.radius / _MOST_SINE))
         irradiance = np.float32(self.power / (4 * math.pi) * 2 / self.count) / (apart * apart * (1 + cosine))
+        if self.falloff != _NATURAL:
+            irradiance = irradiance * (apart / np.float32(self.unit)) ** np.float32(_NATURAL - self.falloff)
         if self.axis is not None:
             irradiance = irradiance * self._cone(middle)
         if self.count == 1:
@@ -172,10 +183,11 @@ class Sphere:
     def _cone(self, middle: Float32) -> Float32:
         assert self.axis is not None
         cosine = -(middle @ self.axis.astype(np.float32))
+        focus = np.maximum(cosine, 0) ** np.float32(self.focus) if self.focus else np.float32(1)
         if self.inner <= self.outer:
-            return (cosine >= np.float32(self.outer)).astype(np.float32)
+            return np.asarray((cosine >= np.float32(self.outer)) * focus, np.float32)
         share = np.clip((cosine - self.outer) / (self.inner - self.outer), 0, 1)
-        return np.asarray(share * share * (3 - 2 * share), np.float32)
+        return np.asarray(share * share * (3 - 2 * share) * focus, np.float32)
 
 
 @dataclass(frozen=True)

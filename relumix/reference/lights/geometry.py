@@ -52,12 +52,14 @@ class Sources:
     depth_is  "axis" where depth is measured along the optical axis, "distance" where from the camera.
     fov_deg   across the display window; None: what the file's header says.
     estimate  a depth model, instead of the plate's own channels.
+    depth_codes  the depth of black and of white in a file of depth; None: it holds depth itself.
     """
 
     files: Mapping[str, Shot] = field(default_factory=dict)
     depth_is: Literal["axis", "distance"] = "axis"
     fov_deg: float | None = None
     estimate: DepthEstimate | None = None
+    depth_codes: tuple[float, float] | None = None
 
     def path(self, role: str, frame: int) -> Path:
         """Return the file of a frame. Raises InputError where there is none."""
@@ -107,6 +109,14 @@ def geometry_of(
     return Geometry(position, normal, albedo, found.known, found.camera.scaled(metres_per_unit)), told
 
 
+def refuse_maps(frame: PlateFrame, parts: Sequence[PartNames], view: str, sources: Sources) -> None:
+    """Raise FrameError where a map of a frame cannot be read."""
+    try:
+        _maps(frame, parts, view, sources)
+    except InputError as error:
+        raise FrameError(frame.number, f"frame {frame.number}: {error}") from error
+
+
 def _maps(frame: PlateFrame, parts: Sequence[PartNames], view: str, sources: Sources) -> dict[str, Map]:
     own = find(parts, view)
     if sources.estimate is not None:
@@ -114,7 +124,8 @@ def _maps(frame: PlateFrame, parts: Sequence[PartNames], view: str, sources: Sou
     elif not sources.files.keys().isdisjoint(("position", "depth")):  # what was given goes before what is in the plate
         own = {role: each for role, each in own.items() if role not in ("position", "depth")}
     maps = {role: own_map(frame.picture, channels) for role, channels in own.items() if role not in sources.files}
-    return maps | {role: file_map(sources.path(role, frame.number), role) for role in sources.files}
+    given = {role: sources.path(role, frame.number) for role in sources.files}
+    return maps | {role: file_map(path, role, sources.depth_codes) for role, path in given.items()}
 
 
 def _positions(frame: PlateFrame, maps: Mapping[str, Map], sources: Sources) -> _Found:
@@ -143,7 +154,19 @@ def _positions(frame: PlateFrame, maps: Mapping[str, Map], sources: Sources) -> 
         )
     assert fov is not None
     position, known = _points_of_depth(maps["depth"], frame, fov, sources.depth_is == "distance")
-    return _Found(position, known & shown, lens_only)
+    told = () if sources.depth_codes else _told_of_codes(maps["depth"])
+    return _Found(position, known & shown, lens_only, told)
+
+
+def _told_of_codes(depth: Map) -> tuple[str, ...]:
+    """Tell the artist where depth looks like a picture of it: from 0 to 1 all over."""
+    values = depth.values[np.isfinite(depth.values)]
+    if not len(values) or values.min() < 0 or values.max() > 1:
+        return ()
+    return (
+        f"{depth.name} is nowhere farther than 1 unit: if black and white stand for other distances, --depth-codes "
+        "says them",
+    )
 
 
 def _points_of_depth(depth: Map, frame: PlateFrame, fov: float, along_ray: bool) -> tuple[Float32, Mask]:

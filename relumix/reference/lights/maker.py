@@ -14,7 +14,7 @@ from relumix.errors import FrameError, InputError
 from relumix.gain.downsample import BRIGHTEST, median_stops
 from relumix.gain.log_gain import apply, measure
 from relumix.reference.lights import ambient
-from relumix.reference.lights.geometry import Sources, geometry_of
+from relumix.reference.lights.geometry import Sources, geometry_of, refuse_maps
 from relumix.reference.lights.lighting import Geometry, Stage
 from relumix.reference.lights.rig import Rig, RigFile
 from relumix.reference.maker import Light, PlateFrame, Tell
@@ -56,15 +56,25 @@ class Lights:
         """Return what it depends on besides."""
         return self.options
 
+    def look(self, frame: PlateFrame) -> Sequence[str]:
+        """Look at the rig at a frame and at its geometry; where that is estimated, at what is given beside it."""
+        rig = self._rig(frame.number)
+        if self.sources.estimate is not None:
+            refuse_maps(frame, self.plate.layout.names, self.plate.choice.view, self.sources)
+            return ()
+        return self._geometry(frame, rig)[1]
+
     def make(self, frame: PlateFrame, tell: Tell) -> Iterator[Light]:
         """Yield the light of the rig at a frame."""
         tell(0.0, "geometry")
         rig = self._rig(frame.number)
-        geometry, told = geometry_of(
-            frame, self.plate.layout.names, self.plate.choice.view, self.sources, rig.metres_per_unit
-        )
+        geometry, told = self._geometry(frame, rig)
         added = added_light(rig, geometry, tell)
         yield light_of(frame, rig.keep, added, told)
+
+    def _geometry(self, frame: PlateFrame, rig: Rig) -> tuple[Geometry, list[str]]:
+        names, view = self.plate.layout.names, self.plate.choice.view
+        return geometry_of(frame, names, view, self.sources, rig.metres_per_unit)
 
     def _rig(self, frame: int) -> Rig:
         """Return the rig at a frame. Raises FrameError: between two frames that are sound, one need not be."""

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from relumix.color.rec709 import srgb_decode
 from relumix.errors import InputError
 from relumix.gain.downsample import Canvas
+from relumix.shot.assumed import is_coded, is_of_movie
 from relumix.shot.box import Box
 from relumix.shot.channels import choose
 from relumix.shot.geometry_channels import Channels, find
 from relumix.shot.images import ImageError, data_window, display_window, opened, pixels_of
 from relumix.shot.layout import layout_of
 from relumix.shot.picture import Picture
-from relumix.shot.rgba_image import is_whole
 from relumix.types import Float32
 
 _AVERAGE_TAPS = 4
@@ -80,10 +80,12 @@ def own_map(picture: Picture, channels: Channels) -> Map:
     return Map(values, level.window, picture.display_window, f"{', '.join(channels.names)} of {picture.path}")
 
 
-def file_map(path: Path, role: str) -> Map:
+def file_map(path: Path, role: str, depth_codes: tuple[float, float] | None = None) -> Map:
     """Return a map that a file holds: the channels of that name in it, or its picture, or (depth) its only channel.
 
-    role  "position", "normal", "depth" or "albedo". Of whole numbers, an albedo is sRGB and a normal is 2 * value - 1.
+    role         "position", "normal", "depth" or "albedo". Of codes, as whole numbers and movies are, an albedo is sRGB
+                 and a normal is 2 * value - 1.
+    depth_codes  the depth of codes 0 and 1, between which it is linear; None: a file of depth holds no codes.
 
     Raises InputError.
     """
@@ -96,18 +98,30 @@ def file_map(path: Path, role: str) -> Map:
             spec = layout.specs[channels.part][0]
             first, last = min(channels.indices), max(channels.indices)
             pixels = pixels_of(image, channels.part, 0, range(first, last + 1), "float")
-            whole = is_whole(spec)
+            coded = is_coded(layout.format, spec)
             windows = data_window(spec), display_window(spec)
     except ImageError as error:
         raise InputError(f"{path} cannot be read: {error}") from None
     values = np.ascontiguousarray(pixels[..., [index - first for index in channels.indices]], np.float32)
-    if whole and role == "albedo":
+    if coded and role == "position":
+        raise InputError(f"{path} holds {_codes(spec)}, which are no positions: expected half or float")
+    if role == "depth" and depth_codes is not None:
+        black, white = depth_codes
+        values = np.float32(black) + (np.float32(white) - np.float32(black)) * values
+    elif coded and role == "depth":
+        raise InputError(
+            f"{path} holds {_codes(spec)}, which say no distance: expected depth in half or float, in the units of the "
+            "rig, or --depth-codes with the depth of black and of white, such as 10,1"
+        )
+    if coded and role == "albedo":
         values = srgb_decode(values)
-    if whole and role == "normal":
+    if coded and role == "normal":
         values = 2 * values - 1
-    if whole and role == "position":
-        raise InputError(f"{path} holds whole numbers, which are no positions: expected half or float")
     return Map(values, *windows, str(path))
+
+
+def _codes(spec: Any) -> str:
+    return "the colours of a movie" if is_of_movie(spec) else "whole numbers"
 
 
 def _picture(parts: Any, role: str, path: Path) -> Channels:

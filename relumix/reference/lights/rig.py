@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,9 @@ from relumix.types import Float32
 
 MOST_BYTES = 4 << 20
 MOST_LIGHTS = 256
+
+_FALLOFFS = {"none": 0.0, "linear": 1.0, "quadratic": 2.0, "cubic": 3.0}
+"""Powers of the distance by which a light gets darker."""
 
 
 @dataclass(frozen=True)
@@ -193,15 +196,19 @@ def _sun(fields: Fields, unit: float, up: Vector) -> Sun:
 
 def _point(fields: Fields, unit: float, up: Vector) -> Sphere:
     radius = fields.number("radius", 0.0, least=0) * unit
-    return Sphere(fields.vector("position") * unit, radius, fields.number("power_w", least=0))
+    power, kind = fields.number("power_w", least=0), fields.text("falloff", "quadratic")
+    if kind not in _FALLOFFS:
+        raise fields.wrong("falloff", f"is {kind!r}, expected one of {', '.join(_FALLOFFS)}")
+    return Sphere(fields.vector("position") * unit, radius, power, falloff=_FALLOFFS[kind], unit=unit)
 
 
 def _spot(fields: Fields, unit: float, up: Vector) -> Sphere:
     sphere = _point(fields, unit, up)
     half = math.radians(fields.number("cone_deg", least=0.1, most=180) / 2)
     full = half * (1 - fields.number("blend", 0.15, least=0, most=1))
+    focus = fields.number("focus", 0.0, least=0, most=1e3)
     axis = _aim(fields, sphere.position, unit)
-    return Sphere(sphere.position, sphere.radius, sphere.power, axis, math.cos(full), math.cos(half))
+    return replace(sphere, axis=axis, inner=math.cos(full), outer=math.cos(half), focus=focus)
 
 
 def _area(fields: Fields, unit: float, up: Vector) -> Rectangle:

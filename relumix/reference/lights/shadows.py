@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from relumix.reference.lights.beyond import Beyond
 from relumix.reference.lights.camera import Camera
 from relumix.types import Float32
 
@@ -47,7 +48,7 @@ class DepthScreen:
     slack          share of the inverse depth that a ray has to fall short of it by to be behind.
     back           [h, w] float32: what the inverse depth is less at the back of what is seen.
     nearest_depth  nothing is nearer.
-    beyond         whether surfaces at the picture's border go on beyond it, as planes, for rays that leave it there.
+    beyond         the planes in which surfaces at the picture's border go on; None: they do not.
     levels         the largest inverse depth in blocks of 1, 2, 4 ... pixels, all in one array; `starts` is where each
                    level begins, and `strides` its width.
     """
@@ -58,7 +59,7 @@ class DepthScreen:
     slack: np.float32
     back: Float32
     nearest_depth: float
-    beyond: bool
+    beyond: Beyond | None
     levels: Float32
     starts: NDArray[np.int32]
     strides: NDArray[np.int32]
@@ -80,7 +81,7 @@ class DepthScreen:
             np.float32(slack),
             _back(inverse, thickness, camera.focal_px),
             nearest,
-            beyond,
+            Beyond.of(camera, inverse) if beyond else None,
             np.concatenate([level.ravel() for level in levels]),
             np.cumsum([0, *sizes[:-1]]).astype(np.int32),
             np.array([level.shape[1] for level in levels], np.int32),
@@ -91,21 +92,9 @@ class DepthScreen:
         rays = self._rays(points, targets)
         out = np.zeros(len(points), np.bool_)
         out[rays.number[self._stopped(rays)]] = True
-        if self.beyond:
-            out[rays.number[self._meets_beyond(rays)]] = True
+        if self.beyond is not None:
+            out |= self.beyond.hidden(points, targets)
         return out
-
-    def _meets_beyond(self, rays: _Rays) -> Mask:
-        """Tell which rays would go into the plane of the surface where they leave the picture, soon after they do."""
-        height, width = self.inverse.shape
-        x, y = rays.x + rays.dx * rays.stop, rays.y + rays.dy * rays.stop
-        column, row = (np.rint(at).astype(np.intp).clip(0, most - 1) for at, most in ((x, width), (y, height)))
-        across, down = (each[row, column] for each in self.slope)
-        surface = self.inverse[row, column]
-        gap = rays.inverse + rays.change * rays.stop - surface - across * (x - column) - down * (y - row)
-        closing = across * rays.dx + down * rays.dy - rays.change
-        further = np.minimum(rays.length - rays.stop, max(height, width))
-        return np.asarray((surface > 0) & (gap > 0) & (closing * further > gap) & (further > 1))
 
     def _rays(self, points: Float32, targets: Float32) -> _Rays:
         """Return the rays as lines in the picture, without those that leave it before they can meet anything."""
@@ -126,7 +115,7 @@ class DepthScreen:
             leaves = np.where(step == 0, np.inf, leaves).min(-1)
         stop = np.minimum(length, leaves - 2 * _NUDGE_PX)
         number = np.flatnonzero(stop > _START_PX)
-        values = first[:, 0], first[:, 1], step[:, 0], step[:, 1], 1 / start[:, 2], change, stop, length
+        values = first[:, 0], first[:, 1], step[:, 0], step[:, 1], 1 / start[:, 2], change, stop
         return _Rays(number, *(each[number].astype(np.float32) for each in values))
 
     def _stopped(self, rays: _Rays) -> NDArray[np.intp]:
@@ -171,8 +160,7 @@ class DepthScreen:
 class _Rays:
     """Lines in the picture: where they start, their step (1 along the longer side), 1 / depth and how it changes.
 
-    number  of each ray among those that were asked for; stop: how far they go within the picture, in steps; length:
-            how far until they end.
+    number  of each ray among those that were asked for; stop: how far they go within the picture, in steps.
     """
 
     number: NDArray[np.intp]
@@ -183,7 +171,6 @@ class _Rays:
     inverse: Float32
     change: Float32
     stop: Float32
-    length: Float32
 
     def of(self, chosen: Mask) -> _Rays:
         return _Rays(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))

@@ -80,6 +80,11 @@ class Match:
         how = {"to_colorspace": self.colorspace, "contrast": self.contrast, "keep_exposure": self.keep_exposure}
         return {**{name: path.name for name, path in names.items() if path}, **how}
 
+    def look(self, frame: PlateFrame) -> Sequence[str]:
+        """Look at the region; the picture has been read."""
+        self._inside(frame)
+        return ()
+
     def make(self, frame: PlateFrame, tell: Tell) -> Iterator[Light]:
         """Yield the light of the picture."""
         tell(0.0, f"matching {self.path.name}")

@@ -100,6 +100,15 @@ class Words:
             **{name: path.name for name, path in files.items() if path},
         }
 
+    def look(self, frame: PlateFrame) -> Sequence[str]:
+        """Look at the mattes, and whether the model has a use for all options; its weights are not loaded."""
+        self._taken(frame, frame.matte(self.subject) if self.subject else None)
+        from relumix.reference.text.pipelines import kind_of, refuse_useless  # noqa: PLC0415  loads torch
+
+        if self.ic_light is None:
+            refuse_useless(kind_of(self.folder, self.pipeline), self.options)
+        return ()
+
     def make(self, frame: PlateFrame, tell: Tell) -> Iterator[Light]:
         """Yield the light of each seed."""
         plate = frame.proxy.rgb

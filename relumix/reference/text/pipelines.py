@@ -47,8 +47,7 @@ def load(folder: ModelFolder, pipeline: str | None, device: str, precision: Prec
     Raises InputError. No file but the folder's is read, and none that could run code.
     """
     place = device_of(device, "reference text")
-    with quiet():
-        kind = _kind(folder, pipeline)
+    kind = kind_of(folder, pipeline)
     dtype = dtype_of(place, precision, transformer="transformer" in folder.parts)
     takes = inspect.signature(kind.__init__).parameters
     left_out: dict[str, Any] = {name: None for name in LEFT_OUT if name in takes}
@@ -92,9 +91,13 @@ def quiet() -> AbstractContextManager[None]:
     return quieting.quiet(diffusers.utils.logging, transformers.utils.logging)
 
 
-def _kind(folder: ModelFolder, pipeline: str | None) -> Any:
+def kind_of(folder: ModelFolder, pipeline: str | None) -> Any:
     """Return the class that a folder is loaded as. Raises InputError."""
-    name = pipeline or folder.pipeline
+    with quiet():
+        return _kind(pipeline or folder.pipeline, chosen=pipeline is not None)
+
+
+def _kind(name: str, *, chosen: bool) -> Any:
     kind = getattr(diffusers, name, None)
     if not (inspect.isclass(kind) and issubclass(kind, diffusers.DiffusionPipeline)):
         raise InputError(f"{name} is no pipeline of diffusers {diffusers.__version__}: a newer one may have it")
@@ -106,7 +109,7 @@ def _kind(folder: ModelFolder, pipeline: str | None) -> Any:
         counterpart = tasks._get_task_class(tasks.AUTO_IMAGE2IMAGE_PIPELINES_MAPPING, name)
     except ValueError:
         counterpart = None
-    if counterpart is None or pipeline:
+    if counterpart is None or chosen:
         raise InputError(
             f"{name} takes no picture with a prompt: expected an image-to-image or an editing pipeline, such as "
             "StableDiffusionInstructPix2PixPipeline"
@@ -132,6 +135,39 @@ def size_of(pipe: Any, asked: int | None) -> int:
     return int(latent) * scale if latent else _DEFAULT_SIZE
 
 
+def refuse_useless(kind: type[Any], options: TextOptions) -> None:
+    """Raise InputError for an option that a class of pipelines has no use for."""
+    takes = _arguments(kind)
+    wanted = {
+        "strength": options.strength is not None and "strength" not in takes,
+        "image-guidance": options.image_guidance is not None and "image_guidance_scale" not in takes,
+        "negative-prompt": options.negative_prompt is not None and not _heeds_negative(takes),
+        "guidance": options.guidance is not None and not {"guidance_scale", "true_cfg_scale"} & takes.keys(),
+    }
+    for name, refused in wanted.items():
+        if refused:
+            raise InputError(f"{kind.__name__} has no use for --{name}: leave it out")
+    if options.strength is not None:
+        steps = options.steps or takes["num_inference_steps"].default
+        if steps * options.strength < 1:
+            raise InputError(
+                f"a strength of {options.strength:g} is less than one of {steps} steps: expected at least "
+                f"{1 / steps:g}, or more --steps"
+            )
+
+
+def _arguments(kind: type[Any]) -> dict[str, Any]:
+    """Return the arguments that a class of pipelines is called with, by name."""
+    return dict(inspect.signature(kind.__call__).parameters)
+
+
+def _heeds_negative(takes: dict[str, Any]) -> bool:
+    """Tell whether a negative prompt counts: with guidance that is distilled into the network it does not."""
+    if "true_cfg_scale" in takes:
+        return bool(takes["true_cfg_scale"].default > 1)
+    return "negative_prompt" in takes
+
+
 @dataclass(frozen=True)
 class EditModel:
     """Any pipeline with a picture and a prompt."""
@@ -141,35 +177,11 @@ class EditModel:
 
     def __post_init__(self) -> None:
         """Raise InputError for an option that the pipeline has not."""
-        takes, kind, options = self._takes, type(self.pipe).__name__, self.options
-        wanted = {
-            "strength": options.strength is not None and "strength" not in takes,
-            "image-guidance": options.image_guidance is not None and "image_guidance_scale" not in takes,
-            "negative-prompt": options.negative_prompt is not None and not self._heeds_negative,
-            "guidance": options.guidance is not None and not {"guidance_scale", "true_cfg_scale"} & takes.keys(),
-        }
-        for name, refused in wanted.items():
-            if refused:
-                raise InputError(f"{kind} has no use for --{name}: leave it out")
-        if options.strength is not None:
-            steps = options.steps or takes["num_inference_steps"].default
-            if steps * options.strength < 1:
-                raise InputError(
-                    f"a strength of {options.strength:g} is less than one of {steps} steps: expected at least "
-                    f"{1 / steps:g}, or more --steps"
-                )
+        refuse_useless(type(self.pipe), self.options)
 
     @property
     def _takes(self) -> dict[str, Any]:
-        return dict(inspect.signature(self.pipe.__call__).parameters)
-
-    @property
-    def _heeds_negative(self) -> bool:
-        """Whether a negative prompt counts: with guidance that is distilled into the network it does not."""
-        takes = self._takes
-        if "true_cfg_scale" in takes:
-            return bool(takes["true_cfg_scale"].default > 1)
-        return "negative_prompt" in takes
+        return _arguments(type(self.pipe))
 
     def edit(self, picture: Float32, seed: int, tell: Tell) -> Float32:
         """Return what it makes of a picture (see Model)."""

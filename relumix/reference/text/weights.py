@@ -36,7 +36,12 @@ _FOLDERS = (
 """Many repositories have all weights in one more file, which diffusers' folders do not need: up to 24 GB saved."""
 
 
-INSTRUCT_PIX2PIX = Published("pix2pix", "InstructPix2Pix", "timbrooks/instruct-pix2pix", "MIT")
+INSTRUCT_PIX2PIX = Published(
+    "pix2pix",
+    "InstructPix2Pix",
+    "timbrooks/instruct-pix2pix",
+    "MIT, and for what of it is Stable Diffusion's, CreativeML OpenRAIL-M",
+)
 STABLE_DIFFUSION = Published(
     "stable-diffusion", "Stable Diffusion 1.5", "stable-diffusion-v1-5/stable-diffusion-v1-5", "CreativeML OpenRAIL-M"
 )

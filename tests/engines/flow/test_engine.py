@@ -153,7 +153,7 @@ def test_what_it_remembers_is_bounded(panned: SyntheticShot) -> None:
     propagator = FlowEngine().start()
     for _ in range(3):
         propagator.propagate(frames[-1:], [reference(panned, 1001)], [keyframes(*frames) * 3])
-    assert len(propagator._tracker._keyframes) <= 4
+    assert len(propagator._tracker._keyframes) <= 8
 
 
 def test_light_that_is_not_known_reaches_nothing(panned: SyntheticShot) -> None:

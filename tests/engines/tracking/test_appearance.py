@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from relumix.engines.tracking.appearance import MATCH_EDGE_PX, Bank, match, shrink
+from relumix.engines.tracking.appearance import MATCH_EDGE_PX, Bank, match, match_cost, shrink
 from relumix.engines.tracking.correspondence import Track, identity_track
 from relumix.engines.tracking.log_frame import LogFrame
 from relumix.gain.log_gain import MID_GREY
@@ -75,3 +75,18 @@ def test_a_reference_without_light_gives_none() -> None:
 def test_a_large_picture_is_matched_small() -> None:
     assert shrink(np.zeros((300, 600, 3), np.float32), MATCH_EDGE_PX).shape == (MATCH_EDGE_PX // 2, MATCH_EDGE_PX, 3)
     assert shrink(np.zeros((5, 7), np.float32), MATCH_EDGE_PX).shape == (5, 7)
+
+
+def test_what_a_reference_never_showed_costs_more_to_match() -> None:
+    bank = Bank.of(halves(RED, RED), light(2, -1), np.ones((48, 64), np.float32))
+    frame = halves(RED, GREEN)
+    cost = match_cost(bank, frame, lost(frame))
+    assert cost.shape == (24, 32)
+    assert cost[:, :10].max() < 1
+    assert cost[:, 22:].min() > 10
+
+
+def test_a_reference_without_light_matches_nothing() -> None:
+    plain = halves(RED, GREEN)
+    bank = Bank.of(plain, light(2, -1), np.zeros((48, 64), np.float32))
+    assert (match_cost(bank, plain, lost(plain)) == 40).all()

@@ -55,7 +55,7 @@ def test_on_the_references_own_picture_only_what_it_does_not_tell_is_unknown(sho
     plain = reference(shot, 1)
     plain.lit[:, :32] = 0
     light = ReferenceLight.of(plain)
-    found, outside = ErrorGauge("flow", light).error(light.log_frame, None, light.own_gain())
+    found, outside, _ = ErrorGauge("flow", light).error(light.log_frame, None, light.own_gain())
     assert not outside.any()
     assert found[:, :30] == pytest.approx(np.full((64, 30), light.deviation_stops), rel=1e-5)
     assert not found[:, 33:].any()

@@ -263,6 +263,10 @@ class AColor_Knob(Color_Knob):
         super().__init__(name, label, 4)
 
 
+class IArray_Knob(Array_Knob):
+    """Numbers in rows and columns."""
+
+
 class BBox_Knob(Array_Knob):
     _user = 15
 

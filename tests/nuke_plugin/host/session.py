@@ -21,13 +21,14 @@ from .labels import Labels
 from .main_thread import MainLoop
 from .node import Context, Node
 from .pictures import Format, FrameRanges, Picture
+from .scene import SCENE
 from .script_files import Gone, ScriptFiles
 from .tcl import commands, quoted
 from .touches import Touches
 from .undo import Undos
 from .windows import Dialogs, Menu, Tasks, ViewerWindow
 
-KINDS: dict[str, type[Node]] = {**SIMPLE, "Read": Read, "Write": Write}
+KINDS: dict[str, type[Node]] = {**SIMPLE, **SCENE, "Read": Read, "Write": Write}
 REPLACE = 4
 
 

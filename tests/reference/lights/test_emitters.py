@@ -32,6 +32,21 @@ def test_the_light_of_a_point_falls_with_the_square_of_its_distance(away):
     assert irradiance(above(away)) == pytest.approx(1 / (4 * math.pi * away**2), rel=1e-5)
 
 
+@given(st.floats(0.1, 100), st.sampled_from([0.0, 1.0, 3.0]), st.floats(0.01, 10), st.sampled_from([0.0, 0.1]))
+def test_other_falloffs_are_as_bright_at_one_unit_and_fall_by_their_power(units, falloff, unit, radius):
+    away = units * unit
+    light = above(away, radius=radius * away, falloff=falloff, unit=unit)
+    assert irradiance(light) == pytest.approx(1 / (4 * math.pi * unit**2) / units**falloff, rel=1e-3)
+
+
+@pytest.mark.parametrize("degrees", [0, 10, 29])
+def test_a_focused_cone_is_brightest_in_its_middle(degrees):
+    cone = {"axis": np.array([0, 0, -1.0]), "inner": math.cos(math.radians(30)), "outer": math.cos(math.radians(30))}
+    point = np.array([[math.tan(math.radians(degrees)), 0, 0]], np.float32)
+    even, focused = (above(**cone, focus=focus).arriving(point, 0).irradiance[0] for focus in (0.0, 4.0))
+    assert focused / even == pytest.approx(math.cos(math.radians(degrees)) ** 4, rel=1e-5)
+
+
 @given(st.floats(0, 0.99), st.sampled_from([FINE, COARSE]))
 def test_a_sphere_that_is_faced_sends_what_a_point_does(radius, patches):
     """Exactly, at any radius: Lambert's cosine law over a disc."""

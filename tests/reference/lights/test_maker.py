@@ -101,6 +101,55 @@ def test_depth_beside_a_plate(capsys, shot):
     assert np.median(error / exact()[inside]) < 0.03
 
 
+def write_codes(path, values):
+    output = oiio.ImageOutput.create(str(path))
+    output.open(str(path), oiio.ImageSpec(values.shape[1], values.shape[0], 1, "uint16"))
+    output.write_image(values[..., None])
+    output.close()
+
+
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_depth_in_codes_is_no_distance_unless_somebody_says_which(capsys, shot, dry):
+    files.plain(shot / "plain.1001.exr", PLATE, "RGB")
+    files.plain(shot / "albedo.exr", ALBEDO, "RGB")
+    rig(shot, {**LIGHT, "shadows": False})
+    depth = SEEN.geometry.camera.depth(SEEN.geometry.position)
+    write_codes(shot / "z.png", ((20 - depth) / 20 * 65535 + 0.5).astype(np.uint16))
+    maps = ("--depth", shot / "z.png", "--albedo", shot / "albedo.exr", "--fov", FOV_DEG, *dry)
+    code, out, err = run(capsys, shot, *maps, plate="plain.####.exr")
+    assert code == 3
+    assert (
+        f"frame 1001: {shot / 'z.png'} holds whole numbers, which say no distance: expected depth in half or float, in "
+        "the units of the rig, or --depth-codes with the depth of black and of white, such as 10,1"
+    ) in (json.loads(out)["errors"][0]["message"] if dry else err)
+    code, _, err = run(capsys, shot, *maps, "--depth-codes", "20,0", plate="plain.####.exr")
+    assert (code, err) == (0, "")
+    if not dry:
+        inside = SEEN.what != "ball"
+        error = np.abs(lit(shot) - PLATE - exact())[inside]
+        assert np.median(error / exact()[inside]) < 0.05
+
+
+def test_depth_from_0_to_1_is_told(capsys, shot):
+    files.plain(shot / "plain.1001.exr", PLATE, "RGB")
+    depth = SEEN.geometry.camera.depth(SEEN.geometry.position)
+    files.plain(shot / "z.exr", (depth / depth.max())[..., None].astype(np.float32), "Z")
+    _, _, err = run(capsys, shot, "--depth", shot / "z.exr", "--fov", FOV_DEG, plate="plain.####.exr")
+    assert "z.exr is nowhere farther than 1 unit: if black and white stand for other distances, --depth-codes" in err
+    more = ("--depth", shot / "z.exr", "--depth-codes", f"0,{depth.max()}", "--overwrite")
+    assert "nowhere farther" not in run(capsys, shot, *more, "--fov", FOV_DEG, plate="plain.####.exr")[2]
+
+
+def test_depth_of_a_movie_is_no_distance(capsys, shot):
+    files.plain(shot / "plain.1001.exr", PLATE, "RGB")
+    words = ["relight", shot / "cg.####.exr", "-r", f"1001={shot / 'cg.1001.exr'}", "-o", shot / "z.mov"]
+    assert main([str(word) for word in words]) == 0
+    capsys.readouterr()
+    code, _, err = run(capsys, shot, "--depth", shot / "z.mov", "--fov", FOV_DEG, plate="plain.####.exr")
+    assert code == 3
+    assert "holds the colours of a movie, which say no distance" in err
+
+
 def test_black_under_light_stays_sane(capsys, shot):
     """Where plate and albedo are black there is nothing to multiply, and where the plate alone is that is told."""
     plate = PLATE.copy()
@@ -129,6 +178,9 @@ def test_a_rerun_makes_what_changed(capsys, shot):
 ERRORS = {
     ("--fov", "200"): "fov is 200: expected an angle across the picture above 0 and below 180 degrees",
     ("--depth-range", "1,5"): "--depth-range goes with --estimate alone",
+    ("--depth-codes", "1,5"): "--depth-codes goes with --depth alone",
+    ("--depth", "z.exr", "--depth-codes", "5"): "depth codes are '5': expected the depth of black and of white, "
+    "such as 10,1",
     (
         "--estimate",
         "model",
@@ -151,6 +203,24 @@ def test_an_error_of_the_rig_is_one_line(capsys, shot):
     code, _, err = run(capsys, shot)
     assert code == 2
     assert err == f"relumix: {shot / 'lights.json'}: light 1 (point): power_w is missing\n"
+
+
+def test_dry_run_looks_at_geometry_and_pictures(capsys, shot):
+    code, out, _ = run(capsys, shot, "--dry-run")
+    assert (code, json.loads(out)["errors"], json.loads(out)["warnings"]) == (0, [], [])
+    assert not (shot / "lit.1001.exr").exists()
+    files.plain(shot / "n.exr", np.random.default_rng(0).normal(size=PLATE.shape).astype(np.float32), "RGB")
+    code, out, _ = run(capsys, shot, "--dry-run", "--normals", shot / "n.exr")
+    assert code == 3
+    assert "n.exr do not fit its positions" in json.loads(out)["errors"][0]["message"]
+    rig(shot, {"type": "dome", "hdri": "sky.exr"})
+    code, _, err = run(capsys, shot, "--dry-run")
+    assert code == 2
+    assert "light 1 (dome): hdri" in err
+    files.plain(shot / "plain.1001.exr", PLATE, "RGB")
+    rig(shot, LIGHT)
+    code, out, _ = run(capsys, shot, "--dry-run", plate="plain.####.exr")
+    assert (code, json.loads(out)["errors"][0]["frame"]) == (3, 1001)
 
 
 def test_a_plate_without_geometry(capsys, shot):

@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 
 from relumix.color.rec709 import LUMINANCE
+from relumix.reference.lights import ambient
 from relumix.reference.lights.camera import Camera
+from relumix.reference.lights.dome import Dome
 from relumix.reference.lights.emitters import Rectangle, Sphere, Sun
 from relumix.reference.lights.lighting import Geometry, Lamp, Stage
+from relumix.reference.lights.maker import added_light
+from relumix.reference.lights.rig import Rig
 from relumix.reference.lights.surface import Surface
 
 WIDTH, HEIGHT, SAMPLES = 192, 108, 64
@@ -121,6 +125,18 @@ def truths(mi):
             Sun(-down / np.linalg.norm(down), 3, 0, 1e7),
         ),
     }
+
+
+def test_a_dome_is_as_bright_as_it_is_where_a_wall_and_the_floor_below_the_picture_hide_much_of_it(mitsuba, geometry):
+    even = np.ones((16, 32, 3), np.float32)
+    around = {"type": "envmap", "bitmap": mitsuba.Bitmap(even)}
+    truth = np.array(mitsuba.render(scene(mitsuba, light=around), spp=SAMPLES, seed=1)) @ LUMINANCE
+    lamps = tuple(ambient.lamps_of(Dome(even, np.array([0.0, 1, 0])).pieces, np.ones(3), shadows=True))
+    rig = Rig(1, 1, Surface(0.5, 0.0), None, (), (lamps,))
+    found = added_light(rig, geometry, lambda share, words: None) @ LUMINANCE
+    known = geometry.known
+    assert np.abs(found - truth)[known].mean() / truth[known].mean() < 0.13
+    assert found[known].mean() == pytest.approx(truth[known].mean(), rel=0.06)
 
 
 @pytest.mark.parametrize("kind", MOST_ERROR)

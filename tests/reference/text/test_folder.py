@@ -33,7 +33,7 @@ def test_a_folder_is_looked_at(pix2pix):
     [
         (
             "anything",
-            "InstructPix2Pix (licence: MIT)",
+            "InstructPix2Pix (licence: MIT, and for what of it is Stable Diffusion's, CreativeML OpenRAIL-M)",
             "hf download timbrooks/instruct-pix2pix --include model_index.json --include ",
         ),
         (
