@@ -547,6 +547,7 @@ def test_lamps_look_like_this(visit: Visit):
     drawn(page, "1001 plate")
     page.get_by_role("button", name="lamp 1").wait_for()
     page.get_by_role("button", name="+ Spot").click()
+    page.get_by_role("button", name="Spot 4").wait_for()
     before = page.get_by_role("spinbutton", name="Shines at, x").input_value()
     box = page.locator(".stage").bounding_box()
     page.mouse.click(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.8)  # the ball
