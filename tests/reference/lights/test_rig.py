@@ -2,6 +2,9 @@
 
 import json
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -194,6 +197,7 @@ def test_a_rig_without_an_end(tmp_path):
     ("name", "why"),
     [
         ("none.exr", "there is no such file"),
+        ("", "it is a folder: expected a file"),
         ("a\0b", "no file has a name with such letters in it"),
         ("a\ud800b", "no file has a name with such letters in it"),
     ],
@@ -203,6 +207,19 @@ def test_pictures_that_cannot_be_read_are_named(rig, tmp_path, name, why):
         rig({"type": "dome", "hdri": name})
     where = f"{tmp_path / 'lights.json'}: light 1 (dome): hdri"
     assert str(caught.value) == f"{where}: {tmp_path / name} cannot be read: {why}"
+
+
+def test_pictures_with_names_that_the_locale_cannot_spell_are_read(tmp_path):
+    image(tmp_path / "größe夜.exr", np.ones((4, 8, 3), np.float32))
+    path = tmp_path / "lights.json"
+    path.write_text(json.dumps({"lights": [{"type": "dome", "hdri": "größe夜.exr"}]}, ensure_ascii=False), "utf-8")
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom relumix.reference.lights.rig import RigFile\n"
+        "print(RigFile(Path(sys.argv[1])).inputs[1].exists())\n"
+    )
+    ascii_alone = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run([sys.executable, "-c", code, path], env=ascii_alone, capture_output=True, check=False)
+    assert (done.stdout, done.stderr) == (b"True\n", b"")
 
 
 def test_pictures_too_bright_are_named(rig, tmp_path):
