@@ -15,6 +15,7 @@ from relumix.errors import InputError
 from relumix.reference.lights import rig as rigs
 from relumix.reference.lights.dome import Dome
 from relumix.reference.lights.emitters import Rectangle, Sphere, Sun
+from relumix.reference.lights.fields import Fields
 from relumix.reference.lights.rig import RigFile
 
 AREA = {"type": "area", "position": [2, 2, 0], "target": [0, 0, -4], "size": [1, 2], "power_w": 560}
@@ -252,6 +253,18 @@ def test_a_dome_is_parted_anew_where_it_changes_alone(tmp_path, monkeypatch):
     (tmp_path / "lights.json").write_text(json.dumps({"lights": lights}))
     RigFile(tmp_path / "lights.json")
     assert made == [0, 0, math.pi]
+
+
+def test_values_over_time_are_read_once(tmp_path, monkeypatch):
+    read, frame_of = [], Fields._frame_of
+    monkeypatch.setattr(Fields, "_frame_of", lambda fields, name, key: read.append(key) or frame_of(fields, name, key))
+    positions = {str(frame): [frame, 1, -3] for frame in range(1, 51)}
+    lights = [{"type": "point", "position": positions, "power_w": {"1": 0, "50": 98}}, SUN]
+    (tmp_path / "lights.json").write_text(json.dumps({"lights": lights}))
+    rig = RigFile(tmp_path / "lights.json")
+    point = rig.at(25).lamps[0].emitter
+    assert (point.position.tolist(), point.power) == ([25, 1, -3], 48)
+    assert len(read) == 52
 
 
 def test_inputs_are_the_file_and_its_pictures(tmp_path):
