@@ -51,7 +51,6 @@ def _maker(args: argparse.Namespace, settings: Settings, plate: Plate) -> Maker:
     from relumix.reference.lights.maker import Lights  # noqa: PLC0415
     from relumix.reference.lights.rig import RigFile  # noqa: PLC0415
     from relumix.shot.sequence import Sequence as Shot  # noqa: PLC0415
-    from relumix.shot.sequence import parse_frames  # noqa: PLC0415
 
     if args.fov is not None and not 0 < args.fov < 180:
         raise InputError(f"fov is {args.fov:g}: expected an angle across the picture above 0 and below 180 degrees")
@@ -71,11 +70,10 @@ def _maker(args: argparse.Namespace, settings: Settings, plate: Plate) -> Maker:
     codes = _codes(args.depth_codes)
     files = {_MAPS[name]: Shot.find(pattern) for name, pattern in given.items()}
     sources = Sources(files, args.depth_is, args.fov, estimate, codes)
-    frames = parse_frames(settings.frames) if settings.frames else plate.frames[:1]
     named = {name: Path(path).name for name in ("lights", "estimate", *_MAPS) if (path := getattr(args, name))}
     ways = ("depth_is", "fov", "depth_range", *(["depth_codes"] if args.depth_codes else []))
     options = {**named, **{name: getattr(args, name) for name in ways}}
-    return Lights(plate, rig, sources, frames, options, estimate.files if estimate else ())
+    return Lights(plate, rig, sources, options, estimate.files if estimate else ())
 
 
 def _codes(text: str | None) -> tuple[float, float] | None:

@@ -81,10 +81,14 @@ class ReferenceJob:
             return None
         return self.masks.path(self.masks.frames[0] if len(self.masks.frames) == 1 else frame)
 
+    def maker_inputs(self) -> list[Path]:
+        """Return the files that the maker reads for all frames. Raises InputError."""
+        return list(dict.fromkeys(path for frame in self.frames for path in self.maker.inputs(frame)))
+
     def fingerprint(self, frame: int, label: str) -> str:
         """Return a digest of what a candidate is made from, 64 hexadecimal digits."""
         mask = self.mask_path(frame)
-        files = [self.shot.path(frame), *self.maker.inputs, *([mask] if mask else [])]
+        files = [self.shot.path(frame), *self.maker.inputs(frame), *([mask] if mask else [])]
         stats = [[path.name, *size_and_time(path)] for path in files]
         made_from = [__version__, self.maker.name, self.maker.settings(), self.settings.pixels(), frame, label, stats]
         return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
@@ -191,7 +195,7 @@ def _is_folder(where: str | PathLike[str]) -> bool:
 
 def _check_outputs(job: ReferenceJob) -> None:
     """Raise InputError where something would be overwritten, or could not be written at all."""
-    inputs = [*job.maker.inputs, *(path for frame in job.frames if (path := job.mask_path(frame)))]
+    inputs = [*job.maker_inputs(), *(path for frame in job.frames if (path := job.mask_path(frame)))]
     seen: set[Path] = set()
     for pattern in job.patterns():
         refuse_unwritable(pattern.path(job.frames[0]).parent)
@@ -226,7 +230,7 @@ def refuse_all_of_it(job: ReferenceJob, output: str, *, skips_gaps: bool = False
         return
     results = OutputPattern(output, job.shot)
     refuse_unwritable(results.path(job.frames[0]).parent)
-    inputs = [*job.maker.inputs, *(path for frame in job.frames for path in job.paths(frame).values())]
+    inputs = [*job.maker_inputs(), *(path for frame in job.frames for path in job.paths(frame).values())]
     results.refuse_overwriting(inputs)
     if {results.path(frame) for frame in job.shot.frames} & {p.path(f) for p in job.patterns() for f in job.frames}:
         raise InputError(f"references and relit frames would share names: choose another --all-of-it than {output}")

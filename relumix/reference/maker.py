@@ -6,7 +6,9 @@ kind makes it from the options (relumix.cli.reference). In short:
     class Half:
         name = "half"
         labels = ("",)
-        inputs = ()
+
+        def inputs(self, frame):
+            return ()
 
         def settings(self):
             return {"stops": -1.0}
@@ -125,8 +127,6 @@ class Maker(Protocol):
 
     name    a word for files and events: "match".
     labels  one a candidate, for the names of their files; ("",) where there is one.
-    inputs  files that the light depends on, apart from the plate: none is overwritten, and one that changes makes the
-            reference anew.
     """
 
     @property
@@ -135,8 +135,12 @@ class Maker(Protocol):
     @property
     def labels(self) -> Sequence[str]: ...  # noqa: D102
 
-    @property
-    def inputs(self) -> Sequence[Path]: ...  # noqa: D102
+    def inputs(self, frame: int) -> Sequence[Path]:
+        """Return the files that the light of a frame depends on, apart from the plate.
+
+        None is overwritten, and one that changes makes the reference anew. Raises InputError.
+        """
+        ...
 
     def settings(self) -> dict[str, Any]:
         """Return what the light depends on besides, fit for JSON; it is written into the file."""

@@ -61,7 +61,8 @@ def read_picture(path: Path, plate: Plate, colorspace: str | None, work_size: in
     canvas = Canvas.fit(seen_area(pixels, window, display_window(spec)), work_size)
     small = proxy_frame(canvas, 0, pixels, window)
     if small.black:
-        raise InputError(f"picture {path} is black: expected one that shows a light")
+        lacks = "is black" if small.known.any() else "has no pixel that is finite"
+        raise InputError(f"picture {path} {lacks}: expected one that shows a light")
     return small
 
 

@@ -217,11 +217,11 @@ def test_pictures_that_are_none(capsys, shot, name, make, sentence):
     assert err.count("\n") == 1
 
 
-def test_a_black_picture_has_no_light(capsys, shot):
-    files.plain(shot / "black.exr", np.zeros((8, 8, 3), np.float16), "RGB")
-    code, _, err = said(capsys, *match(shot, to="black.exr"))
-    assert code == 2
-    assert "is black: expected one that shows a light" in err
+@pytest.mark.parametrize(("value", "lacks"), [(0, "is black"), (np.nan, "has no pixel that is finite")])
+def test_a_picture_without_light(capsys, shot, value, lacks):
+    files.plain(shot / "none.exr", np.full((8, 8, 3), value, np.float16), "RGB")
+    code, _, err = said(capsys, *match(shot, to="none.exr"))
+    assert (code, err) == (2, f"relumix: picture {shot / 'none.exr'} {lacks}: expected one that shows a light\n")
 
 
 # From a prompt to a file, by a tiny InstructPix2Pix.

@@ -17,10 +17,12 @@ class Stops:
     """A maker of a plain grade, in one or several strengths."""
 
     name = "stops"
-    inputs = ()
 
     def __init__(self, stops=(-1.0,), labels=("",)):
         self.stops, self.labels = stops, labels
+
+    def inputs(self, frame):
+        return ()
 
     def settings(self):
         return {"stops": list(self.stops)}

@@ -75,7 +75,8 @@ class Fields:
         vector = self.vector(name, default)
         length = float(np.linalg.norm(vector))
         if length < 1e-9:
-            raise self.wrong(name, f"is {vector.tolist()} at frame {self._frame}, which points nowhere")
+            when = f" at frame {self._frame}" if isinstance(self._values.get(name), dict) else ""
+            raise self.wrong(name, f"is {vector.tolist()}{when}, which points nowhere")
         return vector / length
 
     def color(self, name: str = "color") -> Vector:

@@ -33,23 +33,20 @@ class Lights:
     """Light by a rig.
 
     rig      the lights; sources: of the geometry that they fall on.
-    frames   that are lit.
     options  what was asked for besides, for the header of results.
     """
 
     plate: Plate
     rig: RigFile
     sources: Sources
-    frames: Sequence[int]
     options: dict[str, Any]
     models: Sequence[Path] = ()
     name: str = "lights"
     labels: Sequence[str] = ("",)
 
-    @property
-    def inputs(self) -> Sequence[Path]:
-        """The rig, its pictures, the maps and the model."""
-        maps = {self.sources.path(role, frame): None for role in self.sources.files for frame in self.frames}
+    def inputs(self, frame: int) -> Sequence[Path]:
+        """Return the rig, its pictures, the maps of a frame and the model. Raises InputError: a frame without a map."""
+        maps = {self.sources.path(role, frame): None for role in self.sources.files}
         return [*self.rig.inputs, *maps, *self.models]
 
     def settings(self) -> dict[str, Any]:

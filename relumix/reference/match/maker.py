@@ -69,9 +69,8 @@ class Match:
         own, other = (Path(each) if each else None for each in (region, to_region))
         return cls(Path(to), palette, own, other, colorspace, contrast, keep_exposure)
 
-    @property
-    def inputs(self) -> Sequence[Path]:
-        """The picture and the mattes."""
+    def inputs(self, frame: int) -> Sequence[Path]:
+        """Return the picture and the mattes."""
         return [path for path in (self.path, self.region, self.to_region) if path]
 
     def settings(self) -> dict[str, Any]:

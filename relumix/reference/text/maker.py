@@ -78,9 +78,8 @@ class Words:
         """The seeds, where there are several candidates."""
         return ("",) if self.options.count == 1 else [f"seed{seed}" for seed in self.options.seeds]
 
-    @property
-    def inputs(self) -> Sequence[Path]:
-        """The files of the model, the background and the matte."""
+    def inputs(self, frame: int) -> Sequence[Path]:
+        """Return the files of the model, the background and the mattes."""
         others = (self.ic_light, self.background[0] if self.background else None, self.subject, self.leave_out)
         return [*self.folder.files, *(path for path in others if path)]
 

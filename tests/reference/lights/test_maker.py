@@ -192,6 +192,22 @@ ERRORS = {
 }
 
 
+def test_a_frame_is_not_made_again_for_the_maps_of_another(capsys, shot):
+    def made(frames):
+        maps = ("--position", shot / "p.####.exr", "--progress", "json")
+        code, out, _ = run(capsys, shot, *maps, "--frames", frames)
+        assert code == 0
+        events = [json.loads(line) for line in out.splitlines()]
+        return [each["frame"] for each in events if each["event"] == "frame" and not each["skipped"]]
+
+    for frame in (1001, 1002):
+        files.by_hand(shot / f"p.{frame}.exr", channels(P=SEEN.geometry.position))
+    assert made("1001") == [1001]
+    assert made("1001,1002") == [1002]
+    files.by_hand(shot / "p.1002.exr", channels(P=SEEN.geometry.position, Z=SEEN.geometry.position[..., 2]))
+    assert made("1001,1002") == [1002]
+
+
 @pytest.mark.parametrize("options", ERRORS)
 def test_errors_are_one_line(capsys, shot, options):
     code, _, err = run(capsys, shot, *options)

@@ -134,7 +134,11 @@ WRONG = {
     },
     "light 1 (area): position has no frames, expected an object of values by frame number": {**AREA, "position": {}},
     "light 1 (area): target is where the light is, expected a place that it shines at": {**AREA, "target": [2, 2, 0]},
-    "light 1 (sun): direction is [0.0, 0.0, 0.0] at frame 0, which points nowhere": {**SUN, "direction": [0, 0, 0]},
+    "light 1 (sun): direction is [0.0, 0.0, 0.0], which points nowhere": {**SUN, "direction": [0, 0, 0]},
+    "light 1 (sun): direction is [0.0, 0.0, 0.0] at frame 5, which points nowhere": {
+        **SUN,
+        "direction": {"5": [0, 0, 0]},
+    },
     "light 1 (sun): color is [1.0, -1.0, 0.0], expected numbers of 0 or more": {**SUN, "color": [1, -1, 0]},
     "light 1 (sun): shadows is 1, expected true or false": {**SUN, "shadows": 1},
     "light 1 (area): power_w has two values for frame 5: keep one": {**AREA, "power_w": {"5": 1, "05": 2}},
