@@ -40,7 +40,7 @@ def curve(
         parts.append(f'<text class="tick" x="{_LEFT - 6}" y="{y(tick) + 4:.1f}" text-anchor="end">{tick:.6g}</text>')
     for frame in _frame_ticks(frames):
         parts.append(f'<text class="tick" x="{x(frame):.1f}" y="{HEIGHT_PX - 10}" text-anchor="middle">{frame}</text>')
-    parts.append(f'<text class="tick" x="{_LEFT - 6}" y="{HEIGHT_PX - 10}" text-anchor="end">frame</text>')
+    parts.append(f'<text class="tick axis" x="0" y="{HEIGHT_PX - 10}">frame</text>')
     for mark in marks:
         parts.append(
             f'<line class="mark" x1="{x(mark):.1f}" x2="{x(mark):.1f}" y1="{_TOP}" y2="{HEIGHT_PX - _BOTTOM}">'

@@ -98,8 +98,9 @@ _OF_PLAYERS = ("mov", "mp4", "matroska")
 
 _X264_WITHIN_A_CODE = {
     "preset": "medium",
-    # The finest step that is not lossless, the same in all frames; whatever saves bits where eyes see little is off.
-    "x264-params": "qp=1:ipratio=1:pbratio=1:aq-mode=0:psy=0:trellis=0:no-fast-pskip=1:no-dct-decimate=1"
+    # The finest step that is not lossless, the same in all frames. Whatever drops what is hard to see is off; in frames
+    # that build on later ones it is dropped in any case, so there are none.
+    "x264-params": "qp=1:bframes=0:ipratio=1:aq-mode=0:psy=0:trellis=0:no-fast-pskip=1:no-dct-decimate=1"
     ":deadzone-inter=0:deadzone-intra=0",
 }
 _X265_LOSSLESS = {"preset": "fast", "x265-params": "log-level=error:lossless=1"}
@@ -117,7 +118,7 @@ CODECS = {
         _dnxhr("dnxhrhq", "DNxHR HQ, 8 bit", "dnxhr_hq", "yuv422p"),
         _dnxhr("dnxhrsq", "DNxHR SQ, 8 bit", "dnxhr_sq", "yuv422p"),
         _h264("h264", "H.264, 8 bit, for viewing", {"preset": "medium", "crf": "8"}),
-        _h264("h264hq", "H.264, 8 bit, every sample within one code", _X264_WITHIN_A_CODE),
+        _h264("h264hq", "H.264, 8 bit, within one code", _X264_WITHIN_A_CODE),
         _hevc("hevc10", "HEVC, 10 bit, for viewing",
               {"preset": "fast", "crf": "6", "x265-params": "log-level=error"}, {}),
         _hevc("hevc10hq", "HEVC, 10 bit, without loss, with the plate's chroma", _X265_LOSSLESS, _X265_FINER),

@@ -18,6 +18,8 @@ _THREADS = 4
 _HIDING = frozenset({"h263", "h264", "mpeg1video", "mpeg2video", "mpeg4", "vc1"})
 """Codecs whose decoders hide what is missing, by other frames, without a word."""
 
+_WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+
 _SEEK_COST_FRAMES = 2
 """What seeking costs, in decoded frames."""
 
@@ -33,7 +35,7 @@ class Decoder:
         self._path, self._stream_index, self._index = path, stream_index, index
         self._first, self.next_at, self.reason = 0, 0, ""
         self._open()
-        self._frames = self._decoded(_Damage())
+        self._frames = self._decoded()
 
     def _open(self) -> None:
         self._container = opened(self._path)
@@ -86,16 +88,18 @@ class Decoder:
         if not key:
             self.close()
             self._open()
-        self._frames, self._first, self.next_at, self.reason = self._decoded(_Damage()), key, key, ""
+        self._frames, self._first, self.next_at, self.reason = self._decoded(), key, key, ""
 
     def close(self) -> None:
         """Close the file."""
         self._container.close()
 
-    def _decoded(self, damage: _Damage) -> Iterator[tuple[Any, bool]]:
+    def _decoded(self) -> Iterator[tuple[Any, bool]]:
         """Yield what can be decoded from here to the end, and whether it is sound."""
-        packets = self._container.demux(self._stream)
-        hides = self._stream.codec_context.codec.canonical_name in _HIDING
+        packets, damage = self._container.demux(self._stream), _Damage()
+        decoder = alpha_decoder_of(self._stream)
+        context: Any = av.CodecContext.create(decoder, "r") if decoder else self._stream.codec_context
+        hides = context.codec.canonical_name in _HIDING
         while True:
             try:
                 packet = next(packets, None)
@@ -105,7 +109,7 @@ class Decoder:
                 return
             frames = []
             try:
-                frames = packet.decode()
+                frames = context.decode(packet)
             except av.error.FFmpegError as error:
                 self.reason = reason_of(error)
                 damage.add(packet, is_broken=hides)
@@ -141,6 +145,14 @@ class _Damage:
             self.labels.add(packet.pts)
         else:
             self.labels.discard(packet.pts)
+
+
+def alpha_decoder_of(stream: Any) -> str | None:
+    """Return FFmpeg's name of what decodes a stream with the alpha beside its frames, as WebM has it; None without."""
+    if stream.metadata.get("alpha_mode") != "1":
+        return None
+    name = _WITH_ALPHA.get(stream.codec_context.codec.canonical_name)
+    return name if name in av.codecs_available else None
 
 
 def reason_of(error: Exception) -> str:

@@ -11,6 +11,7 @@ import av
 
 from relumix.movie import timecode
 from relumix.movie.colour import UNSPECIFIED, Colour
+from relumix.movie.decoder import alpha_decoder_of
 from relumix.movie.pixels import Coding, default_matrix, is_planar, planar_name
 
 _RESERVED = 3
@@ -129,12 +130,15 @@ def timecode_in(container: Any, stream: Any) -> str | None:
 
 
 def unread_in(container: Any, stream: Any) -> tuple[str, ...]:
-    """Return what is not read of the pictures: other streams, and alpha beside the frames, as WebM has it."""
+    """Return what is not read of the pictures: other streams, and alpha for which there is no decoder."""
     cover = av.stream.Disposition.attached_pic
-    others = sum(not each.disposition & cover for each in container.streams.video) - 1
-    found = [f"{others} more video stream{'s'[: others > 1]}"] if others else []
-    if stream.metadata.get("alpha_mode") == "1":
-        found.append("alpha in a stream of its own")
+    streams = [each for each in container.streams.video if not each.disposition & cover]
+    found = []
+    if len(streams) > 1 and stream.index == streams[0].index:
+        more = "another video stream" if len(streams) == 2 else f"{len(streams) - 1} more video streams"
+        found.append(f"{more}, read where it is named, as {Path(container.name).name}/stream2")
+    if stream.metadata.get("alpha_mode") == "1" and alpha_decoder_of(stream) is None:
+        found.append("alpha in a stream of its own, which is not read")
     return tuple(found)
 
 

@@ -51,12 +51,13 @@ class Movie:
     info  what it says of itself.
     """
 
-    def __init__(self, path: Path, *, deinterlace: bool = False) -> None:
+    def __init__(self, path: Path, *, deinterlace: bool = False, stream: int = 1) -> None:
         """Open it, and find its frames.
 
         deinterlace  make whole pictures of interlaced frames, one a frame (bwdif); progressive ones stay as they are.
+        stream       which of its video streams is read, from 1 on.
 
-        Raises InputError where it cannot be opened, holds no video, or is protected.
+        Raises InputError where it cannot be opened, holds no such video, or is protected.
         """
         self.path, self._deinterlace = path, deinterlace
         self._lock = threading.Lock()
@@ -67,10 +68,10 @@ class Movie:
         self._stored_size = (0, 0)
         try:
             with opened(path) as container:
-                stream = _video_in(container, path)
-                self._stream_index = stream.index
-                self._index = index_of(container, stream, path, rates_of(stream)[0])
-                self.info = self._described(container, stream)
+                video = _video_in(container, path, stream)
+                self._stream_index = video.index
+                self._index = index_of(container, video, path, rates_of(video)[0])
+                self.info = self._described(container, video)
         except (av.error.FFmpegError, OSError) as error:
             raise InputError(f"{path} cannot be opened as a movie: {reason_of(error)}") from None
         self._check()
@@ -270,11 +271,13 @@ def _bytes_of(frame: Any) -> int:
     return sum(plane.buffer_size for plane in frame.planes)
 
 
-def _video_in(container: Any, path: Path) -> Any:
-    """Return the video stream of a container: the first that is no picture of its cover."""
+def _video_in(container: Any, path: Path, number: int) -> Any:
+    """Return a video stream of a container: of those that are no picture of its cover, counted from 1."""
     streams = [each for each in container.streams.video if not each.disposition & _COVER]
     if not streams:
         raise InputError(f"{path} holds no video")
-    if streams[0].codec_context is None:
+    if number > len(streams):
+        raise InputError(f"{path} has no stream {number}: it holds {len(streams)} of video")
+    if streams[number - 1].codec_context is None:
         raise InputError(f"{path} is of a codec that cannot be decoded here: export it as ProRes, or as EXR")
-    return streams[0]
+    return streams[number - 1]

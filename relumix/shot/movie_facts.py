@@ -88,7 +88,7 @@ class MovieFacts:
             yield "shown", f"{self.turning}, to stand upright"
         yield "scan", "interlaced" if self.interlaced else "progressive"
         for part in self.unread:
-            yield "not read", part
+            yield "holds too", part
         for sound in self.sounds:
             yield "sound", sound
         if not self.sounds:

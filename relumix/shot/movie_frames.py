@@ -2,11 +2,13 @@
 
 The path of a frame lies below that of its movie: frame 1001 of clip.mov is clip.mov/clip.1001.mov, and, made whole from
 its two fields, clip.mov/deinterlaced/clip.1001.mov. So whatever takes the files of a shot by number takes a movie, and
-`images.opened` opens its frames. Where a file itself is asked for, as for its date, `file_of` names it.
+`images.opened` opens its frames. Where a file itself is asked for, as for its date, `file_of` names it. A further video
+stream is a movie of its own: the second of clip.mov is clip.mov/stream2, and its frames lie below that.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -45,6 +47,7 @@ UNKNOWN_SPACE = "unknown"
 _FIELDS = {"tff": "upper", "bff": "lower"}
 
 _DEINTERLACED = "deinterlaced"
+_STREAM = re.compile(r"stream([1-9]\d?)")
 _LEAST_DIGITS = 4
 _MOST_OPEN = 4
 """Movies that are kept open: a plate, a relit version, mattes, and one more."""
@@ -76,8 +79,15 @@ class MovieFrame:
         return movie_at(self.movie, deinterlace=self.deinterlace)
 
 
+def stream_of(movie: Path) -> tuple[Path, int]:
+    """Return the file of a movie, and which of its video streams is meant, from 1 on."""
+    match = _STREAM.fullmatch(movie.name)
+    return (movie.parent, int(match[1])) if match and movie.parent.suffix.lower() in MOVIE_SUFFIXES else (movie, 1)
+
+
 def is_movie(path: Path) -> bool:
     """Tell whether a path is that of a movie that is read. Raises InputError for one of a kind that is not."""
+    path, _ = stream_of(path)
     suffix = path.suffix.lower()
     if suffix in RAW_SUFFIXES and path.is_file():
         raise InputError(
@@ -88,7 +98,8 @@ def is_movie(path: Path) -> bool:
 
 def frame_names(movie: Path, *, deinterlace: bool) -> tuple[Path, str, str]:
     """Return what the paths of a movie's frames are made of: their folder, and what is before and behind the number."""
-    return movie / _DEINTERLACED if deinterlace else movie, f"{movie.stem}.", movie.suffix
+    file, _ = stream_of(movie)
+    return movie / _DEINTERLACED if deinterlace else movie, f"{file.stem}.", file.suffix
 
 
 def frame_path(movie: Path, frame: int, frames: range) -> Path:
@@ -111,7 +122,7 @@ def digits(frames: range) -> int:
 def file_of(path: Path) -> Path:
     """Return the file that holds an image: itself or, for a frame of a movie, that."""
     found = MovieFrame.at(path)
-    return found.movie if found else path
+    return stream_of(found.movie if found else path)[0]
 
 
 def sent_name(path: Path) -> str:
@@ -124,16 +135,17 @@ def movie_at(path: Path, *, deinterlace: bool = False) -> Movie:
 
     Raises InputError where it cannot be opened, MissingPackageError without the package that reads movies.
     """
+    file, stream = stream_of(path)
     try:
-        stat = path.stat()
+        stat = file.stat()
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+        raise InputError(f"{file} cannot be read: {error.strerror}") from None
     try:
-        return _opened(path.absolute(), deinterlace, stat.st_size, stat.st_mtime_ns)
+        return _opened(file.absolute(), deinterlace, stream, stat.st_size, stat.st_mtime_ns)
     except MissingPackageError:
         raise
     except InputError as error:
-        raise InputError(str(error).replace(str(path.absolute()), str(path))) from error
+        raise InputError(str(error).replace(str(file.absolute()), str(file))) from error
 
 
 def told_of_movie(path: Path, *, deinterlace: bool) -> Iterator[str]:
@@ -153,7 +165,7 @@ def told_of_movie(path: Path, *, deinterlace: bool) -> Iterator[str]:
     if info.turning:
         yield f"{path} is shown {info.turning}: its frames are read, and written, upright"
     for part in info.unread:
-        yield f"{path} holds {part}: that is not read"
+        yield f"{path} holds {part}"
     for words in info.odd:
         yield f"{path} {words}"
     if info.uneven:
@@ -161,10 +173,10 @@ def told_of_movie(path: Path, *, deinterlace: bool) -> Iterator[str]:
 
 
 @lru_cache(maxsize=_MOST_OPEN)
-def _opened(path: Path, deinterlace: bool, size_bytes: int, changed_ns: int) -> Movie:
+def _opened(path: Path, deinterlace: bool, stream: int, size_bytes: int, changed_ns: int) -> Movie:
     with needed("a movie", "local"):
         from relumix.movie import Movie  # noqa: PLC0415  a client of image files need not have the package
-    return Movie(path, deinterlace=deinterlace)
+    return Movie(path, deinterlace=deinterlace, stream=stream)
 
 
 class MovieImage:

@@ -51,7 +51,7 @@ def _resolved(shot: Shot, references: References) -> Iterator[tuple[int, Path]]:
     for frame, path in _given(references):
         if frame is None:
             yield from _by_name(shot, path)
-        elif Path(path).is_file():
+        elif Path(path).is_file() or is_movie(Path(path)):
             yield frame, _frame_of(Path(path), frame)
         elif MovieFrame.at(Path(path)):
             yield frame, Path(path)

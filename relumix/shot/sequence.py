@@ -76,7 +76,7 @@ class Sequence:
         path = Path(pattern)
         if path.is_dir():
             return _of_folder(path)
-        if path.is_file():
+        if path.is_file() or is_movie(path):
             return _of_file(path)
         if MovieFrame.at(path):
             return Sequence.of({number_at_end(path) or 0: path})

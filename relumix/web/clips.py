@@ -95,6 +95,7 @@ class Clip:
         self.shown_source, self._uploaded = shown_source, uploaded
         self.shapes = Shapes()
         self.references: dict[int, Reference] = {}
+        self._given: dict[int, Reference] = {}
         self.job: Job[Order] | None = None
         self.making: Making | None = None
         self.measures = Measures()
@@ -186,8 +187,24 @@ class Clip:
         old = self.references.get(frame)
         self.references = dict(sorted({**others, **({frame: reference} if reference else {})}.items()))
         self._changes += 1
-        if old is not None and self.folder in old.path.parents:
-            shutil.rmtree(old.path.parent, ignore_errors=True)
+        if old is not None and old not in self._given.values():
+            self._remove(old)
+
+    def give_references(self) -> None:
+        """Note that a result is made from the references as they are now: they are kept as long as it is."""
+        old, self._given = self._given, dict(self.references)
+        for reference in old.values():
+            if reference not in self.references.values():
+                self._remove(reference)
+
+    @property
+    def given(self) -> dict[int, Reference]:
+        """The references that the result was made from; without one, those that there are."""
+        return self._given if self.job else self.references
+
+    def _remove(self, reference: Reference) -> None:
+        if self.folder in reference.path.parents:
+            shutil.rmtree(reference.path.parent, ignore_errors=True)
 
     def reference_folder(self) -> Path:
         """Return a new folder for a reference and what it is made of."""

@@ -39,12 +39,11 @@ def commands(clip: Clip, order: Order, *, local: bool) -> str:
         return f"{option}={called(Path(value))}" if option in _PATHS else text
 
     pattern = clip.source.pattern
-    source = (
-        str(called(Path(pattern))) if local and clip.folder.parent not in Path(pattern).parents else clip.shown_source
-    )
+    stays = local and clip.folder.parent not in Path(pattern).parents
+    source = pattern if stays else clip.shown_source
     lines = []
-    for frame, reference in clip.references.items():
-        if reference.command and order.references.get(frame) == reference.path:
+    for reference in clip.given.values():
+        if reference.command:
             words = [source if each == pattern else word(each) for each in reference.command]
             lines += [*_coded(reference), f"{'# ' if reference.coded else ''}{shlex.join(['relumix', *words])}"]
     files = {frame: called(path) for frame, path in order.references.items()}
@@ -100,7 +99,7 @@ def contents(clip: Clip, kind: str) -> list[tuple[str, Path]]:
     files = [clip.result(kind, frame) for frame in made]
     named = [(f"{path.parent.name}/{path.name}", path) for path in files if path.is_file()]
     if kind == "result":
-        kept = [path for reference in clip.references.values() for path in (reference.path, *reference.files)]
+        kept = [path for reference in clip.given.values() for path in (reference.path, *reference.files)]
         named += [(path.name, path) for path in kept]
     return named
 

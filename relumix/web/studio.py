@@ -273,6 +273,7 @@ class Studio:
             self._refuse_full(session, clip)
             order, before = self.order(clip, wanted), clip.made()
             remove_movies(clip)
+            clip.give_references()
             clip.making = None
             clip.job = Job(
                 order,

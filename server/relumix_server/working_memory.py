@@ -12,6 +12,8 @@ from relumix_server.status_errors import Code, StatusError
 
 ENGINE_BYTES_PER_PIXEL = 120
 """Peak memory of an engine for each proxy pixel of a window: flow was measured at 115 (960x540, 16 frames)."""
+LIGHT_BYTES_PER_PIXEL, MOST_LIGHTS = 12, 4
+"""The gain by each further reference of a window: three floats a pixel. And most references that a window has."""
 FRAME_BYTES_PER_PIXEL = 16
 """A ProxyFrame: four floats a pixel. Those of two windows are held, of which one is read ahead."""
 REFERENCE_BYTES_PER_PIXEL = 32
@@ -38,7 +40,9 @@ class Needs:
     @property
     def peak_bytes(self) -> int:
         """While the engine is at a window."""
-        a_pixel = self.frames * ENGINE_BYTES_PER_PIXEL + self.references * REFERENCE_BYTES_PER_PIXEL
+        further = max(0, min(self.references, MOST_LIGHTS) - 1)
+        a_frame = ENGINE_BYTES_PER_PIXEL + further * LIGHT_BYTES_PER_PIXEL
+        a_pixel = self.frames * a_frame + self.references * REFERENCE_BYTES_PER_PIXEL
         return a_pixel * self.width * self.height
 
     @property

@@ -19,7 +19,10 @@ from relumix.dataset import llvm
 from relumix.errors import InputError
 
 if __name__ == "__main__":  # before the next imports: Dr.Jit loads a libLLVM as it is imported
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--spp", type=int, default=256, help="samples a pixel of the renders (%(default)s)")
+    parser.add_argument("--size", type=int, nargs=2, default=(480, 270), metavar=("W", "H"), help="(480 270)")
+    asked = parser.parse_args()
     try:
         llvm.use()
     except InputError as error:
@@ -37,42 +40,39 @@ from relumix.reference.lights.rig import Rig
 from relumix.reference.lights.surface import Surface
 from tests.reference.lights.test_truth import scene, shown, truths
 
-SIZE, SAMPLES = (480, 270), 256
 WHITE, MATT = np.ones(3), Surface(0.5, 0.0)
 GLOSS = {"type": "roughconductor", "material": "none", "distribution": "ggx", "alpha": 0.25}
 
 
-def main() -> None:
+def main(size: tuple[int, int], samples: int) -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description="How exact added light is, against renders of it.")
-    parser.add_argument("--spp", type=int, default=SAMPLES, help="samples a pixel of the renders (%(default)s)")
-    samples = parser.parse_args().spp
     mi.set_variant("llvm_ad_rgb")
-    geometry = shown(mi, scene(mi, size=SIZE), SIZE)
+    geometry = shown(mi, scene(mi, size=size), size)
     for name, (theirs, ours) in truths(mi).items():
-        _print(samples, name, Rig(1, 1, MATT, None, (Lamp(ours, WHITE),), ()), geometry, light=theirs)
+        _print((size, samples), name, Rig(1, 1, MATT, None, (Lamp(ours, WHITE),), ()), geometry, light=theirs)
     theirs, ours = truths(mi)["area"]
     black = replace(geometry, albedo=np.zeros_like(geometry.albedo))
     _print(
-        samples,
+        (size, samples),
         "area on gloss",
         Rig(1, 1, Surface(0.5, 1.0), None, (Lamp(ours, WHITE),), ()),
         black,
         light=theirs,
         surface=GLOSS,
     )
-    open_floor = shown(mi, scene(mi, size=SIZE, without=("wall",)), SIZE)
+    open_floor = shown(mi, scene(mi, size=size, without=("wall",)), size)
     for name, picture in {"sky": _sky(), "even dome": np.ones((64, 128, 3), np.float32)}.items():
         # The middle of Mitsuba's picture is at +z.
         dome = Dome(picture, np.array([0.0, 1, 0]), np.pi)
         rig = Rig(1, 1, MATT, None, (), (tuple(ambient.lamps_of(dome.pieces, WHITE, shadows=True)),))
         around = {"type": "envmap", "bitmap": mi.Bitmap(picture)}
-        _print(samples, f"{name}, no wall", rig, open_floor, light=around, without=("wall",))
-        _print(samples, name, rig, geometry, light=around)
+        _print((size, samples), f"{name}, no wall", rig, open_floor, light=around, without=("wall",))
+        _print((size, samples), name, rig, geometry, light=around)
 
 
-def _print(samples, name, rig, geometry, **how) -> None:
-    truth = np.array(mi.render(scene(mi, size=SIZE, **how), spp=samples, seed=1)) @ LUMINANCE
+def _print(how_fine, name, rig, geometry, **how) -> None:
+    size, samples = how_fine
+    truth = np.array(mi.render(scene(mi, size=size, **how), spp=samples, seed=1)) @ LUMINANCE
     found = added_light(rig, geometry, lambda share, words: None) @ LUMINANCE
     known = geometry.known
     error = np.abs(found - truth)[known].mean() / truth[known].mean()
@@ -91,4 +91,4 @@ def _sky() -> np.ndarray:
 
 
 if __name__ == "__main__":
-    main()
+    main(tuple(asked.size), asked.spp)

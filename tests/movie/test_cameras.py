@@ -256,6 +256,31 @@ def test_a_turn_between_quarters_is_told(tmp_path):
     assert told(path) == ["asks to be turned by 45 degrees: 0 are done"]
 
 
+@pytest.mark.parametrize("codec", ["libvpx-vp9", "libvpx"])
+def test_alpha_beside_the_frames(tmp_path, codec):
+    path = tmp_path / "a.webm"
+    with av.open(str(path), "w") as container:
+        options = {"auto-alt-ref": "0", "crf": "4", "b": "4M", "g": "4"}
+        made = container.add_stream(codec, rate=24, options=options)
+        made.width, made.height, made.pix_fmt = *clips.SIZE, "yuva420p"
+        for at in range(8):
+            frame = av.VideoFrame(*clips.SIZE, "yuva420p")
+            for plane, code in zip(frame.planes, (LEVELS[at], 128, 128, 20 + 30 * at), strict=True):
+                plane.update(bytes([code]) * plane.buffer_size)
+            frame.pts, frame.time_base = at, Fraction(1, 24)
+            container.mux(made.encode(frame))
+        container.mux(made.encode(None))
+    with Movie(path) as movie:
+        assert movie.info.channels == 4
+        for frame in (1, 2, 3, 4, 5, 6, 7, 8, 6, 2):
+            rgba = movie.read(frame)
+            assert clips.luma(rgba[..., :3]) == pytest.approx(LEVELS[frame - 1], abs=2)
+            assert rgba[..., 3].mean() * 255 == pytest.approx(30 * frame - 10, abs=2)
+            if frame in (5, 8):
+                movie.close()
+    assert told(path) == []
+
+
 # Fields.
 
 

@@ -1,6 +1,7 @@
 from dataclasses import replace
 from fractions import Fraction
 
+import av
 import numpy as np
 import OpenImageIO as oiio
 import pytest
@@ -197,6 +198,23 @@ def test_frames_of_one_time_stay_frames(tmp_path):
     with Movie(out) as movie:
         assert [clips.luma(movie.read(frame)) for frame in movie.info.frames] == pytest.approx(LEVELS[:9], abs=2)
         assert movie.info.odd == ()  # a tick later is another time
+
+
+def test_one_stream_is_the_plate_and_another_its_reference(tmp_path):
+    path = tmp_path / "two.mkv"
+    parts = [clips.flat(tmp_path / f"{level}.mkv", [level] * 3, "ffv1") for level in (60, 100)]
+    with av.open(str(parts[0])) as one, av.open(str(parts[1])) as other, av.open(str(path), "w") as container:
+        streams = [container.add_stream_from_template(each.streams.video[0]) for each in (one, other)]
+        for packets in zip(one.demux(video=0), other.demux(video=0), strict=True):
+            for packet, stream in zip(packets, streams, strict=True):
+                if packet.size:
+                    packet.stream = stream
+                    container.mux(packet)
+    relit(path, {1: path / "stream2"}, tmp_path / "relit.mov", colorspace="sRGB")
+    relit(path / "stream2", {1: path}, tmp_path / "back.mov", colorspace="sRGB")
+    for out, level in (("relit.mov", 100), ("back.mov", 60)):
+        with Movie(tmp_path / out) as movie:
+            assert [round(float(movie.read(frame).mean()) * 219 + 16) for frame in (1, 2, 3)] == [level] * 3
 
 
 # Images.

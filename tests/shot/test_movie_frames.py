@@ -223,17 +223,44 @@ def test_info_says_all(tmp_path: Path) -> None:
     assert (found["rate"], found["rotation"], found["uneven"], found["timecode"]) == ("24", 90, False, None)
 
 
-def test_what_is_not_read_is_told(tmp_path: Path) -> None:
-    path = tmp_path / "two.webm"
+@pytest.fixture
+def two(tmp_path: Path) -> Path:
+    """A movie with two streams of video: one of the levels 60 and on, the other of 160 and on."""
+    path = tmp_path / "two.mkv"
     with av.open(str(path), "w") as container:
-        streams = [container.add_stream("libvpx-vp9", rate=24) for _ in range(2)]
+        streams = [container.add_stream("ffv1", rate=24) for _ in range(2)]
         for stream in streams:
-            stream.width, stream.height, stream.pix_fmt = 32, 16, "yuva420p"
+            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for at in range(4):
+            for stream, level in zip(streams, (60, 160), strict=True):
+                frame = av.VideoFrame(64, 48, "yuv420p")
+                for plane, code in zip(frame.planes, (level + 5 * at, 128, 128), strict=True):
+                    plane.update(bytes([code]) * plane.buffer_size)
+                frame.pts, frame.time_base = at, Fraction(1, 24)
+                container.mux(stream.encode(frame))
         for stream in streams:
-            container.mux([*stream.encode(av.VideoFrame(32, 16, "yuva420p")), *stream.encode()])
-    parts = ["1 more video stream", "alpha in a stream of its own"]
-    assert list(told_of_movie(path, deinterlace=False)) == [f"{path} holds {part}: that is not read" for part in parts]
-    assert [value for name, value in MovieFacts.of(path).lines() if name == "not read"] == parts
+            container.mux(stream.encode())
+    return path
+
+
+def test_further_streams_are_movies_of_their_own(two: Path) -> None:
+    line = "another video stream, read where it is named, as two.mkv/stream2"
+    assert list(told_of_movie(two, deinterlace=False)) == [f"{two} holds {line}"]
+    assert [value for name, value in MovieFacts.of(two).lines() if name == "holds too"] == [line]
+    second = two / "stream2"
+    shot = Sequence.find(second)
+    assert (shot.frames, shot.path(3), shot.movie) == ((1, 2, 3, 4), second / "two.0003.mkv", second)
+    assert shot.deinterlaced().path(3) == second / "deinterlaced/two.0003.mkv"
+    assert file_of(second) == file_of(shot.path(3)) == two
+    assert list(told_of_movie(second, deinterlace=False)) == []
+    for movie, level in ((two, 60), (second, 160)):
+        assert [clips.luma(movie_at(movie).read(frame)) for frame in (1, 4)] == [level, level + 15]
+    assert found(two, {2: second}) == {2: second / "two.0002.mkv"}
+    assert found(two, second) == {frame: second / f"two.000{frame}.mkv" for frame in (1, 2, 3, 4)}
+    with pytest.raises(InputError, match=r"two\.mkv has no stream 3: it holds 2 of video"):
+        Sequence.find(two / "stream3")
+    with pytest.raises(InputError, match="no such file or folder"):
+        Sequence.find(two.with_name("gone.mkv") / "stream2")
 
 
 def test_time_codes_of_more_than_39_frames_a_second_are_told(tmp_path: Path) -> None:

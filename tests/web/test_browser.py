@@ -200,7 +200,7 @@ def test_two_clicks_to_a_relit_shot(visit: Visit):
     with changes(page):  # The wipe follows the mouse.
         box = page.locator(".stage").bounding_box()
         page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + 50)
-    page.get_by_role("radio", name="All four").click()
+    page.get_by_role("button", name="All four").click()
     drawn(page, "plate result gain confidence")
     picture(page, "four")
     page.keyboard.press("l")
@@ -239,9 +239,9 @@ def test_a_clip_is_uploaded_graded_painted_and_relit(visit: Visit, files: dict[i
     page.get_by_role("button", name="Use as reference").click()
     page.get_by_text("graded here").wait_for()
     drawn(page, "plate reference")
-    page.get_by_role("radio", name="Beside").click()
+    page.get_by_role("button", name="Beside").click()
     page.get_by_role("button", name="Change").click()  # The grade is as it was left.
-    assert page.get_by_role("tab").count() == 3
+    assert page.get_by_role("group", name="What is graded").get_by_role("button").count() == 3
     page.keyboard.press("Escape")
     page.click("#relight")
     page.wait_for_selector("#done", timeout=JOB_MS)
@@ -538,3 +538,26 @@ def test_grading_looks_like_this(visit: Visit):
     picture(page, "grade")
     page.get_by_role("button", name="Dark or light").click()
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+def test_lamps_look_like_this(visit: Visit):
+    page = visit(color_scheme="dark")
+    page.click("[data-example=shot]")
+    page.get_by_role("button", name="Lamps at 1001 …").click()
+    drawn(page, "1001 plate")
+    page.get_by_role("button", name="lamp 1").wait_for()
+    page.get_by_role("button", name="+ Spot").click()
+    page.get_by_role("button", name="Spot 4").wait_for()
+    before = page.get_by_role("spinbutton", name="Shines at, x").input_value()
+    box = page.locator(".stage").bounding_box()
+    page.mouse.click(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.8)  # the ball
+    page.wait_for_function("x => document.querySelector('[aria-label=\"Shines at, x\"]').value !== x", arg=before)
+    page.mouse.move(0, 0)
+    picture(page, "lamps")
+    with changes(page):  # By keyboard: beside, and nearer.
+        page.locator(".stage").focus()
+        page.keyboard.press("ArrowLeft")
+        page.keyboard.press("Shift+ArrowDown")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Lamps at 1001 …").or_(page.get_by_role("button", name="Place lamps …")).click()
+    page.get_by_role("button", name="Spot 4").wait_for()  # What was placed is still there.

@@ -344,6 +344,27 @@ def test_an_archive_holds_what_was_made(rig: Rig, clip, monkeypatch: pytest.Monk
         assert held.namelist() == ["gain/gain.1001.exr"]
 
 
+def test_a_result_keeps_what_it_was_made_from(rig: Rig, clip, monkeypatch: pytest.MonkeyPatch):
+    visitor, path = clip
+    visitor.post(f"{path}/references/1002", json=LOOK)
+    monkeypatch.setattr(Job, "start", lambda self: None)
+    visitor.post(f"{path}/job")
+    (session,) = rig.sessions._sessions.values()
+    (opened,) = session.clips.values()
+    opened.job.told.state, opened.job.told.frames = "done", {1001: "1"}
+    opened.result("result", 1001).parent.mkdir(parents=True)
+    opened.result("result", 1001).write_bytes(b"frame")
+    given = opened.references[1002].path.read_bytes()
+    assert visitor.delete(f"{path}/references/1002").json()["references"] == {}
+    visitor.post(f"{path}/references/1003", json=LOOK)
+    assert "-r 1002=reference.1002.exr " in visitor.get(f"{path}/command.txt").text
+    with zipfile.ZipFile(io.BytesIO(visitor.get(f"{path}/result.zip").content)) as held:
+        assert held.namelist() == ["command.txt", "relit/relit.1001.exr", "reference.1002.exr"]
+        assert held.read("reference.1002.exr") == given
+    visitor.post(f"{path}/job")  # That result is made anew, of another.
+    assert [each.name for each in rig.folder.rglob("reference.*")] == ["reference.1003.exr"]
+
+
 def test_nothing_else_is_here(rig: Rig):
     visitor = rig.visitor()
     for path in ("/api/none", "/static/none.js", "/static/../app.py", "/static/%2e%2e/app.py", "/docs", "/metrics"):

@@ -124,7 +124,7 @@ class LiteNextPropagator:
 
         Medians alone would not do: references of one light that show different things differ in them.
         """
-        offsets = [np.zeros(3, np.float32)]
+        offsets: list[Float32] = [np.zeros(3, np.float32)]
         for one, look in zip(references[1:], looks[1:], strict=True):
             offsets.append(self._offset(one, look, references[0], looks[0]))
         gains = [(one.gain_stops - offset)[one.trusted > 0.5] for one, offset in zip(references, offsets, strict=True)]

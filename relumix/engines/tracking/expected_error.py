@@ -99,7 +99,7 @@ class Evidence:
             small(carried.local_stops),
             small(matched),
             small(own.gain_stops),
-            None if match_cost is None else cv2.resize(match_cost, beyond.shape[::-1], interpolation=cv2.INTER_LINEAR),
+            None if match_cost is None else np.asarray(cv2.resize(match_cost, beyond.shape[::-1]), np.float32),
         )
 
     def inputs(

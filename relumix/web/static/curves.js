@@ -34,6 +34,7 @@ export function lowest(clip) {
 
 class Curve {
   constructor(name, about, onframe, { top }) {
+    this.name = name;
     this.top = top;
     this.onframe = onframe;
     this.line = svg("path", { class: "line", "vector-effect": "non-scaling-stroke" });
@@ -70,6 +71,9 @@ class Curve {
     const top = this.top || Math.max(0.05, ...Object.values(values)) * 1.15;
     const y = (value) => (HEIGHT * (1 - (value - bottom) / (top - bottom))).toFixed(1);
     const points = clip.frames.filter((frame) => values[frame] !== undefined).map((frame) => `${this.x(frame).toFixed(1)} ${y(values[frame])}`);
+    const known = Object.values(values);
+    const told = known.length ? `, from ${Math.min(...known).toFixed(2)} to ${Math.max(...known).toFixed(2)}` : ": nothing is made yet";
+    this.picture.setAttribute("aria-label", `${this.name} over time${told}`);
     this.line.setAttribute("d", points.length ? `M${points.join("L")}` : "");
     const first = points[0]?.split(" ")[0];
     const last = points[points.length - 1]?.split(" ")[0];

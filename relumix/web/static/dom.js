@@ -24,6 +24,17 @@ export function svg(tag, attributes = {}, ...children) {
 
 export const button = (text, onclick, attributes = {}) => h("button", { type: "button", onclick, ...attributes }, text);
 
+// A button that asks for files; `take` is given them. `attributes` are the field's.
+export function fileButton(text, take, { kind = "", disabled = false, title, ...attributes }) {
+  const chosen = () => {
+    const files = [...input.files];
+    input.value = ""; // so that the same one can be chosen again
+    if (files.length) take(files);
+  };
+  const input = h("input", { type: "file", hidden: true, onchange: chosen, disabled, ...attributes });
+  return [button(text, () => input.click(), { class: kind, disabled, title }), input];
+}
+
 let fading;
 export function toast(text) {
   const box = document.getElementById("toast");

@@ -43,14 +43,14 @@ export class GradeEditor {
   draw() {
     const region = this.look.regions[this.chosen];
     const tabs = [
-      button("Whole frame", () => this.choose(-1), { role: "tab", "aria-selected": this.chosen < 0 }),
+      button("Whole frame", () => this.choose(-1), { "aria-pressed": this.chosen < 0 }),
       ...this.look.regions.map((each, i) =>
-        button(`${{ linear: "Gradient", radial: "Spot" }[each.shape.gradient] || "Brush"} ${i + 1}`, () => this.choose(i), { role: "tab", "aria-selected": this.chosen === i }),
+        button(`${{ linear: "Gradient", radial: "Spot" }[each.shape.gradient] || "Brush"} ${i + 1}`, () => this.choose(i), { "aria-pressed": this.chosen === i }),
       ),
     ];
     const grade = this.target;
     this.body.replaceChildren(
-      h("div", { class: "tabs", role: "tablist", "aria-label": "What is graded" }, tabs),
+      h("div", { class: "tabs", role: "group", "aria-label": "What is graded" }, tabs),
       ...CONTROLS.map((control) => slider({ ...control, value: grade[control.key] ?? 0, onchange: (value) => this.set(grade, control.key, value) })),
       ...(region ? [this.shapeControls(region)] : []),
       h(

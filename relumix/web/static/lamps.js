@@ -1,7 +1,7 @@
 // Places lamps in a frame: on its picture, by numbers, or as JSON, which is the file that `relumix reference lights` takes.
 import { Camera, along, rounded } from "./camera.js";
 import { clipPath, picture, post } from "./api.js";
-import { button, h, slider, toast } from "./dom.js";
+import { button, fileButton, h, slider, toast } from "./dom.js";
 
 const NAMES = { sun: "Sun", point: "Lamp", spot: "Spot", area: "Softbox", dome: "Sky" };
 const WARM = [1, 0.7, 0.42];
@@ -60,7 +60,6 @@ export class LampsEditor {
   }
 
   _panel() {
-    const file = h("input", { type: "file", accept: ".json,application/json", class: "hidden", id: "rig-file", onchange: () => this._open(file.files[0]) });
     const angle = h("input", { type: "number", min: 1, max: 170, step: "any", value: this.fov, placeholder: "as the clip says", "aria-label": "Angle across the frame, in degrees", onchange: () => ((this.fov = angle.value), (this.ready = this.look())) });
     return h(
       "form",
@@ -78,7 +77,7 @@ export class LampsEditor {
         this.json,
         h("p", { class: "hint" }, "x to the right, y up, the camera looks along −z; where the plate has positions, that is the space."),
       ),
-      h("div", { class: "row" }, button("Save lights.json", () => this._save()), h("label", { class: "button", for: "rig-file", tabindex: 0, role: "button", onkeydown: (event) => event.key === "Enter" && file.click() }, "Open …"), file),
+      h("div", { class: "row" }, button("Save lights.json", () => this._save()), fileButton("Open …", async ([file]) => this.read(await file.text()), { accept: ".json,application/json", id: "rig-file" })),
       h("label", { class: "row" }, h("span", { class: "dim" }, "Angle across the frame, degrees "), angle),
       h("button", { type: "submit", class: "primary wide" }, "Make the reference"),
     );
@@ -93,10 +92,10 @@ export class LampsEditor {
       this.depth = found.depth;
       this.middle = found.point ? found : { point: this.camera.point([0.5, 0.28], found.depth), normal: [0, 0, 0] };
       if (!this.rig.up && !this.lights.length) this.rig.up = this.camera.up;
-      this.tell("");
+      this.tell("shape", "");
       this.changed();
     } catch (error) {
-      this.tell(error.message);
+      this.tell("shape", error.message);
     }
   }
 
@@ -108,9 +107,11 @@ export class LampsEditor {
     return this.fov === "" ? {} : { fov: Number(this.fov) };
   }
 
-  tell(text) {
-    this.trouble.textContent = text;
-    this.trouble.hidden = !text;
+  // Say what is wrong with the rig, or with the shape of the scene.
+  tell(of, text) {
+    this.wrong = { ...this.wrong, [of]: text };
+    this.trouble.textContent = this.wrong.rig || this.wrong.shape || "";
+    this.trouble.hidden = !this.trouble.textContent;
   }
 
   changed() {
@@ -126,17 +127,13 @@ export class LampsEditor {
       const rig = JSON.parse(text);
       if (!rig || typeof rig !== "object" || Array.isArray(rig)) throw new Error("expected an object with “lights”");
       this.rig = rig;
-      this.tell("");
+      this.tell("rig", "");
       this.changed();
       return true;
     } catch (error) {
-      this.tell(`That is no rig: ${error.message}`);
+      this.tell("rig", `That is no rig: ${error.message}`);
       return false;
     }
-  }
-
-  async _open(file) {
-    if (file) this.read(await file.text());
   }
 
   _save() {

@@ -1,6 +1,6 @@
 // References that the server makes of a picture's light, of lamps or of words.
 import { clipPath, post, put } from "./api.js";
-import { button, h } from "./dom.js";
+import { button, fileButton, h } from "./dom.js";
 
 // Files that are taken as pictures.
 export const PICTURES = ".exr,.png,.tif,.tiff,.jpg,.jpeg,.dpx,.hdr,.tga";
@@ -8,12 +8,11 @@ export const PICTURES = ".exr,.png,.tif,.tiff,.jpg,.jpeg,.dpx,.hdr,.tga";
 // Buttons for what the clip's server can do; `made` is given a promise of the clip, of which the reference is being made.
 export function makerButtons(clip, frame, { made, words, lamps, disabled }) {
   const kinds = clip.makers || [];
-  const input = h("input", { type: "file", accept: PICTURES, id: "match-file", class: "hidden", tabindex: -1, onchange: () => input.files[0] && made(put(clipPath(clip, `/matches/${frame}/${encodeURIComponent(input.files[0].name)}`), input.files[0])) });
+  const match = ([file]) => made(put(clipPath(clip, `/matches/${frame}/${encodeURIComponent(file.name)}`), file));
   const { frames } = clip.lamps;
   const lit = frames && !frames.includes(frame) ? frames[0] : frame;
   return [
-    kinds.includes("match") && button("Match picture\u00a0…", () => input.click(), { disabled, title: "Take the light of another picture: its colour and contrast" }),
-    kinds.includes("match") && input,
+    ...(kinds.includes("match") ? fileButton("Match picture\u00a0…", match, { accept: PICTURES, id: "match-file", disabled, title: "Take the light of another picture: its colour and contrast" }) : []),
     kinds.includes("lights") && button(lit === frame ? "Place lamps\u00a0…" : `Lamps at ${lit}\u00a0…`, () => lamps(lit), { disabled, title: lit === frame ? "Suns, lamps and softboxes in the scene" : `The shape of the scene is known at frame ${frames.join(", ")}` }),
     kinds.includes("text") && button("By words\u00a0…", words, { disabled }),
   ].filter(Boolean);

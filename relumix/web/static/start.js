@@ -1,6 +1,6 @@
 // The first screen: the clips that lie there, uploads, and clips under a root.
 import { get, post, put, remove } from "./api.js";
-import { button, h, toast } from "./dom.js";
+import { button, fileButton, h, toast } from "./dom.js";
 
 const KINDS = ".exr,.dpx,.cin,.tif,.tiff,.png,.jpg,.jpeg,.hdr,.tga,.mov,.mp4,.m4v,.mkv,.mxf,.avi,.webm";
 const SPACES = ["sRGB", "ACEScg", "ACES2065-1", "ACEScct", "lin_rec709", "ARRI LogC3 (EI800)", "S-Log3 S-Gamut3", "Log3G10 REDWideGamutRGB"];
@@ -47,7 +47,6 @@ export class Start {
   }
 
   upload() {
-    const input = h("input", { type: "file", multiple: true, accept: KINDS, id: "files", class: "hidden", onchange: () => this.send([...input.files]) });
     this.space = h("input", { list: "spaces", placeholder: "as the files say", id: "space" });
     this.progress = h("progress", { max: 1, value: 0, "aria-label": "Upload" });
     this.sending = h("div", { class: "row", hidden: true }, this.progress, button("Cancel", () => this.aborting?.abort()));
@@ -55,8 +54,7 @@ export class Start {
     const zone = h(
       "section",
       { class: "drop", "aria-label": "Your own clip" },
-      h("label", { for: "files", class: "button primary" }, "Choose files …"),
-      input,
+      fileButton("Choose files …", (files) => this.send(files), { multiple: true, accept: KINDS, id: "files", kind: "primary" }),
       h("span", { class: "dim" }, " or drop them here. They stay on this server until you leave."),
       h("p", {}, h("label", { for: "space", class: "dim" }, "Colour space "), this.space, h("datalist", { id: "spaces" }, SPACES.map((name) => h("option", { value: name })))),
       this.sending,

@@ -15,7 +15,7 @@ export class Strip {
     this.element.replaceChildren(
       ...clip.frames.map((frame) => {
         const image = h("img", { loading: "lazy", alt: "", width: 96, height: Math.round((96 * clip.height) / (clip.width * clip.aspect)) });
-        const cell = h("div", { class: "cell", role: "option", "aria-label": `Frame ${frame}`, onclick: () => this.onframe(frame) }, image, h("span", {}, String(frame)));
+        const cell = h("div", { class: "cell", role: "option", id: `frame-${frame}`, onclick: () => this.onframe(frame) }, image, h("span", {}, String(frame)));
         image.addEventListener("error", () => cell.classList.add("unread"));
         image.addEventListener("load", () => cell.classList.remove("unread"));
         this.cells.set(frame, cell);
@@ -35,6 +35,8 @@ export class Strip {
       cell.classList.toggle("made", made);
       cell.classList.toggle("given", frame in clip.references);
       cell.classList.toggle("failed", frame in (clip.job?.failed || {}));
+      const states = ["given", "made", "failed"].filter((state) => cell.classList.contains(state));
+      cell.setAttribute("aria-label", [`Frame ${frame}`, ...states.map((state) => (state === "given" ? "a reference" : state))].join(", "));
       cell.title = clip.job?.failed[frame] || (frame in clip.references ? `${frame}: a reference` : String(frame));
     }
   }
@@ -46,6 +48,7 @@ export class Strip {
     if (!cell) return;
     cell.setAttribute("aria-selected", "true");
     const { element } = this;
+    element.setAttribute("aria-activedescendant", cell.id);
     const left = cell.offsetLeft - element.offsetLeft;
     if (left < element.scrollLeft || left + cell.offsetWidth > element.scrollLeft + element.clientWidth) {
       element.scrollLeft = left - element.clientWidth / 2;

@@ -44,13 +44,13 @@ export class Viewer {
       this.canvas,
       this.caption,
     );
-    this.modes = h("div", { class: "segments", role: "radiogroup", "aria-label": "What is shown" });
+    this.modes = h("div", { class: "segments", role: "group", "aria-label": "What is shown" });
     for (const [mode, name] of MODES) {
-      this.modes.append(button(name, () => this.show(mode), { role: "radio", "data-mode": mode }));
+      this.modes.append(button(name, () => this.show(mode), { "data-mode": mode }));
     }
     this.less = button("−", () => this.expose(-0.5), { "aria-label": "Darker by half a stop", title: "Darker ([)" });
     this.more = button("+", () => this.expose(0.5), { "aria-label": "Brighter by half a stop", title: "Brighter (])" });
-    this.stopsShown = button("±0", () => this.expose(-this.stops), { class: "number plain", title: "Exposure of the view, in stops. Back to 0" });
+    this.stopsShown = button("±0", () => this.expose(-this.stops), { class: "number plain", "aria-label": "Exposure of the view: back to 0", title: "Exposure of the view, in stops. Back to 0" });
     this.full = button(corners(), () => this.fullscreen(), { "aria-label": "Full screen", title: "Full screen (F)" });
     const exposure = h("div", { class: "exposure", role: "group", "aria-label": "Exposure of the view" }, this.less, this.stopsShown, this.more);
     this.bar = h("div", { class: "viewbar" }, this.modes, exposure, this.full);
@@ -87,6 +87,7 @@ export class Viewer {
     this.frame = frame;
     const at = this.clip.frames.indexOf(frame);
     this.scrub.value = at;
+    this.scrub.setAttribute("aria-valuetext", `frame ${frame}`);
     this.number.textContent = String(frame);
     this.draw();
     this.onframe(frame);
@@ -111,8 +112,7 @@ export class Viewer {
   _look() {
     for (const each of this.modes.children) {
       const chosen = each.dataset.mode === this.mode;
-      each.setAttribute("aria-checked", chosen);
-      each.tabIndex = chosen ? 0 : -1;
+      each.setAttribute("aria-pressed", chosen);
     }
     this.stage.classList.toggle("wiping", this.mode === "wipe");
   }
@@ -218,8 +218,9 @@ export class Viewer {
     return [...new Set(kinds.filter((kind, i) => shown[i]))].map((kind) => names[kind]).join(" | ");
   }
 
-  _label(context, [left, top, , height], words, ratio) {
+  _label(context, [left, top, width, height], told, ratio) {
     context.font = `${12 * ratio}px system-ui, sans-serif`;
+    const words = context.measureText(told).width + 26 * ratio > width ? told.split(":")[0] : told;
     const [wide, high, away] = [context.measureText(words).width + 14 * ratio, 19 * ratio, 6 * ratio];
     context.fillStyle = "#000a";
     context.beginPath();

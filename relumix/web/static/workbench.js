@@ -1,17 +1,16 @@
 // One clip: its pictures, its references, the job, and what to take home.
 import { clipPath, get, put, post, remove, text } from "./api.js";
 import { Curves, lowest } from "./curves.js";
-import { button, clock, h, slider, toast } from "./dom.js";
+import { button, clock, fileButton, h, slider, toast } from "./dom.js";
 import { GradeEditor } from "./grade.js";
 import { LampsEditor } from "./lamps.js";
+import { MakingBox, running } from "./making.js";
 import { PICTURES, makerButtons, wordsPanel } from "./makers.js";
 import { Strip } from "./strip.js";
 import { Viewer } from "./viewer.js";
 
 const STAGES = { references: "reading references", send: "sending the plate", light: "carrying the light" };
-const MAKING = { match: "Taking the light of a picture", lights: "Lighting by lamps", text: "Lighting by words", movie: "Making a movie", "before-after": "Making a movie of before and after" };
 const AGAIN_MS = 2000;
-const running = (job) => ["waiting", "running"].includes(job?.state);
 
 export class Workbench {
   constructor(state, clip, { onclose, onchange, ongone, onlost }) {
@@ -24,7 +23,7 @@ export class Workbench {
     this.curves = new Curves({ onframe });
     this.side = h("aside", { class: "side", "aria-label": "What to do" });
     this.element = h("div", { class: "workbench" }, h("div", { class: "left" }, this.viewer.element, this.strip.element, this.curves.element), this.side);
-    this.made = h("section", { class: "panel", "aria-label": "Being made", hidden: true });
+    this.made = new MakingBox(() => this.change(() => remove(clipPath(this.clip, "/making"))));
     this.references = h("section", { class: "panel", "aria-label": "References" });
     this.job = h("section", { class: "panel", "aria-label": "Relight" });
     this.home = h("section", { class: "panel", "aria-label": "Take home", hidden: true });
@@ -126,38 +125,16 @@ export class Workbench {
       ...clip.notes.map((note) => h("p", { class: "dim" }, note)),
     );
     this.panel = null;
-    this.side.replaceChildren(this.about, this.references, this.made, this.job, this.home);
+    this.side.replaceChildren(this.about, this.references, this.made.element, this.job, this.home);
   }
 
+  // What is being made stands beside what it was asked for by.
   drawMaking() {
     const { making } = this.clip;
-    this.made.hidden = !making || making.state === "cancelled" || (making.state === "done" && !making.warnings.length);
-    if (this.made.hidden) return;
-    const what = `${MAKING[making.what]}${making.frame === null ? "" : `, frame ${making.frame}`}`;
-    this.placeMaking(making);
-    const key = `${what} ${making.state} ${making.error}`;
-    if (key !== this.madeKey) {
-      const stop = () => this.change(() => remove(clipPath(this.clip, "/making")));
-      this.share = h("progress", { max: 1, "aria-label": what });
-      this.step = h("p", { class: "dim", role: "status" });
-      this.made.replaceChildren(
-        h("h2", {}, what),
-        ...(making.error ? [h("p", { class: "bad", role: "alert" }, making.error)] : []),
-        ...(running(making)
-          ? [this.share, this.step, button("Cancel", stop, { class: "wide", id: "stop" })]
-          : [...making.warnings.map((warning) => h("p", { class: "warn" }, warning)), button("Dismiss", stop)]),
-      );
-    }
-    if (key !== this.madeKey) this.made.scrollIntoView({ block: "nearest" });
-    this.madeKey = key;
-    this.share.value = making.share;
-    this.step.textContent = making.state === "waiting" ? "waiting for its turn" : making.message || "starting";
-  }
-
-  // Beside what it was asked for by.
-  placeMaking(making) {
-    const before = this.panel ? this.side.firstChild : making.frame === null ? this.home : this.job;
-    if (this.made !== before && this.made.nextSibling !== before) this.side.insertBefore(this.made, before);
+    const box = this.made.element;
+    const before = this.panel ? this.side.firstChild : making?.frame === null ? this.home : this.job;
+    if (box !== before && box.nextSibling !== before) this.side.insertBefore(box, before);
+    this.made.update(making);
   }
 
   drawReferences() {
@@ -170,14 +147,13 @@ export class Workbench {
       h(
         "li",
         { class: Number(number) === frame ? "here" : "" },
-        button(number, () => this.viewer.go(Number(number)), { class: "plain number", title: "Go there" }),
+        button(number, () => this.viewer.go(Number(number)), { class: "plain number", title: "Go there", "aria-label": `Go to frame ${number}` }),
         h("span", { class: "dim" }, each.made === "uploaded" ? each.name : each.made === "matched" ? `light of ${each.name}` : made[each.made]),
         h("span", { class: "spacer" }),
         change[each.made] && button("Change", () => change[each.made](Number(number)), { class: "plain", "aria-label": `Change the reference of frame ${number}`, disabled: busy }),
         button("×", () => this.drop(Number(number)), { class: "plain", "aria-label": `Remove the reference of frame ${number}`, disabled: busy }),
       ),
     );
-    const input = h("input", { type: "file", accept: PICTURES, id: "reference-file", class: "hidden", onchange: () => this.send(input.files[0]) });
     const here = frame in clip.references;
     const held = this.references.contains(document.activeElement) ? document.activeElement.textContent : null;
     this.references.replaceChildren(
@@ -187,8 +163,7 @@ export class Workbench {
         "div",
         { class: "ways" },
         button(here ? `Grade ${frame} anew` : `Grade frame ${frame}`, () => this.edit(frame), { disabled: busy, id: "grade", class: rows.length ? "" : "primary" }),
-        h("label", { class: busy ? "button disabled" : "button", for: "reference-file", tabindex: busy ? -1 : 0, role: "button", onkeydown: (event) => ["Enter", " "].includes(event.key) && (event.preventDefault(), input.click()) }, "Upload picture\u00a0…"),
-        busy ? null : input,
+        fileButton("Upload picture\u00a0…", ([file]) => this.send(file), { accept: PICTURES, id: "reference-file", disabled: busy, title: "This frame as you want it to look" }),
         makerButtons(clip, frame, { made: (asked) => this.making(asked), words: () => this.reword(frame), lamps: (lit) => this.light(lit), disabled: busy }),
       ),
     );
@@ -235,7 +210,7 @@ export class Workbench {
   beside(editor, panel) {
     this.editor = editor;
     this.panel = panel;
-    this.side.replaceChildren(this.made, editor.element);
+    this.side.replaceChildren(this.made.element, editor.element);
     editor.element.querySelector("input, button")?.focus();
     if (this.side.getBoundingClientRect().top > innerHeight * 0.8) this.side.scrollIntoView({ block: "start" });
   }
@@ -243,10 +218,10 @@ export class Workbench {
   edited() {
     this.editor = null;
     this.back();
+    if (document.activeElement === document.body) document.getElementById("grade")?.focus({ preventScroll: true });
   }
 
   async send(file) {
-    if (!file) return;
     const { frame } = this.viewer;
     toast(`Sending ${file.name} …`);
     try {
@@ -263,7 +238,7 @@ export class Workbench {
     const back = button("Close", () => this.back(), { class: "plain" });
     panel.querySelector("header").append(back);
     this.panel = "text";
-    this.side.replaceChildren(this.made, panel);
+    this.side.replaceChildren(this.made.element, panel);
     panel.querySelector("textarea, input")?.focus();
   }
 

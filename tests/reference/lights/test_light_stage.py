@@ -19,13 +19,14 @@ def rendered(llvm):
     from relumix.dataset.light_stage.sdf.backend import choose
     from relumix.dataset.light_stage.sdf.draw import draw
     from relumix.dataset.light_stage.sdf.renderer import Renderer, as_numpy
+    from relumix.dataset.light_stage.sdf.table import tables
     from relumix.dataset.light_stage.sdf.textures import bank
 
     renderer = Renderer(choose("cpu"), bank(), (WIDTH, HEIGHT), 1)
     found = []
     for seed in (1, 2, 5):
         scene = draw(seed, 1, 6)
-        frames = renderer.render([(scene, 0)])
+        frames = renderer.render(tables([(scene, 0)]))
         shape = (HEIGHT, WIDTH)
         depth = as_numpy(frames.depth).reshape(shape).astype(np.float32)
         normal = np.moveaxis(as_numpy(frames.normal).reshape(3, *shape), 0, -1).astype(np.float32)

@@ -211,7 +211,8 @@ class Training:
 
     def _average(self) -> None:
         keep = min(0.5 ** (1 / self.settings.average_steps), (self.step + 1) / (self.step + 10))
-        get_ema_multi_avg_fn(keep)(list(self.average.parameters()), list(self.network.parameters()), self.step)
+        nearer = get_ema_multi_avg_fn(keep)  # type: ignore[no-untyped-call]
+        nearer(list(self.average.parameters()), list(self.network.parameters()), self.step)
 
     def _validate(self) -> None:
         if not self.held_out:
