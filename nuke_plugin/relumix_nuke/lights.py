@@ -35,6 +35,9 @@ _MOST_CONE_DEG = 180.0
 _LEAST_CONE_DEG = 0.1
 _TILT_DEG = 1.0
 
+_MOST_AIM_SHARE = 1e3
+"""How many times farther from 0 a light may be than from its target: numbers of seven digits then say where it aims."""
+
 
 def selected(nodes: Iterable[nuke.Node]) -> list[nuke.Node]:
     """Return those nodes that are lights and are not disabled, by their names. Raises RelumixError."""
@@ -139,7 +142,8 @@ def _light(
         irradiance = over(lambda frame: math.pi * _intensity(node, frame))
         return {**light, "type": "sun", "direction": direction, "irradiance": irradiance, "angle_deg": 0}
     if kind == "environment":
-        turned = over(lambda frame: _turn_deg(node, frame, spaces[frame]))
+        turns = _onwards({frame: _turn_deg(node, frame, each) for frame, each in spaces.items()})
+        turned = over(lambda frame: turns[frame])
         radiance = over(lambda frame: _intensity(node, frame))
         return {**light, "type": "dome", "hdri": maps[node.name()], "rotation_deg": turned, "radiance": radiance}
     watts = 4 * math.pi**2 * metres_per_unit**2
@@ -152,7 +156,8 @@ def _light(
         return {**light, "type": "point"}
 
     def aim(frame: int) -> Vector:
-        return spaces[frame].point(space.plus(Place.of(node, frame).position, shines(frame)))
+        position, way = spaces[frame].point(Place.of(node, frame).position), spaces[frame].way(shines(frame))
+        return space.plus(position, space.times(way, max(1.0, space.length(position) / _MOST_AIM_SHARE)))
 
     return {
         **{**light, "type": "spot", "target": over(aim)},
@@ -203,6 +208,16 @@ def _turn_deg(node: nuke.Node, frame: int, within: Space) -> float:
     ahead = space.unit(space.minus(towards, space.times(up, space.dot(towards, up))))
     right = space.cross(ahead, up)
     return math.degrees(math.atan2(space.dot(middle, right), space.dot(middle, ahead)))
+
+
+def _onwards(turns_deg: dict[int, float]) -> dict[int, float]:
+    """Return angles by frame without jumps of a whole turn, between which values in between would be wrong."""
+    on: dict[int, float] = {}
+    last = None
+    for frame, turn in turns_deg.items():
+        last = turn if last is None else last + math.remainder(turn - last, 360)
+        on[frame] = last
+    return on
 
 
 def _intensity(node: nuke.Node, frame: int) -> float:

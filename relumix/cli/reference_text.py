@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from relumix.settings import Settings
 from relumix.util.extras import require
+from relumix.util.words import from_utf8
 
 if TYPE_CHECKING:
     from relumix.reference.maker import Maker
@@ -86,8 +87,8 @@ def _maker(args: argparse.Namespace, settings: Settings, plate: Plate) -> Maker:
     from relumix.reference.text.options import TextOptions  # noqa: PLC0415
 
     options = TextOptions(
-        args.prompt,
-        args.negative_prompt,
+        from_utf8(args.prompt),
+        None if args.negative_prompt is None else from_utf8(args.negative_prompt),
         strength=args.strength,
         steps=args.steps,
         guidance=args.guidance,

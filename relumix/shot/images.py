@@ -78,6 +78,8 @@ def _look_for(path: Path) -> None:
         raise ImageError(str(error.strerror)) from None
     except ValueError:
         raise ImageError("no file has a name with such letters in it") from None
+    if stat.S_ISDIR(kind):
+        raise ImageError("it is a folder: expected a file")
     if not stat.S_ISREG(kind):
         raise ImageError("there is no such file")
 

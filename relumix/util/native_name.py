@@ -1,4 +1,4 @@
-"""Names of files for libraries that take UTF-8 alone."""
+"""Names of files between texts in UTF-8, the locale, and libraries that take UTF-8 alone."""
 
 from __future__ import annotations
 
@@ -7,6 +7,17 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from relumix.util.words import is_utf8
+
+
+def local_name(name: str) -> str:
+    """Return a file's name that a text says as Python has it here: where the locale lacks its letters, as UTF-8."""
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
+        return os.fsdecode(name.encode("utf-8")) if is_utf8(name) else name
+    return name
 
 
 @contextmanager

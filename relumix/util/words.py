@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,6 +29,14 @@ def one_line(text: str) -> str:
 def is_utf8(text: str) -> bool:
     """Tell whether a text can be said in UTF-8: what Python read of a file name's other bytes cannot."""
     return not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def from_utf8(text: str) -> str:
+    """Return a text of the command line that is UTF-8, whatever the locale made of its bytes; what is not, as it is."""
+    try:
+        return os.fsencode(text).decode("utf-8")
+    except UnicodeError:
+        return text
 
 
 def as_json(value: Any, *, encoding: str | None = "utf-8", indent: int | None = None) -> str:

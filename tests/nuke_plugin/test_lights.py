@@ -112,6 +112,13 @@ def test_a_cone_and_its_penumbra(comp, make, cone, penumbra, full, none):
     assert emitter.focus == 2
 
 
+def test_a_spot_far_from_the_middle_of_the_world_aims_as_it_does(comp, make):
+    make("Spotlight", translate=[123456.7, 0, -98765.4], rotate=[0, 30, 0])
+    _, made = written(comp)
+    axis = np.array([-math.sin(math.radians(30)), 0, -math.cos(math.radians(30))])
+    assert math.degrees(math.acos(min(made.lamps[0].emitter.axis @ axis, 1))) < 0.1
+
+
 def test_lights_stand_where_their_parents_put_them_whatever_the_scale(comp, make):
     axis = make("Axis2", translate=[1, 0, 0], rotate=[0, 90, 0], scaling=[2, 2, 2])
     make("Spotlight", axis, translate=[0, 0, 1])
@@ -179,6 +186,17 @@ def test_an_environment_is_a_dome_of_its_map(comp, make, sky, around):
     assert light["rotation_deg"] == -30  # y turns to the left, as one looks along -z
     light = sum(lamp.color for lamps in made.ambient for lamp in lamps)
     np.testing.assert_allclose(light / light[1], [0.5, 1, 2], rtol=1e-4)
+
+
+def test_an_environment_that_turns_past_the_back_goes_on(comp, make, sky):
+    light = make("Environment", sky)
+    light["rotate"].setAnimated()
+    light["rotate"].setValueAt(170, 1001, 1)
+    light["rotate"].setValueAt(190, 1003, 1)
+    comp.node["reference_frames"].setValue("1003")
+    comp.nuke.frame(1001)
+    rig, _ = written(comp)
+    assert rig["lights"][0]["rotation_deg"] == {"1001": -170, "1003": -190}
 
 
 @pytest.mark.parametrize("turn", [[0, 0, 0], [0, 70, 0], [20, 70, 0], [-85, 10, 0], [0, 0, 30]])

@@ -19,6 +19,8 @@ from relumix.errors import InputError
 
 Vector = NDArray[np.float64]
 Object = dict[str, Any]
+Course = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Frames, [n] ascending, and the values of a field at them, [numbers, n]."""
 
 MOST = 1e9
 """The largest number there may be, of either sign: what is made of larger ones overflows."""
@@ -30,11 +32,16 @@ _WORDS = {2: "two", 3: "three"}
 class Fields:
     """The fields of one object at one frame. Each is asked for once; `done` then refuses all others."""
 
-    def __init__(self, values: Any, where: str, frame: int) -> None:
-        """`where` names the object in errors: the file, and the light."""
+    def __init__(self, values: Any, where: str, frame: int, courses: dict[int, Course] | None = None) -> None:
+        """Look at an object at a frame.
+
+        where    names the object in errors: the file, and the light.
+        courses  of fields that change, by their objects' identity: as those are read once, other frames are cheap.
+        """
         if not isinstance(values, dict):
             raise InputError(f"{where}: got {_shown(values)}, expected an object in braces")
         self._values, self.where, self._frame = values, where, frame
+        self._courses = {} if courses is None else courses
         self._known: list[str] = []
 
     def has(self, name: str) -> bool:
@@ -109,7 +116,7 @@ class Fields:
 
     def object(self, name: str, where: str) -> Fields:
         """Return the fields of an object in a field."""
-        return Fields(self._value(name, None), where, self._frame)
+        return Fields(self._value(name, None), where, self._frame, self._courses)
 
     def done(self) -> None:
         """Raise InputError where a field was given that nobody asked for."""
@@ -133,6 +140,12 @@ class Fields:
         value = self._value(name, default)
         if not isinstance(value, dict):
             return self._checked(name, value, count)
+        if id(value) not in self._courses:
+            self._courses[id(value)] = self._course(name, value, count)
+        frames, values = self._courses[id(value)]
+        return tuple(float(np.interp(self._frame, frames, each)) for each in values)
+
+    def _course(self, name: str, value: Object, count: int) -> Course:
         if not value:
             raise self.wrong(name, "has no frames, expected an object of values by frame number")
         keys: dict[int, tuple[float, ...]] = {}
@@ -142,7 +155,7 @@ class Fields:
                 raise self.wrong(name, f"has two values for frame {frame}: keep one")
             keys[frame] = self._checked(f"{name} at frame {key}", each, count)
         frames = sorted(keys)
-        return tuple(float(np.interp(self._frame, frames, [keys[frame][i] for frame in frames])) for i in range(count))
+        return np.array(frames, np.float64), np.array([keys[frame] for frame in frames]).T.copy()
 
     def _frame_of(self, name: str, key: str) -> int:
         if not _FRAME.fullmatch(key):

@@ -12,6 +12,7 @@ from relumix.reference.lights.fields import MOST
 from relumix.shot.images import ImageError, opened, pixels_of, spec_of
 from relumix.shot.rgba_image import is_whole
 from relumix.types import Float32
+from relumix.util.native_name import local_name
 
 MOST_PIXELS = 1 << 28
 
@@ -26,7 +27,7 @@ class Pictures:
     @property
     def paths(self) -> tuple[Path, ...]:
         """The files that were read."""
-        return tuple(self._folder / name for name in self._kept)
+        return tuple(map(self._path, self._kept))
 
     def read(self, name: str, where: str) -> Float32:
         """Return a picture, [h, w, 3] float32, scene-linear: whole numbers are taken for sRGB, others for linear.
@@ -34,8 +35,11 @@ class Pictures:
         where  names the field in errors. Raises InputError.
         """
         if name not in self._kept:
-            self._kept[name] = _read(self._folder / name, where)
+            self._kept[name] = _read(self._path(name), where)
         return self._kept[name]
+
+    def _path(self, name: str) -> Path:
+        return self._folder / local_name(name)
 
 
 def _read(path: Path, where: str) -> Float32:

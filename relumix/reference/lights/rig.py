@@ -28,7 +28,7 @@ from relumix.errors import InputError
 from relumix.reference.lights.ambient import lamps_of
 from relumix.reference.lights.dome import Dome
 from relumix.reference.lights.emitters import Emitter, Rectangle, Sphere, Sun
-from relumix.reference.lights.fields import MOST, Fields, Vector, frames_in
+from relumix.reference.lights.fields import MOST, Course, Fields, Vector, frames_in
 from relumix.reference.lights.gobo import Gobo
 from relumix.reference.lights.lighting import REACH, Lamp
 from relumix.reference.lights.pictures import Pictures
@@ -69,6 +69,7 @@ class RigFile:
         """Read and check it. Raises InputError, which names the light and the field that are wrong."""
         self.path, self._pictures = path, Pictures(path.parent)
         self._domes: dict[tuple[Any, ...], Dome] = {}
+        self._courses: dict[int, Course] = {}
         self._values = _read(path)
         for frame in sorted(frames_in(self._values)) or [0]:
             self.at(frame)
@@ -80,7 +81,7 @@ class RigFile:
 
     def at(self, frame: int) -> Rig:
         """Return the rig at a frame. Raises InputError."""
-        fields = Fields(self._values, str(self.path), frame)
+        fields = Fields(self._values, str(self.path), frame, self._courses)
         unit = fields.number("metres_per_unit", 1.0, least=1e-6, most=1e6)
         up = fields.direction("up", (0.0, 1.0, 0.0))
         keep = fields.number("keep", 1.0, least=0, most=1)
@@ -101,7 +102,7 @@ class RigFile:
         self, values: Any, number: int, frame: int, unit: float, up: Vector
     ) -> tuple[list[Lamp], tuple[Lamp, ...]]:
         """Return the lamps of a light, and those of a dome's faint rest."""
-        fields = Fields(values, f"{self.path}: light {number}", frame)
+        fields = Fields(values, f"{self.path}: light {number}", frame, self._courses)
         kind = fields.text("type")
         if kind not in _KINDS:
             raise fields.wrong("type", f"is {kind!r}, expected one of {', '.join(_KINDS)}")

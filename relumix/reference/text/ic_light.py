@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 import torch
 from diffusers import DPMSolverMultistepScheduler, StableDiffusionImg2ImgPipeline, StableDiffusionPipeline
+from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -28,14 +29,17 @@ from relumix.engines.svd.loading import UNREADABLE
 from relumix.engines.svd.model import device_of
 from relumix.errors import InputError
 from relumix.reference.maker import Tell
+from relumix.reference.text import pipelines
 from relumix.reference.text.folder import ModelFolder
 from relumix.reference.text.options import Precision, TextOptions
-from relumix.reference.text.pipelines import ask, dtype_of, load, quiet, settle, size_of
+from relumix.reference.text.pipelines import ask, dtype_of, load, quiet, refuse_lacking, settle, size_of
 from relumix.reference.text.sizing import Frame
 from relumix.types import Float32
+from relumix.util.json_object import read_object
 
 Direction = Literal["left", "right", "top", "bottom", "ambient"]
 
+_BASE = "StableDiffusionImg2ImgPipeline"
 _FIRST = "conv_in.weight"
 _WANTED = {8: "fc", 12: "fbc"}
 _ADDED_PROMPT = "best quality"
@@ -80,19 +84,9 @@ class IcLight:
         offload: bool = False,
     ) -> IcLight:
         """Load it onto its base. Raises InputError."""
-        _refuse_idle(options)
-        weights = _read(offsets)
-        kind = _WANTED[weights[_FIRST].shape[1]]
-        if kind == "fbc" and direction is None and background is None:
-            raise InputError(
-                f"{offsets} is IC-Light's fbc, which lights by a background: give --background or --light-from"
-            )
-        if kind == "fc" and direction == "ambient":
-            raise InputError(f"{offsets} is IC-Light's fc, which knows no ambient light: leave --light-from out")
-        if kind == "fbc" and options.strength is not None:
-            raise InputError(f"{offsets} is IC-Light's fbc, which has no use for --strength: leave it out")
-        loaded = load(base, "StableDiffusionImg2ImgPipeline", "cpu", "fp32")
-        add_offsets(loaded.unet, weights, offsets)
+        kind = kind_of(base, offsets, options, direction, with_background=background is not None)
+        loaded = load(base, _BASE, "cpu", "fp32")
+        add_offsets(loaded.unet, _read(offsets), offsets)
         with quiet():
             pipe = StableDiffusionPipeline(**loaded.components, requires_safety_checker=False)
         pipe.scheduler = _scheduler()
@@ -176,6 +170,31 @@ class IcLight:
             hook.remove()
 
 
+def kind_of(
+    base: ModelFolder, offsets: Path, options: TextOptions, direction: Direction | None, *, with_background: bool
+) -> str:
+    """Return "fc" or "fbc". Its weights are not loaded, nor those of its base.
+
+    Raises InputError for what is no IC-Light, for another base, and for what this kind has no use for.
+    """
+    if options.image_guidance is not None:
+        raise InputError("IC-Light has no use for --image-guidance: leave it out")
+    kind = _stored_kind(offsets)
+    if kind == "fbc" and direction is None and not with_background:
+        raise InputError(
+            f"{offsets} is IC-Light's fbc, which lights by a background: give --background or --light-from"
+        )
+    if kind == "fc" and direction == "ambient":
+        raise InputError(f"{offsets} is IC-Light's fc, which knows no ambient light: leave --light-from out")
+    if kind == "fbc" and options.strength is not None:
+        raise InputError(f"{offsets} is IC-Light's fbc, which has no use for --strength: leave it out")
+    refuse_lacking(base, pipelines.kind_of(base, _BASE))
+    config = base.path / "unet" / "config.json"
+    if (channels := read_object(config, "get it again from where the model is from").get("in_channels")) != 4:
+        raise InputError(f"{config} has a U-Net of {channels} channels: expected Stable Diffusion 1.5, which has 4")
+    return kind
+
+
 def add_offsets(unet: Any, weights: dict[str, Tensor], path: Path) -> None:
     """Add IC-Light's weights to Stable Diffusion's. Raises InputError where they are not of one network."""
     first = unet.conv_in
@@ -198,20 +217,23 @@ def add_offsets(unet: Any, weights: dict[str, Tensor], path: Path) -> None:
             value.add_(offset.to(value.dtype))
 
 
-def _read(path: Path) -> dict[str, Tensor]:
+def _stored_kind(path: Path) -> str:
     try:
-        weights = load_file(path)
+        with safe_open(path, framework="pt") as file:
+            shape = file.get_slice(_FIRST).get_shape() if _FIRST in file.keys() else []  # noqa: SIM118  it is no dict
     except UNREADABLE as error:
         raise InputError(f"{path} cannot be read as safetensors: {error}") from error
-    channels = weights[_FIRST].shape[1] if _FIRST in weights and weights[_FIRST].ndim == 4 else 0
+    channels = shape[1] if len(shape) == 4 else 0
     if channels not in _WANTED:
         raise InputError(f"{path} is no IC-Light: its {_FIRST} has {channels} channels, expected 8 (fc) or 12 (fbc)")
-    return weights
+    return _WANTED[channels]
 
 
-def _refuse_idle(options: TextOptions) -> None:
-    if options.image_guidance is not None:
-        raise InputError("IC-Light has no use for --image-guidance: leave it out")
+def _read(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except UNREADABLE as error:
+        raise InputError(f"{path} cannot be read as safetensors: {error}") from error
 
 
 def _scheduler() -> Any:

@@ -101,12 +101,9 @@ class Words:
         }
 
     def look(self, frame: PlateFrame) -> Sequence[str]:
-        """Look at the mattes, and whether the model has a use for all options; its weights are not loaded."""
+        """Look at the mattes, and whether model and options go together; its weights are not loaded."""
         self._taken(frame, frame.matte(self.subject) if self.subject else None)
-        from relumix.reference.text.pipelines import kind_of, refuse_useless  # noqa: PLC0415  loads torch
-
-        if self.ic_light is None:
-            refuse_useless(kind_of(self.folder, self.pipeline), self.options)
+        self._refuse_misfits()
         return ()
 
     def make(self, frame: PlateFrame, tell: Tell) -> Iterator[Light]:
@@ -155,6 +152,23 @@ class Words:
             background=self.background[1] if self.background else None,
             offload=self.offload,
         )
+
+    def _refuse_misfits(self) -> None:
+        """Raise InputError where the model cannot be run as it is asked for, as far as its files say before loading."""
+        from relumix.engines.svd.model import device_of  # noqa: PLC0415  loads torch
+        from relumix.reference.text.pipelines import kind_of, quiet, refuse_lacking, refuse_useless  # noqa: PLC0415
+
+        device_of(self.device, "reference text")
+        if self.ic_light is None:
+            kind = kind_of(self.folder, self.pipeline)
+            refuse_lacking(self.folder, kind)
+            refuse_useless(kind, self.options)
+            return
+        with quiet():
+            from relumix.reference.text import ic_light  # noqa: PLC0415
+
+        asked = self.folder, self.ic_light, self.options, self.direction
+        ic_light.kind_of(*asked, with_background=self.background is not None)
 
     def _taken(self, frame: PlateFrame, subject: Float32 | None) -> NDArray[np.bool_] | None:
         """Return where light is taken from the picture, [h, w]; None: everywhere. Raises FrameError: nowhere."""

@@ -48,7 +48,7 @@ class TextOptions:
         if not 1 <= self.count <= MOST_CANDIDATES:
             raise InputError(f"{self.count} candidates: expected 1 to {MOST_CANDIDATES}")
         if not 0 <= self.seed < 2**63:
-            raise InputError(f"seed is {self.seed}: expected 0 or more")
+            raise InputError(f"seed is {self.seed}: expected 0 to {2**63 - 1}")
         if self.steps is not None and not 1 <= self.steps <= 1000:
             raise InputError(f"{self.steps} steps: expected 1 to 1000")
         if self.size is not None and not 64 <= self.size <= 4096:

@@ -48,6 +48,7 @@ def load(folder: ModelFolder, pipeline: str | None, device: str, precision: Prec
     """
     place = device_of(device, "reference text")
     kind = kind_of(folder, pipeline)
+    refuse_lacking(folder, kind)
     dtype = dtype_of(place, precision, transformer="transformer" in folder.parts)
     takes = inspect.signature(kind.__init__).parameters
     left_out: dict[str, Any] = {name: None for name in LEFT_OUT if name in takes}
@@ -115,6 +116,18 @@ def _kind(name: str, *, chosen: bool) -> Any:
             "StableDiffusionInstructPix2PixPipeline"
         )
     return counterpart
+
+
+def refuse_lacking(folder: ModelFolder, kind: type[Any]) -> None:
+    """Raise InputError where a folder has not all parts that a class of pipelines is made of."""
+    takes = inspect.signature(kind.__init__).parameters.values()
+    needed = [each.name for each in takes if each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD]
+    optional = {"self", *LEFT_OUT, *getattr(kind, "_optional_components", ())}
+    if lacks := [name for name in needed if name not in folder.parts and name not in optional]:
+        raise InputError(
+            f"{folder.path} was saved from {folder.pipeline} and lacks {lacks[0]}, a part of {kind.__name__}: expected "
+            "a pipeline of the same parts"
+        )
 
 
 def dtype_of(place: torch.device, precision: Precision, *, transformer: bool) -> torch.dtype:

@@ -2,6 +2,9 @@
 
 import json
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,7 @@ from relumix.errors import InputError
 from relumix.reference.lights import rig as rigs
 from relumix.reference.lights.dome import Dome
 from relumix.reference.lights.emitters import Rectangle, Sphere, Sun
+from relumix.reference.lights.fields import Fields
 from relumix.reference.lights.rig import RigFile
 
 AREA = {"type": "area", "position": [2, 2, 0], "target": [0, 0, -4], "size": [1, 2], "power_w": 560}
@@ -194,6 +198,7 @@ def test_a_rig_without_an_end(tmp_path):
     ("name", "why"),
     [
         ("none.exr", "there is no such file"),
+        ("", "it is a folder: expected a file"),
         ("a\0b", "no file has a name with such letters in it"),
         ("a\ud800b", "no file has a name with such letters in it"),
     ],
@@ -203,6 +208,19 @@ def test_pictures_that_cannot_be_read_are_named(rig, tmp_path, name, why):
         rig({"type": "dome", "hdri": name})
     where = f"{tmp_path / 'lights.json'}: light 1 (dome): hdri"
     assert str(caught.value) == f"{where}: {tmp_path / name} cannot be read: {why}"
+
+
+def test_pictures_with_names_that_the_locale_cannot_spell_are_read(tmp_path):
+    image(tmp_path / "größe夜.exr", np.ones((4, 8, 3), np.float32))
+    path = tmp_path / "lights.json"
+    path.write_text(json.dumps({"lights": [{"type": "dome", "hdri": "größe夜.exr"}]}, ensure_ascii=False), "utf-8")
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom relumix.reference.lights.rig import RigFile\n"
+        "print(RigFile(Path(sys.argv[1])).inputs[1].exists())\n"
+    )
+    ascii_alone = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run([sys.executable, "-c", code, path], env=ascii_alone, capture_output=True, check=False)
+    assert (done.stdout, done.stderr) == (b"True\n", b"")
 
 
 def test_pictures_too_bright_are_named(rig, tmp_path):
@@ -235,6 +253,18 @@ def test_a_dome_is_parted_anew_where_it_changes_alone(tmp_path, monkeypatch):
     (tmp_path / "lights.json").write_text(json.dumps({"lights": lights}))
     RigFile(tmp_path / "lights.json")
     assert made == [0, 0, math.pi]
+
+
+def test_values_over_time_are_read_once(tmp_path, monkeypatch):
+    read, frame_of = [], Fields._frame_of
+    monkeypatch.setattr(Fields, "_frame_of", lambda fields, name, key: read.append(key) or frame_of(fields, name, key))
+    positions = {str(frame): [frame, 1, -3] for frame in range(1, 51)}
+    lights = [{"type": "point", "position": positions, "power_w": {"1": 0, "50": 98}}, SUN]
+    (tmp_path / "lights.json").write_text(json.dumps({"lights": lights}))
+    rig = RigFile(tmp_path / "lights.json")
+    point = rig.at(25).lamps[0].emitter
+    assert (point.position.tolist(), point.power) == ([25, 1, -3], 48)
+    assert len(read) == 52
 
 
 def test_inputs_are_the_file_and_its_pictures(tmp_path):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from relumix.errors import FrameError, InputError
 from relumix.reference.maker import PlateFrame
@@ -14,6 +15,8 @@ from relumix.shot.plate import Plate
 from relumix.shot.sequence import Sequence
 from tests.shot import files
 from tests.synthetic import make_shot
+
+NO_GPU = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU to run on")
 
 
 class Model:
@@ -122,3 +125,30 @@ def test_a_matte_that_leaves_nothing(frame, tmp_path):
 def test_what_does_not_go_together(options, sentence):
     with pytest.raises(InputError, match=sentence):
         words(brighter, **options)
+
+
+def refused(call):
+    with pytest.raises(InputError) as caught:
+        call()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("base", "channels", "options", "said"),
+    [
+        ("stable_diffusion", 12, {}, "is IC-Light's fbc, which lights by a background: give --background or --light-f"),
+        ("stable_diffusion", 8, {"direction": "ambient"}, "is IC-Light's fc, which knows no ambient light: leave --li"),
+        ("stable_diffusion", 4, {}, "is no IC-Light: its conv_in.weight has 4 channels, expected 8 (fc) or 12 (fbc)"),
+        ("pix2pix", 8, {}, "config.json has a U-Net of 8 channels: expected Stable Diffusion 1.5, which has 4"),
+        ("kontext", 8, {}, "was saved from FluxKontextPipeline and lacks unet, a part of StableDiffusionImg2ImgPipeli"),
+        ("pix2pix", None, {"pipeline": "FluxKontextPipeline"}, "lacks text_encoder_2, a part of FluxKontextPipeline: "),
+        pytest.param("pix2pix", None, {"device": "cuda"}, "reference text was asked for on cuda, and ", marks=NO_GPU),
+    ],
+)
+def test_a_look_finds_what_a_run_would_be_refused_for(request, frame, base, channels, options, said):
+    checkpoint = request.getfixturevalue("ic_light")[channels] if channels else None
+    folder = ModelFolder.of(request.getfixturevalue(base))
+    maker = Words(folder, TextOptions("sun", steps=2), ic_light=checkpoint, **options)
+    looked = refused(lambda: maker.look(frame))
+    assert said in looked
+    assert refused(lambda: made(maker, frame)) == looked
