@@ -63,10 +63,8 @@ def archive(files: Sequence[tuple[str, Path]], texts: Sequence[tuple[str, str]])
         for name, text in texts:
             made.writestr(name, text)
         for name, path in files:
-            with (
-                path.open("rb") as source,
-                made.open(zipfile.ZipInfo.from_file(path, name), "w", force_zip64=True) as kept,
-            ):
+            entry = zipfile.ZipInfo.from_file(path, name, strict_timestamps=False)
+            with path.open("rb") as source, made.open(entry, "w", force_zip64=True) as kept:
                 while piece := source.read(_PIECE_BYTES):
                     kept.write(piece)
                     yield sink.take()
