@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from relumix.shot.movie_frames import stream_of
 from relumix.version import __version__
 from relumix.web import download_routes, reference_routes
 from relumix.web.clips import Clip
@@ -110,7 +111,9 @@ async def open_named(request: Request) -> Response:
     pattern = await blocking(site.roots.clip, str(fields.get("path", "")))
     source = Source(pattern, _colorspace(fields))
     folder = session.folder / f"clip-{time.monotonic_ns():x}"
-    clip = await blocking(site.studio.open, session, Path(pattern).name, source, pattern, folder)
+    file, stream = stream_of(Path(pattern))
+    title = file.name if stream == 1 else f"{file.name}, stream {stream}"
+    clip = await blocking(site.studio.open, session, title, source, pattern, folder)
     return described(site_of(request), clip)
 
 

@@ -17,7 +17,7 @@ from relumix.shot.sequence import Sequence
 from relumix.web.errors import without_folders
 from relumix.web.jobs import Job
 from relumix.web.sessions import ASIDE_SECONDS
-from tests.web.rig import FRAMES, LOOK, Rig, decoded, link, make_clip, said, upload
+from tests.web.rig import FRAMES, LOOK, Rig, decoded, link, make_clip, movie_clip, said, upload
 
 
 def test_an_uploaded_clip_is_described(clip):
@@ -306,6 +306,19 @@ def test_the_command_says_what_makes_the_same(rig: Rig):
     text = visitor.get(f"{path}/command.txt").text
     assert text.startswith(f"relumix relight '{rig.root}/plate.####.exr' -r 1002=reference.1002.exr ")
     assert "--engine=flow '--output=relit/relit.####.exr'" in text
+
+
+def test_a_stream_of_a_movie_is_named(rig: Rig, tmp_path: Path):
+    movie = movie_clip(rig.root / "take.mkv")
+    movie_clip(tmp_path / "away.mkv")
+    link(rig.root / "sneaky.mkv", tmp_path / "away.mkv")
+    visitor = rig.visitor()
+    opened = visitor.post("/api/open", json={"path": f"{movie}/stream1"}).json()
+    assert (opened["title"], opened["frames"]) == ("take.mkv", [1, 2, 3, 4])
+    none = f"{movie} has no stream 2: it holds 1 of video"
+    assert said(visitor.post("/api/open", json={"path": f"{movie}/stream2"})) == (422, none)
+    assert visitor.post("/api/open", json={"path": f"{tmp_path}/away.mkv/stream1"}).status_code == 403
+    assert visitor.post("/api/open", json={"path": f"{rig.root}/sneaky.mkv/stream1"}).status_code == 403
 
 
 def test_only_what_is_below_a_root_is_named(rig: Rig, tmp_path: Path):
