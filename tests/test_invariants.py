@@ -310,5 +310,5 @@ def test_8_memory_is_bounded_by_the_window_not_by_the_shot(engine):
         return most
 
     peak(20)  # what is loaded once counts for neither
-    # The second is longer than tracking reaches.
-    assert peak(240) < 1.1 * peak(60)
+    # Both are long: the peak of a short one depends on how often its threads happened to be busy at once.
+    assert peak(480) < 1.1 * peak(240)

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import av
+from av.codec.codec import UnknownCodecError
+
 from relumix.errors import InputError
 
 WRITTEN_SUFFIXES = {".mov": "mov", ".mp4": "mp4", ".m4v": "mp4", ".mxf": "mxf", ".mkv": "matroska"}
@@ -143,7 +146,7 @@ def codec_for(path: Path, name: str | None, *, deep: bool, full_chroma: bool, al
     deep         whether the source has more than 8 bits.
     full_chroma  whether its chroma has full resolution.
 
-    Raises InputError for an unknown name, and where the container does not hold it.
+    Raises InputError for an unknown name, and where the container does not hold it, or nothing here encodes it.
     """
     container = container_of(path)
     if name is None:
@@ -154,7 +157,19 @@ def codec_for(path: Path, name: str | None, *, deep: bool, full_chroma: bool, al
     if name not in CODECS:
         raise InputError(f"unknown codec '{name}': expected one of {', '.join(CODECS)}")
     refuse_container(CODECS[name], path)
+    refuse_encoder(CODECS[name].encoder, f"{path}: {name}")
     return CODECS[name]
+
+
+def refuse_encoder(name: str, what: str) -> None:
+    """Raise InputError where the FFmpeg of the installed PyAV has no encoder of that name; what: is written by it."""
+    try:
+        av.Codec(name, "w")
+    except UnknownCodecError:
+        raise InputError(
+            f"{what} is written by {name}, which the FFmpeg of this PyAV lacks: that of PyPI has it (pip install "
+            "--force-reinstall --only-binary av av)"
+        ) from None
 
 
 def refuse_container(codec: Codec, path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import av
 
 from relumix.errors import InputError
-from relumix.movie.codecs import Codec, codec_for, container_of, refuse_container, refuse_size
+from relumix.movie.codecs import Codec, codec_for, container_of, refuse_container, refuse_encoder, refuse_size
 from relumix.movie.colour import UNSPECIFIED, Colour
 from relumix.movie.decoder import reason_of
 from relumix.movie.filters import flagged_interlaced
@@ -138,6 +138,7 @@ class MovieWriter:
         comment  is kept in the file's metadata.
         """
         refuse_container(form.codec, path)
+        refuse_encoder(form.codec.encoder, f"{path}: {form.codec.name}")
         self.path, self.form, self.clipped_pixels = path, form, 0
         self._count, self._sound = 0, sound
         self._coding = form.coding_in(container_of(path))

@@ -154,6 +154,11 @@ def _check_outputs(job: Job) -> None:
                 raise InputError(f"{preview} is a folder: expected the name of a file")
             refuse_same(preview, job.source.inputs())
             refuse_foreign_preview(preview, overwrite=settings.overwrite)
+    if settings.preview:
+        with needed("a preview", "local"):
+            from relumix.movie.codecs import refuse_encoder  # noqa: PLC0415  its packages are optional
+            from relumix.preview.movie import ENCODER  # noqa: PLC0415
+        refuse_encoder(ENCODER, settings.preview)
     _refuse_previews_over_results(job)
 
 

@@ -22,6 +22,9 @@ MAX_WIDTH_PX, MAX_HEIGHT_PX = 1920, 1080
 BAR_HEIGHT_PX = 28
 """The strip below the pictures that holds the labels: none of the picture is covered."""
 
+ENCODER = "libx264"
+"""FFmpeg's name of what encodes it."""
+
 _BAR, _TEXT, _FAINT = (20, 20, 22), (225, 225, 228), (140, 140, 146)
 _BT709, _SRGB = 1, 13  # code points of ITU-T H.273
 _KEYFRAME_EVERY = 12  # half a second: scrubbing stays quick
@@ -110,7 +113,7 @@ class Movie:
         self._file = Unfinished(self._path, durable=False)
         self._container = av.open(str(self._file.name), "w", format="mp4", options={"movflags": "+faststart"})
         self._container.metadata["comment"] = MARK
-        stream = self._container.add_stream("libx264", rate=self._fps)
+        stream = self._container.add_stream(ENCODER, rate=self._fps)
         stream.width = self._width * (2 if self._beside else 1)
         stream.height = self._height * (1 if self._beside else 2) + BAR_HEIGHT_PX
         stream.pix_fmt = "yuv420p"

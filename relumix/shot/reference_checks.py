@@ -103,7 +103,8 @@ def _place(
             f"{name} shows about {described(box)} of frame {frame}, scaled to all of it: give the whole frame, "
             "or that part where it lies"
         )
-    unlike = fit is None and likeness(plate, relit) < UNLIKE
+    # Of a plate that is not even found in itself, as a small or smooth one, nothing can be said.
+    unlike = fit is None and likeness(plate, relit) < UNLIKE < likeness(plate, plate)
     if fit is None and not unlike:
         return None
     if (other := _frame_that_fits(plate, relit, near, read)) is not None:

@@ -167,7 +167,8 @@ def _private(folder: str | None) -> Iterator[Path]:
     With their folder the process of their engines loses its lease, and ends. Raises InputError.
     """
     try:
-        own = own_folder(Path(folder or tempfile.gettempdir()), "relumix-web-")
+        # Jobs run in folders below it, and are told of others by their paths.
+        own = own_folder(Path(folder or tempfile.gettempdir()).absolute(), "relumix-web-")
     except OSError as error:
         raise InputError(f"the folder {folder or 'for temporary files'} cannot be used: {error.strerror}") from None
     try:

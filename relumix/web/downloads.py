@@ -45,15 +45,19 @@ def commands(clip: Clip, order: Order, *, local: bool) -> str:
     for reference in clip.given.values():
         if reference.command:
             words = [source if each == pattern else word(each) for each in reference.command]
-            lines += [*_coded(reference), f"{'# ' if reference.coded else ''}{shlex.join(['relumix', *words])}"]
+            lines += _made(reference, shlex.join(["relumix", *words]))
     files = {frame: called(path) for frame, path in order.references.items()}
     here = replace(order, source=source, references=files, folder=Path())
     return "\n".join([*lines, shlex.join(["relumix", *here.arguments()])])
 
 
-def _coded(reference: Reference) -> list[str]:
-    """Return what is said of a reference that had to be changed to be read as the plate is."""
-    return [f"# {reference.path.name} was made by the next line, and coded as the plate is"] if reference.coded else []
+def _made(reference: Reference, command: str) -> list[str]:
+    """Return the lines of the command that made a reference; told alone where that had to be coded as the plate is."""
+    if not reference.coded:
+        return [command]
+    lines = command.split("\n")  # what a visitor wrote may be of several
+    what = "the next line" if len(lines) == 1 else f"the next {len(lines)} lines"
+    return [f"# {line}" for line in (f"{reference.path.name} was made by {what}, and coded as the plate is", *lines)]
 
 
 def archive(files: Sequence[tuple[str, Path]], texts: Sequence[tuple[str, str]]) -> Iterator[bytes]:
@@ -63,10 +67,8 @@ def archive(files: Sequence[tuple[str, Path]], texts: Sequence[tuple[str, str]])
         for name, text in texts:
             made.writestr(name, text)
         for name, path in files:
-            with (
-                path.open("rb") as source,
-                made.open(zipfile.ZipInfo.from_file(path, name), "w", force_zip64=True) as kept,
-            ):
+            entry = zipfile.ZipInfo.from_file(path, name, strict_timestamps=False)
+            with path.open("rb") as source, made.open(entry, "w", force_zip64=True) as kept:
                 while piece := source.read(_PIECE_BYTES):
                     kept.write(piece)
                     yield sink.take()

@@ -106,7 +106,7 @@ class Makers:
         """Return what makes a reference by words. Raises RefusedError."""
         if not self.words_model:
             raise RefusedError(404, "this page was started without a model for words: --words-model")
-        if not words.strip() or len(words) > MOST_WORDS:
+        if not words.strip() or len(words) > MOST_WORDS or "\0" in words:
             raise RefusedError(422, f"expected 1 to {MOST_WORDS} letters that say what the light is to be")
         arguments = [f"--prompt={words}", f"--seed={seed}", f"--model={self.words_model}"]
         return _recipe(clip, "text", frame, clip.reference_folder(), arguments)

@@ -87,7 +87,7 @@ async def words(request: Request) -> Response:
     """Begin to make a frame's reference by words."""
     site, (session, clip), fields = site_of(request), clip_of(request), await json_of(request)
     said, seed = str(fields.get("words", "")), fields.get("seed", 0)
-    if not isinstance(seed, int) or not 0 <= seed < 1 << 31:
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 1 << 31:
         raise RefusedError(422, "seed: expected a whole number from 0")
     await blocking(site.studio.words, session.owner, clip, frame_of(request), said, seed)
     return described(site, clip)

@@ -139,7 +139,7 @@ def smooth(share: Any) -> Float32:
 def _point(value: Any) -> tuple[float, float]:
     try:
         x, y = map(float, value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InputError("begin and end of a gradient: expected [x, y] each") from None
     if not (abs(x) <= 100 and abs(y) <= 100):
         raise InputError(f"a gradient's point is {x:g}, {y:g}: expected one near the picture")

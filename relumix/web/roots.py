@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from relumix.errors import InputError
-from relumix.shot.movie_frames import MOVIE_SUFFIXES, file_of
+from relumix.shot.movie_frames import MOVIE_SUFFIXES, file_of, stream_of
 from relumix.shot.sequence import IMAGE_SUFFIXES, number_at_end
 from relumix.shot.sequence import Sequence as Shot
 from relumix.web.errors import RefusedError
@@ -32,9 +32,9 @@ class Roots:
     def clip(self, text: str) -> str:
         """Return the pattern, file or folder of a clip that was named, links resolved. Raises RefusedError."""
         path = Path(text)
-        folder = path if os.path.isdir(path) else path.parent  # noqa: PTH112  Path.is_dir raises for a name too long
-        inside = self._inside(folder, text)
-        pattern = inside if folder == path else inside / path.name
+        # A stream lies below its movie. Path.is_dir raises for a name too long.
+        folder = path if os.path.isdir(path) else stream_of(path)[0].parent  # noqa: PTH112
+        pattern = self._inside(folder, text) / path.relative_to(folder)
         try:
             shot = Shot.find(pattern)
         except InputError as error:

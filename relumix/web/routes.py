@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from relumix.shot.movie_frames import stream_of
 from relumix.version import __version__
 from relumix.web import download_routes, reference_routes
 from relumix.web.clips import Clip
@@ -41,6 +42,7 @@ from relumix.web.studio import JobOptions
 from relumix.web.tasks import KINDS, Source
 from relumix.web.uploads import receive, refuse_large, safe_name
 
+_LONGEST_TITLE = 255
 _TELL_SECONDS = 0.25
 _HEARTBEAT_SECONDS = 15.0
 _KEEP = {"Cache-Control": "private, max-age=86400, immutable"}
@@ -109,7 +111,9 @@ async def open_named(request: Request) -> Response:
     pattern = await blocking(site.roots.clip, str(fields.get("path", "")))
     source = Source(pattern, _colorspace(fields))
     folder = session.folder / f"clip-{time.monotonic_ns():x}"
-    clip = await blocking(site.studio.open, session, Path(pattern).name, source, pattern, folder)
+    file, stream = stream_of(Path(pattern))
+    title = file.name if stream == 1 else f"{file.name}, stream {stream}"
+    clip = await blocking(site.studio.open, session, title, source, pattern, folder)
     return described(site_of(request), clip)
 
 
@@ -143,17 +147,22 @@ async def open_upload(request: Request) -> Response:
     files = sorted(folder.iterdir()) if folder.is_dir() else []
     if not files:
         raise RefusedError(404, "nothing was uploaded")
-    single = len(files) == 1
-    source = Source(str(files[0] if single else folder), _colorspace(fields))
-    own = session.folder / f"clip-{request.path_params['upload']}"
-    title = str(fields.get("title", ""))[:120] or files[0].name
-    shown = files[0].name if single else title
+    # Out of the way of what is sent under that name yet, or opens it once more.
+    own = session.folder / f"clip-{time.monotonic_ns():x}"
+    plate = folder.rename(own.with_name(f"plate-{own.name}"))
+    source = Source(str(plate / files[0].name if len(files) == 1 else plate), _colorspace(fields))
+    title = Path(str(fields.get("title", ""))[:_LONGEST_TITLE]).name or files[0].name
     try:
-        clip = await blocking(site.studio.open, session, title, source, shown, own, folder)
+        clip = await blocking(site.studio.open, session, title, source, _as_named(title), own, plate)
     except RefusedError:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(plate, ignore_errors=True)
         raise
     return described(site_of(request), clip)
+
+
+def _as_named(title: str) -> str:
+    """Return what a clip is called beside itself, in a command, where a word that begins with - is an option."""
+    return f"./{title}" if title.startswith("-") else title
 
 
 async def drop_upload(request: Request) -> Response:

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from fractions import Fraction
 
@@ -160,6 +161,17 @@ def test_what_a_container_does_not_hold(tmp_path):
         codec_for(tmp_path / "a.mov", "prores", **asked)
     with pytest.raises(InputError, match=r"a\.avi: movies are written as \.mov, \.mp4, \.m4v, \.mxf, \.mkv; expected"):
         codec_for(tmp_path / "a.avi", None, **asked)
+
+
+def test_a_codec_that_this_ffmpeg_lacks(tmp_path, monkeypatch):
+    monkeypatch.setitem(CODECS, "hevc10", replace(CODECS["hevc10"], encoder="libx266"))
+    path = tmp_path / "a.mp4"
+    said = f"{path}: hevc10 is written by libx266, which the FFmpeg of this PyAV lacks: that of PyPI has it"
+    with pytest.raises(InputError, match=re.escape(said)):
+        codec_for(path, None, deep=True, full_chroma=False, alpha=False)
+    with pytest.raises(InputError, match=re.escape(said)):
+        MovieWriter(path, Form(CODECS["hevc10"], 64, 48, Fraction(24)))
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("size", [(65, 47), (33, 48)])

@@ -383,6 +383,14 @@ def test_a_preview_replaces_neither_the_plate_nor_the_result(tmp_path):
         relit(clip, {1: clip}, out, preview=out)
 
 
+def test_a_preview_that_nothing_here_encodes_is_told_before_the_job(tmp_path, monkeypatch):
+    monkeypatch.setattr("relumix.preview.movie.ENCODER", "libx266")
+    clip, path = clips.write(tmp_path / "clip.mov", "prores422hq", FRAMES), str(tmp_path / "a.mp4")
+    with pytest.raises(InputError, match=r"^\S+a\.mp4 is written by libx266, which the FFmpeg of this PyAV lacks"):
+        relit(clip, {1: clip}, tmp_path / "relit", preview=path)
+    assert not (tmp_path / "relit").exists()
+
+
 def test_a_contact_sheet_replaces_neither_an_input_nor_a_result(tmp_path):
     clip = clips.write(tmp_path / "clip.mp4", "h264", FRAMES)
     relit(clip, {1: clip}, tmp_path / "plate.####.png")

@@ -51,7 +51,7 @@ def test_a_frame_is_looked_at(workers, tmp_path):
     pixels = np.random.default_rng(1).uniform(0, 1, (30, 40, 3)).astype(np.float16)
     write_exr(tmp_path / "a.exr", pixels)
     seen = workers.call(ReadFrame(frame(tmp_path / "a.exr"), canvas(40, 30)))
-    np.testing.assert_array_equal(seen.rgb, pixels.astype(np.float32) * np.float32(seen.exposure))
+    np.testing.assert_array_equal(seen.rgb, (pixels.astype(float) * seen.exposure).astype(np.float32))
     assert seen.rgb.flags.writeable
     assert list(seen.seconds) == ["read"]
 

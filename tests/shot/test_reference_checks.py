@@ -116,6 +116,14 @@ def test_one_of_another_shot(folder: Path) -> None:
     assert said(folder, other) == ["reference relit.exr shows nothing of frame 1001: check the file and the number"]
 
 
+def test_nothing_is_said_of_a_plate_that_shows_too_little_to_be_known(tmp_path: Path) -> None:
+    y, x = np.mgrid[:48, :64].astype(np.float32)
+    bands = np.dstack([x / 80 + 0.1, y / 60 + 0.1, (x + y) % 32 / 40 + 0.1]) ** 2.4
+    for pixels in (bands, bands * np.float32([0.5, 0.3, 0.2])):
+        plain(tmp_path / "plate/p.1001.exr", bands)
+        assert said(tmp_path, pixels) == []
+
+
 def test_one_that_is_coded_for_a_display(folder: Path) -> None:
     (line,) = said(folder, srgb(relit() * 2))
     assert line.startswith("reference relit.exr looks display-referred, as sRGB is, where the plate is linear: say ")

@@ -30,6 +30,13 @@ def test_what_a_killed_page_left_is_removed_and_what_a_running_one_has_is_not(tm
     assert not own.exists()
 
 
+def test_a_folder_beside_which_the_page_was_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "visitors").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with _private("visitors") as own:
+        assert own.parent == tmp_path / "visitors"
+
+
 def test_a_folder_that_cannot_be_used_is_told(tmp_path: Path):
     with (
         pytest.raises(InputError, match=f"the folder {tmp_path / 'none'} cannot be used: No such file or directory"),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from relumix.cli.main import build_parser
-from relumix.web.clips import Clip, Shapes
+from relumix.web.clips import Clip, Reference, Shapes
+from relumix.web.downloads import commands
 from relumix.web.errors import RefusedError, without_folders
+from relumix.web.jobs import Order
 from relumix.web.makers import Makers, Recipe
 from relumix.web.options import Options
 from relumix.web.tasks import Probed, Source
@@ -76,10 +79,21 @@ def test_shapes_beside_a_clip_are_of_their_frames(clip: Clip, tmp_path: Path):
         Makers.of(Options()).lights(clip, 1002, {}, None)
 
 
-@pytest.mark.parametrize("words", ["", "  ", "x" * 401])
+@pytest.mark.parametrize("words", ["", "  ", "x" * 401, "sun\0"])
 def test_words_are_few(clip: Clip, words: str):
     with pytest.raises(RefusedError, match="expected 1 to 400 letters"):
         Makers.of(Options(words_model="words")).words(clip, 1001, words, 0)
+
+
+@pytest.mark.parametrize("coded", [False, True])
+def test_words_of_several_lines_stay_in_their_command(clip: Clip, coded: bool):
+    recipe = Makers.of(Options(words_model="words")).words(clip, 1001, "a sun\nexit 1", 3)
+    command = tuple(recipe.arguments())
+    clip.references = {1001: Reference(recipe.target, "worded", command=command, coded=coded)}
+    order = Order(clip.source.pattern, {1001: recipe.target}, clip.results)
+    script = 'relumix() { echo "$1 $#"; }\n' + commands(clip, order, local=False)
+    shown = subprocess.run(["sh", "-e"], input=script, capture_output=True, text=True, check=True)
+    assert shown.stdout.splitlines() == [*([] if coded else [f"reference {len(command)}"]), "relight 7"]
 
 
 def test_errors_do_not_tell_the_servers_folders():

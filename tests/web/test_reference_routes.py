@@ -35,6 +35,13 @@ def test_a_reference_has_the_light_of_another_picture(clip, rig: Rig, tmp_path: 
     assert visitor.delete(f"{path}/making").json()["making"] is None
 
 
+@pytest.mark.parametrize("seed", [True, 1.5, "1", -1, 1 << 31, None])
+def test_a_seed_is_a_whole_number(clip, seed: object):
+    visitor, path = clip
+    answer = visitor.post(f"{path}/words/1002", json={"words": "sun", "seed": seed})
+    assert said(answer) == (422, "seed: expected a whole number from 0")
+
+
 RIG = {"keep": 0.5, "lights": [{"type": "point", "position": [0, 0, -3], "power_w": 100}]}
 
 

@@ -84,6 +84,7 @@ def test_gradients_go_from_whole_to_nothing():
         {"strokes": [{"points": [[0, 0]] * (MOST_POINTS + 1), "radius": 0.1, "softness": 0.5}]},
         {"gradient": "linear", "begin": [0], "end": [1, 1]},
         {"gradient": "linear", "begin": [0, float("inf")], "end": [1, 1]},
+        {"gradient": "linear", "begin": [10**400, 0], "end": [1, 1]},
         {"gradient": 3},
     ],
 )

@@ -100,7 +100,7 @@ class _Times:
         ]
         nearest = [min(side, key=away.__getitem__) for side in sides if side]
         least, total = min(away), sum(away[i] for i in nearest)
-        # None of the light next to a reference comes from beyond it.
+        # Hardly any of the light next to a reference comes from beyond it.
         nearness = [_FARTHER * least / (least + each) for each in away]
         for i in nearest:
             nearness[i] = 1 - away[i] / total if len(nearest) > 1 else 1.0

@@ -330,8 +330,16 @@ export class Workbench {
     ];
   }
 
+  // Ask for a job, once however often its button is pressed until there is an answer.
+  async begin(path, options) {
+    if (this.beginning) return;
+    this.beginning = true;
+    await this.change(() => post(clipPath(this.clip, path), options));
+    this.beginning = false;
+  }
+
   async relight() {
-    await this.change(() => post(clipPath(this.clip, "/job"), this.options));
+    await this.begin("/job", this.options);
     if (running(this.clip.job)) this.viewer.show("wipe");
   }
 
@@ -358,7 +366,7 @@ export class Workbench {
     this.homeKey = key;
     const link = (name, path, title) => h("a", { class: "button", href: clipPath(this.clip, path), download: "", title }, name);
     const code = h("pre", { tabindex: 0, "aria-label": "Command" });
-    const movie = (name, kind, title) => (this.clip.movies.includes(kind) ? link(name, `/movies/${kind}`, title) : button(name, () => this.change(() => post(clipPath(this.clip, `/movies/${kind}`))), { title, disabled: this.busy }));
+    const movie = (name, kind, title) => (this.clip.movies.includes(kind) ? link(name, `/movies/${kind}`, title) : button(name, () => this.begin(`/movies/${kind}`), { title, disabled: this.busy }));
     const copy = button("Copy", async () => {
       await navigator.clipboard?.writeText(code.textContent.trim());
       copy.textContent = "Copied";
