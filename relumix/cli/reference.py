@@ -137,7 +137,8 @@ def _rehearse(args: argparse.Namespace, job: ReferenceJob) -> None:
 
     args  of relight. The plate stands in for the reference that is not there yet; for cuts, each frame would be read.
     """
-    from relumix.pipeline.check import check  # noqa: PLC0415  the parser must not wait for numpy
+    from relumix.engines.registry import refuse_unready  # noqa: PLC0415  the parser must not wait for numpy
+    from relumix.pipeline.check import check  # noqa: PLC0415
     from relumix.reference.job import refuse_all_of_it  # noqa: PLC0415
 
     refuse_all_of_it(job, args.output, skips_gaps=args.missing == "skip")
@@ -148,6 +149,7 @@ def _rehearse(args: argparse.Namespace, job: ReferenceJob) -> None:
     if args.server:
         client_of(args).prepare(args.source, stand_in, args.output, settings, by_path=args.by_path)
     else:
+        refuse_unready(settings)
         check(args.source, stand_in, args.output, settings)
 
 

@@ -80,6 +80,14 @@ def refuse_impossible(settings: Settings) -> None:
         raise InputError(f"engine {name} makes light and no pixels: --transfer direct needs one that does, svd")
 
 
+def refuse_unready(settings: Settings) -> None:
+    """Raise InputError where this machine cannot load the engine of the settings, as far as is told before loading."""
+    refuse_impossible(settings)
+    if settings.engine == "svd":  # the others ship with what they need
+        with needed("engine svd", _ENTRIES["svd"].extra):
+            import_module("relumix.engines.svd").look(settings.model, settings.device, settings.engine_options)
+
+
 def engine_for(settings: Settings) -> Engine:
     """Return the engine of the settings, configured by them. Raises InputError as load_engine does."""
     engine = load_engine(settings.engine, model=settings.model, device=settings.device, options=settings.engine_options)

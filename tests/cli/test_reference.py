@@ -100,6 +100,8 @@ def test_all_of_it_of_a_plate_with_a_gap_is_told_before(capsys, shot, monkeypatc
         (("--server", "127.0.0.1:1"), "127.0.0.1:1"),
         (("--patience", "3"), "--patience goes with --server alone"),
         (("--engine", "no"), "unknown engine 'no'"),
+        (("--engine", "svd"), "engine svd ships without weights, and no --model was given: get them with: "),
+        (("--engine", "svd", "--engine-model", "{shot}"), "the svd model {shot} lacks unet/config.json or its .safete"),
         (("--mask", "{shot}/none.exr"), "{shot}/none.exr: no such file or folder"),
     ],
 )
