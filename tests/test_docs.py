@@ -73,7 +73,7 @@ UNRUN = {
     r"relumix reference lights .*": "needs the geometry of a frame: tests/reference/lights has some",
     r"relumix reference": MENTION,
     r"relumix train lite .*": DATA,
-    r"(python -m )?relumix train lite-next .*": MINUTES,
+    r"relumix train lite-next .*": MINUTES,
     r"relumix dataset (render|shots) .*": MINUTES,
     r"relumix dataset record-carla .*": "needs a CARLA server",
     r"relumix .*/sc1/.*": "needs a studio's storage",
