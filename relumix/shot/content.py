@@ -40,10 +40,10 @@ _TEXTURE_STOPS = 0.05
 _AREA, _LEAST_TEXTURED = 3, 7
 """Tiles on a side of the area that content is told from, and how many of them have to show detail."""
 
-_LITTLE = 0.1
+_LITTLE, _NONE = 0.1, 0.02
 """Correlation of the edges of such an area below which little is common: other content has -0.10 to 0.09, and what is
 under another light goes down to 0.04. Where it is so low, other content does not stand out from other shifts (-2 to 4
-deviations), the same content does (12 to 35)."""
+deviations), the same content does (12 to 35). Below the second none is, even of a picture without fine detail."""
 
 
 def is_display_referred(plate: Float32, relit: Float32) -> bool:
@@ -110,12 +110,14 @@ def has_hard_edge(plate: Float32, relit: Float32, known: NDArray[np.bool_]) -> b
     return hard > max(shown / 2, _LEAST_EDGE_SHARE * max(same.shape))
 
 
-def changed_part(plate: Float32, relit: Float32) -> Box | None:
+def changed_part(plate: Float32, relit: Float32, *, softened: bool = False) -> Box | None:
     """Return the box in which relit pixels [h, w, 3] show something else than the plate; None without a large one.
 
     Light moves, adds and takes edges, but hardly all of them over a large area: where both show detail there and no
-    edge is common, it is other content.
+    edge is common, it is other content. softened: whether fine detail may be lost, as in pictures of image models;
+    then leaves and grass have few edges in common too, and only none at all counts.
     """
+    little = _NONE if softened else _LITTLE
     step = max(1, max(plate.shape[:2]) // _CONTENT_PX)
     before, after = (log_luminance(shrunk(np.nan_to_num(each), _CONTENT_PX)) for each in (plate, relit))
     stride = max(12, max(before.shape) // _TILES_ALONG)
@@ -130,7 +132,7 @@ def changed_part(plate: Float32, relit: Float32) -> Box | None:
     count = np.isfinite(areas).sum(axis=-1)
     mean = np.where(count >= _LEAST_TEXTURED, np.nansum(areas, axis=-1) / np.maximum(count, 1), 1)
     size = (_AREA + 1) * stride
-    parts = [(int(row) * stride, int(column) * stride) for row, column in np.argwhere(mean < _LITTLE)]
+    parts = [(int(row) * stride, int(column) * stride) for row, column in np.argwhere(mean < little)]
     at = np.array([part for part in parts if _nothing_common(before, after, part, size)])
     if not len(at):
         return None

@@ -88,7 +88,7 @@ def light_of(
     ratio = np.clip(fill(ratio, known.astype(np.float32)), -_MOST_STOPS, _MOST_STOPS).astype(np.float32)
     guide = np.log2(before + _OFFSET)
     gain = _fine(ratio, guide) if coarse <= 1 else _coarse(ratio, guide, coarse)
-    changed = changed_part(before, after)
+    changed = changed_part(before, after, softened=True)
     if changed is not None and coarse < _CHANGED_COARSE:
         gain += _inside(changed, gain.shape) * (_coarse(ratio, guide, _CHANGED_COARSE) - gain)
     return EditedLight(gain, after, shift, _kept(guide, np.log2(after + _OFFSET)), changed)
